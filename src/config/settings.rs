@@ -1,0 +1,155 @@
+//! What a configuration means, once it is known to be right.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::health::Region;
+use crate::model::{CheckId, Name, Place, VantageId};
+use crate::policy::Steer;
+
+/// Everything that the configuration file says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[node]`
+    pub node: NodeSettings,
+    /// `[dns]`
+    pub dns: DnsSettings,
+    /// `[control]`
+    pub control: ControlSettings,
+    /// `[[zone]]`
+    pub zones: Vec<ZoneSettings>,
+    /// `[[region]]`: what the core decides by.
+    pub regions: Vec<Region>,
+    /// `[[region.probe]]`, one for each check: what the prober does.
+    pub probes: Vec<Probe>,
+    /// `[[steer]]`
+    pub steers: Vec<Steer>,
+}
+
+/// This name server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// Its name: NSID, metrics label, vantage.
+    pub name: VantageId,
+    /// Where the saved state lives.
+    pub state_dir: PathBuf,
+}
+
+/// Where queries are answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// UDP and TCP, each address with its port.
+    pub listen: Vec<SocketAddr>,
+    /// UDP threads for each address.
+    pub workers: usize,
+}
+
+/// Where the command line reaches the daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// A UNIX socket, mode 0660.
+    pub socket: PathBuf,
+}
+
+/// A zone to be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneSettings {
+    /// The apex.
+    pub name: Name,
+    /// The master file; relative paths of the configuration are already resolved.
+    pub file: PathBuf,
+    /// Where the configuration names it, for messages about the file as a whole.
+    pub place: Place,
+    /// The names in it whose addresses come from a decision.
+    pub steered: BTreeSet<Name>,
+}
+
+/// One check as the prober runs it.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Whose health it is.
+    pub check: CheckId,
+    /// What is connected to.
+    pub target: SocketAddr,
+    /// From one start to the next while all is well.
+    pub interval: Duration,
+    /// The same while the check is suspect; never longer than `interval`.
+    pub recheck: Duration,
+    /// From the start of the connection to the end of the body.
+    pub timeout: Duration,
+    /// How it looks.
+    pub kind: ProbeKind,
+}
+
+/// What is sent, and expected.
+#[derive(Debug, Clone)]
+pub enum ProbeKind {
+    /// Connects, nothing more.
+    Tcp,
+    /// One HTTP/1.1 request.
+    Http(Arc<HttpProbe>),
+}
+
+/// One HTTP request, the same for each address of a region.
+#[derive(Debug, Clone)]
+pub struct HttpProbe {
+    /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's.
+    pub url: String,
+    /// The host of `url`.
+    pub host: String,
+    /// `GET` or `HEAD`, or another method in capitals.
+    pub method: String,
+    /// Sent in addition to ours; a `Host` header replaces the host of the URL in the request, not in the certificate.
+    pub headers: Vec<(String, String)>,
+    /// What makes it a pass.
+    pub expect: Expect,
+    /// Certificate authorities to trust instead of the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Where the configuration names `ca_file`, for messages.
+    pub ca_file_place: Option<Place>,
+    /// Accept any certificate. Off unless somebody insisted.
+    pub insecure: bool,
+}
+
+/// What a response must be.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// Accepted status codes.
+    pub status: Vec<RangeInclusive<u16>>,
+    /// JSON pointers (RFC 6901) and the value that must stand there.
+    pub json: Vec<(String, serde_json::Value)>,
+    /// A time in the body that must be recent.
+    pub fresh: Option<Fresh>,
+    /// What the body must contain.
+    pub body: Option<BodyRule>,
+}
+
+/// A time in the body, RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// Its JSON pointer.
+    pub pointer: String,
+    /// How far it may lie behind our clock, or ahead of it.
+    pub max_age: Duration,
+}
+
+/// What the body as text must contain.
+#[derive(Debug, Clone)]
+pub enum BodyRule {
+    /// This text, letter by letter.
+    Contains(String),
+    /// A match of this expression.
+    Regex(regex::Regex),
+}
+
+impl Probe {
+    /// The address part of the target.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.target.ip()
+    }
+}

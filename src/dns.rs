@@ -1,0 +1,1 @@
+//! Queries in, replies out: sockets around [`crate::answer::respond`].

@@ -1,0 +1,1 @@
+//! Looks at every endpoint, on time, and reports what it saw.

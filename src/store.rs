@@ -1,0 +1,1 @@
+//! The saved state in a file that is whole at every moment.
