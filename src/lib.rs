@@ -2,11 +2,11 @@
 
 pub mod answer;
 pub mod config;
+pub mod controller;
+pub mod dns;
 pub mod health;
 pub mod model;
 pub mod policy;
-pub mod zone;
-
-pub mod dns;
 pub mod probe;
 pub mod store;
+pub mod zone;
