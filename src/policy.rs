@@ -1,8 +1,12 @@
 //! Verdicts become decisions.
 
+mod budget;
+
 use std::time::Duration;
 
 use crate::model::{Name, RegionId, Ttl};
+
+pub use budget::{Budget, budget};
 
 /// How one name is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]
