@@ -6,6 +6,7 @@
 //!
 //! Everything that a decision rests on travels with it as a [`Derivation`].
 
+mod budget;
 mod decide;
 mod hold;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::{State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
+pub use budget::{Budget, budget};
 pub use decide::{Verdicts, decide};
 pub use hold::{Flips, Hold, Wait};
 
