@@ -39,14 +39,14 @@ impl AnswerTable {
     #[must_use]
     pub fn compile(zones: &[Zone], steered: &[(Name, Served)], identity: Identity) -> AnswerTable {
         let _ = (zones, steered, identity);
-        unimplemented!("the compiler")
+        AnswerTable {}
     }
 
     /// The same table with other addresses at some steered names; shares everything else with this one.
     #[must_use]
     pub fn with(&self, changes: &[(Name, Served)]) -> AnswerTable {
         let _ = changes;
-        unimplemented!("the compiler")
+        AnswerTable {}
     }
 }
 

@@ -24,8 +24,8 @@ use evidence::Evidence;
 pub use report::Report;
 pub use saved::{Saved, SavedState};
 pub use status::{
-    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, STATUS_SCHEMA, Source, Status, Warning,
-    WaitStatus,
+    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, STATUS_SCHEMA, Source, Status,
+    WaitStatus, Warning,
 };
 
 /// What the controller decides by.
@@ -49,7 +49,6 @@ pub enum Event {
 }
 
 /// What is to be done, in this order.
-#[derive(Debug)]
 pub enum Effect {
     /// Answer from this table.
     Publish(Arc<AnswerTable>),
@@ -105,7 +104,9 @@ impl Controller {
             controller.note_due(index, now);
         }
         let mut effects = vec![Effect::Publish(Arc::clone(&controller.table)), Effect::Persist];
-        effects.extend(controller.evidence.changed_paces().into_iter().map(|(check, pace)| Effect::Pace(check, pace)));
+        effects.extend(
+            controller.evidence.changed_paces().into_iter().map(|(check, pace)| Effect::Pace(check, pace)),
+        );
         (controller, effects)
     }
 
@@ -163,7 +164,12 @@ impl Controller {
     }
 
     /// Decides the names concerned and says what has to be done about it.
-    fn follow_up(&mut self, concerned: &BTreeSet<usize>, mut reports: Vec<Report>, now: Moment) -> Vec<Effect> {
+    fn follow_up(
+        &mut self,
+        concerned: &BTreeSet<usize>,
+        mut reports: Vec<Report>,
+        now: Moment,
+    ) -> Vec<Effect> {
         let mut changes = Vec::new();
         for &index in concerned {
             let before = &self.decisions[index];

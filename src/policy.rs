@@ -158,7 +158,8 @@ impl Decision {
     #[must_use]
     pub fn due(&self, steer: &Steer, now: Moment) -> Option<Moment> {
         let until = self.derivation.wait.as_ref()?.until?;
-        let shorten_at = Moment::from_millis(until.as_millis().saturating_sub(millis(steer.ttl.as_duration())));
+        let shorten_at =
+            Moment::from_millis(until.as_millis().saturating_sub(millis(steer.ttl.as_duration())));
         Some(if shorten_at > now { shorten_at } else { until })
     }
 }

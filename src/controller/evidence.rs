@@ -107,7 +107,8 @@ impl Evidence {
     /// take over from is failing: that is where the witness comes from, and proof that the other region is fit.
     fn wanted_paces(&self) -> BTreeMap<CheckId, Pace> {
         let machines = || self.machines.values().flatten();
-        let failing = machines().filter(|(_, machine)| machine.health.failures() > 0).map(|(check, _)| &check.region);
+        let failing =
+            machines().filter(|(_, machine)| machine.health.failures() > 0).map(|(check, _)| &check.region);
         let alarmed: BTreeSet<&RegionId> =
             failing.flat_map(|region| self.neighbours.get(region)).flatten().collect();
         let unsettled: BTreeSet<&CheckId> =

@@ -80,7 +80,10 @@ impl Report {
             (decision.derivation.rule.label(), wait.map(|Wait { to, hold, until: _ }| (to.clone(), *hold)))
         };
         if before.standing.epoch != after.standing.epoch {
-            return Some(Report::AnswerChanged { before: Box::new(before.clone()), after: Box::new(after.clone()) });
+            return Some(Report::AnswerChanged {
+                before: Box::new(before.clone()),
+                after: Box::new(after.clone()),
+            });
         }
         (reason(before) != reason(after)).then(|| Report::ReasonChanged { decision: Box::new(after.clone()) })
     }
@@ -97,12 +100,20 @@ fn belief(health: Health) -> State {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Report::CheckChanged { check, from, to, because } => write!(f, "{check}: {from} -> {to}: {because}"),
+            Report::CheckChanged { check, from, to, because } => {
+                write!(f, "{check}: {from} -> {to}: {because}")
+            }
             Report::VerdictChanged { from, verdict } => write!(f, "{}: {from} -> {verdict}", verdict.region),
             Report::AnswerChanged { before, after } => {
                 let (name, old, new) = (&after.name, &before.standing, &after.standing);
                 if old.region == new.region {
-                    write!(f, "{name}: {}: {} -> {} addresses", new.region, old.addresses.len(), new.addresses.len())?;
+                    write!(
+                        f,
+                        "{name}: {}: {} -> {} addresses",
+                        new.region,
+                        old.addresses.len(),
+                        new.addresses.len()
+                    )?;
                 } else {
                     write!(f, "{name}: {} -> {}", old.region, new.region)?;
                 }
@@ -110,9 +121,16 @@ impl fmt::Display for Report {
             }
             Report::ReasonChanged { decision } => {
                 let region = &decision.standing.region;
-                write!(f, "{}: stays with {region}: {}", decision.name, decision.derivation.headline(region))?;
+                write!(
+                    f,
+                    "{}: stays with {region}: {}",
+                    decision.name,
+                    decision.derivation.headline(region)
+                )?;
                 match &decision.derivation.wait {
-                    Some(Wait { to, hold, until: Some(until) }) => write!(f, "; to {to} after {hold}, {until}"),
+                    Some(Wait { to, hold, until: Some(until) }) => {
+                        write!(f, "; to {to} after {hold}, {until}")
+                    }
                     Some(Wait { to, hold, until: None }) => write!(f, "; to {to} by {hold}"),
                     None => Ok(()),
                 }

@@ -203,7 +203,8 @@ impl Controller {
         status.started = Some(self.started);
         let decided = self.decisions.iter().zip(&self.parameters.steers);
         status.names = decided.map(|(decision, steer)| self.name_status(decision, steer, now)).collect();
-        status.regions = self.evidence.verdicts().values().map(|verdict| self.region_status(verdict)).collect();
+        status.regions =
+            self.evidence.verdicts().values().map(|verdict| self.region_status(verdict)).collect();
         status.warnings = warnings(&status, now);
         status
     }
@@ -250,7 +251,8 @@ impl Controller {
 
     fn check_statuses(&self, region: &RegionId, address: IpAddr) -> Vec<CheckStatus> {
         let region = self.parameters.regions.iter().find(|candidate| candidate.id == *region);
-        let checks = region.into_iter().flat_map(|region| &region.checks).filter(|check| check.covers(address));
+        let checks =
+            region.into_iter().flat_map(|region| &region.checks).filter(|check| check.covers(address));
         let everybody = || self.evidence.machines().iter();
         checks
             .flat_map(|check| {
@@ -340,7 +342,9 @@ fn warnings(status: &Status, now: Moment) -> Vec<Warning> {
     for region in &status.regions {
         warnings.extend(region_warning(region));
         for endpoint in &region.endpoints {
-            warnings.extend(endpoint.checks.iter().filter_map(|check| check_warning(region, endpoint, check, now)));
+            warnings.extend(
+                endpoint.checks.iter().filter_map(|check| check_warning(region, endpoint, check, now)),
+            );
         }
     }
     warnings
@@ -373,8 +377,12 @@ fn name_warning(name: &NameStatus) -> Option<Warning> {
 fn region_warning(region: &RegionStatus) -> Option<Warning> {
     let help = match region.state {
         State::Up => return None,
-        State::Down => format!("look at the load balancers of {}: why each fails stands below", region.region),
-        State::Unknown => "a probe must pass or fail several times in a row before anything is decided".into(),
+        State::Down => {
+            format!("look at the load balancers of {}: why each fails stands below", region.region)
+        }
+        State::Unknown => {
+            "a probe must pass or fail several times in a row before anything is decided".into()
+        }
     };
     Some(Warning { text: format!("region {} is {}", region.region, region.why), help })
 }
@@ -387,7 +395,10 @@ fn check_warning(
 ) -> Option<Warning> {
     let place = format!("{}/{} from {}", region.region, endpoint.address, check.vantage);
     if let Some(trouble) = &check.trouble {
-        return Some(Warning { text: format!("{place} cannot be probed: {trouble}"), help: "this node's limits".into() });
+        return Some(Warning {
+            text: format!("{place} cannot be probed: {trouble}"),
+            help: "this node's limits".into(),
+        });
     }
     let expires = check.certificate_expires.filter(|expires| expires.after(now) < CERTIFICATE_WARNING)?;
     let text = match expires.after(now).as_secs() / 86_400 {

@@ -62,8 +62,12 @@ mod tests {
         let mut see = |check: &CheckId, at: u64, outcome: Outcome| {
             let now = Moment::from_millis(at * 1000);
             let (timings, vantage) = (Timings::default(), "v".into());
-            let seen = Observation { check: check.clone(), vantage, outcome, timings, certificate_expires: None };
-            machines.entry(check.clone()).or_insert_with(|| Machine::unseen(now)).observe(&seen, &RULES, true, now);
+            let seen =
+                Observation { check: check.clone(), vantage, outcome, timings, certificate_expires: None };
+            machines
+                .entry(check.clone())
+                .or_insert_with(|| Machine::unseen(now))
+                .observe(&seen, &RULES, true, now);
         };
         see(&ours, 10, Outcome::Fail(Failure::Refused));
         for (region, address, at) in others {

@@ -118,7 +118,9 @@ impl fmt::Display for Verdict {
         match (self.state, self.doubt()) {
             (State::Unknown, Some(Doubt::Unproven)) => f.write_str(", too few probes yet")?,
             (State::Unknown, Some(Doubt::Stale)) => f.write_str(", no fresh probe")?,
-            (State::Unknown, Some(Doubt::Isolated)) => f.write_str(", nothing answers us: our own network?")?,
+            (State::Unknown, Some(Doubt::Isolated)) => {
+                f.write_str(", nothing answers us: our own network?")?
+            }
             (State::Unknown, Some(Doubt::Divided)) => f.write_str(", the vantages disagree")?,
             (State::Unknown, None) | (State::Up | State::Down, _) => {}
         }
@@ -137,8 +139,13 @@ impl fmt::Display for Verdict {
 pub fn judge(region: &Region, views: &[View<'_>], before: Option<&Verdict>, now: Moment) -> Verdict {
     let endpoints: Vec<EndpointVerdict> =
         region.addresses.iter().map(|address| judge_endpoint(region, *address, views, now)).collect();
-    let mut verdict =
-        Verdict { region: region.id.clone(), state: State::Unknown, since: now, min_up: region.min_up, endpoints };
+    let mut verdict = Verdict {
+        region: region.id.clone(),
+        state: State::Unknown,
+        since: now,
+        min_up: region.min_up,
+        endpoints,
+    };
     let (up, down) = (verdict.count(State::Up), verdict.count(State::Down));
     if up >= region.min_up {
         verdict.state = State::Up;
@@ -153,7 +160,13 @@ pub fn judge(region: &Region, views: &[View<'_>], before: Option<&Verdict>, now:
 
 fn judge_endpoint(region: &Region, address: IpAddr, views: &[View<'_>], now: Moment) -> EndpointVerdict {
     if !region.checks.iter().any(|check| check.covers(address)) {
-        return EndpointVerdict { address, state: State::Up, doubt: None, suspect: false, ballots: Vec::new() };
+        return EndpointVerdict {
+            address,
+            state: State::Up,
+            doubt: None,
+            suspect: false,
+            ballots: Vec::new(),
+        };
     }
     let ballots: Vec<Ballot> = views.iter().map(|view| view.vote(region, address, now)).collect();
     let (state, doubt) = agree(&ballots);

@@ -62,8 +62,13 @@ impl View<'_> {
     /// What this vantage says about an address of a region that has checks.
     #[must_use]
     pub fn vote(&self, region: &Region, address: IpAddr, now: Moment) -> Ballot {
-        let mut ballot =
-            Ballot { vantage: self.vantage.clone(), vote: Vote::Up, suspect: false, failure: None, seen: None };
+        let mut ballot = Ballot {
+            vantage: self.vantage.clone(),
+            vote: Vote::Up,
+            suspect: false,
+            failure: None,
+            seen: None,
+        };
         for check in region.checks.iter().filter(|check| check.covers(address)) {
             let Some(machine) = self.machines.get(&check.id) else {
                 ballot.vote = worse(ballot.vote, Vote::Unknown(Doubt::Unproven));

@@ -36,7 +36,8 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, verdicts: &Verdicts, now
         .iter()
         .map(|region| Arc::clone(verdicts.get(region).expect("every region has a verdict")))
         .collect();
-    let served = before.and_then(|before| evidence.iter().position(|verdict| verdict.region == before.region));
+    let served =
+        before.and_then(|before| evidence.iter().position(|verdict| verdict.region == before.region));
     let flips = before.map(|before| before.flips.clone()).unwrap_or_default();
     let choice = match served {
         None => first_choice(&evidence),
@@ -140,7 +141,8 @@ fn settle(
 
 /// Short as long as the answer may change soon, so that caches have let go of it when it does.
 fn ttl_rule(steer: &Steer, verdict: &Verdict, wait: Option<&Wait>, now: Moment) -> TtlRule {
-    let due = wait.and_then(|wait| wait.until).is_some_and(|until| until.after(now) <= steer.ttl.as_duration());
+    let due =
+        wait.and_then(|wait| wait.until).is_some_and(|until| until.after(now) <= steer.ttl.as_duration());
     if verdict.state != State::Up || verdict.is_suspect() {
         TtlRule::Suspect
     } else if due {
