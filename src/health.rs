@@ -58,3 +58,12 @@ pub struct Brownout {
     /// Within how long.
     pub window: Duration,
 }
+
+/// How often a check is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// At its interval: all is well, or long known to be bad.
+    Steady,
+    /// At its recheck interval: its health may be about to change.
+    Recheck,
+}
