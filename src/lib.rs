@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod config;
+pub mod control;
 pub mod controller;
 pub mod dns;
 pub mod health;
@@ -9,4 +10,5 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod store;
+pub mod telemetry;
 pub mod zone;
