@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::answer::{AnswerTable, Identity, Served};
 use crate::health::{Observation, Pace, Region};
 use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Decision, Standing, Steer, decide};
+use crate::policy::{Decision, Standing, Steer, decide, fail_back_now};
 use crate::zone::Zone;
 
 use evidence::Evidence;
@@ -134,6 +134,22 @@ impl Controller {
         self.follow_up(&concerned, reports, now)
     }
 
+    /// Gives a name back to its preferred region, on an operator's word.
+    ///
+    /// # Errors
+    /// Why that cannot be: nobody steers the name, or no better region is up.
+    pub fn fail_back(&mut self, name: &Name, now: Moment) -> Result<Vec<Effect>, String> {
+        let index = self.parameters.steers.iter().position(|steer| steer.name == *name);
+        let Some(index) = index else {
+            return Err(format!("{name} is not steered; `cadence-dns status` lists the names that are"));
+        };
+        let before = &self.decisions[index].standing;
+        match fail_back_now(&self.parameters.steers[index], before, self.evidence.verdicts(), now) {
+            Some(decision) => Ok(self.put_in_force(vec![(index, decision)], Vec::new(), now)),
+            None => Err(format!("{name} stays with {}: no region that it prefers is up", before.region)),
+        }
+    }
+
     /// When [`Event::TimePassed`] is due, if nothing is observed before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
@@ -164,17 +180,25 @@ impl Controller {
     }
 
     /// Decides the names concerned and says what has to be done about it.
-    fn follow_up(
+    fn follow_up(&mut self, concerned: &BTreeSet<usize>, reports: Vec<Report>, now: Moment) -> Vec<Effect> {
+        let decide_again = |&index: &usize| {
+            let standing = &self.decisions[index].standing;
+            (index, decide(&self.parameters.steers[index], Some(standing), self.evidence.verdicts(), now))
+        };
+        let decided = concerned.iter().map(decide_again).collect();
+        self.put_in_force(decided, reports, now)
+    }
+
+    /// From here on these decisions hold; the answers come first, for clients wait for them.
+    fn put_in_force(
         &mut self,
-        concerned: &BTreeSet<usize>,
+        decided: Vec<(usize, Decision)>,
         mut reports: Vec<Report>,
         now: Moment,
     ) -> Vec<Effect> {
         let mut changes = Vec::new();
-        for &index in concerned {
+        for (index, decision) in decided {
             let before = &self.decisions[index];
-            let decision =
-                decide(&self.parameters.steers[index], Some(&before.standing), self.evidence.verdicts(), now);
             reports.extend(Report::of_decision(before, &decision));
             if served(before) != served(&decision) {
                 changes.push(served(&decision));
