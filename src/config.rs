@@ -16,6 +16,8 @@ mod report;
 mod settings;
 mod spec;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
