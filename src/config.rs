@@ -16,6 +16,8 @@ mod report;
 mod settings;
 mod spec;
 mod syntax;
+#[cfg(test)]
+mod tests;
 mod whereabouts;
 
 use std::path::Path;
