@@ -9,11 +9,19 @@
 //!                                      report
 //! ```
 
+mod near;
+mod parse;
+mod read;
+mod report;
 mod settings;
+mod spec;
+mod syntax;
 
 use std::path::Path;
 
 use crate::model::Problem;
+use report::Report;
+use spec::Spec;
 
 pub use settings::{
     BodyRule, Config, ControlSettings, DnsSettings, Expect, Fresh, HttpProbe, NodeSettings, Probe, ProbeKind,
@@ -37,6 +45,11 @@ pub struct Parsed {
 /// # Errors
 /// Every mistake found, warnings among them, in file order, when at least one of them is an error.
 pub fn parse(file: &str, text: &str, base: &Path, cores: usize) -> Result<Parsed, Vec<Problem>> {
-    let _ = (file, text, base, cores);
-    unimplemented!("the configuration reader")
+    let report = Report::new(file, text);
+    let spec = Spec::of(syntax::tree(text, &report), &report);
+    let config = parse::config(spec, base, cores, &report);
+    match config {
+        Some(config) if !report.has_errors() => Ok(Parsed { config, warnings: report.into_problems() }),
+        Some(_) | None => Err(report.into_problems()),
+    }
 }
