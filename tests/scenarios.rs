@@ -66,8 +66,10 @@ fn folder() -> std::path::PathBuf {
 scenarios! {
     all_regions_down
     brownout
+    brownout_after_isolation
     death_by_blackhole
     death_by_refusal
+    death_in_isolation
     dwell
     failback_auto
     failback_interrupted
@@ -75,6 +77,7 @@ scenarios! {
     first_start_in_an_outage
     flip_limit
     ipv4_only_region
+    isolation
     loss_of_ipv6
     one_lost_packet
     one_slow_answer
