@@ -78,6 +78,7 @@ scenarios! {
     flip_limit
     ipv4_only_region
     isolation
+    long_absence_while_held
     loss_of_ipv6
     one_lost_packet
     one_slow_answer

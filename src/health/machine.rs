@@ -177,7 +177,7 @@ impl Machine {
         let before = self.health;
         let came_back = self.is_stale(rules, now);
         if came_back {
-            self.forget_counts();
+            self.forget();
         }
         let sign = match &failure {
             None => self.note_pass(now),
@@ -196,9 +196,9 @@ impl Machine {
         self.last.as_ref().is_none_or(|seen| now.since(seen.at) > rules.stale_after())
     }
 
-    /// A row of probes with a gap in it is none.
-    fn forget_counts(&mut self) {
-        self.health = self.health.without_counts();
+    /// After a gap a check proves itself anew: a belief of long ago and one probe are not enough to flip on.
+    fn forget(&mut self) {
+        self.health = Health::UNSEEN;
         self.recent_failures.clear();
         (self.passing_since, self.failing_since, self.doubtful) = (None, None, false);
     }
@@ -358,9 +358,10 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_ends_a_row() {
-        check("..xx_x", "?UUUU");
-        check("..xx_xxx", "?UUUUUD");
-        check("..xxx._.", "?UUUDDD");
+    fn after_a_gap_it_proves_itself_anew() {
+        check("..xx_x", "?UUU?");
+        check("..xx_xxx", "?UUU??D");
+        check("..xxx_x", "?UUUD?");
+        check("..xxx._..", "?UUUDD?U");
     }
 }
