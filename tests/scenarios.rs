@@ -78,6 +78,7 @@ scenarios! {
     flip_limit
     ipv4_only_region
     isolation
+    long_absence
     long_absence_while_held
     loss_of_ipv6
     one_lost_packet
@@ -86,4 +87,5 @@ scenarios! {
     part_of_a_region
     region_without_probe
     restart_in_a_failure
+    stuck_prober
 }
