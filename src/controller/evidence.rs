@@ -56,10 +56,10 @@ impl Evidence {
         let check = &observation.check;
         let rules = self.rules.get(check)?; // removed while the probe was under way
         let machines = self.machines.get_mut(&observation.vantage)?;
-        let witnessed = guard::witnessed(check, observation.timings.total, rules, machines, now);
+        let testimony = guard::testimony(check, observation.timings.total, rules, machines, now);
         let machine = machines.get_mut(check)?;
         let before = machine.health;
-        let changed = machine.observe(observation, rules, witnessed, now);
+        let changed = machine.observe(observation, rules, testimony, now);
         reports.extend(Report::of_check(check, before, machine));
         changed.then(|| check.region.clone())
     }

@@ -138,9 +138,10 @@ fn settle(
     now: Moment,
 ) -> Decision {
     let verdict = &evidence[choice.index];
-    let addresses: Arc<[IpAddr]> = verdict.serving().into();
-    assert!(!addresses.is_empty(), "{} would be answered with nothing", steer.name);
     let region = verdict.region.clone();
+    let served = before.filter(|before| before.region == region).map(|before| &*before.addresses);
+    let addresses: Arc<[IpAddr]> = verdict.serving(served).into();
+    assert!(!addresses.is_empty(), "{} would be answered with nothing", steer.name);
     let ttl_rule = ttl_rule(steer, verdict, choice.wait.as_ref(), now);
     let ttl = if ttl_rule == TtlRule::Steady { steer.ttl } else { steer.ttl_suspect };
     let (epoch, since, addresses) = match before {
