@@ -73,6 +73,8 @@ pub struct Controller {
     due_at: Vec<Option<Moment>>,
     table: Arc<AnswerTable>,
     started: Moment,
+    /// When the state was last given out to be saved.
+    persisted: Moment,
 }
 
 impl Controller {
@@ -99,7 +101,7 @@ impl Controller {
         let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
         let due_at = vec![None; decisions.len()];
         let mut controller =
-            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now };
+            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now, persisted: now };
         for index in 0..controller.decisions.len() {
             controller.note_due(index, now);
         }
@@ -110,7 +112,7 @@ impl Controller {
         (controller, effects)
     }
 
-    /// Takes in one event. Nothing changed: no effects.
+    /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut reports = Vec::new();
         let mut concerned = BTreeSet::new();
@@ -127,7 +129,7 @@ impl Controller {
                 }
                 concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
                 if concerned.is_empty() {
-                    return Vec::new();
+                    return self.heartbeat(now);
                 }
             }
         }
@@ -189,6 +191,16 @@ impl Controller {
         self.put_in_force(decided, reports, now)
     }
 
+    /// Saves now and then though nothing changed: a restart must find evidence that is fresh enough to go on with, or
+    /// every hold would begin anew.
+    fn heartbeat(&mut self, now: Moment) -> Vec<Effect> {
+        if !self.evidence.freshness().is_some_and(|freshness| now.since(self.persisted) >= freshness / 3) {
+            return Vec::new();
+        }
+        self.persisted = now;
+        vec![Effect::Persist]
+    }
+
     /// From here on these decisions hold; the answers come first, for clients wait for them.
     fn put_in_force(
         &mut self,
@@ -211,6 +223,7 @@ impl Controller {
             effects.push(Effect::Publish(Arc::clone(&self.table)));
         }
         effects.push(Effect::Persist);
+        self.persisted = now;
         let paces = self.evidence.changed_paces();
         effects.extend(paces.into_iter().map(|(check, pace)| Effect::Pace(check, pace)));
         effects.extend(reports.into_iter().map(Effect::Report));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Parameters, Report, SavedState};
 use crate::health::{Machine, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge};
@@ -87,6 +88,11 @@ impl Evidence {
     /// The verdict on each configured region.
     pub(super) fn verdicts(&self) -> &Verdicts {
         &self.verdicts
+    }
+
+    /// How long the most short-lived evidence counts; none when nothing is probed.
+    pub(super) fn freshness(&self) -> Option<Duration> {
+        self.rules.values().map(Rules::stale_after).min()
     }
 
     /// Who has seen what.
