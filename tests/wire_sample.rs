@@ -56,7 +56,8 @@ fn every_answer_is_that_of_a_known_server() {
             let answer = Answer::of(&ask(&client, test));
             let agrees = |(_, text): &&(Vec<String>, Vec<String>)| Answer::parse(text).equals(&answer);
             match test.groups.iter().find(agrees) {
-                None => wrong.push(format!("{} {} {} ({}): {answer:#?}", test.id, test.qname, test.qtype, test.tag)),
+                None => wrong
+                    .push(format!("{} {} {} ({}): {answer:#?}", test.id, test.qname, test.qtype, test.tag)),
                 Some((servers, _)) => against_most += usize::from(is_minority(servers, test)),
             }
         }
@@ -153,7 +154,8 @@ impl Answer {
         };
         let flags = [("QR", true), ("AA", metadata.authoritative), ("TC", metadata.truncation)];
         let flags = flags.iter().filter(|(_, set)| *set).map(|(flag, _)| (*flag).to_owned()).collect();
-        let question = |query: &Query| format!("{} IN {}", query.name(), type_name(query.query_type().into()));
+        let question =
+            |query: &Query| format!("{} IN {}", query.name(), type_name(query.query_type().into()));
         let records = |records: &[Record]| records.iter().map(|record| text(record).to_lowercase()).collect();
         let sections = [
             reply.queries.iter().map(|query| question(query).to_lowercase()).collect(),
