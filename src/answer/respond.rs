@@ -11,10 +11,10 @@ use super::request::{Fault, Question, Request};
 use super::wire::{Key, QUESTION_AT, hash};
 
 /// Aliases that are followed in one reply; a resolver asks on where we stop.
-const ALIASES_MAX: usize = 16;
+pub(super) const ALIASES_MAX: usize = 16;
 
 /// The same once a DNAME was among them: renaming may go on for ever, in names that are ever new.
-const RENAMED_MAX: usize = 5;
+pub(super) const RENAMED_MAX: usize = 5;
 
 /// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
 const TARGETS_MAX: usize = 64;
