@@ -78,7 +78,7 @@ fn groups_without_overlap(tests: &[Test]) -> Vec<Vec<&Test>> {
     for test in tests {
         let origin = test.origin();
         let apart = |other: &&Test| !other.origin().is_within(&origin) && !origin.is_within(&other.origin());
-        match groups.iter_mut().find(|group| group.iter().all(|other| apart(other))) {
+        match groups.iter_mut().find(|group| group.iter().all(apart)) {
             Some(group) => group.push(test),
             None => groups.push(vec![test]),
         }
@@ -183,13 +183,13 @@ fn type_name(number: u16) -> String {
 
 fn text(record: &Record) -> String {
     let rtype = u16::from(record.record_type());
-    let data = match &record.data {
-        RData::TXT(txt) => format!("\"{txt}\""),
-        RData::Unknown { rdata, .. } if rtype == zone::RecordType::DNAME.0 => {
-            let target = Name::from_wire(&rdata.anything).expect("a DNAME leads to a name");
-            if target == Name::root() { ".".to_owned() } else { format!("{target}.") }
-        }
-        other => other.to_string(),
+    let data = if let RData::TXT(txt) = &record.data {
+        format!("\"{txt}\"")
+    } else if let RData::Unknown { rdata, .. } = &record.data {
+        let target = Name::from_wire(&rdata.anything).expect("a DNAME, which leads to a name");
+        if target == Name::root() { ".".to_owned() } else { format!("{target}.") }
+    } else {
+        record.data.to_string()
     };
     format!("{} IN {} {data}", record.name, type_name(rtype))
 }

@@ -228,9 +228,8 @@ fn canonical_order(a: &[u8], b: &[u8]) -> Ordering {
     let theirs = b_starts.iter().rev().map(|start| &b[label(b, start)]);
     for (x, y) in ours.zip(theirs) {
         let lower = |l: &[u8]| l.iter().map(u8::to_ascii_lowercase).collect::<Vec<u8>>();
-        match if x.eq_ignore_ascii_case(y) { Ordering::Equal } else { lower(x).cmp(&lower(y)) } {
-            Ordering::Equal => {}
-            different => return different,
+        if !x.eq_ignore_ascii_case(y) {
+            return lower(x).cmp(&lower(y));
         }
     }
     a_starts.len().cmp(&b_starts.len())

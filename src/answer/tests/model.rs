@@ -11,9 +11,12 @@ use super::super::respond::{ALIASES_MAX, RENAMED_MAX};
 /// A zone as a list.
 pub(super) struct Model {
     origin: Name,
-    sets: BTreeMap<(Name, RecordType), (u32, Vec<Vec<u8>>)>,
+    sets: BTreeMap<(Name, RecordType), Set>,
     negative_ttl: u32,
 }
+
+/// The TTL and the data of each record.
+type Set = (u32, Vec<Vec<u8>>);
 
 type Line = (Name, RecordType, u32, Vec<u8>);
 
