@@ -12,12 +12,11 @@ mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity, Served};
 use crate::health::{Observation, Pace, Region};
 use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Decision, Standing, Steer, decide};
+use crate::policy::{Decision, Rule, Standing, Steer, decide};
 use crate::zone::Zone;
 
 use evidence::Evidence;
@@ -74,6 +73,8 @@ pub struct Controller {
     due_at: Vec<Option<Moment>>,
     table: Arc<AnswerTable>,
     started: Moment,
+    /// When [`Effect::Persist`] was last asked for.
+    kept: Moment,
 }
 
 impl Controller {
@@ -99,8 +100,17 @@ impl Controller {
         let table = Arc::new(AnswerTable::compile(zones, &served, identity));
         let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
         let due_at = vec![None; decisions.len()];
-        let mut controller =
-            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now };
+        let mut controller = Controller {
+            parameters,
+            evidence,
+            decisions,
+            steers_of,
+            due,
+            due_at,
+            table,
+            started: now,
+            kept: now,
+        };
         for index in 0..controller.decisions.len() {
             controller.note_due(index, now);
         }
@@ -111,7 +121,7 @@ impl Controller {
         (controller, effects)
     }
 
-    /// Takes in one event. Nothing changed: no effects.
+    /// Takes in one event. Nothing changed: no effects, but for [`Effect::Persist`] now and then during an outage.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut reports = Vec::new();
         let mut concerned = BTreeSet::new();
@@ -128,7 +138,7 @@ impl Controller {
                 }
                 concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
                 if concerned.is_empty() {
-                    return Vec::new();
+                    return self.keep(now);
                 }
             }
         }
@@ -164,6 +174,18 @@ impl Controller {
         concerned.extend(self.steers_of.get(region).into_iter().flatten());
     }
 
+    /// While a name is not where it belongs, a restart must find evidence fresh enough to go on with: what was saved
+    /// at the last change would be stale, and a hold would begin anew.
+    fn keep(&mut self, now: Moment) -> Vec<Effect> {
+        let all_is_well = self.decisions.iter().all(|decision| decision.derivation.rule == Rule::Preferred);
+        let fresh = self.evidence.keep_every().is_none_or(|every| now.since(self.kept) < every);
+        if all_is_well || fresh {
+            return Vec::new();
+        }
+        self.kept = now;
+        vec![Effect::Persist]
+    }
+
     /// Decides the names concerned and says what has to be done about it.
     fn follow_up(
         &mut self,
@@ -188,6 +210,7 @@ impl Controller {
             effects.push(Effect::Publish(Arc::clone(&self.table)));
         }
         effects.push(Effect::Persist);
+        self.kept = now;
         let paces = self.evidence.changed_paces();
         effects.extend(paces.into_iter().map(|(check, pace)| Effect::Pace(check, pace)));
         effects.extend(reports.into_iter().map(Effect::Report));

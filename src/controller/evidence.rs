@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Parameters, Report, SavedState};
 use crate::health::{Machine, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge};
@@ -82,6 +83,12 @@ impl Evidence {
             before.is_none_or(|before| states(before).ne(states(&after)))
         };
         self.regions.keys().filter(judged_otherwise).cloned().collect()
+    }
+
+    /// How old a saved state may be that a restart shall go on with: a quarter of the time until evidence is stale,
+    /// for the last probe before it and the restart itself take their share. None when nothing is probed.
+    pub(super) fn keep_every(&self) -> Option<Duration> {
+        self.rules.values().map(|rules| rules.stale_after() / 4).min()
     }
 
     /// The verdict on each configured region.
