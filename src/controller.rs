@@ -194,7 +194,7 @@ impl Controller {
     /// Saves now and then though nothing changed: a restart must find evidence that is fresh enough to go on with, or
     /// every hold would begin anew.
     fn heartbeat(&mut self, now: Moment) -> Vec<Effect> {
-        if !self.evidence.freshness().is_some_and(|freshness| now.since(self.persisted) >= freshness / 3) {
+        if self.evidence.save_every().is_none_or(|every| now.since(self.persisted) < every) {
             return Vec::new();
         }
         self.persisted = now;

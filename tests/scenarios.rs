@@ -87,7 +87,10 @@ scenarios! {
     out_of_descriptors
     part_of_a_region
     region_without_probe
+    restart_across_a_failback
     restart_in_a_failure
+    restart_in_a_hold
+    restart_in_an_outage
     stuck_prober
     three_regions
 }
