@@ -5,6 +5,9 @@ mod sets;
 mod steering;
 mod targets;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use super::draft::{Sorted, Staged};
