@@ -109,6 +109,9 @@ impl<'t> Reader<'_, 't> {
 
     fn entry(&mut self, lexer: &mut Lexer<'_>, blank: bool, context: &mut Context) -> Result<(), Fault> {
         let Some(first) = lexer.next()? else { return Ok(()) };
+        if !self.reading.draft.has_room() {
+            return Err(Fault::new(first.at, "more than 4 GiB of records", "split the zone by delegation"));
+        }
         if blank {
             lexer.unread(first);
         } else if first.form == Form::Word && first.text.starts_with(b"$") {
@@ -126,9 +129,6 @@ impl<'t> Reader<'_, 't> {
     fn owner(&mut self, token: &Token<'_>, origin: &Name) -> Result<Owner, Fault> {
         if token.form != Form::Word {
             return Err(Fault::new(token.at, "quotes around an owner", "take the quotes away"));
-        }
-        if !self.reading.draft.has_room() {
-            return Err(Fault::new(token.at, "more than 4 GiB of records", "split the zone by delegation"));
         }
         let owner = self.reading.draft.owner(|arena| rdata::push_name(token, origin, arena))?;
         if order::is_within(self.reading.draft.owner_wire(owner), self.zone.wire()) {

@@ -22,12 +22,17 @@ fn main() {
     println!("{} records from {} MiB in {} ms", zone.record_count(), text.len() >> 20, took.as_millis());
     println!("kept {} bytes a name, {} at the peak", kept * 1024 / NAMES, peak * 1024 / NAMES);
     let start = Instant::now();
-    println!("{} octets of data, walked in {:.0?}", zone.sets().flat_map(|set| set.rdata()).flatten().count(), start.elapsed());
+    println!(
+        "{} octets of data, walked in {:.0?}",
+        zone.sets().flat_map(|set| set.rdata()).flatten().count(),
+        start.elapsed()
+    );
 }
 
 /// Names in no order, as a hash gives them.
 fn master_file() -> String {
-    let mut text = String::from("$TTL 300\n@ SOA ns1 hostmaster 1 1h 15m 1w 30\n@ NS ns1\nns1 A 192.0.2.53\n");
+    let mut text =
+        String::from("$TTL 300\n@ SOA ns1 hostmaster 1 1h 15m 1w 30\n@ NS ns1\nns1 A 192.0.2.53\n");
     for number in 0..NAMES {
         let name = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
         let [_, a, b, c] = u32::try_from(number).expect("a million").to_be_bytes();

@@ -62,13 +62,13 @@ fn what_could_not_be_read_is_not_missed() {
 
 #[test]
 fn an_alias_is_alone() {
-    check("a CNAME b\n", &[]);
-    check("a CNAME b\na NSEC b CNAME\na RRSIG \\# 0", &[]);
-    check("a CNAME b\na A 1.1.1.1", &["5:3 error: a CNAME and A records at a.t"]);
-    check("a A 1.1.1.1\na TXT x\nA CNAME b", &["6:3 error: a CNAME and A records at a.t"]);
-    check("a CNAME b\na CNAME c", &["5:3 error: a second CNAME record at a.t"]);
-    check("a CNAME b\na CNAME B", &["5:3 warning: the CNAME record of a.t twice"]);
-    check("@ CNAME b", &["4:3 error: a CNAME and NS records at t"]);
+    check("a CNAME b.x.", &[]);
+    check("a CNAME b.x.\na NSEC b CNAME\na RRSIG \\# 0", &[]);
+    check("a CNAME b.x.\na A 1.1.1.1", &["5:3 error: a CNAME and A records at a.t"]);
+    check("a A 1.1.1.1\na TXT x\nA CNAME b.x.", &["6:3 error: a CNAME and A records at a.t"]);
+    check("a CNAME b.x.\na CNAME c.x.", &["5:3 error: a second CNAME record at a.t"]);
+    check("a CNAME b.x.\na CNAME B.x.", &["5:3 warning: the CNAME record of a.t twice"]);
+    check("@ CNAME b.x.", &["4:3 error: a CNAME and NS records at t"]);
 }
 
 #[test]
@@ -136,13 +136,31 @@ fn servers_have_addresses() {
     check("@ NS b.a\na DNAME x.", &["4:3 warning: the NS record points to b.a.t, which is an alias"]);
     check("@ NS b.a\na NS x.", &[]); // the other zone has the address
     check("a NS b.a", &["4:3 warning: b.a.t has no glue: nobody can reach it"]);
-    check("a NS b.c\nc NS x.", &["4:3 warning: the NS record points to b.c.t, which has no address"]);
+    check("a NS b.c\nc NS x.", &["4:3 warning: the NS record points to b.c.t, which has no glue"]);
     check("a NS b", &["4:3 warning: the NS record points to b.t, which has no address"]);
     check(
         "a MX 1 b\na MX 0 .\na MX 1 b.x.",
         &["4:3 warning: the MX record points to b.t, which has no address"],
     );
     check("a SRV 1 1 1 b\nb CNAME x.", &["4:3 warning: the SRV record points to b.t, which is an alias"]);
+}
+
+#[test]
+fn an_alias_leads_somewhere() {
+    check("a CNAME b\nb TXT x", &[]);
+    check("a CNAME c.b\n*.b TXT x", &[]);
+    check("a CNAME b\nc.b TXT x", &[]);
+    check("a CNAME b\nb CNAME @", &[]);
+    check("a CNAME b.c\nc NS x.", &[]);
+    check("a CNAME .", &[]);
+    check("a CNAME b.x", &["4:3 warning: the CNAME record points to b.x.t, which does not exist"]);
+    check_steered(&["b.t"], "a CNAME b", &[]);
+}
+
+#[test]
+fn a_mail_address_has_no_at_sign() {
+    expect("@ SOA a.x. b@c.x. 1 2 3 4 5\n@ NS a.x.", &[], &["2:3 warning: an @ in the mail address"]);
+    expect("@ SOA a@x. b.c@x. 1 2 3 4 5\n@ NS a.x.", &[], &[]);
 }
 
 #[test]
@@ -159,7 +177,7 @@ fn a_steered_name_leaves_its_place_to_the_decision() {
     check_steered(&["a.u"], "", &[]);
     check_steered(&["T"], "@ A 1.1.1.1", &["4:3 error: A at T, which a [[steer]] answers"]);
     check_steered(&["a.t"], "a AAAA ::1\na AAAA ::2", &["4:3 error: AAAA at a.t, which a [[steer]] answers"]);
-    check_steered(&["a.t"], "a CNAME b", &["4:3 error: CNAME at a.t, which a [[steer]] answers"]);
+    check_steered(&["a.t"], "a CNAME b.x.", &["4:3 error: CNAME at a.t, which a [[steer]] answers"]);
     check_steered(&["a.t"], "a DNAME b", &["4:3 error: DNAME at a.t, which a [[steer]] answers"]);
 }
 
