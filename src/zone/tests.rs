@@ -118,6 +118,9 @@ fn an_included_file_leaves_no_trace() {
         &["a.t. 1 IN A 1.2.3.4", "a.t. 1 IN AAAA ::1", "x.c.b.t. 7 IN A 1.2.3.4", "z.t. 1 IN A 1.2.3.4"],
     );
     says_with(&files, "$TTL 1\n$INCLUDE \"plain\" o", &["y.o.t. 1 IN A 1.2.3.4"]);
+    let many: String = (0..100).map(|n| format!("$INCLUDE plain o{n:02}\n")).collect();
+    let each: Vec<String> = (0..100).map(|n| format!("y.o{n:02}.t. 1 IN A 1.2.3.4")).collect();
+    says_with(&files, &format!("$TTL 1\n{many}"), &each.iter().map(String::as_str).collect::<Vec<_>>());
     let fails = |text: &str, expected: &str| fails_with(&files, text.as_bytes(), expected);
     fails("$INCLUDE none", "1:10 no such file");
     fails("$INCLUDE plain o p", "1:18 \"p\" after the end");
@@ -158,6 +161,17 @@ fn every_mistake_is_reported_and_the_rest_is_read_on() {
     let places: Vec<String> =
         problems.iter().filter_map(|p| p.place.as_ref()).map(ToString::to_string).collect();
     assert_eq!(places, ["f:1:7", "f:2:10", "f:5:7"]);
+}
+
+#[test]
+fn a_line_is_shown_without_its_end() {
+    let Err(problems) = read(b"a 1 A x\r\n", &[]) else { panic!("accepted") };
+    assert_eq!(problems[0].source_line.as_deref(), Some("a 1 A x"));
+}
+
+#[test]
+fn the_smallest_ttl_counts_for_all() {
+    says("a 5 A 1.1.1.1\na 3 A 1.1.1.2", &["a.t. 3 IN A 1.1.1.1", "a.t. 3 IN A 1.1.1.2"]);
 }
 
 #[test]
@@ -269,6 +283,11 @@ fn data_that_is_wrong() {
         ("A \\#", "1:9 a number is missing"),
         ("NS \\# 2 c00c", "1:8 no data of type NS"),
         ("TXT \\# 2 0541", "1:9 no data of type TXT"),
+        ("CSYNC \\# 9 00000001 0000 00 01 00", "1:11 no data of type CSYNC"),
+        ("CSYNC \\# 12 00000001 0000 01 01 40 00 01 40", "1:11 no data of type CSYNC"),
+        ("HTTPS \\# 12 0001 00 0003 0002 0050 0003 00", "1:11 no data of type HTTPS"),
+        ("HTTPS \\# 15 0001 00 0003 0002 0050 0003 0002 0050", "1:11 no data of type HTTPS"),
+        ("HTTPS \\# 7 0001 00 ffff 0000", "1:11 no data of type HTTPS"),
         ("HTTPS 1", "1:12 a name is missing"),
         ("HTTPS 1 . port=1 port=2", "1:22 the service parameter \"port=2\""),
         ("HTTPS 1 . port=65536", "1:15 port=65536"),

@@ -186,6 +186,8 @@ fn a_steered_name_is_within_reach() {
     check_steered(&["a.t"], "a NS x.", &["4:3 error: a.t has a [[steer]], but a.t is delegated"]);
     check_steered(&["c.b.a.t"], "a NS x.", &["4:3 error: c.b.a.t has a [[steer]], but a.t is delegated"]);
     check_steered(&["c.b.a.t"], "a DNAME x.", &["4:3 error: c.b.a.t has a [[steer]], but a.t is an alias"]);
+    let both = ["4:3 error: c.b.a.t has a [[steer]], but a.t is delegated", "5:5 warning: the DNAME"];
+    check_steered(&["c.b.a.t"], "a NS x.\nb.a DNAME x.", &both);
     check_steered(&["a.t"], "@ DNAME x.", &["4:3 error: a.t has a [[steer]], but t is an alias"]);
 }
 
