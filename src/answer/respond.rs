@@ -146,11 +146,14 @@ impl<'a> Answering<'a, '_> {
 
     /// The CNAME that was put at `start` leads to the next name.
     fn follow_alias(&mut self, start: usize) -> Step<'a> {
-        let target = self.reply.data_at(start).map(|(data, _)| data);
-        match target.and_then(|at| Some((at, self.reply.key_at(at)?))) {
-            Some((at, key)) => self.go_on(Written { at, octets: key.octets().len() }, &key),
-            None => Step::End(Code::NoError),
-        }
+        let target = self.reply.data_at(start).and_then(|(data, _)| self.written(data));
+        target.map_or(Step::End(Code::NoError), |(name, key)| self.go_on(name, &key))
+    }
+
+    /// The name at a place in the reply, to be pointed at and to be looked up.
+    fn written(&self, at: usize) -> Option<(Written, Key)> {
+        let key = self.reply.key_at(at)?;
+        Some((Written { at, octets: key.octets().len() }, key))
     }
 
     /// Looks at the next name, unless it is not this zone's to tell, was seen before, or is one too many.
@@ -205,8 +208,7 @@ impl<'a> Answering<'a, '_> {
         let owner = self.reply.suffix(self.name, renaming.name().len()).ok_or(NoSpace)?;
         let start = self.reply.put(Section::Answer, owner, set)?;
         let (at, _) = self.reply.data_at(start).ok_or(NoSpace)?;
-        let octets = self.reply.key_at(at).ok_or(NoSpace)?.octets().len();
-        let target = Written { at, octets };
+        let (target, _) = self.written(at).ok_or(NoSpace)?;
         if let Some(free) = self.chain.renamings.iter_mut().find(|known| known.is_none()) {
             *free = Some((renaming.at, target));
         }
@@ -260,6 +262,7 @@ struct Targets {
     next: usize,
     left: u16,
     offset: usize,
+    is_service: bool,
     glue: Glue,
     seen: [u64; TARGETS_MAX],
     added: usize,
@@ -269,7 +272,8 @@ impl Targets {
     /// Of a set that was put at `start`.
     fn new(start: usize, set: SetRef<'_>, glue: Glue) -> Targets {
         let offset = target_offset(set.rtype).unwrap_or(0);
-        Targets { next: start, left: set.count, offset, glue, seen: [0; TARGETS_MAX], added: 0 }
+        let is_service = set.rtype == RecordType::SVCB || set.rtype == RecordType::HTTPS;
+        Targets { next: start, left: set.count, offset, is_service, glue, seen: [0; TARGETS_MAX], added: 0 }
     }
 
     /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
@@ -280,10 +284,9 @@ impl Targets {
     ) -> Result<(), NoSpace> {
         let table = answering.table;
         let apex = table.apex_name(answering.zone);
-        while let Some((at, key)) = self.next_name(answering.reply) {
+        while let Some((name, key)) = self.next_name(answering) {
             if key.is_within(apex) && wanted(&key) && self.is_new(&key) {
                 let node = table.address_node(answering.zone, &key, self.glue == Glue::Allowed);
-                let name = Written { at, octets: key.octets().len() };
                 for rtype in [RecordType::A, RecordType::AAAA] {
                     if let Some(set) = node.and_then(|node| table.set(node, rtype)) {
                         answering.reply.put(Section::Additional, name, set)?;
@@ -294,11 +297,17 @@ impl Targets {
         Ok(())
     }
 
-    fn next_name(&mut self, reply: &Reply<'_>) -> Option<(usize, Key)> {
+    fn next_name(&mut self, answering: &Answering<'_, '_>) -> Option<(Written, Key)> {
         self.left = self.left.checked_sub(1)?;
-        let (data, end) = reply.data_at(self.next)?;
+        let (data, end) = answering.reply.data_at(self.next)?;
         self.next = end;
-        Some((data + self.offset, reply.key_at(data + self.offset)?))
+        let (name, key) = answering.written(data + self.offset)?;
+        // A service at the root is one at its owner (RFC 9460 section 2.5.2).
+        if name.octets == 1 && self.is_service {
+            answering.written(answering.name.at)
+        } else {
+            Some((name, key))
+        }
     }
 
     /// Two records may lead to one name, such as MX of different preference.
