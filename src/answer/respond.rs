@@ -3,6 +3,7 @@
 use crate::zone::RecordType;
 
 use super::AnswerTable;
+use super::additional::{Glue, Targets};
 use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
 use super::records::{SetRef, target_offset};
@@ -15,9 +16,6 @@ pub(super) const ALIASES_MAX: usize = 16;
 
 /// The same once a DNAME was among them: renaming may go on for ever, in names that are ever new.
 pub(super) const RENAMED_MAX: usize = 5;
-
-/// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
-const TARGETS_MAX: usize = 64;
 
 const CLASS_IN: u16 = 1;
 const IXFR: RecordType = RecordType(251);
@@ -70,14 +68,14 @@ fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 
 }
 
 /// A question on its way through a zone, from alias to alias.
-struct Answering<'a, 'b> {
-    table: &'a AnswerTable,
-    zone: ZoneId,
+pub(super) struct Answering<'a, 'b> {
+    pub(super) table: &'a AnswerTable,
+    pub(super) zone: ZoneId,
     rtype: RecordType,
     dnssec_ok: bool,
-    reply: &'a mut Reply<'b>,
+    pub(super) reply: &'a mut Reply<'b>,
     /// The name that is looked at, where it stands in the reply.
-    name: Written,
+    pub(super) name: Written,
     chain: Chain,
 }
 
@@ -151,7 +149,7 @@ impl<'a> Answering<'a, '_> {
     }
 
     /// The name at a place in the reply, to be pointed at and to be looked up.
-    fn written(&self, at: usize) -> Option<(Written, Key)> {
+    pub(super) fn written(&self, at: usize) -> Option<(Written, Key)> {
         let key = self.reply.key_at(at)?;
         Some((Written { at, octets: key.octets().len() }, key))
     }
@@ -247,77 +245,5 @@ impl<'a> Answering<'a, '_> {
         {
             let _ = Targets::new(start, set, glue).add(self, |_| true);
         }
-    }
-}
-
-/// Whether addresses below a cut may be told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Glue {
-    Allowed,
-    Left,
-}
-
-/// The names that the records of one set lead to.
-struct Targets {
-    next: usize,
-    left: u16,
-    offset: usize,
-    is_service: bool,
-    glue: Glue,
-    seen: [u64; TARGETS_MAX],
-    added: usize,
-}
-
-impl Targets {
-    /// Of a set that was put at `start`.
-    fn new(start: usize, set: SetRef<'_>, glue: Glue) -> Targets {
-        let offset = target_offset(set.rtype).unwrap_or(0);
-        let is_service = set.rtype == RecordType::SVCB || set.rtype == RecordType::HTTPS;
-        Targets { next: start, left: set.count, offset, is_service, glue, seen: [0; TARGETS_MAX], added: 0 }
-    }
-
-    /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
-    fn add(
-        &mut self,
-        answering: &mut Answering<'_, '_>,
-        wanted: impl Fn(&Key) -> bool,
-    ) -> Result<(), NoSpace> {
-        let table = answering.table;
-        let apex = table.apex_name(answering.zone);
-        while let Some((name, key)) = self.next_name(answering) {
-            if key.is_within(apex) && wanted(&key) && self.is_new(&key) {
-                let node = table.address_node(answering.zone, &key, self.glue == Glue::Allowed);
-                for rtype in [RecordType::A, RecordType::AAAA] {
-                    if let Some(set) = node.and_then(|node| table.set(node, rtype)) {
-                        answering.reply.put(Section::Additional, name, set)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn next_name(&mut self, answering: &Answering<'_, '_>) -> Option<(Written, Key)> {
-        self.left = self.left.checked_sub(1)?;
-        let (data, end) = answering.reply.data_at(self.next)?;
-        self.next = end;
-        let (name, key) = answering.written(data + self.offset)?;
-        // A service at the root is one at its owner (RFC 9460 section 2.5.2).
-        if name.octets == 1 && self.is_service {
-            answering.written(answering.name.at)
-        } else {
-            Some((name, key))
-        }
-    }
-
-    /// Two records may lead to one name, such as MX of different preference.
-    fn is_new(&mut self, key: &Key) -> bool {
-        let hash = hash(key.octets());
-        let new = self.added < TARGETS_MAX && !self.seen[..self.added].contains(&hash);
-        if new {
-            self.seen[self.added] = hash;
-            self.added += 1;
-        }
-        new
     }
 }
