@@ -1,12 +1,13 @@
 //! From the question to the sections of the reply.
 
+use crate::model::Name;
 use crate::zone::RecordType;
 
 use super::AnswerTable;
 use super::additional::{Glue, Targets};
 use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
-use super::records::{SetRef, target_offset};
+use super::records::{RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
 use super::request::{Fault, Question, Request};
 use super::wire::{Key, QUESTION_AT, hash};
@@ -96,6 +97,7 @@ enum Step<'t> {
 }
 
 impl<'a> Answering<'a, '_> {
+    /// From name to name until the reply is complete.
     fn answer(&mut self, mut found: Found<'a>) -> Code {
         loop {
             let step = match found {
@@ -183,7 +185,7 @@ impl<'a> Answering<'a, '_> {
             return Step::End(self.no_space());
         };
         let kept = self.name.octets - renaming.name().len();
-        if kept + target.octets > crate::model::Name::MAX_OCTETS {
+        if kept + target.octets > Name::MAX_OCTETS {
             return Step::End(Code::YxDomain);
         }
         let ttl = self.reply.ttl_at(start);
@@ -200,7 +202,7 @@ impl<'a> Answering<'a, '_> {
     fn put_dname(&mut self, renaming: NodeRef<'a>) -> Result<(usize, Written), NoSpace> {
         let known = self.chain.renamings.iter().flatten().find(|(at, _)| *at == renaming.at);
         if let Some((_, target)) = known {
-            return Ok((target.at - super::records::RECORD_HEADER, *target));
+            return Ok((target.at - RECORD_HEADER, *target));
         }
         let set = renaming.set(RecordType::DNAME).ok_or(NoSpace)?;
         let owner = self.reply.suffix(self.name, renaming.name().len()).ok_or(NoSpace)?;
@@ -240,9 +242,7 @@ impl<'a> Answering<'a, '_> {
     /// The addresses of the names that an answer leads to, as far as there is space.
     fn beside(&mut self, start: usize, set: SetRef<'a>) {
         let glue = if set.rtype == RecordType::NS { Glue::Allowed } else { Glue::Left };
-        if target_offset(set.rtype)
-            .is_some_and(|_| set.rtype != RecordType::CNAME && set.rtype != RecordType::DNAME)
-        {
+        if target_offset(set.rtype).is_some() {
             let _ = Targets::new(start, set, glue).add(self, |_| true);
         }
     }
