@@ -100,8 +100,17 @@ impl Controller {
         let table = Arc::new(AnswerTable::compile(zones, &served, identity));
         let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
         let due_at = vec![None; decisions.len()];
-        let mut controller =
-            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now, persisted: now };
+        let mut controller = Controller {
+            parameters,
+            evidence,
+            decisions,
+            steers_of,
+            due,
+            due_at,
+            table,
+            started: now,
+            persisted: now,
+        };
         for index in 0..controller.decisions.len() {
             controller.note_due(index, now);
         }
