@@ -1,13 +1,28 @@
 //! Observations become the health of checks, and the verdict of a region.
+//!
+//! ```text
+//! Observation ─▶ machine: one check from one vantage ─▶ view: what the vantages agree on ─▶ region: Verdict
+//!                   ▲
+//!                 guard: did anything else answer us meanwhile?
+//! ```
+//!
+//! Nothing here knows that DNS exists, or what time it is: time is an argument.
 
+pub mod guard;
+mod machine;
 mod observation;
-
-pub use observation::{Failure, Observation, Outcome, Phase, Timings, TlsFailure};
+mod region;
+mod view;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::{CheckId, RegionId};
+
+pub use machine::{Health, Machine, Seen};
+pub use observation::{Failure, Observation, Outcome, Phase, Timings, TlsFailure};
+pub use region::{EndpointVerdict, State, Verdict, judge};
+pub use view::{Ballot, Doubt, View, Vote};
 
 /// A region as the core knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +46,14 @@ pub struct Check {
     pub endpoint: Option<IpAddr>,
     /// When its health changes.
     pub rules: Rules,
+}
+
+impl Check {
+    /// Whether it speaks for this address.
+    #[must_use]
+    pub fn covers(&self, address: IpAddr) -> bool {
+        self.endpoint.is_none_or(|endpoint| endpoint == address)
+    }
 }
 
 /// When the health of a check changes.
@@ -57,4 +80,25 @@ pub struct Brownout {
     pub failures: u8,
     /// Within how long.
     pub window: Duration,
+}
+
+/// How often a check is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Once per `interval`.
+    Steady,
+    /// Once per `recheck`: a change may be near.
+    Recheck,
+}
+
+impl Rules {
+    /// The least age at which evidence counts as stale, so that a pause of the machine at millisecond intervals
+    /// does not blind us.
+    const STALE_FLOOR: Duration = Duration::from_secs(3);
+
+    /// Evidence older than this is none: three probes are missing.
+    #[must_use]
+    pub fn stale_after(&self) -> Duration {
+        (self.interval * 3 + self.timeout).max(Self::STALE_FLOOR)
+    }
 }

@@ -2,11 +2,13 @@
 
 pub mod answer;
 pub mod config;
+pub mod control;
+pub mod controller;
+pub mod dns;
 pub mod health;
 pub mod model;
 pub mod policy;
-pub mod zone;
-
-pub mod dns;
 pub mod probe;
 pub mod store;
+pub mod telemetry;
+pub mod zone;

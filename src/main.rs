@@ -1,3 +1,3 @@
 //! The door.
 
-fn main(){}
+fn main() {}

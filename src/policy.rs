@@ -1,8 +1,27 @@
 //! Verdicts become decisions.
+//!
+//! ```text
+//! Verdicts ─▶ decide: what is wanted, and by which rule ─▶ hold: may it happen now? ─▶ Decision
+//! ```
+//!
+//! Everything that a decision rests on travels with it as a [`Derivation`].
 
+mod budget;
+mod decide;
+mod hold;
+
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Name, RegionId, Ttl};
+use serde::{Deserialize, Serialize};
+
+use crate::health::{State, Verdict};
+use crate::model::{Moment, Name, RegionId, Ttl};
+
+pub use budget::{Budget, budget};
+pub use decide::{Verdicts, decide};
+pub use hold::{Flips, Hold, Wait};
 
 /// How one name is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,4 +53,154 @@ pub enum Failback {
     Delayed(Duration),
     /// Never by itself.
     Manual,
+}
+
+/// Which region a name gets, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The name.
+    pub name: Name,
+    /// What it is answered with.
+    pub standing: Standing,
+    /// The TTL that goes with it.
+    pub ttl: Ttl,
+    /// What it rests on.
+    pub derivation: Derivation,
+}
+
+/// What a name is answered with: the part of a decision that the next one builds on, and that outlives us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The region in service.
+    pub region: RegionId,
+    /// What is served from it; never empty.
+    pub addresses: Arc<[IpAddr]>,
+    /// Grows by one whenever region or addresses change, and never otherwise.
+    pub epoch: u64,
+    /// Since when this region is served.
+    pub since: Moment,
+    /// The automatic changes of region that still count.
+    pub flips: Flips,
+}
+
+/// What a decision rests on: the rule that fired, the evidence that it read, what it waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derivation {
+    /// The rule that fired.
+    pub rule: Rule,
+    /// The verdicts that it read, in the name's order of preference.
+    pub evidence: Vec<Arc<Verdict>>,
+    /// The change that is wanted and not yet allowed.
+    pub wait: Option<Wait>,
+    /// Why the TTL is what it is.
+    pub ttl_rule: TtlRule,
+}
+
+/// The rules by which a region gets a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Nothing is proven yet about the region in service; at the very first start it is the preferred one.
+    Unproven,
+    /// The preferred region is up.
+    Preferred,
+    /// A more preferred region is not served.
+    FailedOver {
+        /// The most preferred region.
+        from: RegionId,
+    },
+    /// Every region is down: the last answer stays.
+    FailOpen,
+    /// The region in service is down, and nobody knows about the others: the last answer stays.
+    NoneProven,
+    /// Nobody knows about the region in service: the last answer stays.
+    Freeze,
+    /// The region is down, and the change to a better one is not allowed yet.
+    Held,
+}
+
+impl Rule {
+    /// A word for logs, metrics and JSON.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Rule::Unproven => "unproven",
+            Rule::Preferred => "preferred",
+            Rule::FailedOver { .. } => "failed-over",
+            Rule::FailOpen => "fail-open",
+            Rule::NoneProven => "none-proven",
+            Rule::Freeze => "freeze",
+            Rule::Held => "held",
+        }
+    }
+}
+
+/// Why the TTL is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TtlRule {
+    /// All is quiet.
+    Steady,
+    /// Something fails, or nobody knows: a change may be near.
+    Suspect,
+    /// A change is due before a steady TTL would run out.
+    ChangeDue,
+}
+
+impl Decision {
+    /// The verdict on the region that is served.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&Arc<Verdict>> {
+        self.derivation.verdict_on(&self.standing.region)
+    }
+
+    /// When the same evidence may lead to another decision.
+    #[must_use]
+    pub fn due(&self, steer: &Steer, now: Moment) -> Option<Moment> {
+        let until = self.derivation.wait.as_ref()?.until?;
+        let shorten_at =
+            Moment::from_millis(until.as_millis().saturating_sub(millis(steer.ttl.as_duration())));
+        Some(if shorten_at > now { shorten_at } else { until })
+    }
+}
+
+impl Derivation {
+    /// The verdict that was read about a region.
+    #[must_use]
+    pub fn verdict_on(&self, region: &RegionId) -> Option<&Arc<Verdict>> {
+        self.evidence.iter().find(|verdict| verdict.region == *region)
+    }
+
+    /// The decision in one line: the WHY of `status`.
+    #[must_use]
+    pub fn headline(&self, region: &RegionId) -> String {
+        let said = |region: &RegionId| match self.verdict_on(region) {
+            Some(verdict) => format!("{region} {verdict}"),
+            None => format!("{region} is not configured"),
+        };
+        match &self.rule {
+            Rule::Unproven => format!("unproven: {}", said(region)),
+            Rule::Preferred => format!("preferred region, {}", self.state_on(region)),
+            Rule::FailedOver { from } if self.state_of(from) == Some(State::Up) => {
+                format!("failed over from {from}, which is up again")
+            }
+            Rule::FailedOver { from } => format!("failed over: {}", said(from)),
+            Rule::FailOpen => format!("FAIL OPEN, no region is up: {}", said(region)),
+            Rule::NoneProven => format!("FROZEN, no other region is proven up: {}", said(region)),
+            Rule::Freeze => format!("FROZEN, {}", said(region)),
+            Rule::Held => format!("held: {}", said(region)),
+        }
+    }
+
+    fn state_of(&self, region: &RegionId) -> Option<State> {
+        self.verdict_on(region).map(|verdict| verdict.state)
+    }
+
+    fn state_on(&self, region: &RegionId) -> String {
+        self.verdict_on(region).map_or_else(|| "not configured".into(), |verdict| verdict.to_string())
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

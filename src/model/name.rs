@@ -210,7 +210,9 @@ impl fmt::Display for Name {
             }
             for &octet in label {
                 match octet {
-                    b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => text.extend(['\\', char::from(octet)]),
+                    b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => {
+                        text.extend(['\\', char::from(octet)])
+                    }
                     b'!'..=b'~' => text.push(char::from(octet)),
                     _ => text.push_str(&format!("\\{octet:03}")),
                 }
@@ -294,7 +296,10 @@ mod tests {
         let origin = name("example.com");
         assert_eq!(Name::from_text(b"www", Some(&origin)), Ok(name("www.example.com")));
         assert_eq!(Name::from_text(b"www.", Some(&origin)), Ok(name("www")));
-        assert_eq!(Name::from_text(b"a\\.", Some(&origin)).map(|n| n.to_string()), Ok("a\\..example.com".into()));
+        assert_eq!(
+            Name::from_text(b"a\\.", Some(&origin)).map(|n| n.to_string()),
+            Ok("a\\..example.com".into())
+        );
     }
 
     #[test]
@@ -317,10 +322,15 @@ mod tests {
     #[test]
     fn canonical_order_ignores_case_and_reads_from_the_right() {
         let mut names: Vec<Name> =
-            ["z.example", "example", "a.example", "yljkjljk.a.example", "Z.a.example", "*.z.example"].map(name).into();
+            ["z.example", "example", "a.example", "yljkjljk.a.example", "Z.a.example", "*.z.example"]
+                .map(name)
+                .into();
         names.sort();
         let shown: Vec<String> = names.iter().map(Name::to_string).collect();
-        assert_eq!(shown, ["example", "a.example", "yljkjljk.a.example", "Z.a.example", "z.example", "*.z.example"]);
+        assert_eq!(
+            shown,
+            ["example", "a.example", "yljkjljk.a.example", "Z.a.example", "z.example", "*.z.example"]
+        );
         assert_eq!(name("WWW.Example"), name("www.example"));
     }
 

@@ -118,6 +118,9 @@ mod tests {
     fn shows_place_line_and_help() {
         let place = Place { file: "a.toml".into(), line: 2, column: 8 };
         let problem = Problem::error(Some(place), "fall = 1", "at least 2").with_source("[x]\nfall =\t1\n");
-        assert_eq!(problem.to_string(), "a.toml:2:8: error: fall = 1\n 2 | fall = 1\n   |        ^\n   help: at least 2");
+        assert_eq!(
+            problem.to_string(),
+            "a.toml:2:8: error: fall = 1\n 2 | fall = 1\n   |        ^\n   help: at least 2"
+        );
     }
 }

@@ -1,0 +1,66 @@
+//! The spec is judged: it becomes a [`Config`], or what is wrong with it is reported.
+//!
+//! Everything here returns `None`, or leaves something out, only after it has reported why.
+
+mod address;
+mod expect;
+mod http;
+mod limit;
+mod node;
+mod probe;
+mod region;
+mod rto;
+mod rules;
+mod steer;
+mod zone;
+
+use std::path::Path;
+
+use super::read::At;
+use super::report::{Report, quoted};
+use super::settings::Config;
+use super::spec::Spec;
+
+/// What the file means; complete only if nothing worse than a warning was reported.
+pub(super) fn config(spec: Spec, base: &Path, cores: usize, report: &Report<'_>) -> Option<Config> {
+    let Spec { node, dns, control, zone, region, steer } = spec;
+    let node = node::node(node, base, report);
+    let dns = node::dns(dns, cores, report);
+    let control = node::control(control, base, report);
+    let mut zones = zone::zones(entries(zone), base, report);
+    let regions = region::regions(entries(region), base, report);
+    let steers = steer::steers(entries(steer), &mut zones, &regions, report);
+    Some(Config {
+        node: node?,
+        dns: dns?,
+        control: control?,
+        zones: zones.settings,
+        regions: regions.regions,
+        probes: regions.probes,
+        steers,
+    })
+}
+
+/// The entries of a list that may have been left out.
+fn entries<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map(|list| list.value).unwrap_or_default()
+}
+
+/// The longest name of a node or region, in characters: it is a column of `status` and a metric label.
+const LABEL_CHARACTERS: usize = 64;
+
+/// A name of our own making: what appears in tables, labels and on command lines.
+fn label(key: &str, text: &At<String>, report: &Report<'_>) -> Option<String> {
+    let found = if text.value.is_empty() {
+        "is empty"
+    } else if text.value.len() > LABEL_CHARACTERS {
+        "is too long"
+    } else if text.value.bytes().all(|octet| octet.is_ascii_graphic()) {
+        return Some(text.value.clone());
+    } else {
+        "has characters that tables and command lines cannot show"
+    };
+    let help = format!("1 to {LABEL_CHARACTERS} letters, digits or signs of ASCII, no spaces");
+    report.error(&text.place, format!("{key} {} {found}", quoted(&text.value)), help);
+    None
+}

@@ -1,0 +1,69 @@
+//! Addresses, as they are served and as they are listened on.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::read::At;
+use crate::config::report::{Report, quoted};
+
+/// An address that packets can be sent to.
+pub(super) fn unicast(text: &At<String>, report: &Report<'_>) -> Option<IpAddr> {
+    let Ok(address) = text.value.parse::<IpAddr>() else {
+        report.error(
+            &text.place,
+            format!("{} is no IP address", quoted(&text.value)),
+            not_an_address(&text.value),
+        );
+        return None;
+    };
+    match nobody_there(address) {
+        Some(why) => report.error(&text.place, format!("{address} is {why}"), "the address of one machine"),
+        None => return Some(address),
+    }
+    None
+}
+
+/// What whoever wrote this probably meant.
+fn not_an_address(text: &str) -> String {
+    match text.parse::<SocketAddr>() {
+        Ok(socket) => format!("\"{}\", without the port", socket.ip()),
+        Err(_) => "an IPv4 or IPv6 address, as in \"192.0.2.10\" or \"2001:db8::10\"".into(),
+    }
+}
+
+/// Why no single machine has this address.
+fn nobody_there(address: IpAddr) -> Option<&'static str> {
+    match address {
+        _ if address.is_unspecified() => Some("the address of nobody"),
+        _ if address.is_multicast() => Some("a multicast address"),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("the broadcast address"),
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("an IPv4 address in IPv6's clothes"),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}
+
+/// An address and port that a socket can be bound to.
+pub(super) fn bindable(text: &At<String>, report: &Report<'_>) -> Option<SocketAddr> {
+    let Ok(socket) = text.value.parse::<SocketAddr>() else {
+        let found = format!("{} is no address with a port", quoted(&text.value));
+        report.error(&text.place, found, not_a_socket(&text.value));
+        return None;
+    };
+    if socket.ip().is_multicast() {
+        report.error(&text.place, format!("{socket} is a multicast address"), "an address of this machine");
+        return None;
+    }
+    if socket.port() == 0 {
+        let help = "resolvers ask on port 53; leave 0 to tests";
+        report.warning(&text.place, format!("{socket} is on whatever port the system picks"), help);
+    }
+    Some(socket)
+}
+
+/// What whoever wrote this probably meant.
+fn not_a_socket(text: &str) -> String {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(address) => format!("\"{}\"", SocketAddr::new(address, 53)),
+        Err(_) => "an IP address and a port, as in \"0.0.0.0:53\" or \"[::]:53\"".into(),
+    }
+}

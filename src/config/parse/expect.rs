@@ -1,0 +1,150 @@
+//! `expect`: what makes a response a pass.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use regex::RegexBuilder;
+
+use super::limit::Limit;
+use crate::config::read::{At, OneOrMore, Pairs, Word};
+use crate::config::report::{Report, quoted};
+use crate::config::settings::{BodyRule, Expect, Fresh};
+use crate::config::spec::{BodySpec, ExpectSpec, FreshSpec};
+use crate::model::Place;
+
+/// What a status can be (RFC 9110 section 15); those of 1xx never end a response.
+const STATUS: RangeInclusive<u16> = 200..=599;
+
+/// What is expected of whoever is well and says no more.
+const SUCCESS: RangeInclusive<u16> = 200..=299;
+
+const MAX_AGE: Limit<Duration> = Limit {
+    key: "max_age",
+    least: Duration::from_secs(1),
+    most: Duration::from_secs(24 * 60 * 60),
+    why: "two clocks are never closer than that, and what is older proves nothing",
+};
+
+/// The most memory that an expression may take once compiled, in octets: some hundred times what a sane one needs.
+const REGEX_OCTETS: usize = 1024 * 1024;
+
+/// The expectations; `bodiless` when the method is HEAD.
+pub(super) fn expect(spec: Option<At<ExpectSpec>>, bodiless: bool, report: &Report<'_>) -> Option<Expect> {
+    let ExpectSpec { status, json, fresh, body } = spec.map(|spec| spec.value).unwrap_or_default();
+    if bodiless {
+        let places = [("json", place(&json)), ("fresh", place(&fresh)), ("body", place(&body))];
+        for (key, place) in places.into_iter().filter_map(|(key, place)| Some((key, place?))) {
+            let found = format!("`{key}` beside the method HEAD, whose response has no body");
+            report.error(place, found, "leave it out, or use GET");
+        }
+    }
+    let status = status.map_or(vec![SUCCESS], |words| codes(words.value, report));
+    let json = json.map(|json| pointers(json.value, report)).unwrap_or_default();
+    let fresh = match fresh {
+        Some(spec) => Some(freshness(spec.value, report)?),
+        None => None,
+    };
+    let body = match body {
+        Some(spec) => Some(rule(spec, report)?),
+        None => None,
+    };
+    Some(Expect { status, json, fresh, body })
+}
+
+fn place<T>(at: &Option<At<T>>) -> Option<&Place> {
+    at.as_ref().map(|at| &at.place)
+}
+
+/// The accepted status codes, those left out that were reported.
+fn codes(OneOrMore(words): OneOrMore<Word>, report: &Report<'_>) -> Vec<RangeInclusive<u16>> {
+    let mut ranges = Vec::new();
+    for At { value, place } in words {
+        let text = match value {
+            Word::Text(text) => text,
+            Word::Number(number) => number.to_string(),
+        };
+        for part in text.split(',') {
+            match range(part) {
+                Some(range) => ranges.push(range),
+                None => {
+                    let help = "a code or a range from 200 to 599, as in 200 or \"200-299,301\"";
+                    report.error(&place, format!("{} is no status", quoted(part)), help);
+                }
+            }
+        }
+    }
+    ranges
+}
+
+/// One code, or the first and the last of a range.
+fn range(part: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = part.split_once('-').unwrap_or((part, part));
+    let code = |text: &str| text.trim().parse().ok().filter(|code| STATUS.contains(code));
+    let range = code(first)?..=code(last)?;
+    (!range.is_empty()).then_some(range)
+}
+
+/// JSON pointers and what must stand there, those left out that were reported.
+fn pointers(Pairs(pairs): Pairs<serde_json::Value>, report: &Report<'_>) -> Vec<(String, serde_json::Value)> {
+    let pair = |(key, value): (At<String>, At<serde_json::Value>)| Some((pointer(key, report)?, value.value));
+    pairs.into_iter().filter_map(pair).collect()
+}
+
+/// RFC 6901 section 3: empty, or parts with a slash before each; `~` is written `~0`, a slash in a part `~1`.
+fn pointer(text: At<String>, report: &Report<'_>) -> Option<String> {
+    let At { value, place } = text;
+    let escapes_are_whole = value.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+    if (value.is_empty() || value.starts_with('/')) && escapes_are_whole {
+        return Some(value);
+    }
+    let help = match escapes_are_whole {
+        true => format!("begin with a slash: {}", quoted(&format!("/{value}"))),
+        false => "write ~ as ~0, and a slash within a name as ~1".into(),
+    };
+    report.error(&place, format!("{} is no JSON pointer", quoted(&value)), help);
+    None
+}
+
+fn freshness(FreshSpec { pointer: text, max_age }: FreshSpec, report: &Report<'_>) -> Option<Fresh> {
+    let pointer = text.and_then(|text| pointer(text, report));
+    let max_age = max_age.and_then(|max_age| MAX_AGE.check(&max_age, report));
+    Some(Fresh { pointer: pointer?, max_age: max_age? })
+}
+
+fn rule(
+    At { value: BodySpec { contains, regex }, place }: At<BodySpec>,
+    report: &Report<'_>,
+) -> Option<BodyRule> {
+    match (contains, regex) {
+        (Some(text), None) if text.value.is_empty() => {
+            report.error(
+                &text.place,
+                "`contains` is empty, and so is in every body",
+                "a text that only the right body has",
+            );
+            None
+        }
+        (Some(text), None) => Some(BodyRule::Contains(text.value)),
+        (None, Some(text)) => expression(&text, report).map(BodyRule::Regex),
+        (Some(_), Some(text)) => {
+            report.error(&text.place, "`body` with `contains` and with `regex`", "one of the two");
+            None
+        }
+        (None, None) => {
+            report.absence(&place, "`body` without `contains` and without `regex`", "add one of the two");
+            None
+        }
+    }
+}
+
+fn expression(At { value, place }: &At<String>, report: &Report<'_>) -> Option<regex::Regex> {
+    let error = match RegexBuilder::new(value).size_limit(REGEX_OCTETS).build() {
+        Ok(regex) => return Some(regex),
+        Err(error) => error.to_string(),
+    };
+    // The error is a drawing of several lines; what is wrong stands in the last.
+    let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    let help = "an expression as the regex crate of Rust reads it; in single quotes a \\ is a \\";
+    report.error(place, format!("{} is no regular expression: {why}", quoted(value)), help);
+    None
+}

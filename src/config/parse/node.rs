@@ -1,0 +1,110 @@
+//! `[node]`, `[dns]` and `[control]`.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::limit::Limit;
+use super::{address, entries, label};
+use crate::config::read::At;
+use crate::config::report::Report;
+use crate::config::settings::{ControlSettings, DnsSettings, NodeSettings};
+use crate::config::spec::{ControlSpec, DnsSpec, NodeSpec};
+
+const STATE_DIR: &str = "/var/lib/cadence-dns";
+const SOCKET: &str = "/run/cadence-dns/control.sock";
+const DNS_PORT: u16 = 53;
+
+/// UDP threads for each address.
+const WORKERS: Limit<i64> =
+    Limit { key: "workers", least: 1, most: 1024, why: "one per core is best, and that is the default" };
+
+/// The longest path of a UNIX socket, in octets: `sun_path` of Linux with its closing zero.
+const SOCKET_PATH_OCTETS: usize = 107;
+
+/// `[node]`
+pub(super) fn node(spec: Option<At<NodeSpec>>, base: &Path, report: &Report<'_>) -> Option<NodeSettings> {
+    let NodeSpec { name, state_dir } = spec?.value;
+    let name = label("the node's name", &name?, report);
+    let state_dir = path_or(state_dir, STATE_DIR, "state_dir", base, report);
+    Some(NodeSettings { name: name?.as_str().into(), state_dir: state_dir? })
+}
+
+/// `[dns]`
+pub(super) fn dns(spec: Option<At<DnsSpec>>, cores: usize, report: &Report<'_>) -> Option<DnsSettings> {
+    let DnsSpec { listen, workers } = spec.map(|spec| spec.value).unwrap_or_default();
+    let listen = match listen {
+        None => everywhere(),
+        some => distinct(&entries(some), report),
+    };
+    let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
+    Some(DnsSettings { listen, workers: workers? })
+}
+
+/// Port 53 of every address.
+fn everywhere() -> Vec<SocketAddr> {
+    vec![(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()]
+}
+
+/// The addresses to listen on, none twice.
+fn distinct(listen: &[At<String>], report: &Report<'_>) -> Vec<SocketAddr> {
+    let mut seen = BTreeMap::new();
+    let mut sockets = Vec::new();
+    for text in listen {
+        let Some(socket) = address::bindable(text, report) else { continue };
+        match seen.insert(socket, text.place.line) {
+            None => sockets.push(socket),
+            Some(line) => {
+                report.error(
+                    &text.place,
+                    format!("{socket} stands in line {line} already"),
+                    "each address once",
+                );
+            }
+        }
+    }
+    sockets
+}
+
+/// `[control]`
+pub(super) fn control(
+    spec: Option<At<ControlSpec>>,
+    base: &Path,
+    report: &Report<'_>,
+) -> Option<ControlSettings> {
+    let ControlSpec { socket } = spec.map(|spec| spec.value).unwrap_or_default();
+    let place = socket.as_ref().map(|socket| socket.place.clone());
+    let socket = path_or(socket, SOCKET, "socket", base, report)?;
+    let octets = socket.as_os_str().as_bytes().len();
+    if let Some(place) = place.filter(|_| octets > SOCKET_PATH_OCTETS) {
+        let help = format!("at most {SOCKET_PATH_OCTETS}: the system knows no longer name of a socket");
+        report.error(&place, format!("the socket's path has {octets} octets"), help);
+        return None;
+    }
+    Some(ControlSettings { socket })
+}
+
+/// A path of the file, or the default.
+fn path_or(
+    given: Option<At<String>>,
+    default: &str,
+    key: &str,
+    base: &Path,
+    report: &Report<'_>,
+) -> Option<PathBuf> {
+    given.map_or(Some(default.into()), |text| path(&text, key, base, report))
+}
+
+/// A path; a relative one starts at the configuration file's folder.
+pub(super) fn path(text: &At<String>, key: &str, base: &Path, report: &Report<'_>) -> Option<PathBuf> {
+    if text.value.is_empty() || text.value.contains('\0') {
+        report.error(
+            &text.place,
+            format!("`{key}` is no path"),
+            "a path, from the root or from this file's folder",
+        );
+        return None;
+    }
+    Some(base.join(&text.value))
+}

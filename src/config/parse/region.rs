@@ -1,0 +1,161 @@
+//! `[[region]]`: addresses, and how many of them must be up.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::probe::{self, Looked};
+use super::{address, entries, label};
+use crate::config::read::{At, Word};
+use crate::config::report::{Report, quoted};
+use crate::config::settings::Probe;
+use crate::config::spec::{ProbeSpec, RegionSpec};
+use crate::health::Region;
+use crate::model::{Place, RegionId};
+
+/// The most probes of one region: each is a check for each address.
+const PROBES: usize = 100;
+
+/// The regions, and a way to find one by its name.
+pub(super) struct Regions {
+    /// Those without a mistake, in file order.
+    pub(super) regions: Vec<Region>,
+    /// Their probes.
+    pub(super) probes: Vec<Probe>,
+    /// Every name that was written, and where.
+    pub(super) names: HashMap<RegionId, Place>,
+    /// Whether `names` has all of them.
+    pub(super) complete: bool,
+}
+
+/// All of `[[region]]`.
+pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, report: &Report<'_>) -> Regions {
+    let mut all = Regions { regions: Vec::new(), probes: Vec::new(), names: HashMap::new(), complete: true };
+    let mut owners = HashMap::new();
+    for At { value: RegionSpec { name, addresses, min_up, probe }, .. } in specs {
+        let id = name.as_ref().and_then(|name| all.claim(name, report));
+        all.complete &= name.is_some();
+        let addresses = distinct(&entries(addresses), report);
+        shared(id.as_ref(), &addresses, &mut owners, report);
+        let addresses: Vec<IpAddr> = addresses.into_iter().map(|address| address.value).collect();
+        let min_up = capacity(min_up.as_ref(), addresses.len(), report);
+        // Judged even when the region has no usable name: its mistakes are to be seen now, too.
+        let looked_as = id.clone().unwrap_or_else(|| "?".into());
+        let looked = look(entries(probe), &looked_as, &addresses, base, report);
+        let (Some(id), Some(name), Some(min_up)) = (id, name, min_up) else { continue };
+        if looked.checks.is_empty() {
+            unwatched(&id, &name.place, report);
+        }
+        all.probes.extend(looked.probes);
+        all.regions.push(Region { id, addresses, min_up, checks: looked.checks });
+    }
+    all
+}
+
+impl Regions {
+    /// The region's name, which nobody else has.
+    fn claim(&mut self, name: &At<String>, report: &Report<'_>) -> Option<RegionId> {
+        let id = RegionId::from(name.value.as_str());
+        if let Some(first) = self.names.get(&id) {
+            let found = format!("the region {} stands in line {} already", quoted(&name.value), first.line);
+            report.error(&name.place, found, "each region once, with all of its addresses");
+            return None;
+        }
+        self.names.insert(id, name.place.clone());
+        label("the region's name", name, report).map(|name| name.as_str().into())
+    }
+}
+
+/// The addresses of one region, none twice.
+fn distinct(texts: &[At<String>], report: &Report<'_>) -> Vec<At<IpAddr>> {
+    let mut lines = HashMap::new();
+    let mut addresses = Vec::new();
+    for text in texts {
+        let Some(address) = address::unicast(text, report) else { continue };
+        match lines.insert(address, text.place.line) {
+            None => addresses.push(At { value: address, place: text.place.clone() }),
+            Some(line) => {
+                let found = format!("{address} stands in line {line} already");
+                report.error(&text.place, found, "each address of a region once");
+            }
+        }
+    }
+    addresses
+}
+
+/// Warns of addresses that another region has, too.
+fn shared(
+    id: Option<&RegionId>,
+    addresses: &[At<IpAddr>],
+    owners: &mut HashMap<IpAddr, RegionId>,
+    report: &Report<'_>,
+) {
+    for At { value: address, place } in addresses {
+        let Some(id) = id else { return };
+        match owners.get(address) {
+            Some(other) => {
+                let found = format!("{address} is an address of the region `{other}`, too");
+                report.warning(
+                    place,
+                    found,
+                    "an address in one region only: a failover to itself helps nobody",
+                );
+            }
+            None => _ = owners.insert(*address, id.clone()),
+        }
+    }
+}
+
+/// How many of a region's addresses must be up.
+fn capacity(min_up: Option<&At<Word>>, addresses: usize, report: &Report<'_>) -> Option<usize> {
+    const HALF: usize = 50;
+    let Some(At { value, place }) = min_up else { return share(HALF, addresses) };
+    let (found, help) = match value {
+        Word::Text(text) => match text.strip_suffix('%').and_then(|digits| digits.parse().ok()) {
+            Some(percent @ 1..=100) => return share(percent, addresses),
+            Some(_) | None => {
+                (quoted(text), "a share from \"1%\" to \"100%\", or a number of addresses".into())
+            }
+        },
+        Word::Number(number) => match usize::try_from(*number) {
+            Ok(count @ 1..) if count <= addresses => return Some(count),
+            Ok(1..) if addresses == 0 => return None, // they have mistakes of their own
+            Ok(_) | Err(_) => (number.to_string(), format!("from 1 to {addresses}, the number of addresses")),
+        },
+    };
+    report.error(place, format!("`min_up` is {found}"), help);
+    None
+}
+
+/// A share of the addresses, rounded up: half of three is two.
+fn share(percent: usize, addresses: usize) -> Option<usize> {
+    (addresses > 0).then(|| (addresses * percent).div_ceil(100))
+}
+
+/// Everything that is probed in a region.
+fn look(
+    specs: Vec<At<ProbeSpec>>,
+    region: &RegionId,
+    addresses: &[IpAddr],
+    base: &Path,
+    report: &Report<'_>,
+) -> Looked {
+    let mut all = Looked::default();
+    if let Some(spec) = specs.get(PROBES) {
+        let help = format!("at most {PROBES}: every one of them is a check of every address");
+        report.error(&spec.place, format!("the region `{region}` has {} probes", specs.len()), help);
+    }
+    for (number, spec) in (0..).zip(specs.into_iter().take(PROBES)) {
+        if let Some(Looked { checks, probes }) = probe::probe(spec, (region, number), addresses, base, report)
+        {
+            all.checks.extend(checks);
+            all.probes.extend(probes);
+        }
+    }
+    all
+}
+
+fn unwatched(id: &RegionId, place: &Place, report: &Report<'_>) {
+    let found = format!("nobody looks at the region `{id}`: it counts as up for ever");
+    report.warning(place, found, "add a `[[region.probe]]` with a `url` or a `tcp` port");
+}

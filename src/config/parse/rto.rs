@@ -1,0 +1,52 @@
+//! `rto`: what the failover budget must not exceed.
+
+use std::time::Duration;
+
+use super::limit::shown;
+use crate::config::read::At;
+use crate::config::report::Report;
+use crate::health::Region;
+use crate::policy::{Budget, Steer, budget};
+
+/// Reports a budget that is larger than the operator wants, or that nobody can promise.
+pub(super) fn judge(steer: &Steer, rto: &At<Duration>, regions: &[Region], report: &Report<'_>) {
+    let name = &steer.name;
+    let blind = regions.iter().find(|region| region.checks.is_empty() && steer.regions.contains(&region.id));
+    let (found, help) = match (blind, budget(steer, regions)) {
+        _ if steer.regions.len() < 2 => {
+            (format!("{name} has an `rto` and a single region"), "a second region to fail over to".into())
+        }
+        (Some(blind), _) => (
+            format!("{name} has an `rto`, and nobody looks at the region `{}`", blind.id),
+            "add a `[[region.probe]]` to the region, or leave out `rto`".into(),
+        ),
+        (None, Some(budget)) if budget.total > rto.value => (
+            format!(
+                "the failover of {name} takes up to {}, its `rto` is {}",
+                shown(budget.total),
+                shown(rto.value)
+            ),
+            format!("{}; {}", remedy(&budget, rto.value), budget),
+        ),
+        (None, Some(_) | None) => return,
+    };
+    report.error(&rto.place, found, help);
+}
+
+/// What to change so that the budget is kept.
+fn remedy(budget: &Budget, rto: Duration) -> String {
+    let region = &budget.slowest.region;
+    if budget.detect >= rto {
+        return format!(
+            "a shorter `interval`, `recheck` or `timeout`, or a smaller `fall`, in the region `{region}`"
+        );
+    }
+    let part = |key: &str, before: Duration, ttl: Duration| {
+        let left = Duration::from_secs((rto - before).as_secs());
+        (ttl > left).then(|| format!("`{key}` of at most {}", shown(left)))
+    };
+    let ttl = part("ttl", budget.first_failed, budget.ttl.as_duration());
+    let suspect = part("ttl_suspect", budget.detect, budget.ttl_suspect.as_duration());
+    let parts: Vec<String> = [ttl, suspect].into_iter().flatten().collect();
+    parts.join(" and ")
+}

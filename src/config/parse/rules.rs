@@ -1,0 +1,120 @@
+//! When a check is made, and when its health changes.
+
+use std::time::Duration;
+
+use super::limit::{Limit, shown};
+use crate::config::read::At;
+use crate::config::report::Report;
+use crate::config::spec::BrownoutSpec;
+use crate::health::{Brownout, Rules};
+
+const INTERVAL: Limit<Duration> = Limit {
+    key: "interval",
+    least: Duration::from_millis(50),
+    most: HOUR,
+    why: "less is an attack on what it looks at, more is no watch",
+};
+const RECHECK: Limit<Duration> = Limit { key: "recheck", ..INTERVAL };
+const TIMEOUT: Limit<Duration> = Limit {
+    key: "timeout",
+    least: Duration::from_millis(10),
+    most: HOUR,
+    why: "less fails whoever is not next door, more is no watch",
+};
+const FALL: Limit<i64> =
+    Limit { key: "fall", least: 2, most: 100, why: "one failed probe never changes an answer" };
+const RISE: Limit<i64> = Limit { key: "rise", least: 1, most: 100, why: "more passes prove no more" };
+const FAILURES: Limit<i64> = Limit { key: "failures", ..FALL };
+const WINDOW: Limit<Duration> = Limit {
+    key: "window",
+    least: Duration::from_millis(100),
+    most: Duration::from_secs(24 * 60 * 60),
+    why: "what failed longer ago says nothing about now",
+};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+const DEFAULT_RECHECK: Duration = Duration::from_secs(1);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
+const DEFAULT_FALL: u8 = 3;
+const DEFAULT_RISE: u8 = 3;
+
+/// The keys of a probe that say when.
+pub(super) struct When {
+    pub(super) interval: Option<At<Duration>>,
+    pub(super) recheck: Option<At<Duration>>,
+    pub(super) timeout: Option<At<Duration>>,
+    pub(super) fall: Option<At<i64>>,
+    pub(super) rise: Option<At<i64>>,
+    pub(super) brownout: Option<At<BrownoutSpec>>,
+}
+
+/// The rules of a check.
+pub(super) fn rules(when: When, report: &Report<'_>) -> Option<Rules> {
+    let When { interval, recheck, timeout, fall, rise, brownout } = when;
+    let fall = FALL.or(fall.as_ref(), DEFAULT_FALL, report);
+    let rise = RISE.or(rise.as_ref(), DEFAULT_RISE, report);
+    let interval = INTERVAL.or(interval.as_ref(), DEFAULT_INTERVAL, report);
+    let recheck = within(&RECHECK, recheck.as_ref(), DEFAULT_RECHECK, interval, FASTER, report);
+    let timeout = within(&TIMEOUT, timeout.as_ref(), DEFAULT_TIMEOUT, interval, NO_OVERLAP, report);
+    let brownout = match brownout {
+        Some(spec) => Some(judge(spec.value, fall, recheck, report)?),
+        None => None,
+    };
+    Some(Rules {
+        fall: fall?,
+        rise: rise?,
+        brownout,
+        interval: interval?,
+        recheck: recheck?,
+        timeout: timeout?,
+    })
+}
+
+const FASTER: &str = "who is suspect is looked at sooner, not later";
+const NO_OVERLAP: &str = "a probe must end before the next one is due";
+
+/// A span that is at most the interval. The default gives way to a shorter interval, for nobody wrote it.
+fn within(
+    limit: &Limit<Duration>,
+    span: Option<&At<Duration>>,
+    default: Duration,
+    interval: Option<Duration>,
+    why: &str,
+    report: &Report<'_>,
+) -> Option<Duration> {
+    let Some(at) = span else { return interval.map(|interval| default.min(interval)) };
+    let span = limit.check(at, report)?;
+    let Some(interval) = interval.filter(|interval| span > *interval) else { return Some(span) };
+    let found =
+        format!("`{}` is {}, longer than the `interval` of {}", limit.key, shown(span), shown(interval));
+    report.error(&at.place, found, format!("at most {}: {why}", shown(interval)));
+    None
+}
+
+/// The brown-out window: one that can come true, and says more than `fall` does.
+fn judge(
+    spec: BrownoutSpec,
+    fall: Option<u8>,
+    recheck: Option<Duration>,
+    report: &Report<'_>,
+) -> Option<Brownout> {
+    let BrownoutSpec { failures, window } = spec;
+    let count: Option<u8> = failures.as_ref().and_then(|failures| FAILURES.check(failures, report));
+    let span = window.as_ref().and_then(|window| WINDOW.check(window, report));
+    let (failures, window, count, span) = (failures?, window?, count?, span?);
+    if let Some(fall) = fall.filter(|fall| count < *fall) {
+        let found = format!("`failures` is {count}, fewer than the `fall` of {fall}");
+        report.error(&failures.place, found, format!("at least {fall}, or `fall` would never count"));
+        return None;
+    }
+    let least = recheck? * u32::from(count - 1);
+    if span < least {
+        let found = format!("{count} failures never fit into a `window` of {}", shown(span));
+        let help =
+            format!("at least {}, for probes are `recheck` apart; better ten times that", shown(least));
+        report.error(&window.place, found, help);
+        return None;
+    }
+    Some(Brownout { failures: count, window: span })
+}

@@ -1,0 +1,263 @@
+//! `[[steer]]`: which name follows which regions.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use super::entries;
+use super::limit::{Limit, shown};
+use super::region::Regions;
+use super::rto;
+use super::zone::{Zones, domain};
+use crate::config::near::nearest;
+use crate::config::read::At;
+use crate::config::report::{Report, quoted};
+use crate::config::spec::{FailbackSpec, SteerSpec};
+use crate::health::Region;
+use crate::model::{Family, Name, RegionId, Ttl};
+use crate::policy::{Failback, Steer};
+
+const TTL: Limit<Duration> = Limit {
+    key: "ttl",
+    least: Duration::ZERO,
+    most: Duration::from_secs(0x7fff_ffff),
+    why: "DNS has no larger TTL (RFC 2181)",
+};
+const TTL_SUSPECT: Limit<Duration> = Limit { key: "ttl_suspect", ..TTL };
+const DWELL: Limit<Duration> = Limit {
+    key: "dwell",
+    least: Duration::ZERO,
+    most: DAY,
+    why: "whoever is not to come back at all says `failback = { mode = \"manual\" }`",
+};
+const AFTER: Limit<Duration> = Limit {
+    key: "after",
+    least: Duration::from_millis(1),
+    most: DAY,
+    why: "at once is mode \"auto\", never is mode \"manual\"",
+};
+const RTO: Limit<Duration> =
+    Limit { key: "rto", least: Duration::from_millis(1), most: DAY, why: "no budget is nothing" };
+const FLIPS: Limit<i64> = Limit {
+    key: "max_flips_per_hour",
+    least: 1,
+    most: 10_000,
+    why: "with none there is no failover, with more there is no limit",
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DEFAULT_TTL: Duration = Duration::from_secs(30);
+const DEFAULT_TTL_SUSPECT: Duration = Duration::from_secs(10);
+const DEFAULT_DWELL: Duration = Duration::from_secs(60);
+const DEFAULT_AFTER: Duration = Duration::from_secs(300);
+const DEFAULT_FLIPS: u32 = 3;
+
+/// All of `[[steer]]`; each name goes to its zone.
+pub(super) fn steers(
+    specs: Vec<At<SteerSpec>>,
+    zones: &mut Zones,
+    regions: &Regions,
+    report: &Report<'_>,
+) -> Vec<Steer> {
+    let mut bench = Bench::new(zones, regions, report);
+    let steers = specs.into_iter().filter_map(|spec| bench.steer(spec.value)).collect();
+    bench.warn_of_unused_regions();
+    steers
+}
+
+/// What is known while the steers are judged one after the other.
+struct Bench<'a> {
+    zones: &'a mut Zones,
+    regions: &'a Regions,
+    report: &'a Report<'a>,
+    by_id: HashMap<&'a RegionId, &'a Region>,
+    lines: HashMap<Name, u32>,
+    used: HashSet<RegionId>,
+    /// What was warned of once is not repeated for each of a thousand names.
+    lacking: BTreeSet<(RegionId, Family)>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(zones: &'a mut Zones, regions: &'a Regions, report: &'a Report<'a>) -> Bench<'a> {
+        let by_id = regions.regions.iter().map(|region| (&region.id, region)).collect();
+        let (lines, used, lacking) = (HashMap::new(), HashSet::new(), BTreeSet::new());
+        Bench { zones, regions, report, by_id, lines, used, lacking }
+    }
+
+    fn steer(&mut self, spec: SteerSpec) -> Option<Steer> {
+        let SteerSpec { name, regions, ttl, ttl_suspect, failback: mode, dwell, max_flips_per_hour, rto } =
+            spec;
+        let report = self.report;
+        let name = name.and_then(|name| self.name(&name));
+        let regions = self.regions(&entries(regions));
+        let (ttl, ttl_suspect) = ttls(ttl, ttl_suspect, report);
+        let failback = failback(mode, report);
+        let dwell = DWELL.or(dwell.as_ref(), DEFAULT_DWELL, report);
+        let flips = FLIPS.or(max_flips_per_hour.as_ref(), DEFAULT_FLIPS, report);
+        let rto = rto.and_then(|rto| Some(At { value: RTO.check(&rto, report)?, place: rto.place }));
+        let steer = Steer {
+            name: name?,
+            regions: regions.into_iter().map(|at| at.value).collect(),
+            ttl: ttl?,
+            ttl_suspect: ttl_suspect?,
+            failback: failback?,
+            dwell: dwell?,
+            max_flips_per_hour: flips?,
+            rto: rto.as_ref().map(|rto| rto.value),
+        };
+        if let Some(rto) = rto.filter(|_| steer.regions.iter().all(|id| self.by_id.contains_key(id))) {
+            rto::judge(&steer, &rto, &self.regions.regions, report);
+        }
+        Some(steer)
+    }
+
+    /// A name within a zone, steered once.
+    fn name(&mut self, text: &At<String>) -> Option<Name> {
+        let name = domain(text, self.report)?;
+        if let Some(line) = self.lines.insert(name.clone(), text.place.line) {
+            let found = format!("{name} is steered in line {line} already");
+            self.report.error(&text.place, found, "each name once, with all of its regions");
+            return None;
+        }
+        if !self.zones.steer(&name) {
+            let help = "a zone's apex or a name below it; add the `[[zone]]`, or correct one of the names";
+            self.report.absence(&text.place, format!("{name} is in none of the zones"), help);
+            return None;
+        }
+        Some(name)
+    }
+
+    /// Regions that exist, none twice.
+    fn regions(&mut self, texts: &[At<String>]) -> Vec<At<RegionId>> {
+        let mut ids: Vec<At<RegionId>> = Vec::new();
+        for At { value, place } in texts {
+            let id = RegionId::from(value.as_str());
+            self.used.insert(id.clone());
+            if !self.regions.names.contains_key(&id) {
+                self.unknown(&At { value: value.clone(), place: place.clone() });
+            } else if ids.iter().any(|other| other.value == id) {
+                let found = format!("{} stands in this list twice", quoted(value));
+                self.report.error(place, found, "each region once, the most preferred first");
+            } else {
+                ids.push(At { value: id, place: place.clone() });
+            }
+        }
+        self.warn_of_lacking_families(&ids);
+        ids
+    }
+
+    fn unknown(&self, At { value, place }: &At<String>) {
+        if !self.regions.complete {
+            return; // it may be the one whose name is missing, which was reported
+        }
+        let mut names: Vec<&str> = self.regions.names.keys().map(RegionId::as_str).collect();
+        names.sort_unstable();
+        let help = match nearest(value, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if names.is_empty() => "add a `[[region]]` with its addresses".into(),
+            None => format!("the regions here are {}", some_of(&names)),
+        };
+        self.report.absence(place, format!("there is no region {}", quoted(value)), help);
+    }
+
+    /// A failover must not take a family away unnoticed.
+    fn warn_of_lacking_families(&mut self, ids: &[At<RegionId>]) {
+        for family in Family::ALL {
+            let has = |id: &RegionId| {
+                let region = self.by_id.get(id);
+                region.is_some_and(|region| region.addresses.iter().any(|a| Family::of(*a) == family))
+            };
+            let Some(rich) = ids.iter().find(|at| has(&at.value)) else { continue };
+            let poor = ids.iter().filter(|at| self.by_id.contains_key(&at.value) && !has(&at.value));
+            for At { value: id, place } in poor {
+                if self.lacking.insert((id.clone(), family)) {
+                    let found =
+                        format!("the region `{id}` has no {family} address, and `{}` has", rich.value);
+                    let help =
+                        format!("add one, or know that {family} clients find nothing while `{id}` is served");
+                    self.report.warning(place, found, help);
+                }
+            }
+        }
+    }
+
+    fn warn_of_unused_regions(&self) {
+        for (id, place) in self.regions.names.iter().filter(|(id, _)| !self.used.contains(*id)) {
+            let found = format!("no name is steered to the region {}", quoted(id.as_str()));
+            self.report.warning(place, found, "name it in the `regions` of a `[[steer]]`, or remove it");
+        }
+    }
+}
+
+/// The most names that a message lists.
+const LISTED: usize = 10;
+
+fn some_of(names: &[&str]) -> String {
+    let shown = names[..names.len().min(LISTED)].join(", ");
+    if names.len() > LISTED { format!("{shown}, …") } else { shown }
+}
+
+/// The TTLs of quiet and of suspicion. The second's default gives way to a lower first.
+fn ttls(
+    ttl: Option<At<Duration>>,
+    suspect: Option<At<Duration>>,
+    report: &Report<'_>,
+) -> (Option<Ttl>, Option<Ttl>) {
+    let ttl = whole(&TTL, ttl.as_ref(), DEFAULT_TTL, report);
+    let default = ttl.map_or(DEFAULT_TTL_SUSPECT, |ttl| DEFAULT_TTL_SUSPECT.min(ttl.as_duration()));
+    let seconds = whole(&TTL_SUSPECT, suspect.as_ref(), default, report);
+    match (ttl, seconds, suspect) {
+        (Some(ttl), Some(seconds), Some(at)) if seconds > ttl => {
+            let found = format!("`ttl_suspect` is {seconds}, longer than the `ttl` of {ttl}");
+            report.error(
+                &at.place,
+                found,
+                format!("at most {ttl}: it is there to be shorter when a change is near"),
+            );
+            (Some(ttl), None)
+        }
+        (ttl, seconds, _) => (ttl, seconds),
+    }
+}
+
+/// DNS counts in seconds.
+fn whole(
+    limit: &Limit<Duration>,
+    span: Option<&At<Duration>>,
+    default: Duration,
+    report: &Report<'_>,
+) -> Option<Ttl> {
+    let seconds = limit.or(span, default, report)?;
+    if let Some(at) = span.filter(|_| seconds.subsec_nanos() != 0) {
+        report.error(
+            &at.place,
+            format!("`{}` is {}", limit.key, shown(seconds)),
+            "whole seconds: DNS knows no others",
+        );
+        return None;
+    }
+    Ttl::from_secs(seconds.as_secs())
+}
+
+fn failback(spec: Option<At<FailbackSpec>>, report: &Report<'_>) -> Option<Failback> {
+    let Some(spec) = spec else { return Some(Failback::Delayed(DEFAULT_AFTER)) };
+    let FailbackSpec { mode, after } = spec.value;
+    let mode = mode?;
+    let failback = match mode.value.as_str() {
+        "delayed" => return AFTER.or(after.as_ref(), DEFAULT_AFTER, report).map(Failback::Delayed),
+        "auto" => Failback::Auto,
+        "manual" => Failback::Manual,
+        other => {
+            let meant = nearest(other, ["auto", "delayed", "manual"]);
+            let help =
+                meant.map_or("auto, delayed or manual".into(), |meant| format!("did you mean `{meant}`?"));
+            report.error(&mode.place, format!("there is no failback mode {}", quoted(other)), help);
+            return None;
+        }
+    };
+    if let Some(after) = after {
+        let found = format!("`after` beside the mode \"{}\", which does not wait", mode.value);
+        report.error(&after.place, found, "leave it out, or use the mode \"delayed\"");
+        return None;
+    }
+    Some(failback)
+}

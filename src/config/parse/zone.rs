@@ -1,0 +1,69 @@
+//! `[[zone]]`: which names are ours.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use super::node::path;
+use crate::config::read::At;
+use crate::config::report::{Report, quoted};
+use crate::config::settings::ZoneSettings;
+use crate::config::spec::ZoneSpec;
+use crate::model::Name;
+
+/// The zones, and a way to find the one of a name among thousands.
+pub(super) struct Zones {
+    /// In file order.
+    pub(super) settings: Vec<ZoneSettings>,
+    /// Where in `settings`; none for a zone with another mistake than its name.
+    known: HashMap<Name, Option<usize>>,
+    /// Whether `known` has all of them.
+    complete: bool,
+}
+
+/// All of `[[zone]]`.
+pub(super) fn zones(specs: Vec<At<ZoneSpec>>, base: &Path, report: &Report<'_>) -> Zones {
+    let mut zones = Zones { settings: Vec::new(), known: HashMap::new(), complete: true };
+    let mut lines = HashMap::new();
+    for At { value: ZoneSpec { name, file }, place } in specs {
+        let file = file.and_then(|text| Some((path(&text, "file", base, report)?, text.place)));
+        let Some((name, at)) = name.and_then(|text| Some((domain(&text, report)?, text.place))) else {
+            zones.complete = false;
+            continue;
+        };
+        if let Some(line) = lines.insert(name.clone(), place.line) {
+            report.error(&at, format!("the zone {name} stands in line {line} already"), "each zone once");
+            continue;
+        }
+        zones.known.insert(name.clone(), file.is_some().then_some(zones.settings.len()));
+        let settings = |(file, place)| ZoneSettings { name, file, place, steered: BTreeSet::new() };
+        zones.settings.extend(file.map(settings));
+    }
+    zones
+}
+
+impl Zones {
+    /// Hands a steered name to the deepest zone that it lies in; false when there is certainly none.
+    pub(super) fn steer(&mut self, name: &Name) -> bool {
+        let above = std::iter::successors(Some(name.clone()), Name::parent);
+        match above.into_iter().find_map(|zone| self.known.get(&zone)) {
+            Some(Some(index)) => self.settings[*index].steered.insert(name.clone()),
+            Some(None) => true,
+            None => return !self.complete,
+        };
+        true
+    }
+}
+
+/// A domain name as people write it, with or without the last dot.
+pub(super) fn domain(text: &At<String>, report: &Report<'_>) -> Option<Name> {
+    let plain = text.value.bytes().all(|octet| octet.is_ascii_graphic());
+    let (why, help) = match text.value.parse::<Name>() {
+        Ok(name) if plain => return Some(name),
+        Ok(_) => {
+            ("it has other characters than those of ASCII, or spaces".to_owned(), "the punycode form, xn--…")
+        }
+        Err(error) => (error.to_string(), "a name as in \"cadence.example.com\""),
+    };
+    report.error(&text.place, format!("{} is no domain name: {why}", quoted(&text.value)), help);
+    None
+}

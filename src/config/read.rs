@@ -1,0 +1,334 @@
+//! The tree of TOML, read value by value into types; what has another type or no name is reported.
+
+use std::time::Duration;
+
+use jiff::fmt::friendly::SpanParser;
+use toml::Spanned;
+use toml::de::{DeArray, DeInteger, DeTable, DeValue};
+
+use super::near::nearest;
+use super::report::{Report, quoted};
+use crate::model::Place;
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    /// What was written.
+    pub(super) value: T,
+    /// Where it begins; of a table, where its header does.
+    pub(super) place: Place,
+}
+
+/// What a value of the file can be read as.
+pub(super) trait Read: Sized {
+    /// The value, or none when it was reported.
+    fn read(value: Value<'_, '_>) -> Option<Self>;
+
+    /// How a key with such a value looks, for whoever forgot it.
+    fn sample(key: &str) -> String;
+}
+
+/// A value of any type, on its way to being one.
+pub(super) struct Value<'r, 't> {
+    report: &'r Report<'t>,
+    /// How messages call it.
+    name: String,
+    place: Place,
+    tree: DeValue<'t>,
+}
+
+/// A table whose keys are taken one by one; what is left in the end is unknown.
+pub(super) struct Table<'r, 't> {
+    report: &'r Report<'t>,
+    /// How messages call it.
+    name: String,
+    place: Place,
+    left: DeTable<'t>,
+    known: Vec<&'static str>,
+}
+
+impl<'r, 't> Table<'r, 't> {
+    /// The whole file.
+    pub(super) fn root(tree: DeTable<'t>, report: &'r Report<'t>) -> Table<'r, 't> {
+        let name = "the configuration".to_owned();
+        Table { report, name, place: report.place(0), left: tree, known: Vec::new() }
+    }
+
+    /// A key that may be left out.
+    pub(super) fn may<T: Read>(&mut self, key: &'static str) -> Option<At<T>> {
+        self.known.push(key);
+        let (_, tree) = self.left.remove_entry(key)?;
+        Value::new(format!("`{key}`"), tree, self.report).read()
+    }
+
+    /// A key that must be there.
+    pub(super) fn must<T: Read>(&mut self, key: &'static str) -> Option<At<T>> {
+        if !self.left.contains_key(key) {
+            let help = format!("add `{}`", T::sample(key));
+            self.report.absence(&self.place, format!("{} has no `{key}`", self.name), help);
+        }
+        self.may(key)
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(super) fn finish(self) {
+        for (key, _) in self.left {
+            let place = self.report.place(key.span().start);
+            let help = match nearest(key.get_ref(), self.known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the keys here are {}", self.known.join(", ")),
+            };
+            let found = format!("{} has no key {}", self.name, quoted(key.get_ref()));
+            self.report.absence(&place, found, help);
+        }
+    }
+}
+
+impl<'r, 't> Value<'r, 't> {
+    fn new(name: String, tree: Spanned<DeValue<'t>>, report: &'r Report<'t>) -> Value<'r, 't> {
+        let place = report.place(tree.span().start);
+        Value { report, name, place, tree: tree.into_inner() }
+    }
+
+    fn read<T: Read>(self) -> Option<At<T>> {
+        let place = self.place.clone();
+        T::read(self).map(|value| At { value, place })
+    }
+
+    /// The value as a table that is written like `sample`: `[node]`, or `fresh = { … }`.
+    pub(super) fn table(self, sample: &'static str) -> Option<Table<'r, 't>> {
+        let Value { report, place, tree: DeValue::Table(left), .. } = self else {
+            return self.refuse("a table", &format!("write it as `{sample}`"));
+        };
+        let header = sample.split_once(" = ").map_or(sample, |(key, _)| key);
+        Some(Table { report, name: format!("`{header}`"), place, left, known: Vec::new() })
+    }
+
+    /// The entries of a list, in their order.
+    fn entries<T: Read>(name: &str, list: DeArray<'t>, report: &'r Report<'t>) -> Vec<At<T>> {
+        let entry = |tree| Value::new(format!("an entry of {name}"), tree, report).read();
+        list.into_iter().filter_map(entry).collect()
+    }
+
+    fn refuse<T>(&self, wanted: &str, help: &str) -> Option<T> {
+        let found = format!("{} is {}, not {wanted}", self.name, kind(&self.tree));
+        self.report.error(&self.place, found, help);
+        None
+    }
+
+    fn reject<T>(&self, found: &str, help: &str) -> Option<T> {
+        self.report.error(&self.place, format!("{} is {found}", self.name), help);
+        None
+    }
+}
+
+/// What was found, in an operator's words.
+fn kind(tree: &DeValue<'_>) -> &'static str {
+    match tree {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+impl Read for String {
+    fn read(value: Value<'_, '_>) -> Option<String> {
+        let DeValue::String(text) = value.tree else {
+            return value.refuse("a string", "put it in double quotes");
+        };
+        Some(text.into_owned())
+    }
+
+    fn sample(key: &str) -> String {
+        format!("{key} = \"…\"")
+    }
+}
+
+impl Read for bool {
+    fn read(value: Value<'_, '_>) -> Option<bool> {
+        let DeValue::Boolean(set) = value.tree else {
+            return value.refuse("true or false", "write true or false, without quotes");
+        };
+        Some(set)
+    }
+
+    fn sample(key: &str) -> String {
+        format!("{key} = true")
+    }
+}
+
+impl Read for i64 {
+    fn read(value: Value<'_, '_>) -> Option<i64> {
+        let DeValue::Integer(number) = &value.tree else {
+            return value.refuse("a whole number", "write a whole number, without quotes");
+        };
+        integer(number)
+            .or_else(|| value.reject("too large a number", "no number here is larger than a few thousand"))
+    }
+
+    fn sample(key: &str) -> String {
+        format!("{key} = 1")
+    }
+}
+
+fn integer(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// `500ms`, `5s`, `1h30m`: whatever jiff's friendly format knows, to the millisecond.
+impl Read for Duration {
+    fn read(value: Value<'_, '_>) -> Option<Duration> {
+        if let DeValue::Integer(number) = &value.tree {
+            let found = format!("{} is a number without a unit", value.name);
+            let help = format!("write the unit, as in \"{0}s\" or \"{0}ms\"", number.as_str());
+            value.report.error(&value.place, found, help);
+            return None;
+        }
+        let DeValue::String(text) = &value.tree else {
+            return value.refuse("a duration", "write a number with its unit, as in \"5s\" or \"500ms\"");
+        };
+        let Ok(span) = SpanParser::new().parse_unsigned_duration(text.as_bytes()) else {
+            let found = format!("{}, which is no duration", quoted(text));
+            return value.reject(
+                &found,
+                "write a number with its unit, as in \"5s\", \"500ms\", \"2m\" or \"1h30m\"",
+            );
+        };
+        if span.subsec_nanos() % 1_000_000 != 0 {
+            return value.reject(&quoted(text), "durations are in whole milliseconds");
+        }
+        Some(span)
+    }
+
+    fn sample(key: &str) -> String {
+        format!("{key} = \"30s\"")
+    }
+}
+
+/// A list; an empty one says nothing, so it is a mistake.
+impl<T: Read> Read for Vec<At<T>> {
+    fn read(value: Value<'_, '_>) -> Option<Vec<At<T>>> {
+        let Value { report, name, tree: DeValue::Array(list), .. } = value else {
+            let sample = <Vec<At<T>> as Read>::sample(value.name.trim_matches('`'));
+            return value.refuse("a list", &format!("write it as `{sample}`"));
+        };
+        if list.is_empty() {
+            let help = "leave it out, or write what belongs there";
+            report.error(&value.place, format!("{name} is an empty list"), help);
+            return None;
+        }
+        Some(Value::entries(&name, list, report))
+    }
+
+    fn sample(key: &str) -> String {
+        let entry = T::sample(key);
+        match entry.split_once(" = ") {
+            Some((key, one)) => format!("{key} = [{one}]"),
+            None => entry, // a header, with the brackets it needs
+        }
+    }
+}
+
+/// A string or a whole number.
+#[derive(Debug, Clone)]
+pub(super) enum Word {
+    /// Such as `"50%"`.
+    Text(String),
+    /// Such as `2`.
+    Number(i64),
+}
+
+impl Read for Word {
+    fn read(value: Value<'_, '_>) -> Option<Word> {
+        match &value.tree {
+            DeValue::String(text) => Some(Word::Text(text.as_ref().to_owned())),
+            DeValue::Integer(_) => i64::read(value).map(Word::Number),
+            DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => value.refuse("a string or a whole number", "write one of the two"),
+        }
+    }
+
+    fn sample(key: &str) -> String {
+        String::sample(key)
+    }
+}
+
+/// One value, or a list of them.
+#[derive(Debug, Clone)]
+pub(super) struct OneOrMore<T>(pub(super) Vec<At<T>>);
+
+impl<T: Read> Read for OneOrMore<T> {
+    fn read(value: Value<'_, '_>) -> Option<OneOrMore<T>> {
+        if matches!(value.tree, DeValue::Array(_)) {
+            return Vec::read(value).map(OneOrMore);
+        }
+        value.read().map(|one| OneOrMore(vec![one]))
+    }
+
+    fn sample(key: &str) -> String {
+        T::sample(key)
+    }
+}
+
+/// A table whose keys the operator chooses, in file order.
+#[derive(Debug, Clone)]
+pub(super) struct Pairs<T>(pub(super) Vec<(At<String>, At<T>)>);
+
+impl<T: Read> Read for Pairs<T> {
+    fn read(value: Value<'_, '_>) -> Option<Pairs<T>> {
+        let Value { report, tree: DeValue::Table(table), .. } = value else {
+            return value.refuse("a table", "write it as { \"key\" = \"value\" }");
+        };
+        let pair = |(key, tree): (Spanned<_>, Spanned<DeValue<'_>>)| {
+            let place = report.place(key.span().start);
+            let key: String = std::borrow::Cow::into_owned(key.into_inner());
+            let value = Value::new(quoted(&key), tree, report).read()?;
+            Some((At { value: key, place }, value))
+        };
+        let mut pairs: Vec<_> = table.into_iter().filter_map(pair).collect();
+        pairs.sort_by(|a, b| a.0.place.cmp(&b.0.place));
+        Some(Pairs(pairs))
+    }
+
+    fn sample(key: &str) -> String {
+        format!("{key} = {{ \"key\" = \"value\" }}")
+    }
+}
+
+/// Whatever JSON can say, TOML says too, except for null.
+impl Read for serde_json::Value {
+    fn read(value: Value<'_, '_>) -> Option<serde_json::Value> {
+        let report = value.report;
+        match &value.tree {
+            DeValue::Boolean(set) => Some((*set).into()),
+            DeValue::String(text) => Some(text.as_ref().into()),
+            DeValue::Integer(_) => i64::read(value).map(Into::into),
+            DeValue::Float(number) => {
+                let finite = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
+                finite
+                    .map(Into::into)
+                    .or_else(|| value.reject("no number that JSON knows", "write a finite number"))
+            }
+            DeValue::Datetime(_) => value.refuse("anything that JSON knows", "put it in double quotes"),
+            DeValue::Array(list) => {
+                let entries: Vec<At<serde_json::Value>> = Value::entries(&value.name, list.clone(), report);
+                Some(entries.into_iter().map(|entry| entry.value).collect())
+            }
+            DeValue::Table(_) => {
+                let Pairs(pairs) = Pairs::<serde_json::Value>::read(value)?;
+                Some(pairs.into_iter().map(|(key, entry)| (key.value, entry.value)).collect())
+            }
+        }
+    }
+
+    fn sample(key: &str) -> String {
+        String::sample(key)
+    }
+}

@@ -1,0 +1,154 @@
+//! The configuration file word for word: a struct for each table, a field for each key.
+//!
+//! Nothing is judged here but types and keys. [`super::parse`] takes every struct apart by name, so a key that is
+//! added here does not compile until somebody gives it a meaning.
+
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::read::{At, OneOrMore, Pairs, Read, Table, Value, Word};
+use super::report::Report;
+
+/// Tables as structs. `must` marks a key that has no default; each field may be missing nevertheless, for a file
+/// with a mistake is read to its end.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $sample:literal $spec:ident { $($(#[$about:meta])* $how:ident $key:ident: $type:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default)]
+        pub(super) struct $spec {
+            $($(#[$about])* pub(super) $key: Option<At<$type>>,)*
+        }
+
+        impl $spec {
+            fn take(mut table: Table<'_, '_>) -> $spec {
+                let spec = $spec { $($key: table.$how(stringify!($key)),)* };
+                table.finish();
+                spec
+            }
+        }
+
+        impl Read for $spec {
+            fn read(value: Value<'_, '_>) -> Option<$spec> {
+                value.table($sample).map($spec::take)
+            }
+
+            fn sample(_: &str) -> String {
+                $sample.to_owned()
+            }
+        }
+    )*};
+}
+
+tables! {
+    /// The whole file.
+    "the configuration" Spec {
+        must node: NodeSpec,
+        may dns: DnsSpec,
+        may control: ControlSpec,
+        must zone: Vec<At<ZoneSpec>>,
+        may region: Vec<At<RegionSpec>>,
+        may steer: Vec<At<SteerSpec>>,
+    }
+
+    /// This name server.
+    "[node]" NodeSpec {
+        must name: String,
+        may state_dir: String,
+    }
+
+    /// Where queries are answered.
+    "[dns]" DnsSpec {
+        may listen: Vec<At<String>>,
+        may workers: i64,
+    }
+
+    /// Where the command line reaches the daemon.
+    "[control]" ControlSpec {
+        may socket: String,
+    }
+
+    /// A zone and its master file.
+    "[[zone]]" ZoneSpec {
+        must name: String,
+        must file: String,
+    }
+
+    /// Addresses that live and die together.
+    "[[region]]" RegionSpec {
+        must name: String,
+        must addresses: Vec<At<String>>,
+        may min_up: Word,
+        may probe: Vec<At<ProbeSpec>>,
+    }
+
+    /// How a region is looked at.
+    "[[region.probe]]" ProbeSpec {
+        may url: String,
+        may tcp: i64,
+        may address: String,
+        may port: i64,
+        may method: String,
+        may headers: Pairs<String>,
+        may expect: ExpectSpec,
+        may ca_file: String,
+        may insecure: bool,
+        may interval: Duration,
+        may recheck: Duration,
+        may timeout: Duration,
+        may fall: i64,
+        may rise: i64,
+        may brownout: BrownoutSpec,
+    }
+
+    /// What a response must be.
+    "expect = { … }" ExpectSpec {
+        may status: OneOrMore<Word>,
+        may json: Pairs<serde_json::Value>,
+        may fresh: FreshSpec,
+        may body: BodySpec,
+    }
+
+    /// A time in the body that must be recent.
+    "fresh = { pointer = \"/time\", max_age = \"30s\" }" FreshSpec {
+        must pointer: String,
+        must max_age: Duration,
+    }
+
+    /// What the body must contain.
+    "body = { contains = \"…\" }" BodySpec {
+        may contains: String,
+        may regex: String,
+    }
+
+    /// Scattered failures that count like a row of them.
+    "brownout = { failures = 6, window = \"2m\" }" BrownoutSpec {
+        must failures: i64,
+        must window: Duration,
+    }
+
+    /// How a name is steered.
+    "[[steer]]" SteerSpec {
+        must name: String,
+        must regions: Vec<At<String>>,
+        may ttl: Duration,
+        may ttl_suspect: Duration,
+        may failback: FailbackSpec,
+        may dwell: Duration,
+        may max_flips_per_hour: i64,
+        may rto: Duration,
+    }
+
+    /// When a more preferred region that has come back gets the name again.
+    "failback = { mode = \"delayed\", after = \"300s\" }" FailbackSpec {
+        must mode: String,
+        may after: Duration,
+    }
+}
+
+impl Spec {
+    /// Fills all of it from the tree.
+    pub(super) fn of<'t>(tree: DeTable<'t>, report: &Report<'t>) -> Spec {
+        Spec::take(Table::root(tree, report))
+    }
+}

@@ -1,0 +1,32 @@
+//! Text becomes the tree of TOML, or what of it can be made out beside the mistakes.
+
+use toml::de::{DeTable, Error};
+
+use super::report::Report;
+
+/// The tree, with the place of every key and value; lines that are no TOML are reported.
+pub(super) fn tree<'t>(text: &'t str, report: &Report<'_>) -> DeTable<'t> {
+    let (tree, mut errors) = DeTable::parse_recoverable(text);
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
+    for error in errors {
+        let span = error.span().unwrap_or_default();
+        let (found, help) = explained(&error, span.is_empty());
+        report.syntax(report.place(span.start), &found, &help);
+    }
+    tree.into_inner()
+}
+
+/// The parser's words, and what would be right in ours.
+fn explained(error: &Error, nothing_there: bool) -> (String, String) {
+    let message = error.message();
+    let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    match found {
+        "string values must be quoted" | "invalid literal string" if nothing_there => {
+            ("a key without a value".into(), "write the value after `=`".into())
+        }
+        "string values must be quoted" => (found.into(), "put it in double quotes, as in \"5s\"".into()),
+        "duplicate key" => (found.into(), "a key, or a table, is written once: remove one of the two".into()),
+        _ if expected.is_empty() => (found.into(), String::new()),
+        _ => (found.into(), format!("expected {expected}")),
+    }
+}

@@ -1,0 +1,233 @@
+//! Event in, effects out. The controller owns every mutable fact; whoever calls it does what it says.
+//!
+//! ```text
+//! Observed(probe) ─▶ evidence: machines, verdicts ─▶ decide each name concerned ─▶ Publish, Persist, Report, Pace
+//! TimePassed      ─▶ evidence grows stale, holds end ─┘
+//! ```
+
+mod evidence;
+mod report;
+mod saved;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::answer::{AnswerTable, Identity, Served};
+use crate::health::{Observation, Pace, Region};
+use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
+use crate::policy::{Decision, Standing, Steer, decide};
+use crate::zone::Zone;
+
+use evidence::Evidence;
+
+pub use report::Report;
+pub use saved::{Saved, SavedState};
+pub use status::{
+    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, STATUS_SCHEMA, Source, Status,
+    WaitStatus, Warning,
+};
+
+/// What the controller decides by.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    /// Ourselves.
+    pub vantage: VantageId,
+    /// Every region.
+    pub regions: Vec<Region>,
+    /// Every steered name, each in one of the zones.
+    pub steers: Vec<Steer>,
+}
+
+/// What can happen.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A probe has ended.
+    Observed(Observation),
+    /// Time went by: due at [`Controller::wake_at`], and every second or so for the watchdog on stale evidence.
+    TimePassed,
+}
+
+/// What is to be done, in this order.
+pub enum Effect {
+    /// Answer from this table.
+    Publish(Arc<AnswerTable>),
+    /// Keep what [`Controller::saved`] says across a restart. After the publishing, for clients come first.
+    Persist,
+    /// Probe this check at this pace.
+    Pace(CheckId, Pace),
+    /// Tell the operator.
+    Report(Report),
+}
+
+/// Owns what we know and what we answer.
+pub struct Controller {
+    parameters: Parameters,
+    evidence: Evidence,
+    /// One for each steer, in the same order.
+    decisions: Vec<Decision>,
+    /// Which steers a region matters to.
+    steers_of: BTreeMap<RegionId, Vec<usize>>,
+    /// When which steer has to be decided again though nothing was observed; `due_at` is the same by steer.
+    due: BTreeSet<(Moment, usize)>,
+    due_at: Vec<Option<Moment>>,
+    table: Arc<AnswerTable>,
+    started: Moment,
+}
+
+impl Controller {
+    /// Takes up where `saved` left off, or starts with every preferred region, unproven. The first effects publish
+    /// the table, so that the answers are there before the first probe has returned.
+    #[must_use]
+    pub fn start(
+        parameters: Parameters,
+        zones: &[Zone],
+        saved: Option<Saved>,
+        now: Moment,
+    ) -> (Controller, Vec<Effect>) {
+        let state = saved.map(|saved| saved.into_state(now)).unwrap_or_default();
+        let mut standings = state.standings();
+        let evidence = Evidence::start(&parameters, state, now);
+        let decisions: Vec<Decision> = parameters
+            .steers
+            .iter()
+            .map(|steer| decide(steer, standings.remove(&steer.name).as_ref(), evidence.verdicts(), now))
+            .collect();
+        let served: Vec<(Name, Served)> = decisions.iter().map(served).collect();
+        let identity = Identity { nsid: parameters.vantage.to_string() };
+        let table = Arc::new(AnswerTable::compile(zones, &served, identity));
+        let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
+        let due_at = vec![None; decisions.len()];
+        let mut controller =
+            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now };
+        for index in 0..controller.decisions.len() {
+            controller.note_due(index, now);
+        }
+        let mut effects = vec![Effect::Publish(Arc::clone(&controller.table)), Effect::Persist];
+        effects.extend(
+            controller.evidence.changed_paces().into_iter().map(|(check, pace)| Effect::Pace(check, pace)),
+        );
+        (controller, effects)
+    }
+
+    /// Takes in one event. Nothing changed: no effects.
+    pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
+        let mut reports = Vec::new();
+        let mut concerned = BTreeSet::new();
+        match event {
+            Event::Observed(observation) => {
+                let Some(region) = self.evidence.observe(&observation, now, &mut reports) else {
+                    return Vec::new();
+                };
+                self.judge(&region, now, &mut concerned, &mut reports);
+            }
+            Event::TimePassed => {
+                for region in self.evidence.gone_stale(now) {
+                    self.judge(&region, now, &mut concerned, &mut reports);
+                }
+                concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
+                if concerned.is_empty() {
+                    return Vec::new();
+                }
+            }
+        }
+        self.follow_up(&concerned, reports, now)
+    }
+
+    /// When [`Event::TimePassed`] is due, if nothing is observed before.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Moment> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// What is decided now, in the order of the configuration.
+    #[must_use]
+    pub fn decisions(&self) -> &[Decision] {
+        &self.decisions
+    }
+
+    /// The table that was published last.
+    #[must_use]
+    pub fn table(&self) -> &Arc<AnswerTable> {
+        &self.table
+    }
+
+    fn judge(
+        &mut self,
+        region: &RegionId,
+        now: Moment,
+        concerned: &mut BTreeSet<usize>,
+        reports: &mut Vec<Report>,
+    ) {
+        self.evidence.judge(region, now, reports);
+        concerned.extend(self.steers_of.get(region).into_iter().flatten());
+    }
+
+    /// Decides the names concerned and says what has to be done about it.
+    fn follow_up(
+        &mut self,
+        concerned: &BTreeSet<usize>,
+        mut reports: Vec<Report>,
+        now: Moment,
+    ) -> Vec<Effect> {
+        let mut changes = Vec::new();
+        for &index in concerned {
+            let before = &self.decisions[index];
+            let decision =
+                decide(&self.parameters.steers[index], Some(&before.standing), self.evidence.verdicts(), now);
+            reports.extend(Report::of_decision(before, &decision));
+            if served(before) != served(&decision) {
+                changes.push(served(&decision));
+            }
+            self.replace(index, decision, now);
+        }
+        let mut effects = Vec::new();
+        if !changes.is_empty() {
+            self.table = Arc::new(self.table.with(&changes));
+            effects.push(Effect::Publish(Arc::clone(&self.table)));
+        }
+        effects.push(Effect::Persist);
+        let paces = self.evidence.changed_paces();
+        effects.extend(paces.into_iter().map(|(check, pace)| Effect::Pace(check, pace)));
+        effects.extend(reports.into_iter().map(Effect::Report));
+        effects
+    }
+
+    /// The only place where a decision takes over from another.
+    fn replace(&mut self, index: usize, decision: Decision, now: Moment) {
+        let (before, after) = (&self.decisions[index].standing, &decision.standing);
+        assert!(is_successor(before, after), "epochs only grow: {before:?} then {after:?}");
+        self.decisions[index] = decision;
+        self.note_due(index, now);
+    }
+
+    fn note_due(&mut self, index: usize, now: Moment) {
+        let at = self.decisions[index].due(&self.parameters.steers[index], now);
+        if let Some(before) = std::mem::replace(&mut self.due_at[index], at) {
+            self.due.remove(&(before, index));
+        }
+        self.due.extend(at.map(|at| (at, index)));
+    }
+}
+
+/// Another answer has a greater epoch, the same answer the same one.
+fn is_successor(before: &Standing, after: &Standing) -> bool {
+    let same = before.region == after.region && before.addresses == after.addresses;
+    if same { after.epoch == before.epoch } else { after.epoch > before.epoch }
+}
+
+/// What the answer engine is told about a decision.
+fn served(decision: &Decision) -> (Name, Served) {
+    let addresses = Arc::clone(&decision.standing.addresses);
+    (decision.name.clone(), Served { addresses, ttl: decision.ttl })
+}
+
+fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {
+    let mut index: BTreeMap<RegionId, Vec<usize>> = BTreeMap::new();
+    for (number, steer) in steers.iter().enumerate() {
+        for region in &steer.regions {
+            index.entry(region.clone()).or_default().push(number);
+        }
+    }
+    index
+}

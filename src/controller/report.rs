@@ -1,0 +1,140 @@
+//! What an operator is told: one line for each change, none for a probe.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::health::{Health, Machine, State, Verdict};
+use crate::model::CheckId;
+use crate::policy::{Decision, Wait};
+
+/// A change worth a line.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// A check is believed to be up, down or unknown now.
+    CheckChanged {
+        /// Which one.
+        check: CheckId,
+        /// What was believed.
+        from: State,
+        /// What is believed now.
+        to: State,
+        /// What the last probe saw.
+        because: String,
+    },
+    /// A region's verdict is another one.
+    VerdictChanged {
+        /// What it was.
+        from: State,
+        /// What it is.
+        verdict: Arc<Verdict>,
+    },
+    /// A name gets another region, or other addresses of the same one.
+    AnswerChanged {
+        /// What was in force.
+        before: Box<Decision>,
+        /// What is in force.
+        after: Box<Decision>,
+    },
+    /// A name keeps its answer, for another reason than before.
+    ReasonChanged {
+        /// What is in force.
+        decision: Box<Decision>,
+    },
+}
+
+impl Report {
+    /// How grave it is: whether an operator should look.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        match self {
+            Report::CheckChanged { to, .. } => *to == State::Down,
+            Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
+            Report::AnswerChanged { .. } => true,
+            Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
+        }
+    }
+
+    /// The stable name of the event in the log.
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        match self {
+            Report::CheckChanged { .. } => "check.changed",
+            Report::VerdictChanged { .. } => "verdict.changed",
+            Report::AnswerChanged { .. } => "decision.changed",
+            Report::ReasonChanged { .. } => "decision.reason",
+        }
+    }
+
+    pub(super) fn of_check(check: &CheckId, before: Health, machine: &Machine) -> Option<Report> {
+        let (from, to) = (belief(before), belief(machine.health));
+        let because = match machine.last.as_ref().and_then(|seen| seen.failure.as_ref()) {
+            Some(failure) => failure.to_string(),
+            None => "passes".into(),
+        };
+        (from != to).then(|| Report::CheckChanged { check: check.clone(), from, to, because })
+    }
+
+    pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
+        let reason = |decision: &Decision| {
+            let wait = decision.derivation.wait.as_ref();
+            (decision.derivation.rule.label(), wait.map(|Wait { to, hold, until: _ }| (to.clone(), *hold)))
+        };
+        if before.standing.epoch != after.standing.epoch {
+            return Some(Report::AnswerChanged {
+                before: Box::new(before.clone()),
+                after: Box::new(after.clone()),
+            });
+        }
+        (reason(before) != reason(after)).then(|| Report::ReasonChanged { decision: Box::new(after.clone()) })
+    }
+}
+
+fn belief(health: Health) -> State {
+    match health {
+        Health::Unknown { .. } => State::Unknown,
+        Health::Up { .. } => State::Up,
+        Health::Down { .. } => State::Down,
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Report::CheckChanged { check, from, to, because } => {
+                write!(f, "{check}: {from} -> {to}: {because}")
+            }
+            Report::VerdictChanged { from, verdict } => write!(f, "{}: {from} -> {verdict}", verdict.region),
+            Report::AnswerChanged { before, after } => {
+                let (name, old, new) = (&after.name, &before.standing, &after.standing);
+                if old.region == new.region {
+                    write!(
+                        f,
+                        "{name}: {}: {} -> {} addresses",
+                        new.region,
+                        old.addresses.len(),
+                        new.addresses.len()
+                    )?;
+                } else {
+                    write!(f, "{name}: {} -> {}", old.region, new.region)?;
+                }
+                write!(f, " (epoch {}): {}", new.epoch, after.derivation.headline(&new.region))
+            }
+            Report::ReasonChanged { decision } => {
+                let region = &decision.standing.region;
+                write!(
+                    f,
+                    "{}: stays with {region}: {}",
+                    decision.name,
+                    decision.derivation.headline(region)
+                )?;
+                match &decision.derivation.wait {
+                    Some(Wait { to, hold, until: Some(until) }) => {
+                        write!(f, "; to {to} after {hold}, {until}")
+                    }
+                    Some(Wait { to, hold, until: None }) => write!(f, "; to {to} by {hold}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}

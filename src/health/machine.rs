@@ -1,0 +1,320 @@
+//! One check from one vantage: how probes make it up or down.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, Observation, Outcome, Rules, Timings};
+use crate::model::Moment;
+
+/// What one vantage believes about one check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// Too little has been seen yet. Both count what came last in a row; one of them is zero.
+    Unknown {
+        /// Passes in a row.
+        passes: u8,
+        /// Failures in a row.
+        failures: u8,
+    },
+    /// Believed to work.
+    Up {
+        /// Failures in a row; at `fall` or more when nothing else answered us meanwhile, so that we doubt ourselves.
+        failures: u8,
+    },
+    /// Believed to be broken.
+    Down {
+        /// Passes in a row.
+        passes: u8,
+    },
+}
+
+/// What a probe that says something says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Pass,
+    Fail,
+}
+
+impl Health {
+    /// A check that nobody has looked at.
+    pub const UNSEEN: Health = Health::Unknown { passes: 0, failures: 0 };
+
+    /// The whole machine. `witnessed`: something else answered this vantage while the check was failing, so the
+    /// fault is not our own. `worn`: the brown-out window is full.
+    ///
+    /// | health  | sign | becomes |
+    /// |---------|------|---------|
+    /// | unknown | pass | up after `rise` in a row |
+    /// | unknown | fail | down after `fall` in a row, if witnessed |
+    /// | up      | pass | up, nothing counted |
+    /// | up      | fail | down after `fall` in a row or when worn, if witnessed |
+    /// | down    | pass | up after `rise` in a row |
+    /// | down    | fail | down, nothing counted |
+    fn step(self, sign: Sign, rules: &Rules, witnessed: bool, worn: bool) -> Health {
+        let risen = |passes: u8| passes >= rules.rise;
+        let fallen = |failures: u8| witnessed && (failures >= rules.fall || worn);
+        match (self, sign) {
+            (Health::Unknown { passes, .. }, Sign::Pass) => match passes.saturating_add(1) {
+                passes if risen(passes) => Health::Up { failures: 0 },
+                passes => Health::Unknown { passes, failures: 0 },
+            },
+            (Health::Unknown { failures, .. }, Sign::Fail) => match failures.saturating_add(1) {
+                failures if fallen(failures) => Health::Down { passes: 0 },
+                failures => Health::Unknown { passes: 0, failures },
+            },
+            (Health::Up { .. }, Sign::Pass) => Health::Up { failures: 0 },
+            (Health::Up { failures }, Sign::Fail) => match failures.saturating_add(1) {
+                failures if fallen(failures) => Health::Down { passes: 0 },
+                failures => Health::Up { failures },
+            },
+            (Health::Down { passes }, Sign::Pass) => match passes.saturating_add(1) {
+                passes if risen(passes) => Health::Up { failures: 0 },
+                passes => Health::Down { passes },
+            },
+            (Health::Down { .. }, Sign::Fail) => Health::Down { passes: 0 },
+        }
+    }
+
+    /// The same without what was counted: a row of probes with a gap in it is none.
+    fn without_counts(self) -> Health {
+        match self {
+            Health::Unknown { .. } => Health::UNSEEN,
+            Health::Up { .. } => Health::Up { failures: 0 },
+            Health::Down { .. } => Health::Down { passes: 0 },
+        }
+    }
+
+    /// Failures in a row that may still make it down.
+    #[must_use]
+    pub fn failures(self) -> u8 {
+        match self {
+            Health::Unknown { failures, .. } | Health::Up { failures } => failures,
+            Health::Down { .. } => 0,
+        }
+    }
+
+    /// Whether a few more probes may change it, so that it is worth looking sooner.
+    #[must_use]
+    pub fn is_unsettled(self) -> bool {
+        match self {
+            Health::Unknown { .. } => true,
+            Health::Up { failures } => failures > 0,
+            Health::Down { passes } => passes > 0,
+        }
+    }
+}
+
+/// One vantage's memory of one check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// What is believed.
+    pub health: Health,
+    /// Since when it is up, down or unknown.
+    pub since: Moment,
+    /// The last probe that said something.
+    pub last: Option<Seen>,
+    /// When a probe last passed.
+    pub last_pass: Option<Moment>,
+    /// The first failure of the row that is going on.
+    pub failing_since: Option<Moment>,
+    /// The last failure, kept while the check is up again: what an operator asks for first.
+    pub last_failure: Option<(Moment, Failure)>,
+    /// When the certificate expires that was shown last.
+    pub certificate_expires: Option<Moment>,
+    /// Our own trouble with the last probe, if it had any.
+    pub trouble: Option<String>,
+    /// Failures within the brown-out window, oldest first; never more than its limit.
+    recent_failures: VecDeque<Moment>,
+}
+
+/// The last probe that said something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// When it ended.
+    pub at: Moment,
+    /// Why it failed; none for a pass.
+    pub failure: Option<Failure>,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+impl Machine {
+    /// A check that nobody has looked at.
+    #[must_use]
+    pub fn unseen(now: Moment) -> Machine {
+        Machine {
+            health: Health::UNSEEN,
+            since: now,
+            last: None,
+            last_pass: None,
+            failing_since: None,
+            last_failure: None,
+            certificate_expires: None,
+            trouble: None,
+            recent_failures: VecDeque::new(),
+        }
+    }
+
+    /// Takes in one probe. True when the belief or a count changed, and so the verdict may.
+    pub fn observe(&mut self, seen: &Observation, rules: &Rules, witnessed: bool, now: Moment) -> bool {
+        self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
+        let failure = match &seen.outcome {
+            Outcome::Inconclusive(why) => {
+                self.trouble = Some(why.clone());
+                return false; // no evidence: the last one ages
+            }
+            Outcome::Pass => None,
+            Outcome::Fail(failure) => Some(failure.clone()),
+        };
+        self.trouble = None;
+        let before = self.health;
+        let came_back = self.is_stale(rules, now);
+        if came_back {
+            self.forget_counts();
+        }
+        let sign = if failure.is_some() { Sign::Fail } else { Sign::Pass };
+        match &failure {
+            None => (self.last_pass, self.failing_since) = (Some(now), None),
+            Some(failure) => self.remember_failure(failure, rules, now),
+        }
+        self.health = before_counts(before, came_back).step(sign, rules, witnessed, self.is_worn(rules));
+        self.last = Some(Seen { at: now, failure, timings: seen.timings });
+        self.note_transition(before, now);
+        came_back || self.health != before
+    }
+
+    /// Whether the last evidence is too old to count, or there is none.
+    #[must_use]
+    pub fn is_stale(&self, rules: &Rules, now: Moment) -> bool {
+        self.last.as_ref().is_none_or(|seen| now.since(seen.at) > rules.stale_after())
+    }
+
+    fn forget_counts(&mut self) {
+        self.recent_failures.clear();
+        self.failing_since = None;
+    }
+
+    fn remember_failure(&mut self, failure: &Failure, rules: &Rules, now: Moment) {
+        self.failing_since.get_or_insert(now);
+        self.last_failure = Some((now, failure.clone()));
+        if let Some(brownout) = rules.brownout {
+            self.recent_failures.push_back(now);
+            self.recent_failures.retain(|at| now.since(*at) <= brownout.window);
+            while self.recent_failures.len() > usize::from(brownout.failures) {
+                self.recent_failures.pop_front();
+            }
+        }
+    }
+
+    fn is_worn(&self, rules: &Rules) -> bool {
+        rules.brownout.is_some_and(|brownout| self.recent_failures.len() >= usize::from(brownout.failures))
+    }
+
+    /// A new belief starts with a clean sheet, or a brown-out that is over would be found again at once.
+    fn note_transition(&mut self, before: Health, now: Moment) {
+        if std::mem::discriminant(&before) != std::mem::discriminant(&self.health) {
+            self.since = now;
+            self.recent_failures.clear();
+        }
+    }
+}
+
+/// What the next probe is counted onto.
+fn before_counts(health: Health, came_back: bool) -> Health {
+    if came_back { health.without_counts() } else { health }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::health::Brownout;
+
+    fn rules() -> Rules {
+        Rules {
+            fall: 3,
+            rise: 2,
+            brownout: Some(Brownout { failures: 4, window: Duration::from_secs(60) }),
+            interval: Duration::from_secs(5),
+            recheck: Duration::from_secs(1),
+            timeout: Duration::from_secs(2),
+        }
+    }
+
+    /// Plays probes a second apart: `.` passes, `x` fails, `o` fails with nobody else answering, `?` says nothing,
+    /// `_` is ten seconds without any. The result is one letter for the belief after each probe.
+    fn play(probes: &str) -> String {
+        let mut machine = Machine::unseen(Moment::default());
+        let mut now = Moment::default();
+        let mut beliefs = String::new();
+        for probe in probes.chars() {
+            now = now + Duration::from_secs(if probe == '_' { 20 } else { 1 });
+            let outcome = match probe {
+                '.' => Outcome::Pass,
+                '?' => Outcome::Inconclusive("no descriptor".into()),
+                '_' => continue,
+                _ => Outcome::Fail(Failure::Refused),
+            };
+            let seen = Observation {
+                check: crate::model::CheckId {
+                    region: "r".into(),
+                    probe: 0,
+                    address: std::net::Ipv4Addr::LOCALHOST.into(),
+                },
+                vantage: "v".into(),
+                outcome,
+                timings: Timings::default(),
+                certificate_expires: None,
+            };
+            machine.observe(&seen, &rules(), probe != 'o', now);
+            beliefs.push(match machine.health {
+                Health::Unknown { .. } => '?',
+                Health::Up { .. } => 'U',
+                Health::Down { .. } => 'D',
+            });
+        }
+        beliefs
+    }
+
+    fn check(probes: &str, beliefs: &str) {
+        assert_eq!(play(probes), beliefs, "{probes}");
+    }
+
+    #[test]
+    fn it_takes_a_row_to_change_a_belief() {
+        check("..", "?U");
+        check(".x..", "???U");
+        check("xxx", "??D");
+        check("..xx.x.", "?UUUUUU");
+        check("..xxx", "?UUUD");
+        check("..xxx.x..", "?UUUDDDDU");
+    }
+
+    #[test]
+    fn scattered_failures_wear_it_out() {
+        check("..x.x.x.x", "?UUUUUUUD");
+        check("..x.x.x.x..x", "?UUUUUUUDDUU");
+    }
+
+    #[test]
+    fn while_nothing_else_answers_it_stays_what_it_was() {
+        check("..oooooo", "?UUUUUUU");
+        check("..ooox", "?UUUUD");
+        check("oooo", "????");
+    }
+
+    #[test]
+    fn our_own_trouble_counts_for_nothing() {
+        check("..x?x?.x", "?UUUUUUU");
+    }
+
+    #[test]
+    fn a_gap_ends_a_row() {
+        check("..xx_x", "?UUUU");
+        check("..xx_xxx", "?UUUUUD");
+        check("..xxx._.", "?UUUDDD");
+    }
+}

@@ -1,0 +1,175 @@
+//! A region's verdict: its endpoints counted against the capacity that it needs.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::view::{Ballot, Doubt, View, agree};
+use super::{Failure, Region};
+use crate::model::{Family, Moment, RegionId};
+
+/// What is agreed about an endpoint or a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Up,
+    /// It is broken.
+    Down,
+    /// Nobody knows: not the same as down.
+    Unknown,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            State::Up => "up",
+            State::Down => "down",
+            State::Unknown => "unknown",
+        })
+    }
+}
+
+/// The agreed view of an endpoint, and who said what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointVerdict {
+    /// Its address.
+    pub address: IpAddr,
+    /// What is agreed.
+    pub state: State,
+    /// Why nobody knows, when nobody does.
+    pub doubt: Option<Doubt>,
+    /// Somebody sees it fail just now, though it is not down.
+    pub suspect: bool,
+    /// One ballot a vantage; empty for a region that nobody probes.
+    pub ballots: Vec<Ballot>,
+}
+
+/// The agreed view of a region, with the evidence that it rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Whose.
+    pub region: RegionId,
+    /// What is agreed.
+    pub state: State,
+    /// Since when it has been this.
+    pub since: Moment,
+    /// The least number of endpoints that must be up.
+    pub min_up: usize,
+    /// All its endpoints, as configured.
+    pub endpoints: Vec<EndpointVerdict>,
+}
+
+impl Verdict {
+    /// How many endpoints are in a state.
+    #[must_use]
+    pub fn count(&self, state: State) -> usize {
+        self.endpoints.iter().filter(|endpoint| endpoint.state == state).count()
+    }
+
+    /// Whether an endpoint that counts as working is failing just now: a change may be near.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.suspect && endpoint.state != State::Down)
+    }
+
+    /// The gravest reason why nobody knows about some of the endpoints.
+    #[must_use]
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.endpoints.iter().filter_map(|endpoint| endpoint.doubt).max()
+    }
+
+    /// Why an endpoint that is down or suspect failed last.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        let ballots = self.endpoints.iter().flat_map(|endpoint| &endpoint.ballots);
+        ballots.filter_map(|ballot| ballot.failure.as_ref()).next()
+    }
+
+    /// The addresses to serve from this region; never empty for a family that it has.
+    ///
+    /// A region that is up serves what is not down. One that is not up serves everything, for then it is held for
+    /// want of a better one, and half of its capacity would be less. A family whose endpoints are all down is
+    /// served whole: its clients would otherwise cache that there is nothing.
+    #[must_use]
+    pub fn serving(&self) -> Vec<IpAddr> {
+        let mut serving = Vec::with_capacity(self.endpoints.len());
+        for family in Family::ALL {
+            let members = || self.endpoints.iter().filter(move |e| Family::of(e.address) == family);
+            let keep_all = self.state == State::Down || members().all(|e| e.state == State::Down);
+            serving.extend(members().filter(|e| keep_all || e.state != State::Down).map(|e| e.address));
+        }
+        serving
+    }
+}
+
+/// As an operator reads it after the region's name.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (up, total) = (self.count(State::Up), self.endpoints.len());
+        if self.endpoints.iter().all(|endpoint| endpoint.ballots.is_empty()) {
+            return f.write_str("up: not probed");
+        }
+        write!(f, "{}: {up}/{total} up", self.state)?;
+        if self.state == State::Down {
+            write!(f, ", {} needed", self.min_up)?;
+        }
+        match (self.state, self.doubt()) {
+            (State::Unknown, Some(Doubt::Unproven)) => f.write_str(", too few probes yet")?,
+            (State::Unknown, Some(Doubt::Stale)) => f.write_str(", no fresh probe")?,
+            (State::Unknown, Some(Doubt::Isolated)) => {
+                f.write_str(", nothing answers us: our own network?")?
+            }
+            (State::Unknown, Some(Doubt::Divided)) => f.write_str(", the vantages disagree")?,
+            (State::Unknown, None) | (State::Up | State::Down, _) => {}
+        }
+        match self.failure() {
+            Some(failure) => write!(f, ", {failure}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Judges a region from what every vantage sees. `before` is the last verdict, which tells since when.
+///
+/// With `up` endpoints up and `down` down of `n`, the region is up when `up >= min_up`, down when even the unknown
+/// ones could not save it (`n - down < min_up`), and otherwise unknown.
+#[must_use]
+pub fn judge(region: &Region, views: &[View<'_>], before: Option<&Verdict>, now: Moment) -> Verdict {
+    let endpoints: Vec<EndpointVerdict> =
+        region.addresses.iter().map(|address| judge_endpoint(region, *address, views, now)).collect();
+    let mut verdict = Verdict {
+        region: region.id.clone(),
+        state: State::Unknown,
+        since: now,
+        min_up: region.min_up,
+        endpoints,
+    };
+    let (up, down) = (verdict.count(State::Up), verdict.count(State::Down));
+    if up >= region.min_up {
+        verdict.state = State::Up;
+    } else if verdict.endpoints.len() - down < region.min_up {
+        verdict.state = State::Down;
+    }
+    if let Some(before) = before.filter(|before| before.state == verdict.state) {
+        verdict.since = before.since;
+    }
+    verdict
+}
+
+fn judge_endpoint(region: &Region, address: IpAddr, views: &[View<'_>], now: Moment) -> EndpointVerdict {
+    if !region.checks.iter().any(|check| check.covers(address)) {
+        return EndpointVerdict {
+            address,
+            state: State::Up,
+            doubt: None,
+            suspect: false,
+            ballots: Vec::new(),
+        };
+    }
+    let ballots: Vec<Ballot> = views.iter().map(|view| view.vote(region, address, now)).collect();
+    let (state, doubt) = agree(&ballots);
+    let suspect = ballots.iter().any(|ballot| ballot.suspect);
+    EndpointVerdict { address, state, doubt, suspect, ballots }
+}
