@@ -34,15 +34,8 @@ fn the_user_moves_when_a_region_stops_and_comes_back() {
 }
 
 /// `cadence-dns status` inside its container, as the comment in docker-compose.yml has it.
-const STATUS: [&str; 7] = [
-    "exec",
-    "-T",
-    "cadence-dns",
-    "cadence-dns",
-    "status",
-    "--config",
-    "/etc/cadence-dns/cadence-dns.toml",
-];
+const STATUS: [&str; 7] =
+    ["exec", "-T", "cadence-dns", "cadence-dns", "status", "--config", "/etc/cadence-dns/cadence-dns.toml"];
 
 /// No registry is reachable on every machine; where the images exist already, this does nothing.
 fn make_base_images() {

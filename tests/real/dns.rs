@@ -73,7 +73,8 @@ fn read(message: &Message) -> Answer {
     if message.metadata.response_code != ResponseCode::NoError {
         return Answer::Refused(message.metadata.response_code);
     }
-    let mut addresses: Vec<IpAddr> = message.answers.iter().filter_map(|record| address(&record.data)).collect();
+    let mut addresses: Vec<IpAddr> =
+        message.answers.iter().filter_map(|record| address(&record.data)).collect();
     addresses.sort();
     if addresses.is_empty() { Answer::Empty } else { Answer::Addresses(addresses) }
 }

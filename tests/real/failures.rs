@@ -81,7 +81,10 @@ fn flips_within_budget_and_heals(mut world: World, failure: Failure) {
     watch.wait_for(preferred, AMPLE);
     client.wait_for(preferred, AMPLE);
 
-    println!("{failure:?} of {preferred}: flipped after {flipped:.2?}, budget {:.2?}", world.nameserver.budget);
+    println!(
+        "{failure:?} of {preferred}: flipped after {flipped:.2?}, budget {:.2?}",
+        world.nameserver.budget
+    );
     assert!(flipped <= allowed, "{failure:?}: the answer flipped after {flipped:?}, allowed are {allowed:?}");
     assert_eq!(watch.regions(), [preferred, standby, preferred], "one flip, one failback");
     let deliveries = client.stop();
@@ -108,8 +111,15 @@ fn check_senders(
     let limit = (allowed.as_secs_f64() * f64::from(RATE)).ceil();
     let last = hit.iter().map(|one| one.began - began).max().unwrap_or_default();
     println!("    {} of {} deliveries hit, the last after {last:.2?}", hit.len(), during.len());
-    assert!(hit.len() as f64 <= limit, "{} deliveries went to the dead region, allowed are {limit}", hit.len());
-    assert!(last <= allowed, "the last delivery went to the dead region after {last:?}, allowed are {allowed:?}");
+    assert!(
+        hit.len() as f64 <= limit,
+        "{} deliveries went to the dead region, allowed are {limit}",
+        hit.len()
+    );
+    assert!(
+        last <= allowed,
+        "the last delivery went to the dead region after {last:?}, allowed are {allowed:?}"
+    );
 }
 
 /// Before and after, all is well; and nobody ever gets an empty answer.

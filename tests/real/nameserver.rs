@@ -139,8 +139,11 @@ expect = {{ status = "200", json = {{ "/status" = "ok" }}, fresh = {{ pointer = 
 
 /// Runs `check`, which is as strict as the start, and takes the budget from what it prints.
 fn checked_budget(config: &Path) -> Duration {
-    let output =
-        Command::new(PROGRAM).args(["check", "--config"]).arg(config).output().expect("the program was built");
+    let output = Command::new(PROGRAM)
+        .args(["check", "--config"])
+        .arg(config)
+        .output()
+        .expect("the program was built");
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "check refuses the configuration:\n{text}{errors}");

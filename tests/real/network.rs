@@ -47,7 +47,10 @@ impl Network {
         let number = self.sites;
         let namespace = Namespace::new(format!("{}-{name}", self.prefix));
         let (here, there) = (&self.router, &namespace);
-        must(&format!("ip link add {name} netns {} type veth peer name eth0 netns {}", here.name, there.name));
+        must(&format!(
+            "ip link add {name} netns {} type veth peer name eth0 netns {}",
+            here.name, there.name
+        ));
         here.command(&format!("ip addr add 10.9.{number}.1/24 dev {name}"));
         here.command(&format!("ip addr add fd00:9:{number}::1/64 dev {name} nodad"));
         here.command(&format!("ip link set {name} up"));
@@ -153,14 +156,16 @@ impl Drop for Namespace {
 /// Moves this thread into a namespace, for good.
 fn enter(name: &str) {
     let file = File::open(format!("/run/netns/{name}")).expect("the namespace is there as long as its value");
-    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may enter a namespace");
+    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+        .expect("root may enter a namespace");
 }
 
 /// Runs a command line whose words hold no spaces, and says what it printed.
 fn must(line: &str) -> String {
     let mut words = line.split(' ');
     let program = words.next().expect("a command line is not empty");
-    let output = Command::new(program).args(words).output().expect("tests/run.sh installs iproute2 and nftables");
+    let output =
+        Command::new(program).args(words).output().expect("tests/run.sh installs iproute2 and nftables");
     assert!(output.status.success(), "`{line}` failed: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

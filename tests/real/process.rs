@@ -28,7 +28,8 @@ impl Process {
     /// Starts a command; what it says goes to `NAME.log` in the folder, after what is there already.
     pub(crate) fn start(namespace: &Namespace, name: &str, folder: &Path, mut command: Command) -> Process {
         let log = folder.join(format!("{name}.log"));
-        let out = File::options().create(true).append(true).open(&log).expect("the test's folder is writable");
+        let out =
+            File::options().create(true).append(true).open(&log).expect("the test's folder is writable");
         let err = out.try_clone().expect("a file descriptor is left");
         command.process_group(0).stdin(Stdio::null()).stdout(out).stderr(err);
         let child = namespace
@@ -40,7 +41,8 @@ impl Process {
     /// Sends a signal to the program and all its children.
     pub(crate) fn signal(&self, signal: Signal) {
         let group = Pid::from_child(&self.child);
-        kill_process_group(group, signal).unwrap_or_else(|error| panic!("{}: {signal:?}: {error}", self.name));
+        kill_process_group(group, signal)
+            .unwrap_or_else(|error| panic!("{}: {signal:?}: {error}", self.name));
     }
 
     /// Ends it without a chance to tidy up, and waits until it is gone.

@@ -190,11 +190,16 @@ impl Region {
     }
 
     fn haproxy(&self) -> String {
-        let servers: String =
-            INSTANCES.iter().map(|host| format!("    server i{host} {}:8000\n", self.site.v4(*host))).collect();
+        let servers: String = INSTANCES
+            .iter()
+            .map(|host| format!("    server i{host} {}:8000\n", self.site.v4(*host)))
+            .collect();
         let pem = self.folder.join("site.pem");
         let tls = if self.tls {
-            format!("    bind :443 ssl crt {pem}\n    bind [::]:443 v6only ssl crt {pem}\n", pem = pem.display())
+            format!(
+                "    bind :443 ssl crt {pem}\n    bind [::]:443 v6only ssl crt {pem}\n",
+                pem = pem.display()
+            )
         } else {
             String::new()
         };

@@ -81,7 +81,8 @@ impl Watch {
 
     /// The regions in the order in which they were served, without silences.
     pub(crate) fn regions(&self) -> Vec<&'static str> {
-        let mut regions: Vec<_> = self.history().into_iter().filter_map(|seen| seen.serves.region()).collect();
+        let mut regions: Vec<_> =
+            self.history().into_iter().filter_map(|seen| seen.serves.region()).collect();
         regions.dedup();
         regions
     }

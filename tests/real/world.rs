@@ -93,14 +93,14 @@ impl World {
         let folder = tempfile::tempdir().expect("the machine has a temporary folder");
         let authority = tls.then(|| Authority::new(folder.path()));
         let mut network = Network::new();
-        let mut region = |name, kind| {
-            Region::start(network.site(name), kind, authority.as_ref(), folder.path())
-        };
+        let mut region =
+            |name, kind| Region::start(network.site(name), kind, authority.as_ref(), folder.path());
         let mut regions = [region(US_EAST, Balancer::HaProxy), region(EU_WEST, Balancer::Nginx)];
         if regions[0].name != preferred {
             regions.swap(0, 1);
         }
-        let (home, resolver_site, client) = (network.site("home"), network.site("resolver"), network.site("client"));
+        let (home, resolver_site, client) =
+            (network.site("home"), network.site("resolver"), network.site("client"));
         wait_for_regions(&regions, &client, tls);
         let ca_file = authority.as_ref().map(|authority| authority.file.clone());
         let [first, second] = &regions;
@@ -184,9 +184,9 @@ impl World {
     /// Waits until both regions have proved that they are up.
     pub(crate) fn wait_until_proven(&self) {
         wait_until("both regions are up in `status`", AMPLE, || {
-            self.nameserver.status()["regions"].as_array().is_some_and(|regions| {
-                regions.len() == 2 && regions.iter().all(|region| region["verdict"] == "up")
-            })
+            let status = self.nameserver.status();
+            let regions = status["regions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            status["source"] == "live" && regions.len() == 2 && regions.iter().all(|one| one["state"] == "up")
         });
     }
 
@@ -230,7 +230,10 @@ fn wait_for_regions(regions: &[Region; 2], client: &Site, tls: bool) {
     client.namespace().inside(move || {
         for address in addresses {
             wait_until(&format!("{address} serves /health"), AMPLE, || is_healthy(&address, 80));
-            assert!(!tls || std::net::TcpStream::connect((address.as_str(), 443)).is_ok(), "{address} speaks no TLS");
+            assert!(
+                !tls || std::net::TcpStream::connect((address.as_str(), 443)).is_ok(),
+                "{address} speaks no TLS"
+            );
         }
     });
 }
@@ -250,7 +253,9 @@ fn is_healthy(address: &str, port: u16) -> bool {
 
 impl Permit {
     fn wait() -> Permit {
-        let mut running = ENDED.wait_while(Permit::count(), |running| *running >= WORLDS_MAX).unwrap_or_else(PoisonError::into_inner);
+        let mut running = ENDED
+            .wait_while(Permit::count(), |running| *running >= WORLDS_MAX)
+            .unwrap_or_else(PoisonError::into_inner);
         *running += 1;
         Permit
     }
@@ -266,4 +271,3 @@ impl Drop for Permit {
         ENDED.notify_one();
     }
 }
-
