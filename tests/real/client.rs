@@ -143,7 +143,9 @@ impl Sender {
         let deadline = Instant::now() + LIMIT;
         let address = match Asker::new(self.resolver, RESOLVER_PATIENCE).ask(RecordType::A) {
             Answer::Addresses(addresses) => addresses[0],
-            other => return Fate::NoAddress(other),
+            nothing @ (Answer::Empty | Answer::Refused(_) | Answer::Silence) => {
+                return Fate::NoAddress(nothing);
+            }
         };
         match self.post(address, deadline) {
             Ok(202) => self.regions.get(&address).map_or_else(
