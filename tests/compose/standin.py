@@ -22,6 +22,7 @@ import http.server
 import json
 import os
 import socket
+import sys
 import time
 
 
@@ -109,6 +110,11 @@ class Server(http.server.ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address
         socket.socket.setsockopt(self.socket, socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
+
+    def handle_error(self, request, client_address):
+        """Quiet when the other side hangs up early, as health checks do."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 def main():
