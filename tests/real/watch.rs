@@ -11,8 +11,8 @@ use crate::dns::{Answer, Asker, FAMILIES};
 use crate::network::Namespace;
 use crate::process::wait_until;
 
-/// How long an answer may take before it counts as silence.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long an answer may take before it counts as silence: short, for a flip must not hide behind a lost question.
+const PATIENCE: Duration = Duration::from_millis(30);
 
 /// Which region an answer is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
