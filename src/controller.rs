@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::answer::{AnswerTable, Identity, Served};
 use crate::health::{Observation, Pace, Region};
 use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Decision, Standing, Steer, decide};
+use crate::policy::{Decision, Standing, Steer, decide, fail_back_now};
 use crate::zone::Zone;
 
 use evidence::Evidence;
@@ -73,6 +73,8 @@ pub struct Controller {
     due_at: Vec<Option<Moment>>,
     table: Arc<AnswerTable>,
     started: Moment,
+    /// When the state was last given out to be saved.
+    persisted: Moment,
 }
 
 impl Controller {
@@ -99,7 +101,7 @@ impl Controller {
         let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
         let due_at = vec![None; decisions.len()];
         let mut controller =
-            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now };
+            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now, persisted: now };
         for index in 0..controller.decisions.len() {
             controller.note_due(index, now);
         }
@@ -110,7 +112,7 @@ impl Controller {
         (controller, effects)
     }
 
-    /// Takes in one event. Nothing changed: no effects.
+    /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut reports = Vec::new();
         let mut concerned = BTreeSet::new();
@@ -127,11 +129,27 @@ impl Controller {
                 }
                 concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
                 if concerned.is_empty() {
-                    return Vec::new();
+                    return self.heartbeat(now);
                 }
             }
         }
         self.follow_up(&concerned, reports, now)
+    }
+
+    /// Gives a name back to its preferred region, on an operator's word.
+    ///
+    /// # Errors
+    /// Why that cannot be: nobody steers the name, or no better region is up.
+    pub fn fail_back(&mut self, name: &Name, now: Moment) -> Result<Vec<Effect>, String> {
+        let index = self.parameters.steers.iter().position(|steer| steer.name == *name);
+        let Some(index) = index else {
+            return Err(format!("{name} is not steered; `cadence-dns status` lists the names that are"));
+        };
+        let before = &self.decisions[index].standing;
+        match fail_back_now(&self.parameters.steers[index], before, self.evidence.verdicts(), now) {
+            Some(decision) => Ok(self.put_in_force(vec![(index, decision)], Vec::new(), now)),
+            None => Err(format!("{name} stays with {}: no region that it prefers is up", before.region)),
+        }
     }
 
     /// When [`Event::TimePassed`] is due, if nothing is observed before.
@@ -164,17 +182,35 @@ impl Controller {
     }
 
     /// Decides the names concerned and says what has to be done about it.
-    fn follow_up(
+    fn follow_up(&mut self, concerned: &BTreeSet<usize>, reports: Vec<Report>, now: Moment) -> Vec<Effect> {
+        let decide_again = |&index: &usize| {
+            let standing = &self.decisions[index].standing;
+            (index, decide(&self.parameters.steers[index], Some(standing), self.evidence.verdicts(), now))
+        };
+        let decided = concerned.iter().map(decide_again).collect();
+        self.put_in_force(decided, reports, now)
+    }
+
+    /// Saves now and then though nothing changed: a restart must find evidence that is fresh enough to go on with, or
+    /// every hold would begin anew.
+    fn heartbeat(&mut self, now: Moment) -> Vec<Effect> {
+        if !self.evidence.freshness().is_some_and(|freshness| now.since(self.persisted) >= freshness / 3) {
+            return Vec::new();
+        }
+        self.persisted = now;
+        vec![Effect::Persist]
+    }
+
+    /// From here on these decisions hold; the answers come first, for clients wait for them.
+    fn put_in_force(
         &mut self,
-        concerned: &BTreeSet<usize>,
+        decided: Vec<(usize, Decision)>,
         mut reports: Vec<Report>,
         now: Moment,
     ) -> Vec<Effect> {
         let mut changes = Vec::new();
-        for &index in concerned {
+        for (index, decision) in decided {
             let before = &self.decisions[index];
-            let decision =
-                decide(&self.parameters.steers[index], Some(&before.standing), self.evidence.verdicts(), now);
             reports.extend(Report::of_decision(before, &decision));
             if served(before) != served(&decision) {
                 changes.push(served(&decision));
@@ -187,6 +223,7 @@ impl Controller {
             effects.push(Effect::Publish(Arc::clone(&self.table)));
         }
         effects.push(Effect::Persist);
+        self.persisted = now;
         let paces = self.evidence.changed_paces();
         effects.extend(paces.into_iter().map(|(check, pace)| Effect::Pace(check, pace)));
         effects.extend(reports.into_iter().map(Effect::Report));

@@ -73,7 +73,7 @@ fn checker(probe: &config::Probe, vantage: &VantageId, trust: &mut Trust) -> Res
     let progress = Arc::new(Progress::new());
     let transport = match &probe.kind {
         ProbeKind::Tcp => Way::Tcp(Tcp { target: probe.target }),
-        ProbeKind::Http(http) => Way::Http(Http::new(http, probe.target, trust, &progress)?),
+        ProbeKind::Http(http) => Way::Http(Box::new(Http::new(http, probe.target, trust, &progress)?)),
     };
     Ok(Checker { probe: probe.clone(), vantage: vantage.clone(), transport, progress })
 }
@@ -128,7 +128,7 @@ impl Probing {
 #[derive(Debug)]
 enum Way {
     Tcp(Tcp),
-    Http(Http),
+    Http(Box<Http>),
 }
 
 impl Transport for Way {

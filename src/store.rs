@@ -4,8 +4,8 @@
 //! damaged file is set aside as `state.json.damaged-<milliseconds since 1970>`. Two daemons cannot share a folder.
 
 mod envelope;
+mod error;
 
-use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -14,6 +14,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use self::error::StoreError;
+use self::error::{failed, with_help};
 
 const CURRENT: &str = "state.json";
 const PREVIOUS: &str = "state.json.previous";
@@ -48,29 +51,6 @@ pub struct Loaded<T> {
     pub value: Option<T>,
     /// What was wrong on the way, a sentence each for the operator.
     pub troubles: Vec<String>,
-}
-
-/// Why the state cannot be kept.
-#[derive(Debug)]
-pub enum StoreError {
-    /// Another process has the folder.
-    Locked {
-        /// The folder.
-        folder: PathBuf,
-        /// The number of the process that has it, if it said so.
-        holder: Option<u32>,
-    },
-    /// A file or folder could not be made, written or renamed.
-    Io {
-        /// What was tried, such as `create`.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The state cannot be written as JSON: a mistake of ours.
-    Unwritable(serde_json::Error),
 }
 
 impl Store {
@@ -175,9 +155,9 @@ enum Unusable {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Unusable> {
-    let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Unusable::Missing,
-        _ => Unusable::Unreadable(format!("{error}; {OWNER_HELP}")),
+    let unreadable = |error: io::Error| {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        if missing { Unusable::Missing } else { Unusable::Unreadable(with_help(&error)) }
     };
     // Asked first, for opening a pipe would wait for its other end.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -255,48 +235,6 @@ fn remove_if_there(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
         _ => Ok(()),
-    }
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Io { action, path, source }
-}
-
-const OWNER_HELP: &str = "it must belong to the user that cadence-dns runs as";
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StoreError::Locked { folder, holder } => {
-                write!(f, "the state folder {} is in use by ", folder.display())?;
-                match holder {
-                    Some(number) => write!(f, "process {number}; ")?,
-                    None => f.write_str("another process; ")?,
-                }
-                f.write_str("stop it, or give this daemon a `state_dir` of its own")
-            }
-            StoreError::Io { action, path, source } => {
-                write!(f, "cannot {action} {}: {source}", path.display())?;
-                match source.kind() {
-                    io::ErrorKind::PermissionDenied => write!(f, "; {OWNER_HELP}"),
-                    io::ErrorKind::StorageFull => f.write_str("; make room, the state before is still there"),
-                    io::ErrorKind::ReadOnlyFilesystem => f.write_str("; name another `state_dir`"),
-                    _ => Ok(()),
-                }
-            }
-            StoreError::Unwritable(error) => write!(f, "the state cannot be written as JSON: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            StoreError::Locked { .. } => None,
-            StoreError::Io { source, .. } => Some(source),
-            StoreError::Unwritable(error) => Some(error),
-        }
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) fn compile(zones: &[Zone], steered: &[(Name, Served)]) -> Compiled {
     let mut infos = Vec::with_capacity(zones.len());
     for (number, zone) in zones.iter().enumerate() {
         let id = zone_id(number);
-        let mut writer = ZoneWriter { id, arena: &mut arena, nodes: &mut nodes, above: Vec::new(), apexes: &apexes };
+        let mut writer =
+            ZoneWriter { id, arena: &mut arena, nodes: &mut nodes, above: Vec::new(), apexes: &apexes };
         let apex = writer.write(zone, &std::mem::take(&mut homes[number]));
         let parent = apexes.parent(zone.origin());
         infos.push(ZoneInfo::new(apex, parent, negative_soa(zone), zone.origin().wire().len()));
@@ -74,7 +75,11 @@ impl Apexes {
 }
 
 /// The steered names of each zone in canonical order, with their slots.
-fn homes_of<'s>(steered: &'s [(Name, Served)], apexes: &Apexes, zones: usize) -> Vec<Vec<(&'s [u8], SlotId)>> {
+fn homes_of<'s>(
+    steered: &'s [(Name, Served)],
+    apexes: &Apexes,
+    zones: usize,
+) -> Vec<Vec<(&'s [u8], SlotId)>> {
     let mut homes = vec![Vec::new(); zones];
     for (number, (name, _)) in steered.iter().enumerate() {
         if let (Some(ZoneId(zone)), Ok(slot)) = (apexes.home(name), u32::try_from(number)) {

@@ -42,7 +42,9 @@ impl AnswerTable {
         let is_apex = exact && encloser.at == self.zone(zone).apex;
         match self.zone(zone).parent {
             // The DS of a zone is its parent's to tell (RFC 4035 section 3.1.4.1).
-            Some(parent) if is_apex && rtype == RecordType::DS => Some((parent, self.find_in(parent, key, rtype))),
+            Some(parent) if is_apex && rtype == RecordType::DS => {
+                Some((parent, self.find_in(parent, key, rtype)))
+            }
             Some(_) | None => Some((zone, self.judge(encloser, exact, rtype))),
         }
     }

@@ -51,7 +51,12 @@ impl Names {
     }
 
     /// The node of a lower-case name that `fits`.
-    fn find<'t>(&self, arena: &'t Arena, name: &[u8], fits: impl Fn(&NodeRef<'t>) -> bool) -> Option<NodeRef<'t>> {
+    fn find<'t>(
+        &self,
+        arena: &'t Arena,
+        name: &[u8],
+        fits: impl Fn(&NodeRef<'t>) -> bool,
+    ) -> Option<NodeRef<'t>> {
         let hash = hash(name);
         let mut index = self.index(hash);
         while let Some(at) = At::from_number(self.slots.get(index)?.place) {
@@ -82,7 +87,11 @@ impl Names {
     }
 
     /// The closest encloser in the zone that speaks for the name: the lowest of ours.
-    pub(super) fn enclosing_anywhere<'t>(&self, arena: &'t Arena, name: &[u8]) -> Option<(NodeRef<'t>, bool)> {
+    pub(super) fn enclosing_anywhere<'t>(
+        &self,
+        arena: &'t Arena,
+        name: &[u8],
+    ) -> Option<(NodeRef<'t>, bool)> {
         self.enclosing(arena, name, |node| !node.is_shadowed())
     }
 

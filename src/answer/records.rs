@@ -183,14 +183,16 @@ impl<'r> Encoder<'r> {
     }
 
     fn place_of(&self, name: &[u8]) -> Option<usize> {
-        let known = || self.known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, at)| *at);
+        let known =
+            || self.known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, at)| *at);
         self.place_in_owner(name).or_else(|| Some(self.body_at() + known()?))
     }
 
     /// A wildcard's own name is no place to point at: in answers another name stands there.
     fn place_in_owner(&self, name: &[u8]) -> Option<usize> {
         let owner = suffixes(self.owner).skip(usize::from(self.owner.starts_with(b"\x01*")));
-        let same = owner.filter(|suffix| suffix.len() == name.len()).find(|s| s.eq_ignore_ascii_case(name))?;
+        let same =
+            owner.filter(|suffix| suffix.len() == name.len()).find(|s| s.eq_ignore_ascii_case(name))?;
         Some(QUESTION_AT + self.owner.len() - same.len())
     }
 

@@ -3,9 +3,7 @@
 use super::edns::OptRecord;
 use super::records::{INNER_POINTER_MAX, Led, QUESTION_TAIL, RECORD_HEADER, SetRef};
 use super::request::Request;
-use super::wire::{
-    HEADER_OCTETS, Key, POINTER_MARK, POINTER_MAX, QUESTION_AT, Spelled, inside_name, u16_at,
-};
+use super::wire::{HEADER_OCTETS, Key, POINTER_MARK, POINTER_MAX, QUESTION_AT, Spelled, inside_name, u16_at};
 
 /// Response codes (RFC 1035, RFC 6672, RFC 6891).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +54,26 @@ pub(super) struct Reply<'b> {
 
 impl<'b> Reply<'b> {
     /// Begins with the question, if there is one, and keeps `reserved` octets free at the end of `limit`.
-    pub(super) fn begin(octets: &'b mut [u8], request: &Request<'_>, limit: usize, reserved: usize) -> Reply<'b> {
+    pub(super) fn begin(
+        octets: &'b mut [u8],
+        request: &Request<'_>,
+        limit: usize,
+        reserved: usize,
+    ) -> Reply<'b> {
         let question = request.question.as_ref().map_or(&[][..], |question| question.octets);
         let question_end = QUESTION_AT + question.len();
         let limit = limit.min(octets.len()).saturating_sub(reserved);
         octets[QUESTION_AT..question_end].copy_from_slice(question);
         let counts = [0; 3];
-        Reply { octets, end: question_end, limit, question_end, counts, authoritative: false, truncated: false }
+        Reply {
+            octets,
+            end: question_end,
+            limit,
+            question_end,
+            counts,
+            authoritative: false,
+            truncated: false,
+        }
     }
 
     /// Writes header and OPT, and returns the length of the whole.
@@ -95,7 +106,12 @@ impl<'b> Reply<'b> {
     }
 
     /// Adds a set whose owner stands in the reply already; all of it or nothing. Returns where it begins.
-    pub(super) fn put(&mut self, section: Section, owner: Written, set: SetRef<'_>) -> Result<usize, NoSpace> {
+    pub(super) fn put(
+        &mut self,
+        section: Section,
+        owner: Written,
+        set: SetRef<'_>,
+    ) -> Result<usize, NoSpace> {
         let start = self.end;
         let end = start + set.octets;
         let in_place = owner.at == QUESTION_AT

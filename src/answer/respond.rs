@@ -47,7 +47,8 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
             let chain = Chain::default();
-            let mut answering = Answering { table, zone, rtype: question.rtype, dnssec_ok, reply, name, key, chain };
+            let mut answering =
+                Answering { table, zone, rtype: question.rtype, dnssec_ok, reply, name, key, chain };
             answering.answer(found)
         }
     }
@@ -240,7 +241,9 @@ impl<'a> Answering<'a, '_> {
     /// The addresses of the names that an answer leads to, as far as there is space.
     fn beside(&mut self, start: usize, set: SetRef<'a>) {
         let glue = if set.rtype == RecordType::NS { Glue::Allowed } else { Glue::Left };
-        if target_offset(set.rtype).is_some_and(|_| set.rtype != RecordType::CNAME && set.rtype != RecordType::DNAME) {
+        if target_offset(set.rtype)
+            .is_some_and(|_| set.rtype != RecordType::CNAME && set.rtype != RecordType::DNAME)
+        {
             let _ = Targets::new(start, set, glue).add(self, |_| true);
         }
     }
@@ -271,7 +274,11 @@ impl Targets {
     }
 
     /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
-    fn add(&mut self, answering: &mut Answering<'_, '_>, wanted: impl Fn(&Key) -> bool) -> Result<(), NoSpace> {
+    fn add(
+        &mut self,
+        answering: &mut Answering<'_, '_>,
+        wanted: impl Fn(&Key) -> bool,
+    ) -> Result<(), NoSpace> {
         let table = answering.table;
         let apex = table.apex_name(answering.zone);
         while let Some((at, key)) = self.next_name(answering.reply) {

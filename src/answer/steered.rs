@@ -28,7 +28,10 @@ pub(super) struct Addresses {
 
 impl Addresses {
     fn of(served: &Served) -> Addresses {
-        assert!(!served.addresses.is_empty(), "a steered name must have an address: fail open on the last ones");
+        assert!(
+            !served.addresses.is_empty(),
+            "a steered name must have an address: fail open on the last ones"
+        );
         let family = |family| {
             let mut octets = Vec::new();
             encode_addresses(&mut octets, family, &served.addresses, served.ttl);

@@ -192,7 +192,8 @@ mod tests {
         assert_eq!(name_length(b"\x01a"), None, "cut short");
         assert_eq!(name_length(b"\x01a\xc0\x0c"), None, "a pointer");
         assert_eq!(name_length(b"\x41a"), None, "a label type that never came to be");
-        let longest = [&b"\x3f"[..], &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3d", &[b'x'; 61]];
+        let longest =
+            [&b"\x3f"[..], &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3d", &[b'x'; 61]];
         let mut name = longest.concat();
         name.push(0);
         assert_eq!(name_length(&name), Some(255));

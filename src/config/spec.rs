@@ -37,7 +37,12 @@ macro_rules! tables {
                 $sample.to_owned()
             }
         }
-    )*};
+        )*
+
+        /// The keys of each table.
+        #[cfg(test)]
+        pub(super) const KEYS: &[&[&str]] = &[$(&[$(stringify!($key),)*],)*];
+    };
 }
 
 tables! {

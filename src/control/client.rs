@@ -32,7 +32,9 @@ impl fmt::Display for ClientError {
                 write!(f, "no daemon answers on {}: {why}", socket.display())
             }
             ClientError::Refused(why) => f.write_str(why),
-            ClientError::Malformed(why) => write!(f, "the daemon speaks another version than this command: {why}"),
+            ClientError::Malformed(why) => {
+                write!(f, "the daemon speaks another version than this command: {why}")
+            }
         }
     }
 }
@@ -54,7 +56,8 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
 /// When the daemon cannot be reached, or refuses.
 pub async fn fail_back(socket: &Path, wish: &FailBack) -> Result<String, ClientError> {
     let body = serde_json::to_vec(wish).map_err(|error| ClientError::Malformed(error.to_string()))?;
-    let request = client(socket)?.post("http://localhost/v1/failback").header("content-type", "application/json");
+    let request =
+        client(socket)?.post("http://localhost/v1/failback").header("content-type", "application/json");
     read(request.body(body).send().await.map_err(|error| unreachable(socket, &error))?).await
 }
 

@@ -44,7 +44,10 @@ impl fmt::Display for BindError {
             }
             BindError::NotASocket(path) => {
                 let path = path.display();
-                write!(f, "control socket {path}: a file that is no socket is in the way; move it, or change [control] socket")
+                write!(
+                    f,
+                    "control socket {path}: a file that is no socket is in the way; move it, or change [control] socket"
+                )
             }
             BindError::Io(path, error) => {
                 write!(f, "control socket {}: {error}; its folder must exist and be writable", path.display())
@@ -181,7 +184,8 @@ async fn fail_back(
 }
 
 fn controller_is_gone() -> Response {
-    let title = "the controller has stopped; the last answers stay in service; its log says why, a restart helps";
+    let title =
+        "the controller has stopped; the last answers stay in service; its log says why, a restart helps";
     refuse(StatusCode::SERVICE_UNAVAILABLE, title.into())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Parameters, Report, SavedState};
 use crate::health::{Machine, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge};
@@ -56,10 +57,10 @@ impl Evidence {
         let check = &observation.check;
         let rules = self.rules.get(check)?; // removed while the probe was under way
         let machines = self.machines.get_mut(&observation.vantage)?;
-        let witnessed = guard::witnessed(check, observation.timings.total, rules, machines, now);
+        let testimony = guard::testimony(check, observation.timings.total, rules, machines, now);
         let machine = machines.get_mut(check)?;
         let before = machine.health;
-        let changed = machine.observe(observation, rules, witnessed, now);
+        let changed = machine.observe(observation, rules, testimony, now);
         reports.extend(Report::of_check(check, before, machine));
         changed.then(|| check.region.clone())
     }
@@ -87,6 +88,11 @@ impl Evidence {
     /// The verdict on each configured region.
     pub(super) fn verdicts(&self) -> &Verdicts {
         &self.verdicts
+    }
+
+    /// How long the most short-lived evidence counts; none when nothing is probed.
+    pub(super) fn freshness(&self) -> Option<Duration> {
+        self.rules.values().map(Rules::stale_after).min()
     }
 
     /// Who has seen what.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::guard::Testimony;
 use super::{Failure, Observation, Outcome, Rules, Timings};
 use crate::model::Moment;
 
@@ -77,7 +78,7 @@ impl Health {
         }
     }
 
-    /// The same without what was counted: a row of probes with a gap in it is none.
+    /// The same without what was counted.
     fn without_counts(self) -> Health {
         match self {
             Health::Unknown { .. } => Health::UNSEEN,
@@ -115,8 +116,8 @@ pub struct Machine {
     pub since: Moment,
     /// The last probe that said something.
     pub last: Option<Seen>,
-    /// When a probe last passed.
-    pub last_pass: Option<Moment>,
+    /// The first pass of the row that is going on.
+    pub passing_since: Option<Moment>,
     /// The first failure of the row that is going on.
     pub failing_since: Option<Moment>,
     /// The last failure, kept while the check is up again: what an operator asks for first.
@@ -125,6 +126,8 @@ pub struct Machine {
     pub certificate_expires: Option<Moment>,
     /// Our own trouble with the last probe, if it had any.
     pub trouble: Option<String>,
+    /// Everything else failed during the row of failures that is going on, so it convicts nobody.
+    doubtful: bool,
     /// Failures within the brown-out window, oldest first; never more than its limit.
     recent_failures: VecDeque<Moment>,
 }
@@ -148,17 +151,19 @@ impl Machine {
             health: Health::UNSEEN,
             since: now,
             last: None,
-            last_pass: None,
+            passing_since: None,
             failing_since: None,
             last_failure: None,
             certificate_expires: None,
             trouble: None,
+            doubtful: false,
             recent_failures: VecDeque::new(),
         }
     }
 
-    /// Takes in one probe. True when the belief or a count changed, and so the verdict may.
-    pub fn observe(&mut self, seen: &Observation, rules: &Rules, witnessed: bool, now: Moment) -> bool {
+    /// Takes in one probe; `testimony` is about its failure. True when the belief or a count changed, and so the
+    /// verdict may.
+    pub fn observe(&mut self, seen: &Observation, rules: &Rules, testimony: Testimony, now: Moment) -> bool {
         self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
         let failure = match &seen.outcome {
             Outcome::Inconclusive(why) => {
@@ -172,14 +177,14 @@ impl Machine {
         let before = self.health;
         let came_back = self.is_stale(rules, now);
         if came_back {
-            self.forget_counts();
+            self.forget();
         }
-        let sign = if failure.is_some() { Sign::Fail } else { Sign::Pass };
-        match &failure {
-            None => (self.last_pass, self.failing_since) = (Some(now), None),
-            Some(failure) => self.remember_failure(failure, rules, now),
-        }
-        self.health = before_counts(before, came_back).step(sign, rules, witnessed, self.is_worn(rules));
+        let sign = match &failure {
+            None => self.note_pass(now),
+            Some(failure) => self.note_failure(failure, rules, testimony, now),
+        };
+        let witnessed = testimony == Testimony::Witnessed;
+        self.health = self.health.step(sign, rules, witnessed, self.is_worn(rules));
         self.last = Some(Seen { at: now, failure, timings: seen.timings });
         self.note_transition(before, now);
         came_back || self.health != before
@@ -191,14 +196,38 @@ impl Machine {
         self.last.as_ref().is_none_or(|seen| now.since(seen.at) > rules.stale_after())
     }
 
-    fn forget_counts(&mut self) {
+    /// After a gap a check proves itself anew: a belief of long ago and one probe are not enough to flip on.
+    fn forget(&mut self) {
+        self.health = Health::UNSEEN;
         self.recent_failures.clear();
-        self.failing_since = None;
+        (self.passing_since, self.failing_since, self.doubtful) = (None, None, false);
     }
 
-    fn remember_failure(&mut self, failure: &Failure, rules: &Rules, now: Moment) {
-        self.failing_since.get_or_insert(now);
+    fn note_pass(&mut self, now: Moment) -> Sign {
+        self.passing_since.get_or_insert(now);
+        (self.failing_since, self.doubtful) = (None, false);
+        Sign::Pass
+    }
+
+    /// What failed together with everything else counts for nothing once something else answers again.
+    fn note_failure(&mut self, failure: &Failure, rules: &Rules, testimony: Testimony, now: Moment) -> Sign {
+        if self.doubtful && testimony == Testimony::Witnessed {
+            self.health = self.health.without_counts();
+            (self.failing_since, self.doubtful) = (None, false);
+        }
+        let began = *self.failing_since.get_or_insert(now);
+        self.passing_since = None;
         self.last_failure = Some((now, failure.clone()));
+        if testimony == Testimony::Shared {
+            self.doubtful = true;
+            self.recent_failures.retain(|at| *at < began);
+        } else if !self.doubtful {
+            self.remember_failure(rules, now);
+        }
+        Sign::Fail
+    }
+
+    fn remember_failure(&mut self, rules: &Rules, now: Moment) {
         if let Some(brownout) = rules.brownout {
             self.recent_failures.push_back(now);
             self.recent_failures.retain(|at| now.since(*at) <= brownout.window);
@@ -221,11 +250,6 @@ impl Machine {
     }
 }
 
-/// What the next probe is counted onto.
-fn before_counts(health: Health, came_back: bool) -> Health {
-    if came_back { health.without_counts() } else { health }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -244,8 +268,9 @@ mod tests {
         }
     }
 
-    /// Plays probes a second apart: `.` passes, `x` fails, `o` fails with nobody else answering, `?` says nothing,
-    /// `_` is ten seconds without any. The result is one letter for the belief after each probe.
+    /// Plays probes a second apart: `.` passes, `x` fails, `s` fails with nobody else being looked at, `o` fails with
+    /// everything else, `?` says nothing, `_` is twenty seconds without any. The result is one letter for the belief
+    /// after each probe.
     fn play(probes: &str) -> String {
         let mut machine = Machine::unseen(Moment::default());
         let mut now = Moment::default();
@@ -269,7 +294,12 @@ mod tests {
                 timings: Timings::default(),
                 certificate_expires: None,
             };
-            machine.observe(&seen, &rules(), probe != 'o', now);
+            let testimony = match probe {
+                'o' => Testimony::Shared,
+                's' => Testimony::Silent,
+                _ => Testimony::Witnessed,
+            };
+            machine.observe(&seen, &rules(), testimony, now);
             beliefs.push(match machine.health {
                 Health::Unknown { .. } => '?',
                 Health::Up { .. } => 'U',
@@ -302,8 +332,24 @@ mod tests {
     #[test]
     fn while_nothing_else_answers_it_stays_what_it_was() {
         check("..oooooo", "?UUUUUUU");
-        check("..ooox", "?UUUUD");
+        check("..ssssss", "?UUUUUUU");
+        check("..sssx", "?UUUUD");
         check("oooo", "????");
+    }
+
+    #[test]
+    fn what_everything_else_failed_with_counts_for_nothing() {
+        check("..ooooxx.", "?UUUUUUUU");
+        check("..ooooxxx", "?UUUUUUUD");
+        check("..soooxxx", "?UUUUUUUD");
+        check("..ooossxxx", "?UUUUUUUUD");
+        check("ooooxxx", "??????D");
+    }
+
+    #[test]
+    fn what_everything_else_failed_with_wears_nothing_out() {
+        check("..sooo.x.x.x.x", "?UUUUUUUUUUUUD");
+        check("..x.x.oo.x.x", "?UUUUUUUUUUD");
     }
 
     #[test]
@@ -312,9 +358,10 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_ends_a_row() {
-        check("..xx_x", "?UUUU");
-        check("..xx_xxx", "?UUUUUD");
-        check("..xxx._.", "?UUUDDD");
+    fn after_a_gap_it_proves_itself_anew() {
+        check("..xx_x", "?UUU?");
+        check("..xx_xxx", "?UUU??D");
+        check("..xxx_x", "?UUUD?");
+        check("..xxx._..", "?UUUDD?U");
     }
 }

@@ -87,18 +87,25 @@ impl Verdict {
         ballots.filter_map(|ballot| ballot.failure.as_ref()).next()
     }
 
-    /// The addresses to serve from this region; never empty for a family that it has.
+    /// The addresses to serve from this region, `before` being those that are served from it already; never empty
+    /// for a family that it has.
     ///
-    /// A region that is up serves what is not down. One that is not up serves everything, for then it is held for
-    /// want of a better one, and half of its capacity would be less. A family whose endpoints are all down is
-    /// served whole: its clients would otherwise cache that there is nothing.
+    /// A region that is not down serves what is not down; what nobody knows about stays in the answer or out of it,
+    /// as it was. A region that is down serves everything, for then it is held for want of a better one, and half of
+    /// its capacity would be less. A family with nothing else left is served whole: its clients would otherwise cache
+    /// that there is nothing.
     #[must_use]
-    pub fn serving(&self) -> Vec<IpAddr> {
+    pub fn serving(&self, before: Option<&[IpAddr]>) -> Vec<IpAddr> {
+        let works = |endpoint: &EndpointVerdict| match endpoint.state {
+            State::Up => true,
+            State::Down => false,
+            State::Unknown => before.is_none_or(|before| before.contains(&endpoint.address)),
+        };
         let mut serving = Vec::with_capacity(self.endpoints.len());
         for family in Family::ALL {
             let members = || self.endpoints.iter().filter(move |e| Family::of(e.address) == family);
-            let keep_all = self.state == State::Down || members().all(|e| e.state == State::Down);
-            serving.extend(members().filter(|e| keep_all || e.state != State::Down).map(|e| e.address));
+            let keep_all = self.state == State::Down || !members().any(works);
+            serving.extend(members().filter(|e| keep_all || works(e)).map(|e| e.address));
         }
         serving
     }

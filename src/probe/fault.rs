@@ -73,8 +73,8 @@ fn of_certificate(error: &CertificateError) -> TlsFailure {
         TlsFailure::NotYetValid
     } else if matches!(error, E::NotValidForName | E::NotValidForNameContext { .. }) {
         TlsFailure::WrongName
-    } else if matches!(error, E::UnknownIssuer) {
-        TlsFailure::Untrusted
+    } else if matches!(error, E::UnknownIssuer | E::BadSignature) {
+        TlsFailure::Untrusted // a bad signature: an authority made anew under its old name
     } else {
         TlsFailure::BadCertificate
     }
@@ -141,7 +141,8 @@ mod tests {
         certificate(CertificateError::NotValidYet, TlsFailure::NotYetValid);
         certificate(CertificateError::NotValidForName, TlsFailure::WrongName);
         certificate(CertificateError::UnknownIssuer, TlsFailure::Untrusted);
-        certificate(CertificateError::BadSignature, TlsFailure::BadCertificate);
+        certificate(CertificateError::BadSignature, TlsFailure::Untrusted);
+        certificate(CertificateError::BadEncoding, TlsFailure::BadCertificate);
     }
 
     #[test]

@@ -17,6 +17,10 @@ fn state(epoch: u64) -> State {
     ("fra".to_owned(), epoch)
 }
 
+fn saved(epoch: u64) -> Vec<u8> {
+    envelope::seal(&state(epoch)).expect("plain values")
+}
+
 fn save(store: &Store, epoch: u64) {
     store.save(&state(epoch)).expect("room on the disk");
 }
@@ -134,23 +138,22 @@ fn a_damaged_file_never_becomes_the_previous_one() {
 /// Killed between any two steps of a save: there is a state, and it is the old or the new one.
 #[test]
 fn a_crash_during_a_save_leaves_the_old_state_or_the_new() {
-    let saved = |epoch| envelope::seal(&state(epoch)).expect("plain values");
-    let crashes: [(&str, &[(&str, Vec<u8>)], u64); 4] = [
-        ("half written", &[(CURRENT, saved(2)), (PREVIOUS, saved(1)), (NEW, saved(3)[..9].to_vec())], 2),
-        ("linked", &[(CURRENT, saved(2)), (PREVIOUS, saved(1)), (NEW, saved(3)), (LINK, saved(2))], 2),
-        ("kept", &[(CURRENT, saved(2)), (PREVIOUS, saved(2)), (NEW, saved(3))], 2),
-        ("renamed", &[(CURRENT, saved(3)), (PREVIOUS, saved(2))], 3),
-    ];
-    for (when, files, wanted) in crashes {
-        let folder = folder();
-        files.iter().for_each(|(name, bytes)| put(&folder, name, bytes));
-        let store = open(&folder);
-        assert_eq!(load(&store), (Some(wanted), 0), "{when}");
-        save(&store, 4);
-        assert_eq!(load(&store), (Some(4), 0), "{when}");
-        assert_eq!(names(&folder), ["lock", "state.json", "state.json.previous"], "{when}");
-        assert_eq!(get(&folder, PREVIOUS), saved(wanted), "{when}");
-    }
+    check_crash("half written", &[(CURRENT, &saved(2)), (PREVIOUS, &saved(1)), (NEW, &saved(3)[..9])], 2);
+    let linked = [(CURRENT, &*saved(2)), (PREVIOUS, &saved(1)), (NEW, &saved(3)), (LINK, &saved(2))];
+    check_crash("linked", &linked, 2);
+    check_crash("kept", &[(CURRENT, &saved(2)), (PREVIOUS, &saved(2)), (NEW, &saved(3))], 2);
+    check_crash("renamed", &[(CURRENT, &saved(3)), (PREVIOUS, &saved(2))], 3);
+}
+
+fn check_crash(when: &str, files: &[(&str, &[u8])], wanted: u64) {
+    let folder = folder();
+    files.iter().for_each(|(name, bytes)| put(&folder, name, bytes));
+    let store = open(&folder);
+    assert_eq!(load(&store), (Some(wanted), 0), "{when}");
+    save(&store, 4);
+    assert_eq!(load(&store), (Some(4), 0), "{when}");
+    assert_eq!(names(&folder), ["lock", "state.json", "state.json.previous"], "{when}");
+    assert_eq!(get(&folder, PREVIOUS), saved(wanted), "{when}");
 }
 
 /// As after a crash on a file system without hard links.
@@ -158,7 +161,7 @@ fn a_crash_during_a_save_leaves_the_old_state_or_the_new() {
 fn without_a_current_file_the_previous_one_is_used() {
     let folder = folder();
     let store = open(&folder);
-    put(&folder, PREVIOUS, &envelope::seal(&state(1)).expect("plain values"));
+    put(&folder, PREVIOUS, &saved(1));
     assert_eq!(load(&store), (Some(1), 2));
 }
 

@@ -1,0 +1,168 @@
+//! The real controller in a simulated world: no sockets, no clock, the same history every time.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+mod prober;
+mod watch;
+mod world;
+
+use std::time::Duration;
+
+use cadence_dns::controller::{Controller, Effect, Event, Parameters, Saved};
+use cadence_dns::health::Observation;
+use cadence_dns::model::Moment;
+
+pub(crate) use prober::Prober;
+pub(crate) use watch::Watch;
+pub(crate) use world::{Condition, World};
+
+/// When every history begins: 2026-11-22T16:00:00Z.
+pub(crate) const BEGINNING: Moment = Moment::from_millis(1_795_363_200_000);
+
+/// The daemon tells the controller this often that time went by.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A name server, its prober, its disk, and the world.
+pub(crate) struct Simulator {
+    pub(crate) now: Moment,
+    pub(crate) world: World,
+    parameters: Parameters,
+    daemon: Daemon,
+    /// The saved state as the last `Persist` left it.
+    disk: Option<String>,
+    /// What an operator would have read, oldest first.
+    pub(crate) journal: Vec<(Moment, String)>,
+    watch: Watch,
+}
+
+/// Whether the name server runs.
+enum Daemon {
+    Runs { controller: Box<Controller>, prober: Prober, tick: Moment },
+    Away { until: Moment },
+}
+
+impl Simulator {
+    /// A name server that never ran before starts now.
+    pub(crate) fn start(parameters: Parameters) -> Simulator {
+        let mut simulator = Simulator {
+            now: BEGINNING,
+            world: World::default(),
+            watch: Watch::new(&parameters),
+            parameters,
+            daemon: Daemon::Away { until: BEGINNING },
+            disk: None,
+            journal: Vec::new(),
+        };
+        simulator.boot();
+        simulator
+    }
+
+    /// None while the name server is away.
+    pub(crate) fn controller(&self) -> Option<&Controller> {
+        match &self.daemon {
+            Daemon::Runs { controller, .. } => Some(controller),
+            Daemon::Away { .. } => None,
+        }
+    }
+
+    /// `kill -9`, and a new start after a while: only what is on disk survives.
+    pub(crate) fn restart_after(&mut self, gap: Duration) {
+        self.note("killed");
+        self.daemon = Daemon::Away { until: self.now + gap };
+        if gap.is_zero() {
+            self.boot();
+        }
+    }
+
+    /// No probe starts or ends any more; or they do again.
+    pub(crate) fn set_prober_stuck(&mut self, stuck: bool) {
+        if let Daemon::Runs { prober, .. } = &mut self.daemon {
+            prober.set_stuck(stuck, self.now);
+        }
+    }
+
+    /// Lets time go by until the next thing happens, but not past `limit`. False when nothing happens any more.
+    pub(crate) fn step(&mut self, limit: Moment) -> bool {
+        let next = self.next();
+        if next > limit {
+            self.now = limit.max(self.now);
+            return false;
+        }
+        self.now = next.max(self.now);
+        match &mut self.daemon {
+            Daemon::Away { .. } => self.boot(),
+            Daemon::Runs { .. } => self.live(),
+        }
+        true
+    }
+
+    /// Lets time go by.
+    pub(crate) fn run_until(&mut self, limit: Moment) {
+        while self.step(limit) {}
+    }
+
+    /// A probe result out of nowhere.
+    pub(crate) fn observe(&mut self, observation: Observation) {
+        self.handle(Event::Observed(observation));
+    }
+
+    fn next(&self) -> Moment {
+        match &self.daemon {
+            Daemon::Away { until } => *until,
+            Daemon::Runs { controller, prober, tick } => {
+                [prober.next(), controller.wake_at()].into_iter().flatten().fold(*tick, Moment::min)
+            }
+        }
+    }
+
+    fn live(&mut self) {
+        let Daemon::Runs { controller, prober, tick } = &mut self.daemon else { return };
+        let seen = prober.run(&mut self.world, self.now);
+        let woken = controller.wake_at().is_some_and(|at| at <= self.now);
+        if *tick <= self.now || woken {
+            *tick = self.now + TICK;
+            self.handle(Event::TimePassed);
+        }
+        for observation in seen {
+            self.handle(Event::Observed(observation));
+        }
+    }
+
+    fn boot(&mut self) {
+        let saved: Option<Saved> =
+            self.disk.as_deref().map(|json| serde_json::from_str(json).expect("what was saved is read back"));
+        let (controller, effects) = Controller::start(self.parameters.clone(), &[], saved, self.now);
+        let prober = Prober::new(&self.parameters.vantage, &self.parameters.regions, self.now);
+        self.daemon = Daemon::Runs { controller: Box::new(controller), prober, tick: self.now + TICK };
+        self.note("started");
+        self.perform(&effects);
+        let Daemon::Runs { controller, .. } = &self.daemon else { return };
+        self.watch.started(controller, &effects, self.now);
+    }
+
+    fn handle(&mut self, event: Event) {
+        let Daemon::Runs { controller, .. } = &mut self.daemon else { return };
+        let effects = controller.handle(event.clone(), self.now);
+        self.watch.handled(&event, controller, &effects, self.now);
+        self.perform(&effects);
+    }
+
+    fn perform(&mut self, effects: &[Effect]) {
+        let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { return };
+        for effect in effects {
+            match effect {
+                Effect::Publish(_) => {}
+                Effect::Persist => {
+                    let saved = controller.saved(self.now);
+                    self.disk = Some(serde_json::to_string(&saved).expect("the state is JSON"));
+                }
+                Effect::Pace(check, pace) => prober.set_pace(check, *pace, self.now),
+                Effect::Report(report) => self.journal.push((self.now, report.to_string())),
+            }
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.journal.push((self.now, text.into()));
+    }
+}

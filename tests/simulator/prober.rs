@@ -1,0 +1,122 @@
+//! When each check is probed: the paces that the controller asks for, on simulated time.
+
+use std::time::Duration;
+
+use cadence_dns::health::{Observation, Outcome, Pace, Region, Rules, Timings};
+use cadence_dns::model::{CheckId, Moment, VantageId};
+
+use super::World;
+
+/// The first probes are spread over this, or the interval if that is shorter.
+const FIRST_ROUND: Duration = Duration::from_secs(1);
+
+/// Probes every check, never twice at once.
+pub(crate) struct Prober {
+    vantage: VantageId,
+    slots: Vec<Slot>,
+    stuck: bool,
+}
+
+/// One check and its next probe.
+struct Slot {
+    check: CheckId,
+    rules: Rules,
+    pace: Pace,
+    number: u64,
+    starts: u64,
+    last_start: Option<Moment>,
+    earliest: Moment,
+    in_flight: Option<Flight>,
+}
+
+/// A probe under way.
+struct Flight {
+    ends: Moment,
+    outcome: Outcome,
+    lasts: Duration,
+}
+
+impl Prober {
+    pub(crate) fn new(vantage: &VantageId, regions: &[Region], now: Moment) -> Prober {
+        let checks = regions.iter().flat_map(|region| &region.checks).zip(0..);
+        let slots = checks.map(|(check, number)| Slot::new(&check.id, check.rules, number, now)).collect();
+        Prober { vantage: vantage.clone(), slots, stuck: false }
+    }
+
+    /// Stops in the middle of everything, or starts again.
+    pub(crate) fn set_stuck(&mut self, stuck: bool, now: Moment) {
+        self.stuck = stuck;
+        for slot in &mut self.slots {
+            slot.in_flight = None;
+            slot.earliest = slot.earliest.max(now);
+        }
+    }
+
+    /// What `Effect::Pace` asks for: a faster pace brings the next start forward, to now at the earliest.
+    pub(crate) fn set_pace(&mut self, check: &CheckId, pace: Pace, now: Moment) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.check == *check) {
+            slot.pace = pace;
+            slot.earliest = slot.earliest.max(now);
+        }
+    }
+
+    /// When the next probe starts or ends.
+    pub(crate) fn next(&self) -> Option<Moment> {
+        self.slots.iter().filter(|_| !self.stuck).map(Slot::next).min()
+    }
+
+    /// Does what is due by now: probes start, and those that end are returned.
+    pub(crate) fn run(&mut self, world: &mut World, now: Moment) -> Vec<Observation> {
+        let mut seen = Vec::new();
+        for slot in self.slots.iter_mut().filter(|slot| !self.stuck && slot.next() <= now) {
+            match slot.in_flight.take() {
+                None => slot.start(world, now),
+                Some(Flight { outcome, lasts, .. }) => {
+                    slot.earliest = now;
+                    seen.push(Observation {
+                        check: slot.check.clone(),
+                        vantage: self.vantage.clone(),
+                        outcome,
+                        timings: Timings { total: lasts, ..Timings::default() },
+                        certificate_expires: None,
+                    });
+                }
+            }
+        }
+        seen
+    }
+}
+
+impl Slot {
+    fn new(check: &CheckId, rules: Rules, number: u64, now: Moment) -> Slot {
+        let phase = f64::from(u32::try_from(number * 37 % 100).expect("below 100")) / 100.0;
+        let earliest = now + rules.interval.min(FIRST_ROUND).mul_f64(phase);
+        let (check, pace) = (check.clone(), Pace::Steady);
+        Slot { check, rules, pace, number, starts: 0, last_start: None, earliest, in_flight: None }
+    }
+
+    fn next(&self) -> Moment {
+        match (&self.in_flight, self.last_start) {
+            (Some(flight), _) => flight.ends,
+            (None, Some(last)) => (last + self.gap()).max(self.earliest),
+            (None, None) => self.earliest,
+        }
+    }
+
+    /// Jittered as the real prober does it: rechecks only ever come early.
+    fn gap(&self) -> Duration {
+        let draw =
+            f64::from(u32::try_from((self.number * 31 + self.starts * 17) % 101).expect("small")) / 100.0;
+        match self.pace {
+            Pace::Steady => self.rules.interval.mul_f64(0.9 + 0.2 * draw),
+            Pace::Recheck => self.rules.recheck.mul_f64(1.0 - 0.1 * draw),
+        }
+    }
+
+    fn start(&mut self, world: &mut World, now: Moment) {
+        let (outcome, lasts) = world.probe(self.check.address, self.rules.timeout);
+        self.starts += 1;
+        self.last_start = Some(now);
+        self.in_flight = Some(Flight { ends: now + lasts, outcome, lasts });
+    }
+}
