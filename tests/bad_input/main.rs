@@ -29,7 +29,7 @@ fn every_mistake_of_a_configuration_is_reported_with_its_line() {
     let mistaken =
         place.text().replace("workers = 1", "wokers = 1").replace("interval = \"1s\"", "interval = \"1\"");
     fs::write(place.config(), mistaken).expect("the folder is writable");
-    place.refused(&["cadence-dns.toml:7:1", "wokers", "workers", "cadence-dns.toml:17", "interval"]);
+    place.refused(&["cadence-dns.toml:7:1", "wokers", "workers", "cadence-dns.toml:18:12", "interval"]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_second_daemon_with_the_same_state_is_refused() {
     let place = Place::new();
     let _first = place.started();
     let second = place.beside(&[(place.listen.to_string(), free_port().to_string())]);
-    second.refused_to_start(&["/state", "another"]);
+    second.refused_to_start(&["/state", "in use by process", "state_dir"]);
 }
 
 /// Both would share the port by SO_REUSEPORT, and each would get some of the queries.
