@@ -138,3 +138,6 @@ pub fn respond(table: &AnswerTable, query: &[u8], transport: Transport, reply: &
     let code = respond::fill(table, &request, &mut reply);
     Some(reply.finish(&request, code, opt.as_ref()))
 }
+
+#[cfg(test)]
+mod tests;

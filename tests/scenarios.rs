@@ -74,6 +74,7 @@ scenarios! {
     failback_auto
     failback_interrupted
     failback_manual
+    failback_to_a_stumbling_region
     first_start_in_an_outage
     flip_limit
     ipv4_only_region
@@ -88,4 +89,5 @@ scenarios! {
     region_without_probe
     restart_in_a_failure
     stuck_prober
+    three_regions
 }

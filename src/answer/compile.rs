@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::iter::Peekable;
 
-use crate::model::{Name, Ttl};
+use crate::model::Name;
 use crate::zone::{RecordSet, RecordType, Zone};
 
 use super::Served;
@@ -15,7 +15,7 @@ use super::names::Names;
 use super::node::{Arena, At, Kind, NodeHeader, SlotId, ZoneId};
 use super::records::encode;
 use super::steered::Steered;
-use super::wire::{suffixes, u32_at};
+use super::wire::suffixes;
 use super::zones::ZoneInfo;
 
 /// What is built from zones and the first decisions.
@@ -95,11 +95,8 @@ fn homes_of<'s>(
 /// The SOA with the TTL that negative answers give it.
 fn negative_soa(zone: &Zone) -> Box<[u8]> {
     let mut octets = Vec::new();
-    let soa = zone.sets().find(|set| set.rtype == RecordType::SOA).expect("every zone has a SOA");
-    let rdata = soa.rdata().next().expect("every set has a record");
-    let minimum = u32_at(rdata, rdata.len().saturating_sub(4)).and_then(|m| Ttl::from_secs(m.into()));
-    let ttl = soa.ttl.min(minimum.unwrap_or(Ttl::MAX));
-    encode(&mut octets, zone.origin().wire(), RecordType::SOA, ttl, std::iter::once(rdata));
+    let (soa, ttl) = (zone.soa(), zone.negative_ttl());
+    encode(&mut octets, zone.origin().wire(), RecordType::SOA, ttl, soa.rdata());
     octets.into()
 }
 
@@ -231,9 +228,8 @@ fn canonical_order(a: &[u8], b: &[u8]) -> Ordering {
     let theirs = b_starts.iter().rev().map(|start| &b[label(b, start)]);
     for (x, y) in ours.zip(theirs) {
         let lower = |l: &[u8]| l.iter().map(u8::to_ascii_lowercase).collect::<Vec<u8>>();
-        match if x.eq_ignore_ascii_case(y) { Ordering::Equal } else { lower(x).cmp(&lower(y)) } {
-            Ordering::Equal => {}
-            different => return different,
+        if !x.eq_ignore_ascii_case(y) {
+            return lower(x).cmp(&lower(y));
         }
     }
     a_starts.len().cmp(&b_starts.len())

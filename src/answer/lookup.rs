@@ -77,12 +77,9 @@ impl AnswerTable {
         })
     }
 
+    /// NS at a wildcard delegate nothing but the wildcard itself (RFC 4592 section 4.2 leaves it open).
     fn by_wildcard<'t>(&'t self, encloser: NodeRef<'t>) -> Found<'t> {
-        let wildcard = encloser.wildcard().map(|at| self.fixed.arena.node(at));
-        wildcard.map_or(Found::Absent, |wildcard| match wildcard.kind() {
-            Kind::Cut => Found::Delegated(wildcard),
-            Kind::Inside | Kind::Renaming | Kind::Below => Found::Exists(wildcard),
-        })
+        encloser.wildcard().map_or(Found::Absent, |at| Found::Exists(self.fixed.arena.node(at)))
     }
 
     /// What an existing name has to say about a type.

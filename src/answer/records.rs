@@ -5,7 +5,7 @@
 //! it, are led elsewhere ([`super::reply`]).
 //!
 //! ```text
-//! set:  type 2 | count 2 | pointers 2 | octets 4 | place of each pointer 2 … | body …
+//! set:  type 2 | count 2 | pointers 2 | octets 2 | place of each pointer 2 … | body …
 //! body: c0 0c | type | class | ttl | length | rdata      once for each record
 //! ```
 
@@ -17,16 +17,13 @@ use crate::zone::RecordType;
 use super::wire::{POINTER_MARK, QUESTION_AT, name_length, suffixes, u16_at};
 
 /// Octets before the places of the pointers.
-const SET_HEADER: usize = 10;
+const SET_HEADER: usize = 8;
 
 /// Octets of a question without its name: type and class.
 pub(super) const QUESTION_TAIL: usize = 4;
 
 /// Octets of a record before its data, its owner being a pointer.
 pub(super) const RECORD_HEADER: usize = 12;
-
-/// A body longer than any message is not stored: it can only be answered with TC.
-const BODY_MAX: usize = u16::MAX as usize;
 
 /// Pointers into the body itself lead to its first octets only, so that they reach wherever it is put.
 pub(super) const INNER_POINTER_MAX: usize = 4096;
@@ -41,11 +38,9 @@ pub(super) struct SetRef<'t> {
     pub(super) rtype: RecordType,
     /// The number of its records.
     pub(super) count: u16,
-    /// The length of the body, stored or not.
-    pub(super) octets: usize,
     /// The length of the owner's name that the body was built for.
     pub(super) owner_octets: usize,
-    /// The records; empty if no message could hold them.
+    /// The records.
     pub(super) body: &'t [u8],
     pointers: &'t [u8],
 }
@@ -54,11 +49,10 @@ impl<'t> SetRef<'t> {
     /// Reads the set at the start, and returns what follows it.
     pub(super) fn split(octets: &'t [u8], owner_octets: usize) -> (SetRef<'t>, &'t [u8]) {
         let number = |at: usize| u16::from_ne_bytes([octets[at], octets[at + 1]]);
-        let length = u32::from_ne_bytes([octets[6], octets[7], octets[8], octets[9]]) as usize;
         let (pointers, rest) = octets[SET_HEADER..].split_at(2 * usize::from(number(4)));
-        let (body, rest) = rest.split_at(if length > BODY_MAX { 0 } else { length });
+        let (body, rest) = rest.split_at(usize::from(number(6)));
         let (rtype, count) = (RecordType(number(0)), number(2));
-        (SetRef { rtype, count, octets: length, owner_octets, body, pointers }, rest)
+        (SetRef { rtype, count, owner_octets, body, pointers }, rest)
     }
 
     /// The octets that it takes where it lies.
@@ -124,7 +118,7 @@ struct Encoder<'r> {
     fixed: [u8; 8],
     rtype: RecordType,
     count: u16,
-    pointers: Vec<u16>,
+    pointers: Vec<usize>,
     body: Vec<u8>,
     /// Names that later ones may point at, each with its place in the body.
     known: Vec<(&'r [u8], usize)>,
@@ -140,7 +134,7 @@ impl<'r> Encoder<'r> {
     }
 
     fn record(&mut self, data: &'r [u8]) {
-        self.count = self.count.saturating_add(1);
+        self.count += 1;
         self.pointer(QUESTION_AT);
         self.body.extend_from_slice(&self.fixed);
         let length_at = self.body.len();
@@ -208,27 +202,17 @@ impl<'r> Encoder<'r> {
     }
 
     fn pointer(&mut self, place: usize) {
-        if let (Ok(at), Ok(place)) = (u16::try_from(self.body.len()), u16::try_from(place)) {
-            self.pointers.push(at);
-            self.body.extend_from_slice(&(POINTER_MARK | place).to_be_bytes());
-        } else {
-            self.body.extend_from_slice(&[0, 0]); // beyond BODY_MAX: this body is never stored
-        }
+        self.pointers.push(self.body.len());
+        // Places are below 4096 + 255 + 16, so the mark's bits are free.
+        self.body.extend_from_slice(&(POINTER_MARK | place as u16).to_be_bytes());
     }
 
     fn finish(self, out: &mut Vec<u8>) {
-        let octets = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
-        let fits = self.body.len() <= BODY_MAX;
-        let pointers = if fits { self.pointers.as_slice() } else { &[] };
-        let pointer_count = u16::try_from(pointers.len()).unwrap_or(0); // one takes two octets of a body
-        for number in [self.rtype.0, self.count, pointer_count] {
-            out.extend_from_slice(&number.to_ne_bytes());
-        }
-        out.extend_from_slice(&octets.to_ne_bytes());
-        pointers.iter().for_each(|place| out.extend_from_slice(&place.to_ne_bytes()));
-        if fits {
-            out.extend_from_slice(&self.body);
-        }
+        let number = |n: usize| u16::try_from(n).expect("a zone holds no set that is longer than a message");
+        let head = [self.rtype.0, self.count, number(self.pointers.len()), number(self.body.len())];
+        let pointers = self.pointers.iter().map(|place| number(*place));
+        head.into_iter().chain(pointers).for_each(|n| out.extend_from_slice(&n.to_ne_bytes()));
+        out.extend_from_slice(&self.body);
     }
 }
 

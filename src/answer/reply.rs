@@ -113,12 +113,12 @@ impl<'b> Reply<'b> {
         set: SetRef<'_>,
     ) -> Result<usize, NoSpace> {
         let start = self.end;
-        let end = start + set.octets;
+        let end = start + set.body.len();
         let in_place = owner.at == QUESTION_AT
             && (set.points_at_owner_only()
                 || (owner.octets == set.owner_octets && start == QUESTION_AT + owner.octets + QUESTION_TAIL));
         let reachable = in_place || owner.at <= POINTER_MAX && start + INNER_POINTER_MAX <= POINTER_MAX;
-        if end > self.limit || set.body.len() != set.octets || !(reachable || set.points_at_owner_only()) {
+        if end > self.limit || !(reachable || set.points_at_owner_only()) {
             return Err(NoSpace);
         }
         self.octets[start..end].copy_from_slice(set.body);

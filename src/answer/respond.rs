@@ -11,10 +11,10 @@ use super::request::{Fault, Question, Request};
 use super::wire::{Key, QUESTION_AT, hash};
 
 /// Aliases that are followed in one reply; a resolver asks on where we stop.
-const ALIASES_MAX: usize = 16;
+pub(super) const ALIASES_MAX: usize = 16;
 
 /// The same once a DNAME was among them: renaming may go on for ever, in names that are ever new.
-const RENAMED_MAX: usize = 5;
+pub(super) const RENAMED_MAX: usize = 5;
 
 /// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
 const TARGETS_MAX: usize = 64;
@@ -32,7 +32,7 @@ enum Asked<'q, 't> {
     /// A name outside of all zones.
     NotOurs,
     /// A name in one of our zones.
-    Ours(&'q Question<'q>, Key, ZoneId, Found<'t>),
+    Ours(&'q Question<'q>, ZoneId, Found<'t>),
 }
 
 /// Fills the sections of a reply and returns its code.
@@ -42,13 +42,13 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
         Asked::Fault(Fault::Opcode) => Code::NotImp,
         Asked::Fault(Fault::Version) => Code::BadVers,
         Asked::Forbidden | Asked::NotOurs => Code::Refused,
-        Asked::Ours(question, key, zone, found) => {
+        Asked::Ours(question, zone, found) => {
             let dnssec_ok = request.edns.as_ref().is_some_and(|edns| edns.dnssec_ok);
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
             let chain = Chain::default();
             let mut answering =
-                Answering { table, zone, rtype: question.rtype, dnssec_ok, reply, name, key, chain };
+                Answering { table, zone, rtype: question.rtype, dnssec_ok, reply, name, chain };
             answering.answer(found)
         }
     }
@@ -63,9 +63,8 @@ fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 
     if question.class != CLASS_IN || question.rtype == AXFR || question.rtype == IXFR {
         return Asked::Forbidden;
     }
-    let key = Key::of(question.name());
-    match table.find(&key, question.rtype) {
-        Some((zone, found)) => Asked::Ours(question, key, zone, found),
+    match table.find(&Key::of(question.name()), question.rtype) {
+        Some((zone, found)) => Asked::Ours(question, zone, found),
         None => Asked::NotOurs,
     }
 }
@@ -79,7 +78,6 @@ struct Answering<'a, 'b> {
     reply: &'a mut Reply<'b>,
     /// The name that is looked at, where it stands in the reply.
     name: Written,
-    key: Key,
     chain: Chain,
 }
 
@@ -150,22 +148,23 @@ impl<'a> Answering<'a, '_> {
     fn follow_alias(&mut self, start: usize) -> Step<'a> {
         let target = self.reply.data_at(start).map(|(data, _)| data);
         match target.and_then(|at| Some((at, self.reply.key_at(at)?))) {
-            Some((at, key)) => self.go_on(Written { at, octets: key.octets().len() }, key),
+            Some((at, key)) => self.go_on(Written { at, octets: key.octets().len() }, &key),
             None => Step::End(Code::NoError),
         }
     }
 
     /// Looks at the next name, unless it is not this zone's to tell, was seen before, or is one too many.
-    fn go_on(&mut self, name: Written, key: Key) -> Step<'a> {
+    fn go_on(&mut self, name: Written, key: &Key) -> Step<'a> {
         let enough = if self.chain.renamings[0].is_some() { RENAMED_MAX } else { ALIASES_MAX };
-        self.chain.seen[self.chain.steps] = hash(self.key.octets());
+        let this = self.reply.key_at(self.name.at);
+        self.chain.seen[self.chain.steps] = this.map_or(0, |key| hash(key.octets()));
         self.chain.steps += 1;
         let seen = self.chain.seen[..self.chain.steps].contains(&hash(key.octets()));
         if self.chain.steps >= enough || seen || !key.is_within(self.table.apex_name(self.zone)) {
             return Step::End(Code::NoError);
         }
-        let found = self.table.find_in(self.zone, &key, self.rtype);
-        (self.name, self.key) = (name, key);
+        let found = self.table.find_in(self.zone, key, self.rtype);
+        self.name = name;
         Step::On(found)
     }
 
@@ -191,7 +190,7 @@ impl<'a> Answering<'a, '_> {
             return Step::End(self.no_space());
         };
         match self.reply.key_at(next.at) {
-            Some(key) if self.rtype != RecordType::CNAME && self.rtype != ANY => self.go_on(next, key),
+            Some(key) if self.rtype != RecordType::CNAME && self.rtype != ANY => self.go_on(next, &key),
             Some(_) | None => Step::End(Code::NoError),
         }
     }

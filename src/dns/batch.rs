@@ -92,7 +92,7 @@ impl Batch {
             let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             datagram.query_octets = if whole { header.msg_len as usize } else { 0 };
             datagram.peer_octets = header.msg_hdr.msg_namelen;
-            datagram.control_octets = header.msg_hdr.msg_controllen as usize;
+            datagram.control_octets = header.msg_hdr.msg_controllen;
         }
         Ok(self.received)
     }
@@ -164,7 +164,7 @@ fn header(
     header.msg_iovlen = 1;
     if control_octets > 0 {
         header.msg_control = datagram.control.0.as_mut_ptr().cast();
-        header.msg_controllen = control_octets as _;
+        header.msg_controllen = control_octets;
     }
     header
 }

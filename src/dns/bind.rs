@@ -49,23 +49,32 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let BindError { address, protocol, error } = self;
         write!(f, "cannot listen on {address} over {protocol}: {error}")?;
-        let port = address.port();
-        match error.kind() {
-            io::ErrorKind::AddrInUse => write!(
-                f,
-                "\n   help: another program has it; `ss -lntup 'sport = :{port}'` shows which. Stop that one, or \
-                 give [dns] listen an address of this machine instead of all of them"
-            ),
-            io::ErrorKind::PermissionDenied => write!(
-                f,
-                "\n   help: ports below 1024 need a right: start as root, or with AmbientCapabilities=\
-                 CAP_NET_BIND_SERVICE in the systemd unit, or run `setcap cap_net_bind_service=+ep` on the program"
-            ),
-            io::ErrorKind::AddrNotAvailable => {
-                write!(f, "\n   help: this machine has no such address; `ip address` shows those that it has")
-            }
-            _ => Ok(()),
+        match self.help() {
+            Some(help) => write!(f, "\n   help: {help}"),
+            None => Ok(()),
         }
+    }
+}
+
+impl BindError {
+    fn help(&self) -> Option<String> {
+        let port = self.address.port();
+        let is = |kind| self.error.kind() == kind;
+        if is(io::ErrorKind::AddrInUse) {
+            return Some(format!(
+                "another program has it; `ss -lntup 'sport = :{port}'` shows which. Stop that one, or give [dns] \
+                 listen an address of this machine instead of all of them"
+            ));
+        }
+        let help = if is(io::ErrorKind::PermissionDenied) {
+            "ports below 1024 need a right: start as root, or with AmbientCapabilities=CAP_NET_BIND_SERVICE in the \
+             systemd unit, or run `setcap cap_net_bind_service=+ep` on the program"
+        } else if is(io::ErrorKind::AddrNotAvailable) {
+            "this machine has no such address; `ip address` shows those that it has"
+        } else {
+            return None;
+        };
+        Some(help.to_owned())
     }
 }
 

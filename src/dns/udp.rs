@@ -33,8 +33,9 @@ pub(super) fn serve(socket: &UdpSocket, tables: &Tables, stop: &AtomicBool, tall
                     counted.count(octets.map(|octets| &reply[..octets]));
                     octets
                 });
-                counted.unsent = batch.send(socket);
-                tally.add(&counted);
+                tally.add(&counted); // before they leave: whoever has a reply sees it counted
+                let unsent = batch.send(socket);
+                tally.add(&Counters { unsent, ..Counters::default() });
             }
             Err(error) if is_quiet(&error) => {}
             Err(_) => std::thread::sleep(PAUSE_AFTER_ERROR),

@@ -38,7 +38,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// TCP connect, and the TLS handshake where it cannot be told apart.
+    /// TCP connect.
     Connect,
     /// The TLS handshake.
     Tls,

@@ -74,6 +74,13 @@ impl Verdict {
         self.endpoints.iter().any(|endpoint| endpoint.suspect && endpoint.state != State::Down)
     }
 
+    /// Whether enough endpoints to be up are working and not even suspect.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        let steady = |endpoint: &&EndpointVerdict| endpoint.state == State::Up && !endpoint.suspect;
+        self.endpoints.iter().filter(steady).count() >= self.min_up
+    }
+
     /// The gravest reason why nobody knows about some of the endpoints.
     #[must_use]
     pub fn doubt(&self) -> Option<Doubt> {

@@ -85,9 +85,10 @@ fn choose(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, flips: &Flips
     }
 }
 
-/// To the most preferred region that is allowed to come back.
+/// To the most preferred region that is allowed to come back, though not onto one that is failing just now. Of those
+/// that are not allowed yet, the one that is first to be is waited for.
 fn fail_back(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, flips: &Flips, now: Moment) -> Choice {
-    let mut waiting = None;
+    let (mut chosen, mut waits) = (served, Vec::new());
     for (index, better) in evidence.iter().enumerate().take(served) {
         if better.state != State::Up {
             continue;
@@ -95,11 +96,16 @@ fn fail_back(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, flips: &Fl
         let forbidden = forbid_failback(&better.region, better.since, steer, now)
             .or_else(|| flips.forbid(&better.region, steer, now));
         match forbidden {
-            None => return stay(evidence, index),
-            Some(wait) => waiting = waiting.or(Some(wait)),
+            Some(wait) => waits.push(wait),
+            None if better.is_steady() => {
+                chosen = index;
+                break;
+            }
+            None => {} // its next probe says more
         }
     }
-    Choice { wait: waiting, ..stay(evidence, served) }
+    let first = waits.into_iter().min_by_key(|wait| (wait.until.is_none(), wait.until));
+    Choice { wait: first, ..stay(evidence, chosen) }
 }
 
 /// To the most preferred region that is up.

@@ -42,10 +42,11 @@ impl Http {
     ) -> Result<Http, Problem> {
         let url = url_of(probe)?;
         let tls = if url.scheme() == "https" { trust.client(probe, progress)? } else { trust.none() };
-        let mut request = Request::new(method_of(probe)?, url_to(&url, target)?);
-        *request.headers_mut() = headers_of(probe, &url)?;
-        let client = client(tls, progress).resolve(url.host_str().unwrap_or_default(), target);
-        let client = client.build().map_err(|error| cannot_use(probe, &error.to_string()))?;
+        let client = client(tls, progress).resolve(url.host_str().unwrap_or_default(), target).build();
+        let client = client.map_err(|error| cannot_use(probe, &error.to_string()))?;
+        let request =
+            client.request(method_of(probe)?, url_to(&url, target)?).headers(headers_of(probe, &url)?);
+        let request = request.build().map_err(|error| cannot_use(probe, &error.to_string()))?;
         Ok(Http { client, request, probe: Arc::clone(probe) })
     }
 

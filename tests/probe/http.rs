@@ -201,6 +201,12 @@ async fn the_probe_s_own_headers_win() {
     assert!(has("user-agent: me") && has("x-a: 1") && has("x-a: 2"), "{lines:?}");
 }
 
+#[tokio::test]
+async fn a_user_and_password_in_the_url_are_sent() {
+    let lines = request_of(get("http://me:secret@www.example.com/")).await;
+    assert!(lines.iter().any(|line| line == "authorization: basic bwu6c2vjcmv0"), "{lines:?}");
+}
+
 /// The endpoint answers once on each.
 #[tokio::test]
 async fn each_probe_has_a_connection_of_its_own() {

@@ -1,9 +1,11 @@
 //! TCP probes.
 
+use std::sync::Arc;
+
 use cadence_dns::config::ProbeKind;
 use cadence_dns::health::{Failure, Outcome, Phase};
 
-use super::{PLENTY, SHORT, a_probe, endpoint, observe, outcome};
+use super::{PLENTY, SHORT, a_probe, endpoint, get, observe, outcome};
 
 #[tokio::test]
 async fn connecting_is_enough() {
@@ -34,4 +36,17 @@ async fn hangs_up_politely() {
     let (mut stream, _) = listener.accept().await.expect("the probe was here");
     let read = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1]).await;
     assert_eq!(read.expect("no reset"), 0);
+}
+
+/// A link-local address without its interface: the fault is ours, and says nothing about the endpoint.
+#[tokio::test]
+async fn what_our_own_kernel_refuses_is_inconclusive() {
+    let http = ProbeKind::Http(Arc::new(get("http://www.example.com/")));
+    for kind in [ProbeKind::Tcp, http] {
+        let target = "[fe80::1]:80".parse().expect("an address");
+        let Outcome::Inconclusive(why) = outcome(a_probe(target, PLENTY, kind)).await else {
+            panic!("not ours")
+        };
+        assert!(why.contains("os error"), "{why}");
+    }
 }

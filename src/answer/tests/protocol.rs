@@ -105,7 +105,11 @@ fn another_edns_version_is_told_ours_before_all_else() {
     newer.set_version(1);
     let reply = reply_with(&[], query_with("www.t A", newer)).expect("a reply");
     assert_eq!(render(&reply), ["BADVERS edns 1232"]);
-    assert_eq!(reply[reply.len() - 6..], [1, 0, 0, 0, 0, 0], "extended code 1, version 0, no flags, no options");
+    assert_eq!(
+        reply[reply.len() - 6..],
+        [1, 0, 0, 0, 0, 0],
+        "extended code 1, version 0, no flags, no options"
+    );
 }
 
 #[test]
@@ -163,7 +167,8 @@ fn what_does_not_fit_is_left_out_whole() {
         (13, Some(65535), false),
     ] {
         let table = table(&[("t", &many(records))]);
-        let query = edns_octets.map_or_else(|| query("n.t TXT"), |octets| query_with("n.t TXT", edns(octets)));
+        let query =
+            edns_octets.map_or_else(|| query("n.t TXT"), |octets| query_with("n.t TXT", edns(octets)));
         let reply = reply_to(&table, &query, Transport::Udp).expect("a reply");
         let lines = render(&reply);
         assert_eq!(lines.len() - 1, if whole { records } else { 0 }, "{records} records, {edns_octets:?}");
@@ -175,13 +180,6 @@ fn what_does_not_fit_is_left_out_whole() {
 }
 
 #[test]
-fn a_set_that_no_message_can_hold_is_cut_over_tcp_too() {
-    let table = table(&[("t", &many(700))]);
-    let reply = reply_to(&table, &query("n.t TXT"), Transport::Tcp).expect("a reply");
-    assert_eq!(render(&reply), ["NOERROR aa tc"]);
-}
-
-#[test]
 fn glue_below_the_cut_must_fit_and_other_addresses_may() {
     let zone = |below: usize, beside: usize| {
         let mut text = many(0) + "sib 300 NS ns.sib\nns.sib 300 A 192.0.2.1\n";
@@ -190,7 +188,8 @@ fn glue_below_the_cut_must_fit_and_other_addresses_may() {
         (0..beside).for_each(|i| text += &format!("sub 300 NS {0}.sib\n{0}.sib 300 A 192.0.2.1\n", name(i)));
         table(&[("t", &text)])
     };
-    let lines = |table: &AnswerTable| render(&reply_to(table, &query("sub.t NS"), Transport::Udp).expect("a reply"));
+    let lines =
+        |table: &AnswerTable| render(&reply_to(table, &query("sub.t NS"), Transport::Udp).expect("a reply"));
     let fits = lines(&zone(8, 0));
     assert_eq!((fits.len(), fits[0].as_str()), (1 + 8 + 8, "NOERROR"));
     assert_eq!(lines(&zone(10, 0)), ["NOERROR tc"]);

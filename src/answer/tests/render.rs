@@ -35,7 +35,9 @@ fn message(question: &str) -> Message {
 pub(crate) fn render(reply: &[u8]) -> Vec<String> {
     let message = Message::from_vec(reply).expect("a reply that can be read");
     let mut lines = vec![head(&message)];
-    for (section, records) in [("an", &message.answers), ("au", &message.authorities), ("ad", &message.additionals)] {
+    for (section, records) in
+        [("an", &message.answers), ("au", &message.authorities), ("ad", &message.additionals)]
+    {
         lines.extend(records.iter().map(|record| format!("{section} {}", render_record(record))));
     }
     lines
@@ -61,7 +63,10 @@ fn head(message: &Message) -> String {
         ("ad", metadata.authentic_data),
         ("cd", metadata.checking_disabled),
     ];
-    flags.iter().filter(|(_, set)| *set).for_each(|(flag, _)| write!(head, " {flag}").expect("a string grows"));
+    flags
+        .iter()
+        .filter(|(_, set)| *set)
+        .for_each(|(flag, _)| write!(head, " {flag}").expect("a string grows"));
     if let Some(edns) = &message.edns {
         write!(head, " edns {}{}", edns.max_payload(), if edns.flags().dnssec_ok { " do" } else { "" })
             .expect("a string grows");
@@ -71,16 +76,19 @@ fn head(message: &Message) -> String {
 
 fn render_record(record: &Record) -> String {
     let rtype = crate::zone::RecordType(record.record_type().into());
-    let data = match &record.data {
-        RData::Unknown { rdata, .. } if rtype == crate::zone::RecordType::DNAME => {
-            let target = model::Name::from_wire(rdata.anything()).expect("a DNAME leads to a name");
-            format!("{target}.")
-        }
-        RData::Unknown { rdata, .. } => {
-            let hex: String = rdata.anything().iter().map(|octet| format!("{octet:02x}")).collect();
-            format!("\\# {} {hex}", rdata.anything().len())
-        }
-        known => known.to_string(),
+    let data = if let RData::Unknown { rdata, .. } = &record.data {
+        render_unknown(rtype, &rdata.anything)
+    } else {
+        record.data.to_string()
     };
     format!("{} {} {rtype} {data}", record.name, record.ttl)
+}
+
+/// What hickory does not know: DNAME, and data in RFC 3597's form.
+fn render_unknown(rtype: crate::zone::RecordType, data: &[u8]) -> String {
+    if rtype == crate::zone::RecordType::DNAME {
+        return format!("{}.", model::Name::from_wire(data).expect("a DNAME leads to a name"));
+    }
+    let hex: String = data.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("\\# {} {hex}", data.len())
 }
