@@ -43,12 +43,14 @@ fn killed_fifty_times_it_answers_like_one_that_was_not() {
     let mut restarts = Vec::new();
     let mut kills = 0;
     while kills < KILLS {
+        // Each change of the evidence lasts until both have seen it, however often one of them is killed on the way.
         world.fail(Failure::BalancerKilled);
         kills += kill_while(&mut world, &mut random, &mut restarts, || spared_watch.now(), EU_WEST);
+        killed_watch.wait_for(EU_WEST, AMPLE);
         world.heal(Failure::BalancerKilled);
         kills += kill_while(&mut world, &mut random, &mut restarts, || spared_watch.now(), US_EAST);
+        killed_watch.wait_for(US_EAST, AMPLE);
     }
-    killed_watch.wait_for(US_EAST, AMPLE);
 
     let (killed, spared) = (killed_watch.history(), spared_watch.history());
     check_first_answers(&killed, &spared);

@@ -15,7 +15,7 @@ use crate::network::Namespace;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// As much of a log as helps when a test fails.
-const LOG_LINES: usize = 25;
+const LOG_LINES: usize = 60;
 
 /// A program and its children, all in a process group of their own; killed when dropped.
 pub(crate) struct Process {

@@ -55,9 +55,8 @@ impl Watch {
 
     /// Waits until a region is served; says when it was seen first.
     pub(crate) fn wait_for(&self, region: &'static str, limit: Duration) -> Instant {
-        wait_until(&format!("cadence-dns answers {region}; it says {:?}", self.now()), limit, || {
-            self.now() == Some(Serves::Region(region))
-        });
+        let wanted = Some(Serves::Region(region));
+        wait_until(&format!("cadence-dns answers {region}"), limit, || self.now() == wanted);
         self.seen().last().expect("something was seen just now").at
     }
 
@@ -107,6 +106,9 @@ impl Drop for Watch {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // its panic, if any, has been printed
+        }
+        if thread::panicking() {
+            eprintln!("--- cadence-dns answered last: {:?}", self.now());
         }
     }
 }
