@@ -8,9 +8,10 @@
 //! query ─ request ─▶ lookup ─▶ respond ─▶ reply
 //! ```
 //!
-//! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond`] allocates
+//! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond()`] allocates
 //! nothing, and whatever comes in, it neither panics nor loops.
 
+mod additional;
 mod compile;
 mod edns;
 mod lookup;

@@ -100,8 +100,17 @@ impl Controller {
         let table = Arc::new(AnswerTable::compile(zones, &served, identity));
         let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
         let due_at = vec![None; decisions.len()];
-        let mut controller =
-            Controller { parameters, evidence, decisions, steers_of, due, due_at, table, started: now, persisted: now };
+        let mut controller = Controller {
+            parameters,
+            evidence,
+            decisions,
+            steers_of,
+            due,
+            due_at,
+            table,
+            started: now,
+            persisted: now,
+        };
         for index in 0..controller.decisions.len() {
             controller.note_due(index, now);
         }
@@ -194,7 +203,7 @@ impl Controller {
     /// Saves now and then though nothing changed: a restart must find evidence that is fresh enough to go on with, or
     /// every hold would begin anew.
     fn heartbeat(&mut self, now: Moment) -> Vec<Effect> {
-        if !self.evidence.freshness().is_some_and(|freshness| now.since(self.persisted) >= freshness / 3) {
+        if self.evidence.save_every().is_none_or(|every| now.since(self.persisted) < every) {
             return Vec::new();
         }
         self.persisted = now;

@@ -1,6 +1,6 @@
 //! Queries in, replies out: sockets around [`crate::answer::respond`].
 //!
-//! [`bind`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, TCP in one
+//! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, TCP in one
 //! thread for all. Each takes the newest table from [`Tables`] for each batch. Nothing here decides anything.
 
 mod batch;

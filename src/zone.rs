@@ -15,6 +15,9 @@ mod svcb;
 mod types;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use crate::model::{Name, Problem};

@@ -52,7 +52,8 @@ fn every_arrow_points_up() {
 
 #[test]
 fn the_core_is_pure() {
-    let wrong: Vec<String> = sources().iter().filter(|source| source.is_pure()).flat_map(impurities).collect();
+    let wrong: Vec<String> =
+        sources().iter().filter(|source| source.is_pure()).flat_map(impurities).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -158,13 +159,16 @@ fn arrows_the_wrong_way(source: &Source) -> Vec<String> {
     let wrong = |used: &&str| layer(used) >= own && *used != source.module;
     let modules = LAYERS.iter().flat_map(|(_, modules)| *modules).copied();
     let used = modules.filter(|module| uses(&source.code, module));
-    used.filter(wrong).map(|used| format!("{}: `{}` must not use `{used}`", source.path, source.module)).collect()
+    used.filter(wrong)
+        .map(|used| format!("{}: `{}` must not use `{used}`", source.path, source.module))
+        .collect()
 }
 
 /// `crate::module`, or `module` inside `crate::{…}`.
 fn uses(code: &str, module: &str) -> bool {
     let starts_with_module = |rest: &str| {
-        rest.strip_prefix(module).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        rest.strip_prefix(module)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
     };
     code.match_indices("crate::").any(|(at, path)| {
         let rest = &code[at + path.len()..];

@@ -10,7 +10,8 @@
 //! 30s        we lose our network             or only our IPv4 or our IPv6; `our network is back`
 //! 40s        we cannot probe                 no descriptors left; `we can probe again`
 //! 50s        the prober is stuck             no probe returns any more; `the prober is back`
-//! 60s        restart after 4s                kill -9, and a new start from the saved state
+//! 60s        restart after 4s                kill -9, and a new start from the saved state; also
+//! 60s        restart after 4s with the clock set back 1h
 //! 25s        expect eu-west, epoch 2         holds at 25 seconds
 //! by 25s     expect eu-west                  holds at some moment from the line before up to 25 seconds
 //! until 310s expect eu-west                  holds at every moment from the line before up to 310 seconds
@@ -67,6 +68,7 @@ scenarios! {
     all_regions_down
     brownout
     brownout_after_isolation
+    clock_set_back
     death_by_blackhole
     death_by_refusal
     death_in_isolation
@@ -87,7 +89,10 @@ scenarios! {
     out_of_descriptors
     part_of_a_region
     region_without_probe
+    restart_across_a_failback
     restart_in_a_failure
+    restart_in_a_hold
+    restart_in_an_outage
     stuck_prober
     three_regions
 }

@@ -71,10 +71,10 @@ impl<'t> SetRef<'t> {
     }
 }
 
-/// Where the name stands that a record leads to, counted from the start of its data.
+/// Where the name stands whose addresses help whoever asks for such records, counted from the start of their data.
 pub(super) fn target_offset(rtype: RecordType) -> Option<usize> {
     match rtype {
-        RecordType::NS | RecordType::CNAME | RecordType::DNAME => Some(0),
+        RecordType::NS => Some(0),
         RecordType::MX | RecordType::SVCB | RecordType::HTTPS => Some(2),
         RecordType::SRV => Some(6),
         _ => None,

@@ -1,11 +1,13 @@
 //! From the question to the sections of the reply.
 
+use crate::model::Name;
 use crate::zone::RecordType;
 
 use super::AnswerTable;
+use super::additional::{Glue, Targets};
 use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
-use super::records::{SetRef, target_offset};
+use super::records::{RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
 use super::request::{Fault, Question, Request};
 use super::wire::{Key, QUESTION_AT, hash};
@@ -15,9 +17,6 @@ pub(super) const ALIASES_MAX: usize = 16;
 
 /// The same once a DNAME was among them: renaming may go on for ever, in names that are ever new.
 pub(super) const RENAMED_MAX: usize = 5;
-
-/// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
-const TARGETS_MAX: usize = 64;
 
 const CLASS_IN: u16 = 1;
 const IXFR: RecordType = RecordType(251);
@@ -70,14 +69,14 @@ fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 
 }
 
 /// A question on its way through a zone, from alias to alias.
-struct Answering<'a, 'b> {
-    table: &'a AnswerTable,
-    zone: ZoneId,
+pub(super) struct Answering<'a, 'b> {
+    pub(super) table: &'a AnswerTable,
+    pub(super) zone: ZoneId,
     rtype: RecordType,
     dnssec_ok: bool,
-    reply: &'a mut Reply<'b>,
+    pub(super) reply: &'a mut Reply<'b>,
     /// The name that is looked at, where it stands in the reply.
-    name: Written,
+    pub(super) name: Written,
     chain: Chain,
 }
 
@@ -98,6 +97,7 @@ enum Step<'t> {
 }
 
 impl<'a> Answering<'a, '_> {
+    /// From name to name until the reply is complete.
     fn answer(&mut self, mut found: Found<'a>) -> Code {
         loop {
             let step = match found {
@@ -146,11 +146,14 @@ impl<'a> Answering<'a, '_> {
 
     /// The CNAME that was put at `start` leads to the next name.
     fn follow_alias(&mut self, start: usize) -> Step<'a> {
-        let target = self.reply.data_at(start).map(|(data, _)| data);
-        match target.and_then(|at| Some((at, self.reply.key_at(at)?))) {
-            Some((at, key)) => self.go_on(Written { at, octets: key.octets().len() }, &key),
-            None => Step::End(Code::NoError),
-        }
+        let target = self.reply.data_at(start).and_then(|(data, _)| self.written(data));
+        target.map_or(Step::End(Code::NoError), |(name, key)| self.go_on(name, &key))
+    }
+
+    /// The name at a place in the reply, to be pointed at and to be looked up.
+    pub(super) fn written(&self, at: usize) -> Option<(Written, Key)> {
+        let key = self.reply.key_at(at)?;
+        Some((Written { at, octets: key.octets().len() }, key))
     }
 
     /// Looks at the next name, unless it is not this zone's to tell, was seen before, or is one too many.
@@ -182,7 +185,7 @@ impl<'a> Answering<'a, '_> {
             return Step::End(self.no_space());
         };
         let kept = self.name.octets - renaming.name().len();
-        if kept + target.octets > crate::model::Name::MAX_OCTETS {
+        if kept + target.octets > Name::MAX_OCTETS {
             return Step::End(Code::YxDomain);
         }
         let ttl = self.reply.ttl_at(start);
@@ -199,14 +202,13 @@ impl<'a> Answering<'a, '_> {
     fn put_dname(&mut self, renaming: NodeRef<'a>) -> Result<(usize, Written), NoSpace> {
         let known = self.chain.renamings.iter().flatten().find(|(at, _)| *at == renaming.at);
         if let Some((_, target)) = known {
-            return Ok((target.at - super::records::RECORD_HEADER, *target));
+            return Ok((target.at - RECORD_HEADER, *target));
         }
         let set = renaming.set(RecordType::DNAME).ok_or(NoSpace)?;
         let owner = self.reply.suffix(self.name, renaming.name().len()).ok_or(NoSpace)?;
         let start = self.reply.put(Section::Answer, owner, set)?;
         let (at, _) = self.reply.data_at(start).ok_or(NoSpace)?;
-        let octets = self.reply.key_at(at).ok_or(NoSpace)?.octets().len();
-        let target = Written { at, octets };
+        let (target, _) = self.written(at).ok_or(NoSpace)?;
         if let Some(free) = self.chain.renamings.iter_mut().find(|known| known.is_none()) {
             *free = Some((renaming.at, target));
         }
@@ -240,75 +242,8 @@ impl<'a> Answering<'a, '_> {
     /// The addresses of the names that an answer leads to, as far as there is space.
     fn beside(&mut self, start: usize, set: SetRef<'a>) {
         let glue = if set.rtype == RecordType::NS { Glue::Allowed } else { Glue::Left };
-        if target_offset(set.rtype)
-            .is_some_and(|_| set.rtype != RecordType::CNAME && set.rtype != RecordType::DNAME)
-        {
+        if target_offset(set.rtype).is_some() {
             let _ = Targets::new(start, set, glue).add(self, |_| true);
         }
-    }
-}
-
-/// Whether addresses below a cut may be told.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Glue {
-    Allowed,
-    Left,
-}
-
-/// The names that the records of one set lead to.
-struct Targets {
-    next: usize,
-    left: u16,
-    offset: usize,
-    glue: Glue,
-    seen: [u64; TARGETS_MAX],
-    added: usize,
-}
-
-impl Targets {
-    /// Of a set that was put at `start`.
-    fn new(start: usize, set: SetRef<'_>, glue: Glue) -> Targets {
-        let offset = target_offset(set.rtype).unwrap_or(0);
-        Targets { next: start, left: set.count, offset, glue, seen: [0; TARGETS_MAX], added: 0 }
-    }
-
-    /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
-    fn add(
-        &mut self,
-        answering: &mut Answering<'_, '_>,
-        wanted: impl Fn(&Key) -> bool,
-    ) -> Result<(), NoSpace> {
-        let table = answering.table;
-        let apex = table.apex_name(answering.zone);
-        while let Some((at, key)) = self.next_name(answering.reply) {
-            if key.is_within(apex) && wanted(&key) && self.is_new(&key) {
-                let node = table.address_node(answering.zone, &key, self.glue == Glue::Allowed);
-                let name = Written { at, octets: key.octets().len() };
-                for rtype in [RecordType::A, RecordType::AAAA] {
-                    if let Some(set) = node.and_then(|node| table.set(node, rtype)) {
-                        answering.reply.put(Section::Additional, name, set)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn next_name(&mut self, reply: &Reply<'_>) -> Option<(usize, Key)> {
-        self.left = self.left.checked_sub(1)?;
-        let (data, end) = reply.data_at(self.next)?;
-        self.next = end;
-        Some((data + self.offset, reply.key_at(data + self.offset)?))
-    }
-
-    /// Two records may lead to one name, such as MX of different preference.
-    fn is_new(&mut self, key: &Key) -> bool {
-        let hash = hash(key.octets());
-        let new = self.added < TARGETS_MAX && !self.seen[..self.added].contains(&hash);
-        if new {
-            self.seen[self.added] = hash;
-            self.added += 1;
-        }
-        new
     }
 }

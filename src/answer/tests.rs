@@ -60,6 +60,8 @@ dout      DNAME else.
 dself     DNAME x.dself
 _s._tcp   SRV   1 2 53 mail
 svc       HTTPS 1 mail alpn=h2
+www       HTTPS 1 . alpn=h2
+www       MX    0 .
 raw       TYPE65280 \\# 3 010203
 ";
 
@@ -230,6 +232,21 @@ fn addresses_beside_the_answer() {
     check("_s._tcp.t SRV", &["NOERROR aa", "an _s._tcp.t. 300 SRV 1 2 53 mail.t.", mail[0], mail[1]]);
     let reply = reply_to(&table(&[("t", ZONE)]), &query("svc.t HTTPS"), Transport::Tcp).expect("a reply");
     assert_eq!(render(&reply)[2..], mail);
+    check("www.t MX", &["NOERROR aa", "an www.t. 300 MX 0 ."]);
+    let reply = reply_to(&table(&[("t", ZONE)]), &query("www.t HTTPS"), Transport::Tcp).expect("a reply");
+    assert_eq!(render(&reply)[2..], ["ad www.t. 300 A 192.0.2.1", "ad www.t. 300 A 192.0.2.2"]);
+}
+
+/// What the leanest peer takes for a name with one address.
+const NAME_OCTETS_MAX: usize = 122;
+
+#[test]
+fn a_million_names_fit_into_little_memory() {
+    let names = 10_000;
+    let head = "@ 300 SOA ns.else. a.else. 1 2 3 4 60\n@ 300 NS ns.else.\n";
+    let text: String = (0..names).map(|n| format!("host{:06} 300 A 192.0.2.1\n", n + 900_000)).collect();
+    let table = table(&[("example.com", &(head.to_owned() + &text))]);
+    assert!(table.octets() <= names * NAME_OCTETS_MAX, "{} octets for each", table.octets() / names);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::parse::{SOCKET, STATE_DIR};
 
@@ -27,9 +27,10 @@ impl Whereabouts {
     #[must_use]
     pub fn read(text: &str, base: &Path) -> Whereabouts {
         let (tree, _) = DeTable::parse_recoverable(text);
-        let value = |table: &str, key: &str| match tree.get_ref().get(table)?.get_ref() {
-            DeValue::Table(table) => table.get(key)?.get_ref().as_str().map(|path| base.join(path)),
-            _ => None, // not what it should be, which is for `check` to say
+        // What is not what it should be is for `check` to say.
+        let value = |table: &str, key: &str| {
+            let table = tree.get_ref().get(table)?.get_ref().as_table()?;
+            table.get(key)?.get_ref().as_str().map(|path| base.join(path))
         };
         let default = Whereabouts::default();
         Whereabouts {

@@ -82,11 +82,7 @@ impl Saved {
             saved.since = saved.since.min(now);
         }
         for saved in &mut state.checks {
-            let machine = &mut saved.machine;
-            machine.since = machine.since.min(now);
-            if let Some(seen) = &mut machine.last {
-                seen.at = seen.at.min(now);
-            }
+            saved.machine.forget_future(now);
         }
         for saved in &mut state.names {
             saved.standing.since = saved.standing.since.min(now);

@@ -86,12 +86,12 @@ fn read_included(folder: &Path, named: &str) -> Result<Vec<u8>, String> {
 }
 
 fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
-    let help = match error.kind() {
-        io::ErrorKind::NotFound => {
-            "name a file that exists; relative paths in the configuration start at its own folder"
-        }
-        io::ErrorKind::PermissionDenied => "let the user that runs cadence-dns read it and enter its folders",
-        _ => "it must be a file that can be read",
+    let help = if error.kind() == io::ErrorKind::NotFound {
+        "name a file that exists; relative paths in the configuration start at its own folder"
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        "let the user that runs cadence-dns read it and enter its folders"
+    } else {
+        "it must be a file that can be read"
     };
     Problem::error(None, format!("cannot read {what} {shown}: {error}"), help)
 }

@@ -69,7 +69,8 @@ async fn accept(listener: TcpListener, shared: Rc<Shared>) {
                 shared.connections.borrow_mut().close_longest_idle();
                 sleep(PAUSE_WITHOUT_DESCRIPTORS).await;
             }
-            Err(_) => {} // one client's: it has gone again before it was accepted
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {} // gone again before it was accepted
+            Err(_) => sleep(PAUSE_WITHOUT_DESCRIPTORS).await,
         }
     }
 }

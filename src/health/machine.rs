@@ -190,6 +190,15 @@ impl Machine {
         came_back || self.health != before
     }
 
+    /// The clock was set back while we were away: evidence from the future may be of any age, so it is none.
+    pub fn forget_future(&mut self, now: Moment) {
+        if self.last.as_ref().is_some_and(|seen| seen.at > now) {
+            self.forget();
+            (self.last, self.since) = (None, now);
+        }
+        self.since = self.since.min(now);
+    }
+
     /// Whether the last evidence is too old to count, or there is none.
     #[must_use]
     pub fn is_stale(&self, rules: &Rules, now: Moment) -> bool {

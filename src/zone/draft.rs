@@ -83,8 +83,10 @@ impl Draft {
                 .then_with(|| ours.rtype.cmp(&theirs.rtype))
                 .then_with(|| a.index.cmp(&b.index))
         });
-        let records = keys.iter().map(|key| records[key.index as usize]).collect();
-        Sorted { arena, records }
+        let mut sorted: Vec<Staged> = keys.iter().map(|key| records[key.index as usize]).collect();
+        drop((keys, records)); // before the arena is there twice
+        let arena = gather(&arena, &mut sorted);
+        Sorted { arena, records: sorted }
     }
 }
 
@@ -120,6 +122,31 @@ fn compare_owners(arena: &[u8], a: &Staged, b: &Staged) -> Ordering {
     order::compare(owner(a), owner(b))
 }
 
+/// Copies the octets into the order of the records, so that walking over these walks over memory.
+/// Records of one owner then share its octets: whoever compares owners compares places.
+fn gather(arena: &[u8], records: &mut [Staged]) -> Vec<u8> {
+    let mut gathered = Vec::with_capacity(arena.len());
+    let mut last: Option<(u32, u8)> = None;
+    for record in records {
+        let owner = wire(arena, record.owner, record.owner_length.into());
+        let same =
+            |(at, length): &(u32, u8)| wire(&gathered, *at, (*length).into()).eq_ignore_ascii_case(owner);
+        record.owner = match last.filter(same) {
+            Some((at, _)) => at,
+            None => append(&mut gathered, owner),
+        };
+        last = Some((record.owner, record.owner_length));
+        record.data = append(&mut gathered, wire(arena, record.data, record.data_length.into()));
+    }
+    gathered
+}
+
+fn append(arena: &mut Vec<u8>, octets: &[u8]) -> u32 {
+    let at = offset(arena.len());
+    arena.extend_from_slice(octets);
+    at
+}
+
 /// The records of a zone in canonical order.
 pub(super) struct Sorted {
     arena: Vec<u8>,
@@ -140,18 +167,18 @@ impl Sorted {
 
     /// The records of each owner.
     pub(super) fn owners(&self) -> impl Iterator<Item = &[Staged]> {
-        self.records.chunk_by(|a, b| self.same_owner(a, b))
+        self.records.chunk_by(|a, b| a.owner == b.owner)
     }
 
     /// The records of each owner and type.
     pub(super) fn sets(&self) -> impl Iterator<Item = &[Staged]> {
-        self.records.chunk_by(|a, b| a.rtype == b.rtype && self.same_owner(a, b))
+        self.records.chunk_by(|a, b| a.rtype == b.rtype && a.owner == b.owner)
     }
 
     /// How many records the set has that begins at a place in the list.
     pub(super) fn set_length(&self, start: usize) -> usize {
         let first = &self.records[start];
-        let same = |record: &&Staged| record.rtype == first.rtype && self.same_owner(first, record);
+        let same = |record: &&Staged| record.rtype == first.rtype && record.owner == first.owner;
         self.records[start..].iter().take_while(same).count()
     }
 
@@ -170,10 +197,6 @@ impl Sorted {
 
     fn first_from(&self, name: &[u8]) -> usize {
         self.records.partition_point(|record| order::compare(self.owner(record), name).is_lt())
-    }
-
-    fn same_owner(&self, a: &Staged, b: &Staged) -> bool {
-        a.owner == b.owner || self.owner(a).eq_ignore_ascii_case(self.owner(b))
     }
 
     /// The zone that the records make.

@@ -20,7 +20,7 @@ pub(super) fn read(
     wire: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let start = wire.len();
-    let first = lexer.need(&format_data(rtype))?;
+    let first = lexer.need("the data of the record")?;
     if first.form == Form::Word && first.text == b"\\#" {
         read_generic(lexer, rtype, first.at, wire)?;
     } else {
@@ -172,10 +172,6 @@ fn algorithm(lexer: &mut Lexer<'_>) -> Result<u8, Fault> {
         let found = format!("{} is not a DNSSEC algorithm", value::shown(token.text));
         Fault::new(token.at, found, "a number up to 255, or a mnemonic such as ECDSAP256SHA256")
     })
-}
-
-fn format_data(rtype: RecordType) -> String {
-    format!("the data of the {rtype} record")
 }
 
 fn only_generic(rtype: RecordType, at: usize) -> Fault {

@@ -109,6 +109,9 @@ impl<'t> Reader<'_, 't> {
 
     fn entry(&mut self, lexer: &mut Lexer<'_>, blank: bool, context: &mut Context) -> Result<(), Fault> {
         let Some(first) = lexer.next()? else { return Ok(()) };
+        if !self.reading.draft.has_room() {
+            return Err(Fault::new(first.at, "more than 4 GiB of records", "split the zone by delegation"));
+        }
         if blank {
             lexer.unread(first);
         } else if first.form == Form::Word && first.text.starts_with(b"$") {
@@ -126,9 +129,6 @@ impl<'t> Reader<'_, 't> {
     fn owner(&mut self, token: &Token<'_>, origin: &Name) -> Result<Owner, Fault> {
         if token.form != Form::Word {
             return Err(Fault::new(token.at, "quotes around an owner", "take the quotes away"));
-        }
-        if !self.reading.draft.has_room() {
-            return Err(Fault::new(token.at, "more than 4 GiB of records", "split the zone by delegation"));
         }
         let owner = self.reading.draft.owner(|arena| rdata::push_name(token, origin, arena))?;
         if order::is_within(self.reading.draft.owner_wire(owner), self.zone.wire()) {
@@ -270,23 +270,20 @@ fn head(lexer: &mut Lexer<'_>) -> Result<Head, Fault> {
 
 /// The class that a word names (RFC 1035 section 3.2.4), if it names one.
 fn class_number(word: &[u8]) -> Option<u16> {
-    match word.to_ascii_uppercase().as_slice() {
-        b"IN" => Some(1),
-        b"CS" => Some(2),
-        b"CH" => Some(3),
-        b"HS" => Some(4),
-        _ => types::numbered(word, b"CLASS"),
-    }
+    const CLASSES: [(&[u8], u16); 4] = [(b"IN", 1), (b"CS", 2), (b"CH", 3), (b"HS", 4)];
+    let known = CLASSES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+    known.map(|(_, number)| *number).or_else(|| types::numbered(word, b"CLASS"))
 }
 
 fn record_type(word: &Token<'_>) -> Result<RecordType, Fault> {
-    let shown = value::shown(word.text);
-    let rtype = types::by_name(word.text).ok_or_else(|| {
-        let help = "types that have no name here are written as TYPE65280 (RFC 3597)";
-        Fault::new(word.at, format!("{shown} is neither a type nor a class nor a TTL"), help)
-    })?;
-    if types::is_data(rtype) {
-        return Ok(rtype);
+    let wrong =
+        |what: &str, help: &str| Fault::new(word.at, format!("{} is {what}", value::shown(word.text)), help);
+    match types::by_name(word.text) {
+        Some(rtype) if types::is_data(rtype) => Ok(rtype),
+        Some(_) => Err(wrong("a type for messages, not for zones", "take the record away")),
+        None => Err(wrong(
+            "neither a type nor a class nor a TTL",
+            "types that have no name here are written as TYPE65280 (RFC 3597)",
+        )),
     }
-    Err(Fault::new(word.at, format!("{shown} is a type for messages, not for zones"), "take the record away"))
 }

@@ -5,6 +5,9 @@ mod sets;
 mod steering;
 mod targets;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use super::draft::{Sorted, Staged};
@@ -38,6 +41,15 @@ impl Judged<'_> {
     /// Whether a name is steered: it then exists and has addresses.
     fn is_steered(&self, name: &[u8]) -> bool {
         !self.steered.is_empty() && Name::from_wire(name).is_some_and(|name| self.steered.contains(&name))
+    }
+
+    /// Whether a name exists: it has records or is steered, or something below it does.
+    fn exists(&self, name: &[u8]) -> bool {
+        let steered = || {
+            let name = Name::from_wire(name)?;
+            self.steered.range(&name..).next().map(|next| next.is_within(&name))
+        };
+        self.records.exists(name) || steered().unwrap_or(false)
     }
 
     fn is_apex(&self, name: &[u8]) -> bool {

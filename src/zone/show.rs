@@ -86,7 +86,7 @@ fn take<'w>(field: Field, rest: &mut &'w [u8]) -> Option<&'w [u8]> {
 }
 
 /// The length of the uncompressed name at the front.
-fn name_length(wire: &[u8]) -> Option<usize> {
+pub(super) fn name_length(wire: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let length = usize::from(*wire.get(at)?);

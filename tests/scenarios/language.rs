@@ -47,8 +47,11 @@ pub(crate) enum What {
     Exhausted(bool),
     /// The prober hangs, or no longer.
     Stuck(bool),
-    /// Killed, and started again after this long.
-    Restart(Duration),
+    /// Killed, and started again after this long, by a clock that was set back meanwhile.
+    Restart {
+        gap: Duration,
+        back: Duration,
+    },
     Expect(Expectation),
 }
 
@@ -137,7 +140,10 @@ fn happening(words: &[&str]) -> Result<What, String> {
         ["we", "can", "probe", "again"] => What::Exhausted(false),
         ["the", "prober", "is", "stuck"] => What::Stuck(true),
         ["the", "prober", "is", "back"] => What::Stuck(false),
-        ["restart", "after", gap] => What::Restart(span(gap)?),
+        ["restart", "after", gap] => What::Restart { gap: span(gap)?, back: Duration::ZERO },
+        ["restart", "after", gap, "with", "the", "clock", "set", "back", back] => {
+            What::Restart { gap: span(gap)?, back: span(back)? }
+        }
         [places @ .., "is", "up"] => becomes(places, Condition::Up)?,
         [places @ .., "refuses"] => becomes(places, Condition::Refuses)?,
         [places @ .., "hangs"] => becomes(places, Condition::Hangs)?,

@@ -118,7 +118,10 @@ impl Player {
             }
             What::Exhausted(exhausted) => self.simulator.world.exhaust(*exhausted),
             What::Stuck(stuck) => self.simulator.set_prober_stuck(*stuck),
-            What::Restart(gap) => self.simulator.restart_after(*gap),
+            What::Restart { gap, back } => {
+                self.simulator.set_clock_back(*back);
+                self.simulator.restart_after(*gap);
+            }
             What::Expect(expectation) => return self.compare(expectation),
         }
         Ok(())

@@ -28,6 +28,8 @@ pub(crate) struct Simulator {
     pub(crate) world: World,
     parameters: Parameters,
     daemon: Daemon,
+    /// How far the name server's clock is behind the time.
+    behind: Duration,
     /// The saved state as the last `Persist` left it.
     disk: Option<String>,
     /// What an operator would have read, oldest first.
@@ -50,6 +52,7 @@ impl Simulator {
             watch: Watch::new(&parameters),
             parameters,
             daemon: Daemon::Away { until: BEGINNING },
+            behind: Duration::ZERO,
             disk: None,
             journal: Vec::new(),
         };
@@ -72,6 +75,16 @@ impl Simulator {
         if gap.is_zero() {
             self.boot();
         }
+    }
+
+    /// While it is away, somebody sets the clock back.
+    pub(crate) fn set_clock_back(&mut self, by: Duration) {
+        self.behind += by;
+    }
+
+    /// What the name server takes for now.
+    fn clock(&self) -> Moment {
+        behind(self.now, self.behind)
     }
 
     /// No probe starts or ends any more; or they do again.
@@ -110,7 +123,8 @@ impl Simulator {
         match &self.daemon {
             Daemon::Away { until } => *until,
             Daemon::Runs { controller, prober, tick } => {
-                [prober.next(), controller.wake_at()].into_iter().flatten().fold(*tick, Moment::min)
+                let wake_at = controller.wake_at().map(|at| at + self.behind);
+                [prober.next(), wake_at].into_iter().flatten().fold(*tick, Moment::min)
             }
         }
     }
@@ -118,7 +132,7 @@ impl Simulator {
     fn live(&mut self) {
         let Daemon::Runs { controller, prober, tick } = &mut self.daemon else { return };
         let seen = prober.run(&mut self.world, self.now);
-        let woken = controller.wake_at().is_some_and(|at| at <= self.now);
+        let woken = controller.wake_at().is_some_and(|at| at + self.behind <= self.now);
         if *tick <= self.now || woken {
             *tick = self.now + TICK;
             self.handle(Event::TimePassed);
@@ -131,7 +145,7 @@ impl Simulator {
     fn boot(&mut self) {
         let saved: Option<Saved> =
             self.disk.as_deref().map(|json| serde_json::from_str(json).expect("what was saved is read back"));
-        let (controller, effects) = Controller::start(self.parameters.clone(), &[], saved, self.now);
+        let (controller, effects) = Controller::start(self.parameters.clone(), &[], saved, self.clock());
         let prober = Prober::new(&self.parameters.vantage, &self.parameters.regions, self.now);
         self.daemon = Daemon::Runs { controller: Box::new(controller), prober, tick: self.now + TICK };
         self.note("started");
@@ -141,19 +155,21 @@ impl Simulator {
     }
 
     fn handle(&mut self, event: Event) {
+        let clock = self.clock();
         let Daemon::Runs { controller, .. } = &mut self.daemon else { return };
-        let effects = controller.handle(event.clone(), self.now);
+        let effects = controller.handle(event.clone(), clock);
         self.watch.handled(&event, controller, &effects, self.now);
         self.perform(&effects);
     }
 
     fn perform(&mut self, effects: &[Effect]) {
+        let clock = self.clock();
         let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { return };
         for effect in effects {
             match effect {
                 Effect::Publish(_) => {}
                 Effect::Persist => {
-                    let saved = controller.saved(self.now);
+                    let saved = controller.saved(clock);
                     self.disk = Some(serde_json::to_string(&saved).expect("the state is JSON"));
                 }
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, self.now),
@@ -165,4 +181,8 @@ impl Simulator {
     fn note(&mut self, text: &str) {
         self.journal.push((self.now, text.into()));
     }
+}
+
+fn behind(now: Moment, by: Duration) -> Moment {
+    Moment::from_millis(now.as_millis() - u64::try_from(by.as_millis()).expect("not that far"))
 }

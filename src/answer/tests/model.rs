@@ -76,59 +76,53 @@ impl Model {
             return parts;
         }
         parts.authoritative = true;
-        let mut name = name.clone();
-        let mut seen = Vec::new();
-        let mut renamed = Vec::new();
-        loop {
-            let target = match self.find(&name, rtype) {
-                Found::Delegated(cut) => {
-                    self.refer(&cut, !seen.is_empty(), &mut parts);
-                    return parts;
-                }
-                Found::Absent => {
-                    parts.code = 3;
-                    parts.authority.push(self.soa());
-                    return parts;
-                }
-                Found::Exists(node) if self.has(&node, rtype) => {
-                    parts.answer.extend(self.lines(&node, rtype, &name));
-                    self.beside(rtype, &mut parts);
-                    return parts;
-                }
-                Found::Exists(node) if !self.has(&node, RecordType::CNAME) => {
-                    parts.authority.push(self.soa());
-                    return parts;
-                }
-                Found::Exists(node) => {
-                    let alias = self.lines(&node, RecordType::CNAME, &name);
-                    parts.answer.extend(alias.clone());
-                    Name::from_wire(&alias[0].3).expect("a CNAME leads to a name")
-                }
-                Found::Renamed(owner) => {
-                    let dname = self.lines(&owner, RecordType::DNAME, &owner).remove(0);
-                    if !renamed.contains(&owner) {
-                        parts.answer.push(dname.clone());
-                        renamed.push(owner.clone());
-                    }
-                    let kept = &name.wire()[..name.wire().len() - owner.wire().len()];
-                    let Some(target) = Name::from_wire(&[kept, &dname.3].concat()) else {
-                        parts.code = 6;
-                        return parts;
-                    };
-                    parts.answer.push((name.clone(), RecordType::CNAME, dname.2, target.wire().to_vec()));
-                    if rtype == RecordType::CNAME {
-                        return parts;
-                    }
-                    target
-                }
-            };
-            seen.push(name);
-            let most = if renamed.is_empty() { ALIASES_MAX } else { RENAMED_MAX };
+        let mut seen = vec![name.clone()];
+        while let Some(target) = self.step(&seen[seen.len() - 1], rtype, seen.len() > 1, &mut parts) {
+            let renamed = parts.answer.iter().any(|line| line.1 == RecordType::DNAME);
+            let most = if renamed { RENAMED_MAX } else { ALIASES_MAX };
             if seen.len() >= most || seen.contains(&target) || !target.is_within(&self.origin) {
-                return parts;
+                break;
             }
-            name = target;
+            seen.push(target);
         }
+        parts
+    }
+
+    /// Answers for one name, and returns the next one if it is an alias.
+    fn step(&self, name: &Name, rtype: RecordType, aliased: bool, parts: &mut Parts) -> Option<Name> {
+        match self.find(name, rtype) {
+            Found::Delegated(cut) => self.refer(&cut, aliased, parts),
+            Found::Renamed(owner) => return self.rename(name, &owner, rtype, parts),
+            Found::Absent => {
+                parts.code = 3;
+                parts.authority.push(self.soa());
+            }
+            Found::Exists(node) if self.has(&node, rtype) => {
+                parts.answer.extend(self.lines(&node, rtype, name));
+                self.beside(rtype, parts);
+            }
+            Found::Exists(node) if self.has(&node, RecordType::CNAME) => {
+                let alias = self.lines(&node, RecordType::CNAME, name).remove(0);
+                parts.answer.push(alias.clone());
+                return Name::from_wire(&alias.3);
+            }
+            Found::Exists(_) => parts.authority.push(self.soa()),
+        }
+        None
+    }
+
+    fn rename(&self, name: &Name, owner: &Name, rtype: RecordType, parts: &mut Parts) -> Option<Name> {
+        let dname = self.lines(owner, RecordType::DNAME, owner).remove(0);
+        if !parts.answer.contains(&dname) {
+            parts.answer.push(dname.clone());
+        }
+        let kept = &name.wire()[..name.wire().len() - owner.wire().len()];
+        let Some(target) = Name::from_wire(&[kept, &dname.3].concat()) else {
+            parts.code = 6;
+            return None;
+        };
+        parts.answer.push((name.clone(), RecordType::CNAME, dname.2, target.wire().to_vec()));
+        (rtype != RecordType::CNAME).then_some(target)
     }
 
     /// From the top down: the first cut or renaming above a name decides.

@@ -2,7 +2,7 @@
 
 use super::super::draft::Staged;
 use super::super::findings::Findings;
-use super::super::{RecordType, order};
+use super::super::{RecordType, order, show};
 use super::targets::glue_names;
 use super::{Cover, Judged, WHOLE, cover_of, shown};
 
@@ -70,6 +70,19 @@ fn at_one_name(zone: &Judged<'_>, owner: &[u8], records: &[Staged], findings: &m
         findings.error(record.spot, format!("{found} at {}", shown(owner)), help);
     }
     doubtful(owner, apex, records, findings);
+    let soa = records.iter().find(|record| record.rtype == RecordType::SOA);
+    if let Some(soa) = soa.filter(|soa| has_at_sign(zone.records.data(soa))) {
+        let help = "write its @ as a dot, as in hostmaster.example.com. (RFC 1035 section 8)";
+        findings.warning(soa.spot, "an @ in the mail address of the SOA record", help);
+    }
+}
+
+/// Whether the first label of the second name in an SOA's data, the user of a mail address, has an `@`.
+fn has_at_sign(soa: &[u8]) -> bool {
+    let address = show::name_length(soa).and_then(|server| soa.get(server..)).unwrap_or_default();
+    address
+        .split_first()
+        .is_some_and(|(length, rest)| rest.iter().take((*length).into()).any(|octet| *octet == b'@'))
 }
 
 /// RFC 2181 section 10.1: beside a CNAME there is nothing but what DNSSEC adds.

@@ -1,4 +1,4 @@
-//! Whether the servers that a zone names can be reached: names in the zone that NS, MX and SRV point to.
+//! Whether what a zone points to can be reached: names in the zone that NS, CNAME, MX and SRV lead to.
 
 use super::super::draft::Staged;
 use super::super::findings::Findings;
@@ -6,7 +6,7 @@ use super::super::{RecordType, order};
 use super::names::has;
 use super::{Cover, Judged, shown};
 
-/// Judges the targets in the zone of every NS, MX and SRV record that is served.
+/// Judges the target of every NS, CNAME, MX and SRV record that lies in the zone.
 pub(super) fn judge(zone: &Judged<'_>, findings: &mut Findings) {
     let mut last: Option<(&[u8], Reached)> = None;
     for records in zone.records.owners() {
@@ -38,12 +38,12 @@ pub(super) fn glue_names<'z>(zone: &Judged<'z>) -> Vec<&'z [u8]> {
 fn target<'z>(zone: &Judged<'z>, record: &Staged) -> Option<&'z [u8]> {
     let data = zone.records.data(record);
     match record.rtype {
-        RecordType::NS => Some(data),
+        RecordType::NS | RecordType::CNAME => Some(data),
         RecordType::MX => data.get(2..),
         RecordType::SRV => data.get(6..),
         _ => None,
     }
-    .filter(|target| *target != b"\0" || record.rtype == RecordType::NS) // "." says: no such service
+    .filter(|target| *target != b"\0" || matches!(record.rtype, RecordType::NS | RecordType::CNAME)) // "." says: no such service
 }
 
 /// What a name in the zone leads to.
@@ -52,7 +52,9 @@ enum Reached {
     /// An address, ours or glue.
     Address,
     /// A name without an address.
-    Nothing,
+    NoAddress,
+    /// No name at all.
+    NoName,
     /// An alias, by CNAME or DNAME.
     Alias,
     /// Another zone, which alone knows the address.
@@ -68,28 +70,24 @@ fn reach(zone: &Judged<'_>, target: &[u8]) -> Reached {
         Some((Cover::Cut, _)) => Reached::OtherZone,
         None if has(records, RecordType::NS) && !zone.is_apex(target) => Reached::OtherZone,
         None if has(records, RecordType::CNAME) => Reached::Alias,
-        None if exists(zone, target) => Reached::Nothing,
+        None if zone.exists(target) => Reached::NoAddress,
         None => by_wildcard(zone, target),
     }
 }
 
-fn exists(zone: &Judged<'_>, name: &[u8]) -> bool {
-    zone.records.exists(name) || zone.steered.iter().any(|steered| order::is_within(steered.wire(), name))
-}
-
 /// A name that does not exist may get its address from the wildcard below its closest encloser (RFC 4592).
 fn by_wildcard(zone: &Judged<'_>, target: &[u8]) -> Reached {
-    let Some(encloser) = order::ancestors(target, zone.zone).find(|name| exists(zone, name)) else {
-        return Reached::Nothing;
-    };
-    let wildcard = [b"\x01*", encloser].concat();
+    let encloser = order::ancestors(target, zone.zone).find(|name| zone.exists(name));
+    let wildcard = [b"\x01*", encloser.unwrap_or(zone.zone)].concat();
     let records = zone.records.at(&wildcard);
-    if has(records, RecordType::A) || has(records, RecordType::AAAA) || zone.is_steered(&wildcard) {
+    if records.is_empty() && !zone.is_steered(&wildcard) {
+        Reached::NoName
+    } else if has(records, RecordType::A) || has(records, RecordType::AAAA) || zone.is_steered(&wildcard) {
         Reached::Address
     } else if has(records, RecordType::CNAME) {
         Reached::Alias
     } else {
-        Reached::Nothing
+        Reached::NoAddress
     }
 }
 
@@ -101,35 +99,36 @@ fn report(
     reached: Reached,
     findings: &mut Findings,
 ) {
-    let (rtype, name) = (record.rtype, shown(target));
-    let server = rtype == RecordType::NS;
-    let in_domain = server && !zone.is_apex(owner) && order::is_within(target, owner);
-    match reached {
-        Reached::Address => {}
-        Reached::Nothing if server && zone.is_apex(owner) => findings.error(
-            record.spot,
-            format!("the zone's own server {name} has no address"),
-            "give it an A or AAAA record, or end the name with a dot if it lies elsewhere",
+    use Reached::{Address, Alias, NoAddress, NoName, OtherZone};
+    let apex = zone.is_apex(owner);
+    let (rtype, name) = (record.rtype, || shown(target));
+    let elsewhere = "give it an A or AAAA record, or end the name with a dot if it lies elsewhere";
+    let (found, help) = match (rtype, reached) {
+        (RecordType::CNAME, NoName) => (
+            format!("the CNAME record points to {}, which does not exist", name()),
+            "end the name with a dot if it lies elsewhere",
         ),
-        Reached::OtherZone if in_domain => findings.warning(
-            record.spot,
-            format!("{name} has no glue: nobody can reach it"),
-            format!("give it an A or AAAA record here, for it lies below {}", shown(owner)),
-        ),
-        Reached::Nothing | Reached::OtherZone
-            if server && !zone.is_apex(owner) || reached == Reached::Nothing =>
-        {
-            findings.warning(
-                record.spot,
-                format!("the {rtype} record points to {name}, which has no address"),
-                "give it an A or AAAA record, or end the name with a dot if it lies elsewhere",
-            );
+        (RecordType::CNAME, _) | (_, Address) => return,
+        (RecordType::NS, NoAddress | NoName) if apex => {
+            let found = format!("the zone's own server {} has no address", name());
+            return findings.error(record.spot, found, elsewhere);
         }
-        Reached::Nothing | Reached::OtherZone => {}
-        Reached::Alias => findings.warning(
-            record.spot,
-            format!("the {rtype} record points to {name}, which is an alias"),
+        (RecordType::NS, OtherZone) if order::is_within(target, owner) && !apex => (
+            format!("{} has no glue: nobody can reach it", name()),
+            "give it an A or AAAA record in this file",
+        ),
+        (_, Alias) => (
+            format!("the {rtype} record points to {}, which is an alias", name()),
             "point to a name with addresses (RFC 2181 section 10.3)",
         ),
-    }
+        (RecordType::NS, OtherZone) if !apex => (
+            format!("the NS record points to {}, which has no glue", name()),
+            "give it an A or AAAA record in this file",
+        ),
+        (_, OtherZone) => return, // that zone knows the address, and a resolver asks it
+        (_, NoAddress | NoName) => {
+            (format!("the {rtype} record points to {}, which has no address", name()), elsewhere)
+        }
+    };
+    findings.warning(record.spot, found, help);
 }
