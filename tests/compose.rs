@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Builds included: the name server is compiled for release in a container.
+/// Builds included: the name server is compiled in a container, in seconds.
 const BUILD_MAX: &str = "1800";
 
 /// Long enough for containers to start, and for a flip or failback by the settings in tests/compose.
@@ -54,7 +54,8 @@ impl Project {
     fn up() -> Project {
         let program: &[&str] = if has_plugin() { &["docker", "compose"] } else { &["docker-compose"] };
         let project = Project { name: format!("cadence-dns-test-{}", std::process::id()), program };
-        project.must(&["up", "--detach", "--build"]);
+        project.must(&["build", "--build-arg", "PROFILE=dev"]);
+        project.must(&["up", "--detach"]);
         project
     }
 
