@@ -1,4 +1,29 @@
 //! A zone and the decisions become a table of prebuilt answers; query bytes become reply bytes.
+//!
+//! ```text
+//! zones ───┐                         names   a flat hash: lower-case name → place
+//!          ├─ compile ─▶ AnswerTable  arena   all that is known of a name, its record sets ready to be copied
+//! steered ─┘                         steered the addresses that a decision gives, shared between tables
+//!
+//! query ─ request ─▶ lookup ─▶ respond ─▶ reply
+//! ```
+//!
+//! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond()`] allocates
+//! nothing, and whatever comes in, it neither panics nor loops.
+
+mod additional;
+mod compile;
+mod edns;
+mod lookup;
+mod names;
+mod node;
+mod records;
+mod reply;
+mod request;
+mod respond;
+mod steered;
+mod wire;
+mod zones;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,8 +31,26 @@ use std::sync::Arc;
 use crate::model::{Name, Ttl};
 use crate::zone::Zone;
 
+use edns::{OptRecord, UDP_OCTETS_WITHOUT};
+use names::Names;
+use node::{Arena, SlotId};
+use reply::Reply;
+use steered::Steered;
+use zones::ZoneInfo;
+
 /// Everything that a query can be answered from: immutable, swapped as a whole.
-pub struct AnswerTable {}
+pub struct AnswerTable {
+    fixed: Arc<Fixed>,
+    steered: Steered,
+}
+
+/// What no decision changes.
+struct Fixed {
+    arena: Arena,
+    names: Names,
+    zones: Vec<ZoneInfo>,
+    nsid: Box<[u8]>,
+}
 
 /// What a steered name answers now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +64,7 @@ pub struct Served {
 /// What this server says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
-    /// NSID (RFC 5001): the node's name.
+    /// NSID (RFC 5001): the node's name. Empty: none is told.
     pub nsid: String,
 }
 
@@ -34,27 +77,68 @@ pub enum Transport {
     Tcp,
 }
 
+/// More of an NSID would leave too little of 512 octets for the longest question.
+const NSID_MAX_OCTETS: usize = 128;
+
 impl AnswerTable {
+    /// The longest reply, over TCP.
+    pub const REPLY_MAX_OCTETS: usize = u16::MAX as usize;
+    /// The longest reply over UDP.
+    pub const UDP_REPLY_MAX_OCTETS: usize = edns::UDP_OCTETS as usize;
+
     /// Builds everything from the zones. Names of `steered` that lie in none of the zones are left out.
+    ///
+    /// # Panics
+    /// When a steered name has no address at all: the policy must fail open.
     #[must_use]
     pub fn compile(zones: &[Zone], steered: &[(Name, Served)], identity: Identity) -> AnswerTable {
-        let _ = (zones, steered, identity);
-        AnswerTable {}
+        let compiled = compile::compile(zones, steered);
+        let nsid = identity.nsid.as_bytes();
+        let nsid = nsid[..nsid.len().min(NSID_MAX_OCTETS)].into();
+        let compile::Compiled { arena, names, zones, steered } = compiled;
+        AnswerTable { fixed: Arc::new(Fixed { arena, names, zones, nsid }), steered }
     }
 
     /// The same table with other addresses at some steered names; shares everything else with this one.
+    /// Names that this table does not steer are left out.
+    ///
+    /// # Panics
+    /// When a name has no address at all: the policy must fail open.
     #[must_use]
     pub fn with(&self, changes: &[(Name, Served)]) -> AnswerTable {
-        let _ = changes;
-        AnswerTable {}
+        let known = changes.iter().filter_map(|(name, served)| Some((self.slot_of(name)?, served)));
+        AnswerTable { fixed: Arc::clone(&self.fixed), steered: self.steered.with(known) }
+    }
+
+    fn slot_of(&self, name: &Name) -> Option<SlotId> {
+        self.fixed.names.node(&self.fixed.arena, &name.lower_wire())?.steered()
+    }
+
+    /// The octets that the table takes without the steered addresses.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.fixed.arena.len() + self.fixed.names.octets()
     }
 }
 
 /// Answers one query: writes the reply and returns its length, or nothing when silence is right.
 ///
-/// `reply` holds at least 1232 octets for UDP and 65535 for TCP.
+/// `reply` holds at least [`AnswerTable::UDP_REPLY_MAX_OCTETS`] for UDP and
+/// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
 pub fn respond(table: &AnswerTable, query: &[u8], transport: Transport, reply: &mut [u8]) -> Option<usize> {
-    let _ = (table, query, transport, reply);
-    unimplemented!("the responder")
+    let request = request::read(query)?;
+    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid));
+    let limit = match (transport, &request.edns) {
+        (Transport::Tcp, _) => AnswerTable::REPLY_MAX_OCTETS,
+        (Transport::Udp, Some(edns)) => edns.udp_limit(),
+        (Transport::Udp, None) => usize::from(UDP_OCTETS_WITHOUT),
+    };
+    let reserved = opt.as_ref().map_or(0, OptRecord::octets);
+    let mut reply = Reply::begin(reply, &request, limit, reserved);
+    let code = respond::fill(table, &request, &mut reply);
+    Some(reply.finish(&request, code, opt.as_ref()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,9 @@ mod report;
 mod settings;
 mod spec;
 mod syntax;
+#[cfg(test)]
+mod tests;
+mod whereabouts;
 
 use std::path::Path;
 
@@ -27,6 +30,8 @@ pub use settings::{
     BodyRule, Config, ControlSettings, DnsSettings, Expect, Fresh, HttpProbe, NodeSettings, Probe, ProbeKind,
     ZoneSettings,
 };
+
+pub use whereabouts::Whereabouts;
 
 /// A configuration that may be used, and what is doubtful about it.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::answer::{AnswerTable, Identity, Served};
 use crate::health::{Observation, Pace, Region};
 use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Decision, Rule, Standing, Steer, decide};
+use crate::policy::{Decision, Standing, Steer, decide, fail_back_now};
 use crate::zone::Zone;
 
 use evidence::Evidence;
@@ -73,8 +73,8 @@ pub struct Controller {
     due_at: Vec<Option<Moment>>,
     table: Arc<AnswerTable>,
     started: Moment,
-    /// When [`Effect::Persist`] was last asked for.
-    kept: Moment,
+    /// When the state was last given out to be saved.
+    persisted: Moment,
 }
 
 impl Controller {
@@ -109,7 +109,7 @@ impl Controller {
             due_at,
             table,
             started: now,
-            kept: now,
+            persisted: now,
         };
         for index in 0..controller.decisions.len() {
             controller.note_due(index, now);
@@ -121,7 +121,7 @@ impl Controller {
         (controller, effects)
     }
 
-    /// Takes in one event. Nothing changed: no effects, but for [`Effect::Persist`] now and then during an outage.
+    /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut reports = Vec::new();
         let mut concerned = BTreeSet::new();
@@ -138,11 +138,27 @@ impl Controller {
                 }
                 concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
                 if concerned.is_empty() {
-                    return self.keep(now);
+                    return self.heartbeat(now);
                 }
             }
         }
         self.follow_up(&concerned, reports, now)
+    }
+
+    /// Gives a name back to its preferred region, on an operator's word.
+    ///
+    /// # Errors
+    /// Why that cannot be: nobody steers the name, or no better region is up.
+    pub fn fail_back(&mut self, name: &Name, now: Moment) -> Result<Vec<Effect>, String> {
+        let index = self.parameters.steers.iter().position(|steer| steer.name == *name);
+        let Some(index) = index else {
+            return Err(format!("{name} is not steered; `cadence-dns status` lists the names that are"));
+        };
+        let before = &self.decisions[index].standing;
+        match fail_back_now(&self.parameters.steers[index], before, self.evidence.verdicts(), now) {
+            Some(decision) => Ok(self.put_in_force(vec![(index, decision)], Vec::new(), now)),
+            None => Err(format!("{name} stays with {}: no region that it prefers is up", before.region)),
+        }
     }
 
     /// When [`Event::TimePassed`] is due, if nothing is observed before.
@@ -174,30 +190,36 @@ impl Controller {
         concerned.extend(self.steers_of.get(region).into_iter().flatten());
     }
 
-    /// While a name is not where it belongs, a restart must find evidence fresh enough to go on with: what was saved
-    /// at the last change would be stale, and a hold would begin anew.
-    fn keep(&mut self, now: Moment) -> Vec<Effect> {
-        let all_is_well = self.decisions.iter().all(|decision| decision.derivation.rule == Rule::Preferred);
-        let fresh = self.evidence.keep_every().is_none_or(|every| now.since(self.kept) < every);
-        if all_is_well || fresh {
+    /// Decides the names concerned and says what has to be done about it.
+    fn follow_up(&mut self, concerned: &BTreeSet<usize>, reports: Vec<Report>, now: Moment) -> Vec<Effect> {
+        let decide_again = |&index: &usize| {
+            let standing = &self.decisions[index].standing;
+            (index, decide(&self.parameters.steers[index], Some(standing), self.evidence.verdicts(), now))
+        };
+        let decided = concerned.iter().map(decide_again).collect();
+        self.put_in_force(decided, reports, now)
+    }
+
+    /// Saves now and then though nothing changed: a restart must find evidence that is fresh enough to go on with, or
+    /// every hold would begin anew.
+    fn heartbeat(&mut self, now: Moment) -> Vec<Effect> {
+        if self.evidence.save_every().is_none_or(|every| now.since(self.persisted) < every) {
             return Vec::new();
         }
-        self.kept = now;
+        self.persisted = now;
         vec![Effect::Persist]
     }
 
-    /// Decides the names concerned and says what has to be done about it.
-    fn follow_up(
+    /// From here on these decisions hold; the answers come first, for clients wait for them.
+    fn put_in_force(
         &mut self,
-        concerned: &BTreeSet<usize>,
+        decided: Vec<(usize, Decision)>,
         mut reports: Vec<Report>,
         now: Moment,
     ) -> Vec<Effect> {
         let mut changes = Vec::new();
-        for &index in concerned {
+        for (index, decision) in decided {
             let before = &self.decisions[index];
-            let decision =
-                decide(&self.parameters.steers[index], Some(&before.standing), self.evidence.verdicts(), now);
             reports.extend(Report::of_decision(before, &decision));
             if served(before) != served(&decision) {
                 changes.push(served(&decision));
@@ -210,7 +232,7 @@ impl Controller {
             effects.push(Effect::Publish(Arc::clone(&self.table)));
         }
         effects.push(Effect::Persist);
-        self.kept = now;
+        self.persisted = now;
         let paces = self.evidence.changed_paces();
         effects.extend(paces.into_iter().map(|(check, pace)| Effect::Pace(check, pace)));
         effects.extend(reports.into_iter().map(Effect::Report));

@@ -1,1 +1,166 @@
 //! Queries in, replies out: sockets around [`crate::answer::respond`].
+//!
+//! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, TCP in one
+//! thread for all. Each takes the newest table from [`Tables`] for each batch. Nothing here decides anything.
+
+mod batch;
+mod bind;
+pub mod client;
+mod connections;
+mod counters;
+mod tcp;
+mod udp;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::answer::AnswerTable;
+use crate::config::DnsSettings;
+
+pub use bind::{BindError, Protocol};
+pub use counters::Counters;
+
+use bind::Listen;
+use counters::Tally;
+
+/// The table that is answered from: every worker takes the newest one for each batch.
+#[derive(Clone)]
+pub struct Tables(Arc<ArcSwap<AnswerTable>>);
+
+impl Tables {
+    /// Starts with this one.
+    #[must_use]
+    pub fn new(first: Arc<AnswerTable>) -> Tables {
+        Tables(Arc::new(ArcSwap::new(first)))
+    }
+
+    /// Answers from this one from now on; a batch under way ends with the one before.
+    pub fn publish(&self, table: Arc<AnswerTable>) {
+        self.0.store(table);
+    }
+
+    /// The one that is answered from now.
+    #[must_use]
+    pub fn current(&self) -> Arc<AnswerTable> {
+        self.0.load_full()
+    }
+}
+
+/// All sockets, taken but not yet served.
+pub struct Bound {
+    listens: Vec<Listen>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Takes every socket, or none.
+///
+/// # Errors
+/// The first address that could not be taken, with what would help.
+pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
+    let DnsSettings { listen, workers } = settings;
+    let listens: Vec<Listen> =
+        listen.iter().map(|at| bind::listen(*at, *workers)).collect::<Result<_, _>>()?;
+    let addresses = listens.iter().map(|listen| listen.address).collect();
+    Ok(Bound { listens, addresses })
+}
+
+impl Bound {
+    /// The addresses as they are: a port 0 has become a real one, the same for UDP and TCP.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Answers from now on, each socket in threads of its own. They go on until [`Serving::stop`], even if
+    /// everything else is gone.
+    ///
+    /// # Errors
+    /// When the system gives no more threads or descriptors.
+    pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
+        let (stop_streams, stopped) = watch::channel(false);
+        let mut serving =
+            Serving { stop: Arc::default(), stop_streams, threads: Vec::new(), tallies: Vec::new() };
+        let mut streams = Vec::new();
+        for Listen { address, tcp, udp } in self.listens {
+            streams.push(tcp);
+            for (worker, socket) in udp.into_iter().enumerate() {
+                let (tables, stop, tally) = (tables.clone(), Arc::clone(&serving.stop), serving.new_tally());
+                let name = format!("dns-{worker}-{}", address.port());
+                let work = move || udp::serve(&socket, &tables, &stop, &tally);
+                serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
+            }
+        }
+        let tally = serving.new_tally();
+        serving.threads.push(serve_streams(streams, tables.clone(), tally, stopped)?);
+        Ok(serving)
+    }
+}
+
+/// A thread with a runtime of its own, for all streams.
+fn serve_streams(
+    listeners: Vec<TcpListener>,
+    tables: Tables,
+    tally: Arc<Tally>,
+    stopped: watch::Receiver<bool>,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let listeners = {
+        let _inside = runtime.enter();
+        listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<_>>()?
+    };
+    let work = move || runtime.block_on(tcp::serve(listeners, tables, tally, stopped));
+    thread::Builder::new().name("dns-tcp".into()).spawn(work)
+}
+
+/// Sockets that are served, until it is stopped.
+pub struct Serving {
+    stop: Arc<AtomicBool>,
+    stop_streams: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    tallies: Vec<Arc<Tally>>,
+}
+
+/// The workers look up more often than this; one that has not ended by then hangs in the system and is left to it.
+const STOP_MAX: Duration = Duration::from_secs(1);
+
+/// Between two looks at the threads that are to end.
+const STOP_LOOK_EVERY: Duration = Duration::from_millis(2);
+
+impl Serving {
+    fn new_tally(&mut self) -> Arc<Tally> {
+        let tally = Arc::<Tally>::default();
+        self.tallies.push(Arc::clone(&tally));
+        tally
+    }
+
+    /// What has been answered so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters::sum(&self.tallies)
+    }
+
+    /// Whether every thread still answers: a panic in one would end it alone.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Answers no more: ends the threads and closes the sockets. Takes at most a second.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.stop_streams.send_replace(true);
+        let deadline = Instant::now() + STOP_MAX;
+        for thread in self.threads {
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(STOP_LOOK_EVERY);
+            }
+        }
+    }
+}

@@ -1,3 +1,12 @@
-//! The door.
+//! The door: runs the command line, turns failure into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use cadence_dns::cli;
+
+fn main() -> ExitCode {
+    match cli::run(std::env::args_os()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -20,7 +20,7 @@ use crate::health::{State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, budget};
-pub use decide::{Verdicts, decide};
+pub use decide::{Verdicts, decide, fail_back_now};
 pub use hold::{Flips, Hold, Wait};
 
 /// How one name is steered.

@@ -2,13 +2,29 @@
 //!
 //! Pure: whoever calls hands in the text, and a function that reads what `$INCLUDE` names.
 
+mod draft;
+mod findings;
+mod lexer;
+mod order;
+mod rdata;
+mod reader;
 mod record;
+mod rules;
+mod show;
+mod svcb;
+mod types;
+mod value;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
 use crate::model::{Name, Problem};
+use reader::Reading;
 
 pub use record::{RecordSet, RecordType, Zone};
+pub use show::show;
 
 /// A master file, as the caller read it.
 pub struct MasterFile<'t> {
@@ -41,6 +57,10 @@ pub fn parse(
     steered: &BTreeSet<Name>,
     include: Include<'_>,
 ) -> Result<Accepted, Vec<Problem>> {
-    let _ = (origin, master, steered, include);
-    unimplemented!("the zone reader")
+    let Reading { draft, mut findings, sources } = reader::read(origin, master, include);
+    let mut records = draft.sort(origin);
+    rules::judge(&mut records, origin, steered, &mut findings);
+    let rejected = findings.has_errors();
+    let problems = findings.into_problems(&sources);
+    if rejected { Err(problems) } else { Ok(Accepted { zone: records.seal(origin), warnings: problems }) }
 }

@@ -14,6 +14,8 @@ mod rules;
 mod steer;
 mod zone;
 
+pub(super) use node::{SOCKET, STATE_DIR};
+
 use std::path::Path;
 
 use super::read::At;

@@ -128,7 +128,7 @@ fn kind(tree: &DeValue<'_>) -> &'static str {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",
         DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
+        DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
@@ -166,8 +166,7 @@ impl Read for i64 {
         let DeValue::Integer(number) = &value.tree else {
             return value.refuse("a whole number", "write a whole number, without quotes");
         };
-        integer(number)
-            .or_else(|| value.reject("too large a number", "no number here is larger than a few thousand"))
+        integer(number).or_else(|| value.reject("no number of 64 bits", "a smaller number"))
     }
 
     fn sample(key: &str) -> String {

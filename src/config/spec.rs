@@ -1,6 +1,6 @@
 //! The configuration file word for word: a struct for each table, a field for each key.
 //!
-//! Nothing is judged here but types and keys. [`super::parse`] takes every struct apart by name, so a key that is
+//! Nothing is judged here but types and keys. [`super::parse()`] takes every struct apart by name, so a key that is
 //! added here does not compile until somebody gives it a meaning.
 
 use std::time::Duration;
@@ -37,7 +37,12 @@ macro_rules! tables {
                 $sample.to_owned()
             }
         }
-    )*};
+        )*
+
+        /// The keys of each table.
+        #[cfg(test)]
+        pub(super) const KEYS: &[&[&str]] = &[$(&[$(stringify!($key),)*],)*];
+    };
 }
 
 tables! {

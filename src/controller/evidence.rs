@@ -85,15 +85,15 @@ impl Evidence {
         self.regions.keys().filter(judged_otherwise).cloned().collect()
     }
 
-    /// How old a saved state may be that a restart shall go on with: a quarter of the time until evidence is stale,
-    /// for the last probe before it and the restart itself take their share. None when nothing is probed.
-    pub(super) fn keep_every(&self) -> Option<Duration> {
-        self.rules.values().map(|rules| rules.stale_after() / 4).min()
-    }
-
     /// The verdict on each configured region.
     pub(super) fn verdicts(&self) -> &Verdicts {
         &self.verdicts
+    }
+
+    /// How often to save though nothing changed: a quarter of the time until evidence is stale, for the last probe
+    /// before it and the restart itself take their share. None when nothing is probed.
+    pub(super) fn save_every(&self) -> Option<Duration> {
+        self.rules.values().map(|rules| rules.stale_after() / 4).min()
     }
 
     /// Who has seen what.

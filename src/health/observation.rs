@@ -38,7 +38,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// TCP connect, and the TLS handshake where it cannot be told apart.
+    /// TCP connect.
     Connect,
     /// The TLS handshake.
     Tls,
@@ -169,6 +169,9 @@ impl fmt::Display for TlsFailure {
 /// How long the parts of a probe took, as far as they can be told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Timings {
+    /// From the time at which it should have started to the time at which it did: large when we are starved.
+    #[serde(default)]
+    pub late: Duration,
     /// Until connected: TCP, and the TLS handshake for https.
     pub connect: Option<Duration>,
     /// Until the response's head was complete, from the start.

@@ -77,19 +77,24 @@ impl Name {
     /// # Errors
     /// When the text is not a name, or too long once completed.
     pub fn from_text(text: &[u8], origin: Option<&Name>) -> Result<Name, NameError> {
-        if text == b"." {
-            return Ok(Name::root());
-        }
         let mut wire = Vec::with_capacity(text.len() + 2);
-        let relative = push_labels(text, &mut wire)?;
-        match origin {
-            Some(origin) if relative => wire.extend_from_slice(&origin.0),
-            Some(_) | None => wire.push(0),
-        }
-        if wire.len() > Self::MAX_OCTETS {
-            return Err(NameError::TooLong);
-        }
+        Name::push_text(text, origin, &mut wire)?;
         Ok(Name(wire.into()))
+    }
+
+    /// Appends the wire form of what [`Name::from_text`] would give; for whoever reads a million of them.
+    ///
+    /// # Errors
+    /// As [`Name::from_text`]; `wire` is then as it was.
+    pub fn push_text(text: &[u8], origin: Option<&Name>, wire: &mut Vec<u8>) -> Result<(), NameError> {
+        let start = wire.len();
+        let outcome = push_complete(text, origin, wire).and_then(|()| {
+            if wire.len() - start > Self::MAX_OCTETS { Err(NameError::TooLong) } else { Ok(()) }
+        });
+        if outcome.is_err() {
+            wire.truncate(start);
+        }
+        outcome
     }
 
     /// The uncompressed wire form, the root's zero octet included, in the letter case that was written.
@@ -137,6 +142,16 @@ impl Name {
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with(b"\x01*")
     }
+}
+
+/// Appends the labels of `text`, then those of `origin` or the root's.
+fn push_complete(text: &[u8], origin: Option<&Name>, wire: &mut Vec<u8>) -> Result<(), NameError> {
+    let relative = text != b"." && push_labels(text, wire)?;
+    match origin {
+        Some(origin) if relative => wire.extend_from_slice(&origin.0),
+        Some(_) | None => wire.push(0),
+    }
+    Ok(())
 }
 
 /// Appends the labels of `text`; true when it does not end in a dot.

@@ -31,11 +31,7 @@ pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
 /// When a region of the steer has no verdict: the controller judges every configured region first.
 #[must_use]
 pub fn decide(steer: &Steer, before: Option<&Standing>, verdicts: &Verdicts, now: Moment) -> Decision {
-    let evidence: Vec<Arc<Verdict>> = steer
-        .regions
-        .iter()
-        .map(|region| Arc::clone(verdicts.get(region).expect("every region has a verdict")))
-        .collect();
+    let evidence = evidence(steer, verdicts);
     let served =
         before.and_then(|before| evidence.iter().position(|verdict| verdict.region == before.region));
     let flips = before.map(|before| before.flips.clone()).unwrap_or_default();
@@ -46,6 +42,25 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, verdicts: &Verdicts, now
     let automatic = served.is_some_and(|served| served != choice.index);
     let flips = if automatic { flips.and(now, steer) } else { flips };
     settle(steer, before, evidence, choice, flips, now)
+}
+
+/// Gives a name to the most preferred region that is up, on an operator's word: no hold applies, and it counts as
+/// no automatic change. None when no region that is up is more preferred than the one in service.
+///
+/// # Panics
+/// As [`decide`].
+#[must_use]
+pub fn fail_back_now(steer: &Steer, before: &Standing, verdicts: &Verdicts, now: Moment) -> Option<Decision> {
+    let evidence = evidence(steer, verdicts);
+    let mut better = evidence.iter().take_while(|verdict| verdict.region != before.region);
+    let index = better.position(|verdict| verdict.state == State::Up)?;
+    let choice = stay(&evidence, index);
+    Some(settle(steer, Some(before), evidence, choice, before.flips.clone(), now))
+}
+
+fn evidence(steer: &Steer, verdicts: &Verdicts) -> Vec<Arc<Verdict>> {
+    let verdict_on = |region| Arc::clone(verdicts.get(region).expect("every region has a verdict"));
+    steer.regions.iter().map(verdict_on).collect()
 }
 
 /// What a name gets, and by which rule.

@@ -1,6 +1,6 @@
 //! Addresses, as they are served and as they are listened on.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::config::read::At;
 use crate::config::report::{Report, quoted};
@@ -16,7 +16,7 @@ pub(super) fn unicast(text: &At<String>, report: &Report<'_>) -> Option<IpAddr> 
         return None;
     };
     match nobody_there(address) {
-        Some(why) => report.error(&text.place, format!("{address} is {why}"), "the address of one machine"),
+        Some((why, help)) => report.error(&text.place, format!("{address} is {why}"), help),
         None => return Some(address),
     }
     None
@@ -30,14 +30,17 @@ fn not_an_address(text: &str) -> String {
     }
 }
 
-/// Why no single machine has this address.
-fn nobody_there(address: IpAddr) -> Option<&'static str> {
-    match address {
-        _ if address.is_unspecified() => Some("the address of nobody"),
-        _ if address.is_multicast() => Some("a multicast address"),
-        IpAddr::V4(v4) if v4.is_broadcast() => Some("the broadcast address"),
-        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => Some("an IPv4 address in IPv6's clothes"),
-        IpAddr::V4(_) | IpAddr::V6(_) => None,
+/// Why no single machine has this address, and what would be right.
+fn nobody_there(address: IpAddr) -> Option<(&'static str, String)> {
+    let one = || "the address of one machine".to_owned();
+    match (address, address.to_canonical()) {
+        _ if address.is_unspecified() => Some(("the address of nobody", one())),
+        _ if address.is_multicast() => Some(("a multicast address", one())),
+        (IpAddr::V4(Ipv4Addr::BROADCAST), _) => Some(("the broadcast address", one())),
+        (IpAddr::V6(_), IpAddr::V4(v4)) => {
+            Some(("an IPv4 address that IPv6 clients cannot reach", format!("\"{v4}\"")))
+        }
+        (IpAddr::V4(_) | IpAddr::V6(_), _) => None,
     }
 }
 

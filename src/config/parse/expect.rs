@@ -143,7 +143,7 @@ fn expression(At { value, place }: &At<String>, report: &Report<'_>) -> Option<r
         Err(error) => error.to_string(),
     };
     // The error is a drawing of several lines; what is wrong stands in the last.
-    let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").trim_end_matches('.');
     let help = "an expression as the regex crate of Rust reads it; in single quotes a \\ is a \\";
     report.error(place, format!("{} is no regular expression: {why}", quoted(value)), help);
     None

@@ -146,12 +146,13 @@ fn trust(
             let found = format!("`{key}` beside an http:// URL, where there is no certificate");
             report.error(place, found, "leave it out, or probe https://");
         }
+        return (None, false);
     }
     let Some(At { value: true, place }) = insecure else { return (ca_file, false) };
     if ca_file.is_some() {
         let found = "`insecure` beside `ca_file`: any certificate is accepted, so nobody asks the authority";
         report.error(&place, found, "leave out `insecure`");
-    } else if tls {
+    } else {
         let found = "`insecure`: any certificate is accepted, an expired or stolen one, too";
         report.warning(&place, found, "name the authority that signed it in `ca_file`");
     }
@@ -175,7 +176,7 @@ fn method(wanted: Option<&At<String>>, report: &Report<'_>) -> Option<String> {
         }
         _ => "a word in capitals, as in GET or HEAD",
     };
-    report.error(place, format!("the method {}", quoted(value)), help);
+    report.error(place, format!("`method` is {}", quoted(value)), help);
     None
 }
 

@@ -12,8 +12,10 @@ use crate::config::report::Report;
 use crate::config::settings::{ControlSettings, DnsSettings, NodeSettings};
 use crate::config::spec::{ControlSpec, DnsSpec, NodeSpec};
 
-const STATE_DIR: &str = "/var/lib/cadence-dns";
-const SOCKET: &str = "/run/cadence-dns/control.sock";
+/// `[node] state_dir` when the file does not say.
+pub(in crate::config) const STATE_DIR: &str = "/var/lib/cadence-dns";
+/// `[control] socket` when the file does not say.
+pub(in crate::config) const SOCKET: &str = "/run/cadence-dns/control.sock";
 const DNS_PORT: u16 = 53;
 
 /// UDP threads for each address.

@@ -41,9 +41,11 @@ pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, report: &Report<'
         let min_up = capacity(min_up.as_ref(), addresses.len(), report);
         // Judged even when the region has no usable name: its mistakes are to be seen now, too.
         let looked_as = id.clone().unwrap_or_else(|| "?".into());
-        let looked = look(entries(probe), &looked_as, &addresses, base, report);
+        let specs = entries(probe);
+        let watched = !specs.is_empty();
+        let looked = look(specs, &looked_as, &addresses, base, report);
         let (Some(id), Some(name), Some(min_up)) = (id, name, min_up) else { continue };
-        if looked.checks.is_empty() {
+        if !watched {
             unwatched(&id, &name.place, report);
         }
         all.probes.extend(looked.probes);

@@ -26,7 +26,7 @@ pub(super) fn judge(steer: &Steer, rto: &At<Duration>, regions: &[Region], repor
                 shown(budget.total),
                 shown(rto.value)
             ),
-            format!("{}; {}", remedy(&budget, rto.value), budget),
+            format!("{}; now it is {budget}", remedy(&budget, rto.value)),
         ),
         (None, Some(_) | None) => return,
     };

@@ -21,9 +21,18 @@ const TIMEOUT: Limit<Duration> = Limit {
     most: HOUR,
     why: "less fails whoever is not next door, more is no watch",
 };
-const FALL: Limit<i64> =
-    Limit { key: "fall", least: 2, most: 100, why: "one failed probe never changes an answer" };
-const RISE: Limit<i64> = Limit { key: "rise", least: 1, most: 100, why: "more passes prove no more" };
+const FALL: Limit<i64> = Limit {
+    key: "fall",
+    least: 2,
+    most: 100,
+    why: "one failed probe never changes an answer, and a hundred are enough",
+};
+const RISE: Limit<i64> = Limit {
+    key: "rise",
+    least: 1,
+    most: 100,
+    why: "without a pass nobody is up, and more than a hundred prove no more",
+};
 const FAILURES: Limit<i64> = Limit { key: "failures", ..FALL };
 const WINDOW: Limit<Duration> = Limit {
     key: "window",

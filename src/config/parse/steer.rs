@@ -13,7 +13,7 @@ use crate::config::read::At;
 use crate::config::report::{Report, quoted};
 use crate::config::spec::{FailbackSpec, SteerSpec};
 use crate::health::Region;
-use crate::model::{Family, Name, RegionId, Ttl};
+use crate::model::{Family, Name, Place, RegionId, Ttl};
 use crate::policy::{Failback, Steer};
 
 const TTL: Limit<Duration> = Limit {
@@ -72,6 +72,8 @@ struct Bench<'a> {
     by_id: HashMap<&'a RegionId, &'a Region>,
     lines: HashMap<Name, u32>,
     used: HashSet<RegionId>,
+    /// Whether a steer named a region that does not exist.
+    strays: bool,
     /// What was warned of once is not repeated for each of a thousand names.
     lacking: BTreeSet<(RegionId, Family)>,
 }
@@ -80,7 +82,7 @@ impl<'a> Bench<'a> {
     fn new(zones: &'a mut Zones, regions: &'a Regions, report: &'a Report<'a>) -> Bench<'a> {
         let by_id = regions.regions.iter().map(|region| (&region.id, region)).collect();
         let (lines, used, lacking) = (HashMap::new(), HashSet::new(), BTreeSet::new());
-        Bench { zones, regions, report, by_id, lines, used, lacking }
+        Bench { zones, regions, report, by_id, lines, used, strays: false, lacking }
     }
 
     fn steer(&mut self, spec: SteerSpec) -> Option<Steer> {
@@ -96,7 +98,7 @@ impl<'a> Bench<'a> {
         let rto = rto.and_then(|rto| Some(At { value: RTO.check(&rto, report)?, place: rto.place }));
         let steer = Steer {
             name: name?,
-            regions: regions.into_iter().map(|at| at.value).collect(),
+            regions: regions?,
             ttl: ttl?,
             ttl_suspect: ttl_suspect?,
             failback: failback?,
@@ -126,14 +128,14 @@ impl<'a> Bench<'a> {
         Some(name)
     }
 
-    /// Regions that exist, none twice.
-    fn regions(&mut self, texts: &[At<String>]) -> Vec<At<RegionId>> {
+    /// Regions that exist, at least one, none twice.
+    fn regions(&mut self, texts: &[At<String>]) -> Option<Vec<RegionId>> {
         let mut ids: Vec<At<RegionId>> = Vec::new();
         for At { value, place } in texts {
             let id = RegionId::from(value.as_str());
             self.used.insert(id.clone());
             if !self.regions.names.contains_key(&id) {
-                self.unknown(&At { value: value.clone(), place: place.clone() });
+                self.unknown(value, place);
             } else if ids.iter().any(|other| other.value == id) {
                 let found = format!("{} stands in this list twice", quoted(value));
                 self.report.error(place, found, "each region once, the most preferred first");
@@ -142,10 +144,12 @@ impl<'a> Bench<'a> {
             }
         }
         self.warn_of_lacking_families(&ids);
-        ids
+        let whole = !ids.is_empty() && ids.len() == texts.len();
+        whole.then(|| ids.into_iter().map(|at| at.value).collect())
     }
 
-    fn unknown(&self, At { value, place }: &At<String>) {
+    fn unknown(&mut self, value: &str, place: &Place) {
+        self.strays = true;
         if !self.regions.complete {
             return; // it may be the one whose name is missing, which was reported
         }
@@ -181,6 +185,9 @@ impl<'a> Bench<'a> {
     }
 
     fn warn_of_unused_regions(&self) {
+        if self.strays {
+            return; // it is meant by whoever named a region that does not exist
+        }
         for (id, place) in self.regions.names.iter().filter(|(id, _)| !self.used.contains(*id)) {
             let found = format!("no name is steered to the region {}", quoted(id.as_str()));
             self.report.warning(place, found, "name it in the `regions` of a `[[steer]]`, or remove it");

@@ -44,13 +44,15 @@ pub(super) fn zones(specs: Vec<At<ZoneSpec>>, base: &Path, report: &Report<'_>) 
 impl Zones {
     /// Hands a steered name to the deepest zone that it lies in; false when there is certainly none.
     pub(super) fn steer(&mut self, name: &Name) -> bool {
-        let above = std::iter::successors(Some(name.clone()), Name::parent);
-        match above.into_iter().find_map(|zone| self.known.get(&zone)) {
-            Some(Some(index)) => self.settings[*index].steered.insert(name.clone()),
+        let mut above = std::iter::successors(Some(name.clone()), Name::parent);
+        match above.find_map(|zone| self.known.get(&zone)) {
+            Some(Some(index)) => {
+                self.settings[*index].steered.insert(name.clone());
+                true
+            }
             Some(None) => true,
-            None => return !self.complete,
-        };
-        true
+            None => !self.complete,
+        }
     }
 }
 

@@ -1,0 +1,85 @@
+//! The addresses of the names that an answer leads to.
+
+use crate::zone::RecordType;
+
+use super::records::{SetRef, target_offset};
+use super::reply::{NoSpace, Section, Written};
+use super::respond::Answering;
+use super::wire::{Key, hash};
+
+/// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
+const TARGETS_MAX: usize = 64;
+
+/// Whether addresses below a cut may be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Glue {
+    /// Beside NS records, without which nobody gets there.
+    Allowed,
+    /// Beside all others: they are not ours to tell.
+    Left,
+}
+
+/// The names that the records of one set lead to.
+pub(super) struct Targets {
+    next: usize,
+    left: u16,
+    offset: usize,
+    is_service: bool,
+    glue: Glue,
+    seen: [u64; TARGETS_MAX],
+    added: usize,
+}
+
+impl Targets {
+    /// Of a set that was put at `start`.
+    pub(super) fn new(start: usize, set: SetRef<'_>, glue: Glue) -> Targets {
+        let offset = target_offset(set.rtype).unwrap_or(0);
+        let is_service = set.rtype == RecordType::SVCB || set.rtype == RecordType::HTTPS;
+        Targets { next: start, left: set.count, offset, is_service, glue, seen: [0; TARGETS_MAX], added: 0 }
+    }
+
+    /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
+    pub(super) fn add(
+        &mut self,
+        answering: &mut Answering<'_, '_>,
+        wanted: impl Fn(&Key) -> bool,
+    ) -> Result<(), NoSpace> {
+        let table = answering.table;
+        let apex = table.apex_name(answering.zone);
+        while let Some((name, key)) = self.next_name(answering) {
+            if key.is_within(apex) && wanted(&key) && self.is_new(&key) {
+                let node = table.address_node(answering.zone, &key, self.glue == Glue::Allowed);
+                for rtype in [RecordType::A, RecordType::AAAA] {
+                    if let Some(set) = node.and_then(|node| table.set(node, rtype)) {
+                        answering.reply.put(Section::Additional, name, set)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_name(&mut self, answering: &Answering<'_, '_>) -> Option<(Written, Key)> {
+        self.left = self.left.checked_sub(1)?;
+        let (data, end) = answering.reply.data_at(self.next)?;
+        self.next = end;
+        let (name, key) = answering.written(data + self.offset)?;
+        // A service at the root is one at its owner (RFC 9460 section 2.5.2).
+        if name.octets == 1 && self.is_service {
+            answering.written(answering.name.at)
+        } else {
+            Some((name, key))
+        }
+    }
+
+    /// Two records may lead to one name, such as MX of different preference.
+    fn is_new(&mut self, key: &Key) -> bool {
+        let hash = hash(key.octets());
+        let new = self.added < TARGETS_MAX && !self.seen[..self.added].contains(&hash);
+        if new {
+            self.seen[self.added] = hash;
+            self.added += 1;
+        }
+        new
+    }
+}

@@ -1,0 +1,133 @@
+//! The octets of a query: its header, its question and its OPT, and what forbids to answer it from the table.
+
+use crate::zone::RecordType;
+
+use super::edns::{Edns, OPT};
+use super::wire::{HEADER_OCTETS, QUESTION_AT, name_length, skip_name, u16_at, u32_at};
+
+/// QR: it is a response.
+const RESPONSE: u16 = 0x8000;
+/// RD: copied into the reply.
+const RECURSION_DESIRED: u16 = 0x0100;
+const OPCODE_SHIFT: u32 = 11;
+
+/// A query, as far as it could be read.
+pub(super) struct Request<'q> {
+    /// To be sent back.
+    pub(super) id: u16,
+    /// To be sent back; 0 is QUERY.
+    pub(super) opcode: u8,
+    /// To be sent back.
+    pub(super) recursion_desired: bool,
+    /// The question, if there is exactly one.
+    pub(super) question: Option<Question<'q>>,
+    /// What its OPT says, if it has one.
+    pub(super) edns: Option<Edns>,
+    /// Why it is not answered from the table.
+    pub(super) fault: Option<Fault>,
+}
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'q> {
+    /// Name, type and class as they came, to be sent back octet by octet.
+    pub(super) octets: &'q [u8],
+    /// The length of the name.
+    pub(super) name_octets: usize,
+    /// The type.
+    pub(super) rtype: RecordType,
+    /// The class.
+    pub(super) class: u16,
+}
+
+impl<'q> Question<'q> {
+    /// The name, in the letter case that it came in.
+    pub(super) fn name(&self) -> &'q [u8] {
+        &self.octets[..self.name_octets]
+    }
+}
+
+/// Why a query is not answered from the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// An EDNS version that we do not speak: BADVERS, before anything else is judged.
+    Version,
+    /// Not QUERY: NOTIMP.
+    Opcode,
+    /// Not a message, or not one question: FORMERR.
+    Format,
+}
+
+/// Reads a query; `None` when silence is right: a response, or too short to have an identifier and flags.
+pub(super) fn read(query: &[u8]) -> Option<Request<'_>> {
+    let (id, word) = (u16_at(query, 0)?, u16_at(query, 2)?);
+    if query.len() < HEADER_OCTETS || word & RESPONSE > 0 {
+        return None;
+    }
+    let opcode = (word >> OPCODE_SHIFT & 0xf) as u8;
+    let mut request = Request {
+        id,
+        opcode,
+        recursion_desired: word & RECURSION_DESIRED > 0,
+        question: None,
+        edns: None,
+        fault: None,
+    };
+    let broken = read_body(query, &mut request).is_none();
+    request.fault = if request.edns.as_ref().is_some_and(|edns| edns.version > 0) {
+        Some(Fault::Version)
+    } else if opcode > 0 {
+        Some(Fault::Opcode)
+    } else {
+        (broken || request.question.is_none()).then_some(Fault::Format)
+    };
+    Some(request)
+}
+
+/// Everything after the header; `None` at the first thing that is wrong. What was read before it stays.
+fn read_body<'q>(query: &'q [u8], request: &mut Request<'q>) -> Option<()> {
+    let count = |at| u16_at(query, at).map(u32::from);
+    let mut at = QUESTION_AT;
+    if count(4)? != 1 {
+        return None; // the records cannot be found behind a question that is not there
+    }
+    let question = read_question(query)?;
+    at += question.octets.len();
+    request.question = Some(question);
+    for _ in 0..count(6)? + count(8)? {
+        at = skip_record(query, at)?;
+    }
+    for _ in 0..count(10)? {
+        let start = at;
+        at = skip_record(query, at)?;
+        let record = &query[start..at];
+        if u16_at(record, skip_name(record, 0)?)? == OPT {
+            read_opt(record, request)?;
+        }
+    }
+    (at == query.len()).then_some(())
+}
+
+fn read_question(query: &[u8]) -> Option<Question<'_>> {
+    let rest = query.get(QUESTION_AT..)?;
+    let name_octets = name_length(rest)?;
+    let octets = rest.get(..name_octets + 4)?;
+    let (rtype, class) = (RecordType(u16_at(octets, name_octets)?), u16_at(octets, name_octets + 2)?);
+    Some(Question { octets, name_octets, rtype, class })
+}
+
+/// Where the record at `at` ends.
+fn skip_record(query: &[u8], at: usize) -> Option<usize> {
+    let fixed = skip_name(query, at)?;
+    let end = fixed + 10 + usize::from(u16_at(query, fixed + 8)?);
+    (end <= query.len()).then_some(end)
+}
+
+/// The root owns it, and there is one at most (RFC 6891 section 6.1.1).
+fn read_opt(record: &[u8], request: &mut Request<'_>) -> Option<()> {
+    if record[0] != 0 || request.edns.is_some() {
+        return None;
+    }
+    let edns = request.edns.insert(Edns::read(u16_at(record, 3)?, u32_at(record, 5)?));
+    edns.read_options(&record[11..])
+}

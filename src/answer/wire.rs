@@ -1,0 +1,220 @@
+//! Numbers and names as they stand in a message.
+
+use crate::model::Name;
+
+/// Octets of a message's header.
+pub(super) const HEADER_OCTETS: usize = 12;
+
+/// Where the question's name stands in every message that has a question.
+pub(super) const QUESTION_AT: usize = HEADER_OCTETS;
+
+/// The last place in a message that a compression pointer can lead to: it has 14 bits (RFC 1035 section 4.1.4).
+pub(super) const POINTER_MAX: usize = 0x3fff;
+
+/// The two bits that tell a pointer from a label.
+pub(super) const POINTER_MARK: u16 = 0xc000;
+
+/// The length octet of a label is below this.
+const LABEL_END: u8 = 64;
+
+/// The number in two octets.
+pub(super) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(octets.get(at..at + 2)?.try_into().ok()?))
+}
+
+/// The number in four octets.
+pub(super) fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(octets.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// The length of the uncompressed name at the start, its last zero octet included; `None` if it is none.
+pub(super) fn name_length(octets: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match *octets.get(at)? {
+            0 => return (at < Name::MAX_OCTETS).then_some(at + 1),
+            length if length < LABEL_END => at += 1 + usize::from(length),
+            _ => return None,
+        }
+        if at >= Name::MAX_OCTETS {
+            return None;
+        }
+    }
+}
+
+/// Where the name at `at` ends in a message; where its pointer leads is not looked at.
+pub(super) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+    let start = at;
+    loop {
+        match *message.get(at)? {
+            0 => return Some(at + 1),
+            length if length < LABEL_END => at += 1 + usize::from(length),
+            length if u16::from(length) << 8 & POINTER_MARK == POINTER_MARK => {
+                return (at + 2 <= message.len()).then_some(at + 2);
+            }
+            _ => return None,
+        }
+        if at - start >= Name::MAX_OCTETS {
+            return None;
+        }
+    }
+}
+
+/// The place of what follows the first `skip` octets of the name at `at`, through its pointers.
+///
+/// Only for names that we have written: their pointers lead back and their labels end where names do.
+pub(super) fn inside_name(message: &[u8], mut at: usize, mut skip: usize) -> Option<usize> {
+    loop {
+        at = through_pointers(message, at)?;
+        if skip == 0 {
+            return Some(at);
+        }
+        let label = 1 + usize::from(message[at]);
+        skip = skip.checked_sub(label)?;
+        at += label;
+    }
+}
+
+/// The place of the next label, which no pointer is in the way of any more.
+pub(super) fn through_pointers(message: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let first = *message.get(at)?;
+        if first < LABEL_END {
+            return Some(at);
+        }
+        let target = usize::from(u16_at(message, at)? & !POINTER_MARK);
+        if target >= at {
+            return None; // pointers lead back, or we would walk in circles
+        }
+        at = target;
+    }
+}
+
+/// A name on the stack, uncompressed: copied, or put together, from a message.
+pub(super) struct Spelled {
+    octets: [u8; Name::MAX_OCTETS],
+    length: usize,
+}
+
+impl Spelled {
+    /// The name at `at` in a message that we have written, in its letter case.
+    pub(super) fn read(message: &[u8], mut at: usize) -> Option<Spelled> {
+        let mut spelled = Spelled { octets: [0; Name::MAX_OCTETS], length: 0 };
+        loop {
+            at = through_pointers(message, at)?;
+            let label = message.get(at..at + 1 + usize::from(message[at]))?;
+            spelled.octets.get_mut(spelled.length..spelled.length + label.len())?.copy_from_slice(label);
+            spelled.length += label.len();
+            at += label.len();
+            if label.len() == 1 {
+                return Some(spelled);
+            }
+        }
+    }
+
+    /// The octets, the last zero included.
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets[..self.length]
+    }
+
+    /// The same name as a key.
+    pub(super) fn into_key(mut self) -> Key {
+        self.octets[..self.length].make_ascii_lowercase();
+        Key(self)
+    }
+}
+
+/// A name in lower case on the stack: what is looked up.
+pub(super) struct Key(Spelled);
+
+impl Key {
+    /// From an uncompressed name, whole and of legal length, in any letter case.
+    pub(super) fn of(name: &[u8]) -> Key {
+        let mut spelled = Spelled { octets: [0; Name::MAX_OCTETS], length: name.len() };
+        spelled.octets[..name.len()].copy_from_slice(name);
+        spelled.into_key() // length octets are below 64, so they are no letters
+    }
+
+    /// The lower-case octets, the last zero included.
+    pub(super) fn octets(&self) -> &[u8] {
+        self.0.octets()
+    }
+
+    /// Whether the name is `zone` (in lower case) or below it.
+    pub(super) fn is_within(&self, zone: &[u8]) -> bool {
+        suffixes(self.octets()).any(|suffix| suffix == zone)
+    }
+}
+
+/// The name itself, then without its first label, down to the root.
+pub(super) fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut next = Some(name);
+    std::iter::from_fn(move || {
+        let this = next?;
+        let (length, _) = this.split_first()?;
+        next = (*length > 0).then(|| &this[1 + usize::from(*length)..]);
+        Some(this)
+    })
+}
+
+/// The number of labels, the root's not counted.
+pub(super) fn label_count(name: &[u8]) -> usize {
+    suffixes(name).count().saturating_sub(1)
+}
+
+/// Where a name belongs in the table of names: all 64 bits depend on all octets.
+///
+/// The names in the table are the operator's, so nobody outside can make them collide.
+pub(super) fn hash(name: &[u8]) -> u64 {
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 / golden ratio: no pattern in its bits
+    let mut words = name.chunks_exact(8);
+    let mut hash = name.len() as u64 ^ 0x517c_c1b7_2722_0a95;
+    for word in &mut words {
+        hash = folded_product(hash ^ word.iter().rev().fold(0, |n, o| n << 8 | u64::from(*o)), MIX);
+    }
+    let rest = words.remainder().iter().rev().fold(0, |n, o| n << 8 | u64::from(*o));
+    folded_product(folded_product(hash ^ rest, MIX), !MIX)
+}
+
+fn folded_product(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_measured_or_refused() {
+        assert_eq!(name_length(b"\x01a\x02bc\0rest"), Some(6));
+        assert_eq!(name_length(b"\0"), Some(1));
+        assert_eq!(name_length(b"\x01a"), None, "cut short");
+        assert_eq!(name_length(b"\x01a\xc0\x0c"), None, "a pointer");
+        assert_eq!(name_length(b"\x41a"), None, "a label type that never came to be");
+        let longest =
+            [&b"\x3f"[..], &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3d", &[b'x'; 61]];
+        let mut name = longest.concat();
+        name.push(0);
+        assert_eq!(name_length(&name), Some(255));
+        name[192] = 62;
+        name.insert(193, b'x');
+        assert_eq!(name_length(&name), None, "256 octets");
+    }
+
+    #[test]
+    fn a_pointer_must_lead_back() {
+        assert_eq!(through_pointers(b"\x01a\0\xc0\x00", 3), Some(0));
+        assert_eq!(through_pointers(b"\xc0\x00", 0), None);
+        assert_eq!(through_pointers(b"\xc0\x02\xc0\x00", 0), None);
+    }
+
+    #[test]
+    fn what_is_inside_a_name_is_found_through_its_pointers() {
+        let message = b"\x07example\x03com\0\x03www\xc0\x00";
+        assert_eq!(inside_name(message, 13, 0), Some(13));
+        assert_eq!(inside_name(message, 13, 4), Some(0));
+        assert_eq!(inside_name(message, 13, 12), Some(8));
+        assert_eq!(Spelled::read(message, 13).expect("a name").octets(), b"\x03www\x07example\x03com\0");
+    }
+}

@@ -1,0 +1,80 @@
+//! `cadence-dns check`: everything that a start would judge, and the budgets.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::{Failure, print, refused};
+use crate::config::Config;
+use crate::daemon;
+use crate::policy::{Steer, budget};
+
+/// Judges the configuration; prints the budgets when it is right.
+pub(super) fn run(file: &Path) -> Result<(), Failure> {
+    let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
+    for warning in &ready.warnings {
+        eprintln!("{warning}\n");
+    }
+    print(&render(&ready.config, file));
+    Ok(())
+}
+
+/// What is right, and how long a client may be sent to a dead region.
+fn render(config: &Config, file: &Path) -> String {
+    let Config { zones, regions, probes, steers, .. } = config;
+    let mut text = String::new();
+    for steer in steers {
+        text.push_str(&budget_line(config, steer));
+    }
+    let (zones, regions, probes, steers) = (zones.len(), regions.len(), probes.len(), steers.len());
+    writeln!(
+        text,
+        "{}: right (zones: {zones}, regions: {regions}, checks: {probes}, steered names: {steers})",
+        file.display()
+    )
+    .expect("a string takes everything");
+    text
+}
+
+fn budget_line(config: &Config, steer: &Steer) -> String {
+    let Some(budget) = budget(steer, &config.regions) else {
+        return format!("{}  no failover: a single region, or none that is probed\n", steer.name);
+    };
+    let rto = steer.rto.map(|rto| format!(" of rto {rto:?}")).unwrap_or_default();
+    format!("{}  budget {:?}{rto}  = {budget}\n", steer.name, budget.total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    #[test]
+    fn one_line_for_each_name() {
+        let text = r#"
+            [node]
+            name = "ns1"
+            [[zone]]
+            name = "example.com"
+            file = "example.com.zone"
+            [[region]]
+            name = "us"
+            addresses = ["192.0.2.1"]
+            [[region.probe]]
+            tcp = 80
+            [[region]]
+            name = "eu"
+            addresses = ["192.0.2.2"]
+            [[region.probe]]
+            tcp = 80
+            [[steer]]
+            name = "example.com"
+            regions = ["us", "eu"]
+            rto = "45s"
+        "#;
+        let config = parse("c.toml", text, Path::new("."), 2).expect("a good configuration").config;
+        insta::assert_snapshot!(render(&config, Path::new("c.toml")), @r"
+        example.com  budget 37s of rto 45s  = 5s + 2s + 2 × 2s = 11s to detect; max(7s + ttl 30s, 11s + ttl_suspect 10s) = 37s
+        c.toml: right (zones: 1, regions: 2, checks: 2, steered names: 1)
+        ");
+    }
+}

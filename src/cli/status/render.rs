@@ -1,0 +1,284 @@
+//! A status as text: a pure function, so that its look is a golden text.
+
+use std::net::IpAddr;
+
+use comfy_table::Table;
+
+use crate::cli::text::{age, latency, table};
+use crate::controller::{
+    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, Source, Status,
+};
+use crate::health::{Doubt, Health, State};
+use crate::model::Moment;
+use crate::policy::Hold;
+
+/// The whole screen. `now` is what ages are measured against; `width` the terminal's, if it is one.
+pub(super) fn render(status: &Status, now: Moment, width: Option<u16>) -> String {
+    let mut text = head(status, now);
+    let sections = [
+        names(status, now, width),
+        budgets(status),
+        regions(status, now, width),
+        endpoints(status, now, width),
+    ];
+    for section in sections.into_iter().filter(|section| !section.is_empty()) {
+        text.push('\n');
+        text.push_str(&section);
+    }
+    if !status.warnings.is_empty() {
+        text.push('\n');
+    }
+    for warning in &status.warnings {
+        text.push_str(&format!("! {}\n    help: {}\n", warning.text, warning.help));
+    }
+    text
+}
+
+fn head(status: &Status, now: Moment) -> String {
+    let Status { version, node, source, time, started, .. } = status;
+    let up = started.map(|started| format!("  up {}", age(now.since(started)))).unwrap_or_default();
+    match source {
+        Source::Live => format!("cadence-dns {version}  node {node}{up}  {time}\n"),
+        Source::Saved => format!(
+            "OLD: the daemon does not answer; this is what it saved {} ago, at {time}\ncadence-dns {version}  node {node}\n",
+            age(now.since(*time))
+        ),
+    }
+}
+
+fn names(status: &Status, now: Moment, width: Option<u16>) -> String {
+    let mut table = table(&["NAME", "ANSWER", "TTL", "SINCE", "EPOCH", "WHY"], width);
+    for name in &status.names {
+        let ttl = name.ttl.map_or_else(|| "-".into(), |ttl| ttl.to_string());
+        let answer = format!("{} ({})", name.region, families(&name.addresses));
+        let (since, epoch) = (age(now.since(name.since)), name.epoch.to_string());
+        table.add_row([name.name.to_string(), answer, ttl, since, epoch, why(name, now)]);
+    }
+    finish(&table, status.names.is_empty())
+}
+
+/// `2 A, 1 AAAA`.
+fn families(addresses: &[IpAddr]) -> String {
+    let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
+    let parts = [(v4, "A"), (addresses.len() - v4, "AAAA")];
+    let shown = parts.iter().filter(|(count, _)| *count > 0).map(|(count, rtype)| format!("{count} {rtype}"));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+fn why(name: &NameStatus, now: Moment) -> String {
+    let Some(wait) = &name.wait else { return name.why.clone() };
+    match (wait.hold, wait.until) {
+        (Hold::ManualFailback, _) => format!("{}; back to {} by `cadence-dns failback`", name.why, wait.to),
+        (hold, Some(until)) => {
+            format!("{}; {hold} hold, to {} in {}", name.why, wait.to, age(until.after(now)))
+        }
+        (hold, None) => format!("{}; {hold} hold, to {}", name.why, wait.to),
+    }
+}
+
+fn budgets(status: &Status) -> String {
+    let line = |name: &NameStatus| {
+        let BudgetStatus { total, rto, derivation } = name.budget.as_ref()?;
+        let rto = rto.map(|rto| format!(" of rto {rto}s")).unwrap_or_default();
+        Some(format!("budget {}: {total}s{rto}  = {derivation}\n", name.name))
+    };
+    status.names.iter().filter_map(line).collect()
+}
+
+fn regions(status: &Status, now: Moment, width: Option<u16>) -> String {
+    let mut table = table(&["REGION", "SINCE", "VERDICT"], width);
+    for region in &status.regions {
+        table.add_row([region.region.to_string(), age(now.since(region.since)), region.why.clone()]);
+    }
+    finish(&table, status.regions.is_empty())
+}
+
+fn endpoints(status: &Status, now: Moment, width: Option<u16>) -> String {
+    let mut table = table(&["ENDPOINT", "STATE", "PROBE", "SEEN", "LATENCY", "LAST PROBE"], width);
+    let mut empty = true;
+    for region in &status.regions {
+        for endpoint in &region.endpoints {
+            for row in rows(region, endpoint, now) {
+                table.add_row(row);
+                empty = false;
+            }
+        }
+    }
+    finish(&table, empty)
+}
+
+/// One row for each check; a single one for an endpoint that nobody probes.
+fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[String; 6]> {
+    let place = format!("{} {}", region.region, endpoint.address);
+    let state = state(endpoint);
+    if endpoint.checks.is_empty() {
+        let nothing = || "-".to_owned();
+        return vec![[place, state, nothing(), nothing(), nothing(), "not probed".into()]];
+    }
+    let row = |check: &CheckStatus| {
+        let seen = check.seen.map_or_else(|| "never".into(), |seen| format!("{} ago", age(now.since(seen))));
+        let latency = check.latency.map_or_else(|| "-".into(), latency);
+        [
+            place.clone(),
+            state.clone(),
+            format!("#{} {}", check.probe, count(check.health)),
+            seen,
+            latency,
+            last(check, now),
+        ]
+    };
+    endpoint.checks.iter().map(row).collect()
+}
+
+fn state(endpoint: &EndpointStatus) -> String {
+    match (endpoint.state, endpoint.doubt) {
+        (State::Down, _) => "DOWN".into(),
+        (State::Up, _) if endpoint.suspect => "up, failing".into(),
+        (State::Up, _) => "up".into(),
+        (State::Unknown, Some(Doubt::Isolated)) => "unknown, isolated?".into(),
+        (State::Unknown, Some(Doubt::Stale)) => "unknown, stale".into(),
+        (State::Unknown, Some(Doubt::Divided)) => "unknown, divided".into(),
+        (State::Unknown, Some(Doubt::Unproven) | None) => "unknown".into(),
+    }
+}
+
+/// The belief, and how far it is on the way to another one.
+fn count(health: Health) -> String {
+    match health {
+        Health::Unknown { passes: 0, failures: 0 } => "unknown".into(),
+        Health::Unknown { passes, failures: 0 } => format!("unknown, {passes} passed"),
+        Health::Unknown { failures, .. } => format!("unknown, {failures} failed"),
+        Health::Up { failures: 0 } => "up".into(),
+        Health::Up { failures } => format!("up, {failures} failed"),
+        Health::Down { passes: 0 } => "down".into(),
+        Health::Down { passes } => format!("down, {passes} passed"),
+    }
+}
+
+/// What the last probe saw; after a pass also the last failure, for that is what one asks next.
+fn last(check: &CheckStatus, now: Moment) -> String {
+    match (&check.trouble, &check.failure, &check.last_failure) {
+        (Some(trouble), _, _) => format!("could not be sent: {trouble}"),
+        (None, Some(failure), _) => failure.to_string(),
+        (None, None, Some((at, failure))) => format!("ok (failed {} ago: {failure})", age(now.since(*at))),
+        (None, None, None) if check.seen.is_some() => "ok".into(),
+        (None, None, None) => "-".into(),
+    }
+}
+
+fn finish(table: &Table, empty: bool) -> String {
+    if empty { String::new() } else { format!("{}\n", table.trim_fmt()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use crate::controller::{STATUS_SCHEMA, WaitStatus, Warning};
+    use crate::health::Failure;
+    use crate::model::Ttl;
+    use crate::policy::Rule;
+
+    const NOW: Moment = Moment::from_millis(1_795_363_451_000);
+
+    fn ago(seconds: u64) -> Moment {
+        Moment::from_millis(NOW.as_millis() - seconds * 1000)
+    }
+
+    fn check(health: Health, failure: Option<Failure>) -> CheckStatus {
+        CheckStatus {
+            vantage: "ns1".into(),
+            probe: 0,
+            health,
+            seen: Some(ago(2)),
+            latency: Some(0.012),
+            connect: None,
+            last_failure: failure.clone().map(|failure| (ago(2), failure)),
+            failure,
+            certificate_expires: None,
+            trouble: None,
+        }
+    }
+
+    fn region(name: &str, address: &str, state: State, why: &str, check: CheckStatus) -> RegionStatus {
+        let address = address.parse().expect("an address");
+        let endpoint = EndpointStatus { address, state, doubt: None, suspect: false, checks: vec![check] };
+        let (region, why) = (name.into(), why.into());
+        RegionStatus { region, state, since: ago(764), why, min_up: Some(1), endpoints: vec![endpoint] }
+    }
+
+    fn failed_over() -> Status {
+        let mut status = Status::new("ns1", Source::Live, NOW);
+        assert_eq!(status.schema, STATUS_SCHEMA);
+        status.version = "1.0.0".into();
+        status.started = Some(ago(3_553_964));
+        status.names = vec![NameStatus {
+            name: "cadence.example.com".parse().expect("a name"),
+            region: "eu-west".into(),
+            addresses: vec![
+                "192.0.2.20".parse().expect("an address"),
+                "2001:db8::20".parse().expect("an address"),
+            ],
+            ttl: Ttl::from_secs(30),
+            epoch: 17,
+            since: ago(764),
+            rule: Rule::FailedOver { from: "us-east".into() },
+            why: "failed over: us-east down: 0/1 up, 1 needed, connection refused".into(),
+            wait: Some(WaitStatus {
+                to: "us-east".into(),
+                hold: Hold::Failback,
+                until: Some(NOW + Duration::from_secs(101)),
+                left: Some(101.0),
+            }),
+            flips_within_hour: 1,
+            budget: Some(BudgetStatus { total: 37.0, rto: Some(45.0), derivation: "5s + 2s".into() }),
+        }];
+        status.regions = vec![
+            region("eu-west", "192.0.2.20", State::Up, "up: 1/1 up", check(Health::Up { failures: 0 }, None)),
+            region(
+                "us-east",
+                "192.0.2.10",
+                State::Down,
+                "down: 0/1 up, 1 needed, connection refused",
+                check(Health::Down { passes: 1 }, Some(Failure::Refused)),
+            ),
+        ];
+        status.warnings = vec![Warning { text: "region us-east is down".into(), help: "look at it".into() }];
+        status
+    }
+
+    #[test]
+    fn a_failover_at_a_glance() {
+        insta::assert_snapshot!(render(&failed_over(), NOW, None), @r"
+        cadence-dns 1.0.0  node ns1  up 41d 03:12  2026-11-22T16:04:11.000Z
+
+        NAME                 ANSWER                 TTL  SINCE  EPOCH  WHY
+        cadence.example.com  eu-west (1 A, 1 AAAA)  30s  12:44  17     failed over: us-east down: 0/1 up, 1 needed, connection refused; failback hold, to us-east in 01:41
+
+        budget cadence.example.com: 37s of rto 45s  = 5s + 2s
+
+        REGION   SINCE  VERDICT
+        eu-west  12:44  up: 1/1 up
+        us-east  12:44  down: 0/1 up, 1 needed, connection refused
+
+        ENDPOINT            STATE  PROBE              SEEN       LATENCY  LAST PROBE
+        eu-west 192.0.2.20  up     #0 up              00:02 ago  12 ms    ok
+        us-east 192.0.2.10  DOWN   #0 down, 1 passed  00:02 ago  12 ms    connection refused
+
+        ! region us-east is down
+            help: look at it
+        ");
+    }
+
+    #[test]
+    fn what_a_dead_daemon_left_behind_is_marked_as_old() {
+        let status = Status { source: Source::Saved, started: None, ..failed_over() };
+        let text = render(&status, NOW + Duration::from_secs(90), Some(80));
+        assert!(
+            text.starts_with("OLD: the daemon does not answer; this is what it saved 01:30 ago"),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    }
+}

@@ -1,0 +1,263 @@
+//! What a good file means.
+
+use std::time::Duration;
+
+use super::{COMPLETE, CONTRACT, good};
+use crate::config::spec::KEYS;
+use crate::config::{BodyRule, Config, ProbeKind};
+use crate::health::{Brownout, Rules};
+use crate::policy::{Failback, budget};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
+    match &config.probes[probe].kind {
+        ProbeKind::Http(http) => http,
+        ProbeKind::Tcp => panic!("probe {probe} is TCP"),
+    }
+}
+
+#[test]
+fn the_contract_means_what_it_says() {
+    let parsed = good(CONTRACT);
+    assert_eq!(parsed.warnings, []);
+    let Config { node, dns, control, zones, regions, probes, steers } = &parsed.config;
+    assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
+    assert_eq!((dns.listen.len(), dns.workers), (2, 2));
+    assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
+    assert_eq!(zones[0].file.to_str(), Some("/etc/cadence-dns/zones/cadence.example.com.zone"));
+    assert_eq!(zones[0].place.line, 11);
+    assert!(zones[0].steered.contains(&steers[0].name));
+
+    let east = &regions[0];
+    assert_eq!((east.id.as_str(), east.addresses.len(), east.min_up), ("us-east", 3, 2));
+    let checks: Vec<String> = east.checks.iter().map(|check| check.id.to_string()).collect();
+    assert_eq!(checks[..2], ["us-east/192.0.2.10#0", "us-east/192.0.2.11#0"]);
+    assert_eq!(checks[5], "us-east/2001:db8:a::10#1");
+    let rules = Rules {
+        fall: 3,
+        rise: 3,
+        brownout: None,
+        interval: 5 * SECOND,
+        recheck: SECOND,
+        timeout: 2 * SECOND,
+    };
+    assert!(regions.iter().flat_map(|region| &region.checks).all(|check| check.rules == rules));
+    assert_eq!(probes[0].target.to_string(), "192.0.2.10:443");
+    assert_eq!(probes[5].target.to_string(), "[2001:db8:a::10]:5432");
+    assert!(matches!(probes[5].kind, ProbeKind::Tcp));
+
+    let request = http(&parsed.config, 0);
+    assert_eq!(request.url, "https://cadence.example.com/health");
+    assert_eq!(request.expect.status, [200..=299]);
+    assert_eq!(request.expect.json, [("/status".to_owned(), "ok".into())]);
+    assert_eq!(request.expect.fresh.as_ref().map(|fresh| fresh.max_age), Some(30 * SECOND));
+
+    let steer = &steers[0];
+    assert_eq!((steer.ttl.as_secs(), steer.ttl_suspect.as_secs()), (30, 10));
+    assert_eq!((steer.failback, steer.dwell), (Failback::Delayed(300 * SECOND), 60 * SECOND));
+    assert_eq!((steer.max_flips_per_hour, steer.rto), (3, Some(45 * SECOND)));
+    assert_eq!(budget(steer, regions).map(|budget| budget.total), Some(37 * SECOND));
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let parsed = good(concat!(
+        "[node]\nname = \"a\"\n[[zone]]\nname = \"e\"\nfile = \"e\"\n",
+        "[[region]]\nname = \"r\"\naddresses = [\"127.0.0.1\"]\n[[region.probe]]\nurl = \"http://e/\"\n",
+        "[[steer]]\nname = \"e\"\nregions = [\"r\"]\n",
+    ));
+    let Config { node, dns, control, zones: _, regions, probes, steers } = &parsed.config;
+    assert_eq!(node.state_dir.to_str(), Some("/var/lib/cadence-dns"));
+    assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
+    assert_eq!(dns.workers, 4);
+    assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
+    let rules = Rules {
+        fall: 3,
+        rise: 3,
+        brownout: None,
+        interval: 5 * SECOND,
+        recheck: SECOND,
+        timeout: 2 * SECOND,
+    };
+    assert_eq!((regions[0].min_up, regions[0].checks[0].rules), (1, rules));
+    assert_eq!(probes[0].target.to_string(), "127.0.0.1:80");
+    let request = http(&parsed.config, 0);
+    assert_eq!(
+        (request.method.as_str(), request.headers.as_slice(), request.insecure),
+        ("GET", &[][..], false)
+    );
+    assert_eq!(request.expect.status, [200..=299]);
+    assert!(
+        request.expect.json.is_empty() && request.expect.fresh.is_none() && request.expect.body.is_none()
+    );
+    let steer = &steers[0];
+    assert_eq!((steer.ttl.as_secs(), steer.ttl_suspect.as_secs(), steer.rto), (30, 10, None));
+    assert_eq!((steer.failback, steer.dwell), (Failback::Delayed(300 * SECOND), 60 * SECOND));
+    assert_eq!(steer.max_flips_per_hour, 3);
+}
+
+/// A default that nobody wrote gives way to a shorter interval or TTL that somebody wrote.
+#[test]
+fn defaults_never_contradict_what_was_written() {
+    let text = CONTRACT
+        .replace("interval = \"5s\"\nrecheck = \"1s\"", "interval = \"200ms\"\n#")
+        .replace("timeout = \"2s\"\n", "")
+        .replace("ttl = \"30s\"\nttl_suspect = \"10s\"", "ttl = \"5s\"");
+    let config = good(&text).config;
+    let Rules { interval, recheck, timeout, .. } = config.regions[0].checks[0].rules;
+    assert_eq!([interval, recheck, timeout], [Duration::from_millis(200); 3]);
+    assert_eq!((config.steers[0].ttl.as_secs(), config.steers[0].ttl_suspect.as_secs()), (5, 5));
+}
+
+/// The fastest settings of the contract.
+#[test]
+fn a_tenth_of_a_second_for_everything_is_legal() {
+    let fast = "interval = \"100ms\"\nrecheck = \"100ms\"\ntimeout = \"100ms\"\nfall = 2\n#";
+    let config = good(
+        &CONTRACT
+            .replace("interval = \"5s\"", fast)
+            .replace("recheck = \"1s\"", "#")
+            .replace("timeout = \"2s\"\nfall = 3", "#"),
+    );
+    assert_eq!(config.config.regions[0].checks[0].rules.timeout, Duration::from_millis(100));
+}
+
+#[test]
+fn half_of_the_addresses_is_rounded_up() {
+    let check = |min_up: &str, expected: usize| {
+        let text = CONTRACT.replace("min_up = \"50%\"", &format!("min_up = {min_up}"));
+        assert_eq!(good(&text).config.regions[0].min_up, expected, "{min_up}");
+    };
+    check("\"50%\"", 2);
+    check("\"1%\"", 1);
+    check("\"67%\"", 3);
+    check("\"100%\"", 3);
+    check("1", 1);
+    check("3", 3);
+}
+
+#[test]
+fn a_steered_name_belongs_to_the_deepest_zone() {
+    let zone = |name: &str| format!("[[zone]]\nname = \"{name}\"\nfile = \"f\"\n");
+    let text = format!("{CONTRACT}{}{}", zone("example.com"), zone("www.cadence.example.com"));
+    let text = text.replace("[[steer]]\nname = \"cadence", "[[steer]]\nname = \"A.www.Cadence");
+    let steered: Vec<usize> = good(&text).config.zones.iter().map(|zone| zone.steered.len()).collect();
+    assert_eq!(steered, [0, 0, 1]);
+}
+
+/// Thousands are normal, so nothing may grow with their square.
+#[test]
+fn ten_thousand_zones_are_nothing_special() {
+    let one = |n: usize| {
+        let name = format!("z{n}.example.net");
+        format!(
+            "[[zone]]\nname = \"{name}\"\nfile = \"{n}\"\n[[steer]]\nname = \"{name}\"\nregions = [\"us-east\"]\n"
+        )
+    };
+    let text = CONTRACT.to_owned() + &(0..10_000).map(one).collect::<String>();
+    let config = good(&text).config;
+    assert_eq!((config.zones.len(), config.steers.len()), (10_001, 10_001));
+}
+
+/// One row for each key: another value, and what it changes.
+#[test]
+fn every_key_is_obeyed() {
+    let whole = format!("{:?}", good(COMPLETE).config);
+    let rows = [
+        ("name", "name = \"ns7\"", "name = \"ns8\""),
+        ("state_dir", "\"/srv/cadence-dns\"", "\"/srv/other\""),
+        ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
+        ("workers", "workers = 7", "workers = 8"),
+        ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
+        ("name", "name = \"example.com\"", "name = \"com\""),
+        ("file", "example.com.zone", "other.zone"),
+        ("name", "\"near\"", "\"here\""),
+        ("addresses", "192.0.2.11", "192.0.2.13"),
+        ("min_up", "min_up = \"34%\"", "min_up = \"33%\""),
+        ("url", "https://www.example.com/health", "https://www.example.com/deep"),
+        ("port", "port = 8443", "port = 8444"),
+        ("method", "method = \"POST\"", "method = \"PUT\""),
+        ("headers", "X-Probe = \"yes\"", "X-Probe = \"no\""),
+        ("status", "200-204", "200-205"),
+        ("json", "\"/status\" = \"ok\"", "\"/status\" = true"),
+        ("pointer", "pointer = \"/time\"", "pointer = \"/at\""),
+        ("max_age", "max_age = \"31s\"", "max_age = \"32s\""),
+        ("contains", "contains = \"ready\"", "contains = \"steady\""),
+        ("ca_file", "ca.pem", "other.pem"),
+        ("interval", "interval = \"4s\"", "interval = \"3s\""),
+        ("recheck", "recheck = \"900ms\"", "recheck = \"901ms\""),
+        ("timeout", "timeout = \"1500ms\"", "timeout = \"1501ms\""),
+        ("fall", "fall = 4", "fall = 5"),
+        ("rise", "rise = 5", "rise = 6"),
+        ("failures", "failures = 6", "failures = 7"),
+        ("window", "window = \"2m\"", "window = \"3m\""),
+        ("address", "address = \"192.0.2.99\"", "address = \"192.0.2.98\""),
+        ("insecure", "insecure = true", "insecure = false"),
+        ("regex", "(?i)ready", "(?i)steady"),
+        ("tcp", "tcp = 5432", "tcp = 5433"),
+        ("name", "name = \"www.example.com\"", "name = \"example.com\""),
+        ("regions", "[\"far\", \"near\"]", "[\"near\", \"far\"]"),
+        ("ttl", "ttl = \"20s\"", "ttl = \"21s\""),
+        ("ttl_suspect", "ttl_suspect = \"7s\"", "ttl_suspect = \"8s\""),
+        ("mode", "mode = \"delayed\", after = \"2m\"", "mode = \"auto\""),
+        ("after", "after = \"2m\"", "after = \"3m\""),
+        ("dwell", "dwell = \"90s\"", "dwell = \"91s\""),
+        ("max_flips_per_hour", "max_flips_per_hour = 9", "max_flips_per_hour = 8"),
+        ("rto", "rto = \"44s\"", "rto = \"45s\""),
+    ];
+    for (key, old, new) in rows {
+        assert!(COMPLETE.contains(old), "{old} is in the file");
+        let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
+        assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
+    }
+    let tables = ["node", "dns", "control", "zone", "region", "probe", "steer"];
+    let inline = ["expect", "fresh", "body", "brownout", "failback"];
+    let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
+    let mut known = KEYS.concat();
+    listed.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(listed, known, "a row for each key");
+}
+
+#[test]
+fn the_complete_file_means_what_it_says() {
+    let config = good(COMPLETE).config;
+    let near = &config.regions[0];
+    assert_eq!((near.min_up, near.checks.len()), (2, 7));
+    let window = Some(Brownout { failures: 6, window: 120 * SECOND });
+    let millis = Duration::from_millis;
+    let rules = Rules {
+        fall: 4,
+        rise: 5,
+        brownout: window,
+        interval: 4 * SECOND,
+        recheck: millis(900),
+        timeout: millis(1500),
+    };
+    assert_eq!(near.checks[0].rules, rules);
+
+    let request = http(&config, 0);
+    assert_eq!(request.url, "https://www.example.com:8443/health");
+    assert_eq!((request.host.as_str(), request.method.as_str()), ("www.example.com", "POST"));
+    assert_eq!(request.headers, [("X-Probe".to_owned(), "yes".to_owned())]);
+    assert_eq!(request.expect.status, [200..=204, 301..=301]);
+    assert!(matches!(&request.expect.body, Some(BodyRule::Contains(text)) if text == "ready"));
+    assert_eq!(request.ca_file.as_deref().and_then(|path| path.to_str()), Some("/etc/cadence-dns/ca.pem"));
+    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), Some(29));
+    assert_eq!(config.probes[0].target.to_string(), "192.0.2.10:8443");
+    assert_eq!(config.probes[0].interval, 4 * SECOND);
+}
+
+/// A probe with an `address` of its own is one check, and it speaks for the whole region.
+#[test]
+fn an_address_of_its_own_makes_one_check_for_all() {
+    let config = good(COMPLETE).config;
+    let deep: Vec<_> = config.regions[0].checks.iter().filter(|check| check.id.probe == 1).collect();
+    assert_eq!(deep.len(), 1);
+    assert_eq!((deep[0].endpoint, deep[0].id.address.to_string().as_str()), (None, "192.0.2.99"));
+    assert_eq!(config.probes[3].target.to_string(), "192.0.2.99:443");
+    assert!(http(&config, 3).insecure);
+    assert!(matches!(&http(&config, 3).expect.body, Some(BodyRule::Regex(regex)) if regex.is_match("READY")));
+    assert_eq!(config.regions[0].checks[0].endpoint, Some(config.regions[0].addresses[0]));
+}

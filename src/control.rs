@@ -1,0 +1,41 @@
+//! How an operator reaches the daemon: an HTTP API on a UNIX socket. Whoever may open the socket may use it.
+
+pub mod client;
+mod server;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::controller::Status;
+use crate::model::Name;
+
+pub use server::{BindError, Bound, Serving, bind};
+
+/// What the server hands to whoever owns the controller. A dropped reply means that nobody does any more.
+#[derive(Debug)]
+pub enum Request {
+    /// What is answered, since when and why.
+    Status(oneshot::Sender<Status>),
+    /// Give a name back to its preferred region now.
+    FailBack(FailBack, oneshot::Sender<Result<String, String>>),
+}
+
+/// An operator's word that a name may go back to its preferred region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailBack {
+    /// The steered name.
+    pub name: Name,
+    /// Why, for the log.
+    pub reason: String,
+    /// Who: filled in from the socket's peer, whatever was sent.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// What the API answers when it refuses, as `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is the matter, in a sentence.
+    pub title: String,
+}

@@ -1,0 +1,142 @@
+//! Builds the shells, joins their channels, performs the controller's effects, stops everything in order.
+//!
+//! ```text
+//! prober ─Observation─▶ ┌────────────┐ ─Publish─▶ answer table ─▶ DNS threads
+//! clock ───TimePassed─▶ │ controller │ ─Persist─▶ keeper ─▶ state.json
+//! socket ───Request───▶ └────────────┘ ─Pace────▶ prober     ─Report─▶ log
+//! ```
+//!
+//! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
+//! is gone, the DNS threads go on with the last table.
+
+mod clock;
+mod conductor;
+mod keeper;
+mod load;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+use crate::control;
+use crate::controller::{Controller, Parameters};
+use crate::dns;
+use crate::store::{Loaded as LoadedState, Store, StoreError};
+
+use clock::Clock;
+use conductor::{Conductor, STAGE_MAX};
+use keeper::Keeper;
+
+pub use load::{Ready, load, load_config};
+
+/// Probes that may wait for the controller; beyond that a probe waits before its next start.
+const OBSERVATIONS_MAX: usize = 1024;
+
+/// Requests that may wait for the controller; beyond that the client waits.
+const REQUESTS_MAX: usize = 16;
+
+/// Why the daemon did not start. Nothing was changed or overwritten.
+#[derive(Debug)]
+pub enum StartError {
+    /// The state folder.
+    Store(StoreError),
+    /// A DNS address.
+    Dns(dns::BindError),
+    /// The control socket.
+    Control(control::BindError),
+    /// Threads or descriptors.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Store(error) => write!(f, "{error}"),
+            StartError::Dns(error) => write!(f, "{error}"),
+            StartError::Control(error) => write!(f, "{error}"),
+            StartError::System(error) => write!(f, "cannot start the DNS threads: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A daemon at work.
+pub struct Daemon {
+    addresses: Vec<SocketAddr>,
+    serving: dns::Serving,
+    control: control::Serving,
+    conductor: JoinHandle<()>,
+    stop: mpsc::Sender<()>,
+}
+
+/// Starts everything: answers first, probes last. Runs on the current tokio runtime.
+///
+/// # Errors
+/// When the state folder, an address or the socket cannot be had.
+pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
+    let Ready { config, zones, prober, .. } = ready;
+    let store = Store::open(&config.node.state_dir).map_err(StartError::Store)?;
+    let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
+    let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
+    let clock = Clock::start();
+    let LoadedState { value: saved, troubles } = store.load();
+    for trouble in &troubles {
+        warn!(event = "state.trouble", "{trouble}");
+    }
+    let parameters =
+        Parameters { vantage: config.node.name.clone(), regions: config.regions, steers: config.steers };
+    let restored = saved.is_some();
+    let (controller, effects) = Controller::start(parameters, &zones, saved, clock.now());
+    let tables = dns::Tables::new(controller.table().clone());
+    let addresses = bound.addresses().to_vec();
+    let serving = bound.serve(&tables).map_err(StartError::System)?;
+    info!(event = "started", restored, "answering on {}", list(&addresses));
+
+    let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
+    let (asked, requests) = mpsc::channel(REQUESTS_MAX);
+    let (stop, stopped) = mpsc::channel(1);
+    let keeper = Keeper::start(store);
+    let probing = prober.start(observed);
+    let mut conductor = Conductor { controller, tables, clock, keeper, probing, dirty: false };
+    conductor.perform(effects);
+    let conductor = tokio::spawn(conductor.run(observations, requests, stopped));
+    Ok(Daemon { addresses, serving, control: socket.serve(asked), conductor, stop })
+}
+
+impl Daemon {
+    /// The addresses that are answered on, with their real ports.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Runs until `shutdown` ends, then stops in order: probes, state, control, and DNS last, for an old answer
+    /// beats none. A controller that fails is no reason to stop answering.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = std::pin::pin!(shutdown);
+        tokio::select! {
+            () = &mut shutdown => drop(self.stop.send(()).await), // gone already is stopped as well
+            ended = &mut self.conductor => {
+                error!(event = "controller.stopped", ?ended, "the controller has stopped; the last answers stay until a restart");
+                shutdown.await;
+            }
+        }
+        if !self.conductor.is_finished()
+            && tokio::time::timeout(STAGE_MAX, &mut self.conductor).await.is_err()
+        {
+            warn!(event = "stop.forced", "the controller did not end in time");
+        }
+        self.control.stop().await;
+        self.serving.stop();
+        info!(event = "stopped", "stopped");
+    }
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,124 @@
+//! Feeds the controller and does what it says: the only place where effects become deeds.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::keeper::Keeper;
+use crate::control::{FailBack, Request};
+use crate::controller::{Controller, Effect, Event, Report, Status, Warning};
+use crate::dns::Tables;
+use crate::health::Observation;
+use crate::probe::Probing;
+
+/// How often evidence is looked at for having grown old.
+const WATCHDOG: Duration = Duration::from_secs(1);
+
+/// The longest that a part may take to stop before the next one is told to.
+pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
+
+/// The controller and all that its effects act upon.
+pub(super) struct Conductor {
+    pub(super) controller: Controller,
+    pub(super) tables: Tables,
+    pub(super) clock: Clock,
+    pub(super) keeper: Keeper,
+    pub(super) probing: Probing,
+    /// There is something to save that has not been handed to the keeper yet.
+    pub(super) dirty: bool,
+}
+
+impl Conductor {
+    /// Until told to stop; then the probes end, and the last state is saved.
+    pub(super) async fn run(
+        mut self,
+        mut observations: mpsc::Receiver<Observation>,
+        mut requests: mpsc::Receiver<Request>,
+        mut stopped: mpsc::Receiver<()>,
+    ) {
+        let mut watchdog = interval(WATCHDOG);
+        watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let wake = self.controller.wake_at().map(|at| self.clock.instant(at));
+            tokio::select! {
+                biased;
+                _ = stopped.recv() => break,
+                Some(observation) = observations.recv() => self.take(Event::Observed(observation)),
+                () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => self.take(Event::TimePassed),
+                _ = watchdog.tick() => self.take(Event::TimePassed),
+                Some(permit) = self.keeper.room(), if self.dirty => {
+                    permit.send(self.controller.saved(self.clock.now()));
+                    self.dirty = false;
+                }
+                Some(request) = requests.recv() => self.answer(request),
+            }
+        }
+        self.finish().await;
+    }
+
+    fn take(&mut self, event: Event) {
+        let effects = self.controller.handle(event, self.clock.now());
+        self.perform(effects);
+    }
+
+    /// Does what the controller says, in its order.
+    pub(super) fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Publish(table) => self.tables.publish(table),
+                Effect::Persist => self.dirty = true,
+                Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
+                Effect::Report(report) => tell(&report),
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        match request {
+            Request::Status(reply) => drop(reply.send(self.status())), // a client that hung up needs none
+            Request::FailBack(wish, reply) => drop(reply.send(self.fail_back(&wish))),
+        }
+    }
+
+    fn status(&self) -> Status {
+        let mut status = self.controller.status(self.clock.now());
+        if let Some(trouble) = self.keeper.trouble() {
+            let text =
+                format!("the state cannot be saved, a restart would forget the last changes: {trouble}");
+            status.warnings.insert(
+                0,
+                Warning { text, help: "free space, or mend the rights on [node] state_dir".into() },
+            );
+        }
+        status
+    }
+
+    fn fail_back(&mut self, wish: &FailBack) -> Result<String, String> {
+        let FailBack { name, reason, by } = wish;
+        let effects = self.controller.fail_back(name, self.clock.now())?;
+        info!(event = "failback.approved", %name, by, reason, "{name}: failback by {by}: {reason}");
+        self.perform(effects);
+        let decision = self.controller.decisions().iter().find(|decision| decision.name == *name);
+        let region = decision.map(|decision| decision.standing.region.to_string()).unwrap_or_default();
+        Ok(format!("{name} is answered with {region} now"))
+    }
+
+    async fn finish(self) {
+        let Conductor { controller, clock, keeper, probing, dirty, .. } = self;
+        if timeout(STAGE_MAX, probing.stop()).await.is_err() {
+            warn!(event = "stop.forced", "the probes did not end in time");
+        }
+        let last = dirty.then(|| controller.saved(clock.now()));
+        if timeout(STAGE_MAX, keeper.finish(last)).await.is_err() {
+            warn!(event = "stop.forced", "the state was not written in time");
+        }
+    }
+}
+
+fn tell(report: &Report) {
+    let event = report.event();
+    if report.is_bad() { warn!(event, "{report}") } else { info!(event, "{report}") }
+}

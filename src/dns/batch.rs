@@ -1,0 +1,229 @@
+//! Many datagrams with one system call, each answered from the address that it was sent to.
+//!
+//! The only `unsafe` of the program: neither the standard library nor a crate can send many datagrams with a
+//! control message for each, and a call for each datagram costs a quarter more.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::net::{IpAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use crate::answer::AnswerTable;
+
+/// Datagrams for each system call: with fewer the kernel's fixed cost shows, with more nothing is gained.
+pub(super) const BATCH: usize = 32;
+
+/// Longer queries are dropped: nobody has reason to send more than the 1232 octets that we say we take.
+const QUERY_MAX_OCTETS: usize = 1344;
+
+/// Longest reply, rounded up so that query and reply together are an odd number of cache lines: buffers a power
+/// of two apart would fight for the same cache sets.
+const REPLY_BUFFER_OCTETS: usize = 1280;
+const _: () = assert!(REPLY_BUFFER_OCTETS >= AnswerTable::UDP_REPLY_MAX_OCTETS);
+const _: () = assert!((size_of::<Buffer>() / 64) % 2 == 1);
+
+/// Room for the one control message that is asked for, the longer IPv6 one.
+const CONTROL_OCTETS: usize = 64;
+
+#[repr(C, align(64))]
+struct Buffer {
+    query: [u8; QUERY_MAX_OCTETS],
+    reply: [u8; REPLY_BUFFER_OCTETS],
+}
+
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Control([u8; CONTROL_OCTETS]);
+
+/// What is known of one datagram besides its octets.
+#[derive(Clone, Copy)]
+struct Datagram {
+    peer: libc::sockaddr_storage,
+    peer_octets: libc::socklen_t,
+    control: Control,
+    control_octets: usize,
+    query_octets: usize,
+    reply_octets: usize,
+}
+
+/// Buffers of one worker, allocated once.
+pub(super) struct Batch {
+    buffers: Box<[Buffer]>,
+    datagrams: Box<[Datagram]>,
+    received: usize,
+}
+
+impl Batch {
+    pub(super) fn new() -> Batch {
+        let buffer = || Buffer { query: [0; QUERY_MAX_OCTETS], reply: [0; REPLY_BUFFER_OCTETS] };
+        let datagram = Datagram {
+            // SAFETY: all zeroes are a valid `sockaddr_storage`, of no family.
+            peer: unsafe { zeroed() },
+            peer_octets: 0,
+            control: Control([0; CONTROL_OCTETS]),
+            control_octets: 0,
+            query_octets: 0,
+            reply_octets: 0,
+        };
+        let buffers = (0..BATCH).map(|_| buffer()).collect();
+        Batch { buffers, datagrams: vec![datagram; BATCH].into(), received: 0 }
+    }
+
+    /// Waits for one datagram and takes all that are there, up to [`BATCH`]. Returns how many.
+    pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        // SAFETY: all zeroes are valid for both: null pointers with lengths of zero.
+        let (mut parts, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) = unsafe { zeroed() };
+        self.received = 0;
+        for (index, (buffer, datagram)) in self.buffers.iter_mut().zip(&mut *self.datagrams).enumerate() {
+            parts[index] = part(&mut buffer.query);
+            let peer_octets = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            headers[index].msg_hdr = header(&mut parts[index], datagram, peer_octets, CONTROL_OCTETS);
+        }
+        let (socket, all) = (socket.as_raw_fd(), BATCH as libc::c_uint);
+        // SAFETY: `headers` holds BATCH headers whose pointers lead to buffers of the stated lengths. They are
+        // borrowed by `self`, which nobody else touches during the call, and the call keeps none of them.
+        let received = unsafe {
+            libc::recvmmsg(socket, headers.as_mut_ptr(), all, libc::MSG_WAITFORONE as _, ptr::null_mut())
+        };
+        self.received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+        for (header, datagram) in headers.iter().zip(&mut *self.datagrams).take(self.received) {
+            let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
+            datagram.query_octets = if whole { header.msg_len as usize } else { 0 };
+            datagram.peer_octets = header.msg_hdr.msg_namelen;
+            datagram.control_octets = header.msg_hdr.msg_controllen;
+        }
+        Ok(self.received)
+    }
+
+    /// Lets every datagram be answered: `answer` writes a reply and returns its length, or nothing for silence.
+    pub(super) fn answer(&mut self, mut answer: impl FnMut(&[u8], &mut [u8]) -> Option<usize>) {
+        for (buffer, datagram) in self.buffers.iter_mut().zip(&mut *self.datagrams).take(self.received) {
+            let query = &buffer.query[..datagram.query_octets];
+            // Port 0 cannot be sent to: the source address was made up.
+            let query = if port(&datagram.peer) == 0 { &[][..] } else { query };
+            datagram.reply_octets = answer(query, &mut buffer.reply).unwrap_or(0);
+        }
+    }
+
+    /// Sends what was answered; returns how many replies the system would not take.
+    pub(super) fn send(&mut self, socket: &UdpSocket) -> u64 {
+        // SAFETY: all zeroes are valid for both: null pointers with lengths of zero.
+        let (mut parts, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) = unsafe { zeroed() };
+        let mut count = 0;
+        for (buffer, datagram) in self.buffers.iter_mut().zip(&mut *self.datagrams).take(self.received) {
+            if datagram.reply_octets > 0 {
+                from_the_address_asked(&mut datagram.control, datagram.control_octets);
+                parts[count] = part(&mut buffer.reply[..datagram.reply_octets]);
+                let (peer_octets, control_octets) = (datagram.peer_octets, datagram.control_octets);
+                headers[count].msg_hdr = header(&mut parts[count], datagram, peer_octets, control_octets);
+                count += 1;
+            }
+        }
+        send_all(socket, &mut headers[..count])
+    }
+}
+
+/// Sends all, passing over those that the system refuses: one unreachable client must not cost the others.
+fn send_all(socket: &UdpSocket, mut headers: &mut [libc::mmsghdr]) -> u64 {
+    let mut refused = 0;
+    while !headers.is_empty() {
+        let count = headers.len() as libc::c_uint;
+        // SAFETY: `headers` holds `count` headers whose pointers lead to buffers of the stated lengths, which
+        // outlive the call; it only reads them and keeps none.
+        let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, 0) };
+        let done = match usize::try_from(sent) {
+            Ok(sent) if sent > 0 => sent,
+            Ok(_) | Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => 0,
+            Ok(_) | Err(_) => {
+                refused += 1;
+                1
+            }
+        };
+        headers = &mut headers[done..];
+    }
+    refused
+}
+
+fn part(octets: &mut [u8]) -> libc::iovec {
+    libc::iovec { iov_base: octets.as_mut_ptr().cast(), iov_len: octets.len() }
+}
+
+fn header(
+    part: &mut libc::iovec,
+    datagram: &mut Datagram,
+    peer_octets: libc::socklen_t,
+    control_octets: usize,
+) -> libc::msghdr {
+    // SAFETY: all zeroes are a valid `msghdr` (it has private padding with some C libraries).
+    let mut header: libc::msghdr = unsafe { zeroed() };
+    header.msg_name = ptr::from_mut(&mut datagram.peer).cast();
+    header.msg_namelen = peer_octets;
+    header.msg_iov = part;
+    header.msg_iovlen = 1;
+    if control_octets > 0 {
+        header.msg_control = datagram.control.0.as_mut_ptr().cast();
+        header.msg_controllen = control_octets;
+    }
+    header
+}
+
+/// The port that a datagram came from; it has one place in IPv4 and IPv6 addresses.
+fn port(peer: &libc::sockaddr_storage) -> u16 {
+    // SAFETY: `sockaddr_storage` is at least as long as `sockaddr_in` and aligned for it; any octets are valid.
+    u16::from_be(unsafe { (*ptr::from_ref(peer).cast::<libc::sockaddr_in>()).sin_port })
+}
+
+/// Makes of the control message that came with a query the one that its reply is sent with: the same address, but
+/// by the route that leads back, not by the interface that the query came in on, unless the address means nothing
+/// without it.
+fn from_the_address_asked(control: &mut Control, octets: usize) {
+    let (head, data) = control.0.split_at_mut(size_of::<libc::cmsghdr>());
+    if octets < head.len() + size_of::<libc::in_pktinfo>() {
+        return; // none was asked for
+    }
+    // SAFETY: `head` is as long as a `cmsghdr` and aligned to 8 octets; any octets are valid.
+    let kind = unsafe { *head.as_ptr().cast::<libc::cmsghdr>() };
+    match (kind.cmsg_level, kind.cmsg_type) {
+        (libc::IPPROTO_IP, libc::IP_PKTINFO) => data[..4].fill(0), // ipi_ifindex comes first
+        (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if !is_link_local(data) => data[16..20].fill(0), // ipi6_ifindex
+        _ => {}
+    }
+}
+
+/// fe80::/10
+fn is_link_local(address: &[u8]) -> bool {
+    address[0] == 0xfe && address[1] & 0xc0 == 0x80
+}
+
+/// Asks for the address that each datagram was sent to, where one socket has many.
+pub(super) fn tell_destinations(socket: &UdpSocket, address: IpAddr) -> io::Result<()> {
+    match address {
+        IpAddr::V4(_) => set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1),
+        IpAddr::V6(_) => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1),
+    }
+}
+
+/// Does not believe forged reports of small path MTUs: our replies pass everywhere whole, or are cut by routers.
+pub(super) fn ignore_path_mtu(socket: &UdpSocket, address: IpAddr) -> io::Result<()> {
+    match address {
+        IpAddr::V4(_) => set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
+        IpAddr::V6(_) => {
+            set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
+        }
+    }
+}
+
+fn set_option(
+    socket: &UdpSocket,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    let octets = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: `value` lives through the call and has the stated length.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, ptr::from_ref(&value).cast(), octets) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,146 @@
+//! Takes the sockets, all of them before any is served.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+
+use socket2::{Domain, Socket, Type};
+
+use super::batch::{ignore_path_mtu, tell_destinations};
+use super::udp::LOOK_UP_EVERY;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// With port 0 the system chooses a port for TCP; so often another one is tried when somebody has it for UDP.
+const PORT_TRIALS: usize = 16;
+
+/// Which kind of socket an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Datagrams.
+    Udp,
+    /// Streams.
+    Tcp,
+}
+
+/// An address that could not be taken.
+#[derive(Debug)]
+pub struct BindError {
+    /// The address, as configured.
+    pub address: SocketAddr,
+    /// Which socket.
+    pub protocol: Protocol,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Protocol::Udp => "UDP",
+            Protocol::Tcp => "TCP",
+        })
+    }
+}
+
+/// What happened and what helps, over two lines.
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BindError { address, protocol, error } = self;
+        write!(f, "cannot listen on {address} over {protocol}: {error}")?;
+        match self.help() {
+            Some(help) => write!(f, "\n   help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl BindError {
+    fn help(&self) -> Option<String> {
+        let port = self.address.port();
+        let is = |kind| self.error.kind() == kind;
+        if is(io::ErrorKind::AddrInUse) {
+            return Some(format!(
+                "another program has it; `ss -lntup 'sport = :{port}'` shows which. Stop that one, or give [dns] \
+                 listen an address of this machine instead of all of them"
+            ));
+        }
+        let help = if is(io::ErrorKind::PermissionDenied) {
+            "ports below 1024 need a right: start as root, or with AmbientCapabilities=CAP_NET_BIND_SERVICE in the \
+             systemd unit, or run `setcap cap_net_bind_service=+ep` on the program"
+        } else if is(io::ErrorKind::AddrNotAvailable) {
+            "this machine has no such address; `ip address` shows those that it has"
+        } else {
+            return None;
+        };
+        Some(help.to_owned())
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// The sockets of one address.
+pub(super) struct Listen {
+    pub(super) address: SocketAddr,
+    pub(super) tcp: TcpListener,
+    pub(super) udp: Vec<UdpSocket>,
+}
+
+/// Takes one address: TCP first and alone, so that a second server of the same user is noticed although our own
+/// UDP workers share their port.
+pub(super) fn listen(address: SocketAddr, workers: usize) -> Result<Listen, BindError> {
+    let mut trials = if address.port() == 0 { PORT_TRIALS } else { 1 };
+    loop {
+        trials -= 1;
+        match listen_once(address, workers) {
+            Err(error) if trials > 0 && error.error.kind() == io::ErrorKind::AddrInUse => {}
+            result => return result,
+        }
+    }
+}
+
+fn listen_once(address: SocketAddr, workers: usize) -> Result<Listen, BindError> {
+    let failed = |protocol| move |error| BindError { address, protocol, error };
+    let tcp = tcp_listener(address).map_err(failed(Protocol::Tcp))?;
+    let real = tcp.local_addr().map_err(failed(Protocol::Tcp))?;
+    let udp = (0..workers.max(1)).map(|_| udp_socket(real)).collect::<io::Result<_>>();
+    Ok(Listen { address: real, tcp, udp: udp.map_err(failed(Protocol::Udp))? })
+}
+
+fn tcp_listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    only_its_family(&socket, address)?;
+    socket.set_reuse_address(true)?; // connections of an earlier run may still be closing
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn udp_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    only_its_family(&socket, address)?;
+    socket.set_reuse_port(true)?; // the kernel spreads the clients over the workers
+    socket.set_read_timeout(Some(LOOK_UP_EVERY))?;
+    socket.set_write_timeout(Some(LOOK_UP_EVERY))?;
+    socket.bind(&address.into())?;
+    let socket = UdpSocket::from(socket);
+    ignore_path_mtu(&socket, address.ip())?;
+    if address.ip().is_unspecified() {
+        tell_destinations(&socket, address.ip())?;
+    }
+    Ok(socket)
+}
+
+/// `[::]` leaves IPv4 to `0.0.0.0`, whatever the system's default: one address, one meaning.
+fn only_its_family(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    match address.ip() {
+        IpAddr::V4(_) => Ok(()),
+        IpAddr::V6(_) => socket.set_only_v6(true),
+    }
+}

@@ -1,0 +1,49 @@
+//! One thread for each socket: a batch in, a batch out, nothing else on the way.
+
+use std::io;
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::Cache;
+
+use super::Tables;
+use super::batch::Batch;
+use super::counters::{Counters, Tally};
+use crate::answer::{Transport, respond};
+
+/// How long a quiet worker waits before it looks whether it is to stop.
+pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
+
+/// After an error that is not one datagram's: long enough not to spin, short enough not to be missed.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
+
+/// Answers until `stop`.
+pub(super) fn serve(socket: &UdpSocket, tables: &Tables, stop: &AtomicBool, tally: &Tally) {
+    let mut batch = Batch::new();
+    let mut tables = Cache::new(&*tables.0);
+    while !stop.load(Ordering::Relaxed) {
+        let received = batch.receive(socket);
+        let table = tables.load(); // also when nothing came: a table that is out of date is let go
+        match received {
+            Ok(_) => {
+                let mut counted = Counters::default();
+                batch.answer(|query, reply| {
+                    let octets = respond(table, query, Transport::Udp, reply);
+                    counted.count(octets.map(|octets| &reply[..octets]));
+                    octets
+                });
+                tally.add(&counted); // before they leave: whoever has a reply sees it counted
+                let unsent = batch.send(socket);
+                tally.add(&Counters { unsent, ..Counters::default() });
+            }
+            Err(error) if is_quiet(&error) => {}
+            Err(_) => std::thread::sleep(PAUSE_AFTER_ERROR),
+        }
+    }
+}
+
+/// Nothing came in time, or a signal did.
+fn is_quiet(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}

@@ -1,0 +1,155 @@
+//! Whose fault an error is: the endpoint's, in one of the closed set of ways, or our own.
+
+use std::error::Error;
+use std::io;
+use std::iter::successors;
+
+use rustls::CertificateError;
+
+use super::excerpt::excerpt;
+use crate::health::{Failure, Outcome, Phase, TlsFailure};
+
+/// What an error means that ended a probe in `phase`. The first cause that we know decides.
+pub(super) fn outcome(error: &(dyn Error + 'static), phase: Phase) -> Outcome {
+    causes(error).find_map(|cause| recognise(cause, phase)).unwrap_or_else(|| unknown(error, phase))
+}
+
+/// The error itself, its cause, the cause of that.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    successors(Some(error), |&error| error.source())
+}
+
+fn recognise(cause: &(dyn Error + 'static), phase: Phase) -> Option<Outcome> {
+    if let Some(cause) = cause.downcast_ref::<io::Error>() {
+        return of_io(cause, phase);
+    }
+    if let Some(cause) = cause.downcast_ref::<rustls::Error>() {
+        return Some(Outcome::Fail(Failure::Tls(of_tls(cause))));
+    }
+    cause.downcast_ref::<hyper::Error>().and_then(of_http).map(Outcome::Fail)
+}
+
+/// `None` leaves it to the error's own cause.
+fn of_io(error: &io::Error, phase: Phase) -> Option<Outcome> {
+    if let Some(code) = error.raw_os_error() {
+        return Some(of_system(code, error, phase));
+    }
+    if let Some(inner) = error.get_ref() {
+        // `source` of an io::Error skips the error that it wraps.
+        let known = recognise(inner, phase);
+        if known.is_some() {
+            return known;
+        }
+    }
+    let cut = error.kind() == io::ErrorKind::UnexpectedEof;
+    cut.then_some(Outcome::Fail(Failure::Reset))
+}
+
+/// Whatever else the system says is about us: no descriptor (EMFILE, ENFILE), no memory (ENOMEM, ENOBUFS), no free
+/// port (EADDRNOTAVAIL), our own firewall (EPERM, EACCES), no such protocol here (EAFNOSUPPORT).
+fn of_system(code: i32, error: &io::Error, phase: Phase) -> Outcome {
+    Outcome::Fail(match code {
+        libc::ECONNREFUSED => Failure::Refused,
+        libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE | libc::ENOTCONN => Failure::Reset,
+        libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENOPROTOOPT => Failure::Unreachable,
+        libc::ETIMEDOUT => Failure::Timeout(phase),
+        _ => return Outcome::Inconclusive(error.to_string()),
+    })
+}
+
+fn of_tls(error: &rustls::Error) -> TlsFailure {
+    if let rustls::Error::InvalidCertificate(why) = error {
+        return of_certificate(why);
+    }
+    let none = matches!(error, rustls::Error::NoCertificatesPresented);
+    if none { TlsFailure::BadCertificate } else { TlsFailure::Handshake }
+}
+
+fn of_certificate(error: &CertificateError) -> TlsFailure {
+    use CertificateError as E;
+    if matches!(error, E::Expired | E::ExpiredContext { .. }) {
+        TlsFailure::Expired
+    } else if matches!(error, E::NotValidYet | E::NotValidYetContext { .. }) {
+        TlsFailure::NotYetValid
+    } else if matches!(error, E::NotValidForName | E::NotValidForNameContext { .. }) {
+        TlsFailure::WrongName
+    } else if matches!(error, E::UnknownIssuer | E::BadSignature) {
+        TlsFailure::Untrusted // a bad signature: an authority made anew under its old name
+    } else {
+        TlsFailure::BadCertificate
+    }
+}
+
+/// `None` leaves it to the error's own cause.
+fn of_http(error: &hyper::Error) -> Option<Failure> {
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        return Some(Failure::Reset);
+    }
+    error.is_parse().then_some(Failure::Protocol)
+}
+
+/// Once connected, an odd error is the endpoint's oddity; before that nothing has been heard of it.
+fn unknown(error: &(dyn Error + 'static), phase: Phase) -> Outcome {
+    match phase {
+        Phase::Connect => {
+            let deepest = causes(error).last().unwrap_or(error);
+            Outcome::Inconclusive(excerpt(&deepest.to_string()))
+        }
+        Phase::Tls => Outcome::Fail(Failure::Tls(TlsFailure::Handshake)),
+        Phase::Response | Phase::Body => Outcome::Fail(Failure::Protocol),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(error: io::Error, wanted: Failure) {
+        assert_eq!(outcome(&error, Phase::Connect), Outcome::Fail(wanted), "{error:?}");
+    }
+
+    #[test]
+    fn the_endpoint_s_faults() {
+        let system = io::Error::from_raw_os_error;
+        check(system(libc::ECONNREFUSED), Failure::Refused);
+        check(system(libc::ECONNRESET), Failure::Reset);
+        check(system(libc::EPIPE), Failure::Reset);
+        check(system(libc::EHOSTUNREACH), Failure::Unreachable);
+        check(system(libc::ENETUNREACH), Failure::Unreachable);
+        check(system(libc::ETIMEDOUT), Failure::Timeout(Phase::Connect));
+        check(io::ErrorKind::UnexpectedEof.into(), Failure::Reset);
+        check(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof"), Failure::Reset);
+    }
+
+    #[test]
+    fn our_own_faults_say_nothing_about_the_endpoint() {
+        let codes =
+            [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EADDRNOTAVAIL, libc::EPERM];
+        for code in codes {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(outcome(&error, Phase::Connect), Outcome::Inconclusive(error.to_string()));
+        }
+    }
+
+    #[test]
+    fn certificates() {
+        let certificate = |why, wanted| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(why));
+            check(io::Error::other(error), Failure::Tls(wanted));
+        };
+        certificate(CertificateError::Expired, TlsFailure::Expired);
+        certificate(CertificateError::NotValidYet, TlsFailure::NotYetValid);
+        certificate(CertificateError::NotValidForName, TlsFailure::WrongName);
+        certificate(CertificateError::UnknownIssuer, TlsFailure::Untrusted);
+        certificate(CertificateError::BadSignature, TlsFailure::Untrusted);
+        certificate(CertificateError::BadEncoding, TlsFailure::BadCertificate);
+    }
+
+    #[test]
+    fn what_nobody_knows_depends_on_how_far_we_were() {
+        let odd = io::Error::other("odd\x1b");
+        assert_eq!(outcome(&odd, Phase::Connect), Outcome::Inconclusive("odd\u{fffd}".into()));
+        assert_eq!(outcome(&odd, Phase::Response), Outcome::Fail(Failure::Protocol));
+        assert_eq!(outcome(&odd, Phase::Tls), Outcome::Fail(Failure::Tls(TlsFailure::Handshake)));
+    }
+}

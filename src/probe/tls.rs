@@ -1,0 +1,246 @@
+//! TLS of the probes: whom to trust, and a verifier that remembers what it was shown.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{
+    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
+};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, NamedGroup, RootCertStore, SignatureScheme,
+};
+
+use super::progress::Progress;
+use crate::config::HttpProbe;
+use crate::model::{Moment, Place, Problem};
+
+/// The verifiers of all probes, one for each set of authorities: system roots take milliseconds to load.
+#[derive(Debug)]
+pub(super) struct Trust {
+    provider: Arc<CryptoProvider>,
+    verifiers: BTreeMap<Authorities, Arc<dyn ServerCertVerifier>>,
+}
+
+/// Whose signature under a certificate counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Authorities {
+    System,
+    File(PathBuf),
+    Anybody,
+}
+
+impl Trust {
+    pub(super) fn new() -> Trust {
+        Trust { provider: Arc::new(aws_lc_rs::default_provider()), verifiers: BTreeMap::new() }
+    }
+
+    /// TLS for one check: what its handshakes show goes to its `progress`.
+    ///
+    /// Without resumption each probe proves the certificate anew.
+    pub(super) fn client(
+        &mut self,
+        probe: &HttpProbe,
+        progress: &Arc<Progress>,
+    ) -> Result<ClientConfig, Problem> {
+        let (verifier, progress) = (self.verifier(probe)?, Arc::clone(progress));
+        let witness = Arc::new(Witness { verifier, progress });
+        let mut client = self
+            .versions()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
+            .with_no_client_auth();
+        client.resumption = Resumption::store(witness);
+        Ok(client)
+    }
+
+    /// For a probe that speaks no TLS; without one, reqwest would build its own at a thousand times the cost.
+    pub(super) fn none(&self) -> ClientConfig {
+        self.versions().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+    }
+
+    fn versions(&self) -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+        ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has suites for TLS 1.2 and 1.3")
+    }
+
+    fn verifier(&mut self, probe: &HttpProbe) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
+        let authorities = match (&probe.ca_file, probe.insecure) {
+            (_, true) => Authorities::Anybody,
+            (Some(file), false) => Authorities::File(file.clone()),
+            (None, false) => Authorities::System,
+        };
+        if let Some(known) = self.verifiers.get(&authorities) {
+            return Ok(Arc::clone(known));
+        }
+        let made = self.make(&authorities, probe.ca_file_place.as_ref())?;
+        self.verifiers.insert(authorities, Arc::clone(&made));
+        Ok(made)
+    }
+
+    fn make(
+        &self,
+        authorities: &Authorities,
+        place: Option<&Place>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
+        let roots = match authorities {
+            Authorities::Anybody => return Ok(Arc::new(Anything(Arc::clone(&self.provider)))),
+            Authorities::System => system_roots()?,
+            Authorities::File(file) => roots_in(file, place)?,
+        };
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider));
+        Ok(verifier.build().expect("there are roots, and no revocation lists that could be wrong"))
+    }
+}
+
+/// Authorities that webpki cannot read are left out: every distribution ships a few.
+fn system_roots() -> Result<RootCertStore, Problem> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        let help =
+            "install the package `ca-certificates`, or name a `ca_file` in every probe with an https URL";
+        return Err(Problem::error(None, "this system has no certificate authorities", help));
+    }
+    Ok(roots)
+}
+
+fn roots_in(file: &Path, place: Option<&Place>) -> Result<RootCertStore, Problem> {
+    const HELP: &str = "the path of a PEM file with the certificates to trust, readable by cadence-dns";
+    let shown = file.display();
+    let problem = |found: String| Problem::error(place.cloned(), found, HELP);
+    let pem = fs::read(file).map_err(|error| problem(format!("cannot read ca_file {shown}: {error}")))?;
+    let mut roots = RootCertStore::empty();
+    for (number, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
+        let broken =
+            |why: String| problem(format!("certificate {} in ca_file {shown} is broken: {why}", number + 1));
+        let certificate = certificate.map_err(|error| broken(error.to_string()))?;
+        roots.add(certificate).map_err(|error| broken(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(problem(format!("ca_file {shown} has no certificate in it")));
+    }
+    Ok(roots)
+}
+
+/// Sees a handshake begin and the certificate come, whatever the verifier then says to it.
+///
+/// The store of sessions is where rustls looks first, right after TCP stands; there are never any in it.
+#[derive(Debug)]
+struct Witness {
+    verifier: Arc<dyn ServerCertVerifier>,
+    progress: Arc<Progress>,
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.progress.certificate(expiry(leaf));
+        self.verifier.verify_server_cert(leaf, others, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.verifier.root_hint_subjects()
+    }
+}
+
+impl ClientSessionStore for Witness {
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        self.progress.greets();
+        None
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+}
+
+/// The last second in which a certificate is valid.
+fn expiry(certificate: &CertificateDer<'_>) -> Option<Moment> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    Some(Moment::from_millis(seconds.saturating_mul(1_000)))
+}
+
+/// For `insecure`: somebody insisted.
+#[derive(Debug)]
+struct Anything(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anything {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,188 @@
+//! The arrows of `src/lib.rs`, checked: a module may use what is drawn above it, and the core is pure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the bottom up; modules on one line never use each other. `○` marks the core.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("○", &["model"]),
+    ("○", &["zone", "health"]),
+    ("○", &["policy"]),
+    ("○", &["answer"]),
+    ("○", &["controller"]),
+    ("○", &["config"]),
+    (" ", &["telemetry"]),
+    (" ", &["probe", "dns", "control", "cluster", "store"]),
+    (" ", &["daemon"]),
+    (" ", &["cli"]),
+];
+
+/// What a pure module never says: it is told the time, and it touches nothing outside.
+const IMPURE: &[&str] = &[
+    "tokio",
+    "std::fs",
+    "std::env",
+    "std::net::Udp",
+    "std::net::Tcp",
+    "std::thread",
+    "std::process",
+    "Instant",
+    "SystemTime",
+    "Timestamp::now",
+    "Zoned::now",
+    "println!",
+    "tracing",
+];
+
+/// Crates that only some modules may know.
+const FENCED: &[(&str, &[&str])] = &[
+    ("hickory_proto", &["zone", "answer", "dns"]),
+    ("hickory_server", &["dns"]),
+    ("reqwest", &["probe", "control"]),
+    ("axum", &["control", "cli"]),
+    ("clap", &["cli"]),
+    ("libc", &["dns", "probe"]),
+];
+
+#[test]
+fn every_arrow_points_up() {
+    let wrong: Vec<String> = sources().iter().flat_map(arrows_the_wrong_way).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_core_is_pure() {
+    let wrong: Vec<String> =
+        sources().iter().filter(|source| source.is_pure()).flat_map(impurities).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn some_crates_stay_behind_their_fence() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for (crate_name, allowed) in FENCED {
+            if source.says(crate_name) && !allowed.contains(&source.module.as_str()) {
+                wrong.push(format!("{}: `{}` must not know {crate_name}", source.path, source.module));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn unsafe_code_has_one_room() {
+    let rooms: Vec<String> = sources().into_iter().filter(|s| s.says("unsafe {")).map(|s| s.path).collect();
+    assert!(rooms.iter().all(|path| path.starts_with("src/dns/")) && rooms.len() <= 1, "{rooms:?}");
+}
+
+#[test]
+fn every_module_has_its_place_in_the_drawing() {
+    for source in sources() {
+        assert!(layer(&source.module).is_some(), "{}: `{}` is in no layer", source.path, source.module);
+    }
+}
+
+#[test]
+fn a_wrong_arrow_would_be_found() {
+    let found = |module: &str, code: &str| {
+        let source = Source { path: "x.rs".into(), module: module.into(), code: without_comments(code) };
+        arrows_the_wrong_way(&source).len() + if source.is_pure() { impurities(&source).len() } else { 0 }
+    };
+    assert_eq!(found("health", "use crate::model::Name;"), 0);
+    assert_eq!(found("health", "use crate::policy::decide;"), 1);
+    assert_eq!(found("health", "use crate::{model::Name, zone::Zone};"), 1);
+    assert_eq!(found("zone", "use crate::health::Health;"), 1);
+    assert_eq!(found("probe", "fn f() { crate::dns::bind() }"), 1);
+    assert_eq!(found("policy", "let now = Instant::now();"), 1);
+    assert_eq!(found("policy", "// crate::dns and Instant::now() in words are no arrow"), 0);
+}
+
+/// One file, with the module of `src` that it belongs to; comments and inline tests are left out.
+struct Source {
+    path: String,
+    module: String,
+    code: String,
+}
+
+impl Source {
+    fn is_pure(&self) -> bool {
+        layer(&self.module).is_some_and(|layer| LAYERS[layer].0 == "○")
+    }
+
+    /// Whether the code contains this as a word or path of its own.
+    fn says(&self, word: &str) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        self.code.match_indices(word).any(|(at, _)| !self.code[..at].ends_with(is_part))
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    assert!(files.len() > 20, "the sources lie elsewhere now");
+    let source = |file: PathBuf| {
+        let path = file.strip_prefix(root).expect("below the root").display().to_string();
+        let module = path.trim_start_matches("src/").split(['/', '.']).next().unwrap_or_default().to_owned();
+        let code = without_comments(&fs::read_to_string(&file).expect("a source can be read"));
+        Source { path, module, code }
+    };
+    let files = files.into_iter().map(source);
+    files.filter(|source| !["lib", "main"].contains(&source.module.as_str())).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Inline tests may do what the core may not; they stand at the end of a file or in files of their own.
+fn without_comments(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.map(|line| line.split(" // ").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|(_, modules)| modules.contains(&module))
+}
+
+fn arrows_the_wrong_way(source: &Source) -> Vec<String> {
+    let own = layer(&source.module);
+    let wrong = |used: &&str| layer(used) >= own && *used != source.module;
+    let modules = LAYERS.iter().flat_map(|(_, modules)| *modules).copied();
+    let used = modules.filter(|module| uses(&source.code, module));
+    used.filter(wrong)
+        .map(|used| format!("{}: `{}` must not use `{used}`", source.path, source.module))
+        .collect()
+}
+
+/// `crate::module`, or `module` inside `crate::{…}`.
+fn uses(code: &str, module: &str) -> bool {
+    let starts_with_module = |rest: &str| {
+        rest.strip_prefix(module)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    code.match_indices("crate::").any(|(at, path)| {
+        let rest = &code[at + path.len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => {
+                let list = &list[..list.find(';').unwrap_or(list.len())];
+                list.split([',', '{']).any(|item| starts_with_module(item.trim_start()))
+            }
+            None => starts_with_module(rest),
+        }
+    })
+}
+
+fn impurities(source: &Source) -> Vec<String> {
+    let said = IMPURE.iter().filter(|word| source.says(word));
+    said.map(|word| format!("{}: `{}` is pure: no `{word}`", source.path, source.module)).collect()
+}

@@ -1,0 +1,232 @@
+//! Real sockets on the loopback: who is asked answers, whole, in order, whoever else is there.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cadence_dns::answer::{AnswerTable, Identity, Served};
+use cadence_dns::config::DnsSettings;
+use cadence_dns::dns::client::{LookupError, lookup};
+use cadence_dns::dns::{self, BindError, Serving, Tables};
+use cadence_dns::model::{Name, Ttl};
+use cadence_dns::zone::{self, MasterFile, RecordType};
+use hickory_proto::op::{Message, MessageType, OpCode, Query};
+
+const ZONE: &str = "\
+@   300 SOA ns a 1 2 3 4 60
+@   300 NS  ns
+ns  300 A   192.0.2.53
+www 300 A   192.0.2.1
+big 300 TXT \"0000000000000000000000000000000000000000000000000000000000000000000000000000000000000\"
+";
+
+/// How long anything on this machine may take at the worst.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a good name")
+}
+
+fn served(address: &str, ttl: u64) -> Served {
+    let address: IpAddr = address.parse().expect("an address");
+    Served { addresses: Arc::new([address]), ttl: Ttl::from_secs(ttl).expect("a TTL") }
+}
+
+fn table() -> AnswerTable {
+    let master = MasterFile { file: "t.zone", text: ZONE.as_bytes() };
+    let steered = [name("app.t")];
+    let zone =
+        zone::parse(&name("t"), &master, &BTreeSet::from(steered.clone()), &mut |_| Err(String::new()));
+    let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
+    AnswerTable::compile(&[zone], &[(steered[0].clone(), served("192.0.2.7", 30))], Identity::default())
+}
+
+fn bind(addresses: &[SocketAddr], workers: usize) -> Result<dns::Bound, BindError> {
+    dns::bind(&DnsSettings { listen: addresses.to_vec(), workers })
+}
+
+/// A server on a free port of `address`.
+fn serve(address: impl Into<IpAddr>) -> (SocketAddr, Serving, Tables) {
+    let bound = bind(&[SocketAddr::new(address.into(), 0)], 2).expect("a free port");
+    let tables = Tables::new(Arc::new(table()));
+    (bound.addresses()[0], bound.serve(&tables).expect("threads"), tables)
+}
+
+fn query(id: u16, question: &str, rtype: RecordType) -> Vec<u8> {
+    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+    let labels = name(question);
+    let owner = hickory_proto::rr::Name::from_labels(labels.labels()).expect("a name");
+    message.add_query(Query::query(owner, rtype.0.into()));
+    message.to_vec().expect("a query that can be written")
+}
+
+fn framed(query: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(query.len()).expect("a short query");
+    [&length.to_be_bytes(), query].concat()
+}
+
+fn client(server: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&server, PATIENCE).expect("somebody listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    stream
+}
+
+fn read_message(stream: &mut TcpStream) -> Message {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).expect("a length");
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut message).expect("a whole message");
+    Message::from_vec(&message).expect("a reply that can be read")
+}
+
+#[tokio::test]
+async fn a_published_table_is_answered_from_at_once() {
+    let (server, serving, tables) = serve(Ipv4Addr::LOCALHOST);
+    let ask = || async { lookup(server, &name("app.t"), RecordType::A, PATIENCE).await.expect("an answer") };
+    let before = ask().await;
+    assert_eq!((before.rcode, before.authoritative, before.truncated), (0, true, false));
+    assert_eq!(before.addresses, ["192.0.2.7".parse::<IpAddr>().expect("an address")]);
+    tables.publish(Arc::new(tables.current().with(&[(name("app.t"), served("192.0.2.8", 10))])));
+    let after = ask().await;
+    assert_eq!(after.addresses, ["192.0.2.8".parse::<IpAddr>().expect("an address")]);
+    assert_eq!(after.ttl, Ttl::from_secs(10));
+    assert!(serving.is_healthy());
+    serving.stop();
+}
+
+#[test]
+fn every_datagram_of_a_batch_gets_its_own_answer() {
+    let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    client.connect(server).expect("a route to ourselves");
+    client.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    for id in 0..100 {
+        let question = if id & 1 == 0 { "www.t" } else { "nowhere.t" };
+        client.send(&query(id, question, RecordType::A)).expect("sent to ourselves");
+    }
+    client.send(&[0; 5]).expect("a runt is met with silence");
+    let mut ids = BTreeSet::new();
+    let mut reply = [0; 1500];
+    for _ in 0..100 {
+        let octets = client.recv(&mut reply).expect("a reply");
+        let message = Message::from_vec(&reply[..octets]).expect("a reply that can be read");
+        assert_eq!(message.answers.len(), usize::from(message.metadata.id.is_multiple_of(2)));
+        ids.insert(message.metadata.id);
+    }
+    assert_eq!(ids.len(), 100);
+    let counters = serving.counters();
+    assert_eq!((counters.noerror, counters.nxdomain, counters.unsent), (50, 50, 0));
+    serving.stop();
+}
+
+#[test]
+fn an_answer_leaves_from_the_address_that_was_asked() {
+    let cases: [(IpAddr, &[IpAddr]); 2] = [
+        (
+            Ipv4Addr::UNSPECIFIED.into(),
+            &[Ipv4Addr::new(127, 0, 0, 2).into(), Ipv4Addr::new(127, 1, 2, 3).into()],
+        ),
+        (Ipv6Addr::UNSPECIFIED.into(), &[Ipv6Addr::LOCALHOST.into()]),
+    ];
+    for (wildcard, asked) in cases {
+        let (server, serving, _) = serve(wildcard);
+        for address in asked {
+            let client = UdpSocket::bind((wildcard, 0)).expect("a free port");
+            client.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+            let target = SocketAddr::new(*address, server.port());
+            client.send_to(&query(1, "www.t", RecordType::A), target).expect("sent to ourselves");
+            let (_, from) = client.recv_from(&mut [0; 512]).expect("a reply");
+            assert_eq!(from, target);
+        }
+        serving.stop();
+    }
+}
+
+#[test]
+fn ipv4_and_ipv6_wildcards_share_a_port() {
+    let bound = bind(&[SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))], 1).expect("a free port");
+    let port = bound.addresses()[0].port();
+    bind(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))], 1).expect("IPv6 does not take IPv4's port");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_what_helps() {
+    let bound = bind(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))], 1).expect("a free port");
+    let taken = bound.addresses()[0];
+    let message = bind(&[taken], 1).err().expect("one server for each port").to_string();
+    assert!(message.contains(&format!("cannot listen on {taken} over TCP")), "{message}");
+    assert!(message.contains(&format!("ss -lntup 'sport = :{}'", taken.port())), "{message}");
+    let foreign: SocketAddr = "192.0.2.1:5353".parse().expect("an address");
+    let message = bind(&[foreign], 1).err().expect("not an address of ours").to_string();
+    assert!(message.contains("no such address"), "{message}");
+}
+
+#[test]
+fn a_stream_answers_all_queries_in_order_also_after_a_half_close() {
+    let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
+    let mut client = client(server);
+    let queries: Vec<u8> = (0..500).flat_map(|id| framed(&query(id, "big.t", RecordType::TXT))).collect();
+    let (first, second) = queries.split_at(queries.len() / 3);
+    client.write_all(first).expect("somebody reads");
+    client.write_all(second).expect("somebody reads");
+    client.shutdown(Shutdown::Write).expect("our half is ours to close");
+    for id in 0..500 {
+        assert_eq!(read_message(&mut client).metadata.id, id);
+    }
+    assert_eq!(client.read(&mut [0]).expect("a close"), 0);
+    assert_eq!(serving.counters().queries, 500);
+    serving.stop();
+}
+
+#[test]
+fn octet_by_octet_is_fast_enough() {
+    let (server, serving, _) = serve(Ipv6Addr::LOCALHOST);
+    let mut client = client(server);
+    for octet in framed(&query(7, "www.t", RecordType::A)) {
+        client.write_all(&[octet]).expect("somebody reads");
+    }
+    assert_eq!(read_message(&mut client).metadata.id, 7);
+    serving.stop();
+}
+
+#[test]
+fn idle_connections_and_one_who_does_not_read_keep_nobody_out() {
+    let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
+    let idle: Vec<TcpStream> = (0..400).map(|_| client(server)).collect();
+    let slow: Vec<TcpStream> = (0..60)
+        .map(|_| {
+            let mut slow = client(server);
+            slow.write_all(&[0]).expect("somebody reads");
+            slow
+        })
+        .collect();
+    let mut deaf = client(server);
+    deaf.set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout above zero");
+    let many: Vec<u8> = (0..1000).flat_map(|id| framed(&query(id, "big.t", RecordType::TXT))).collect();
+    while deaf.write_all(&many).is_ok() {} // until both directions are full
+    let mut new = client(server);
+    new.write_all(&framed(&query(9, "www.t", RecordType::A))).expect("somebody reads");
+    assert_eq!(read_message(&mut new).metadata.id, 9);
+    drop((idle, slow));
+    serving.stop();
+}
+
+#[test]
+fn a_message_longer_than_any_query_ends_the_connection() {
+    let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
+    let mut client = client(server);
+    client.write_all(&[0xff, 0xff, 0]).expect("somebody reads");
+    assert!(matches!(client.read(&mut [0]), Ok(0) | Err(_)), "closed");
+    serving.stop();
+}
+
+#[tokio::test]
+async fn when_stopped_it_answers_no_more_and_the_port_is_free() {
+    let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
+    serving.stop();
+    bind(&[server], 1).expect("the port is free");
+    let nobody = lookup(server, &name("www.t"), RecordType::A, Duration::from_millis(50)).await;
+    assert!(matches!(nobody, Err(LookupError::Io(_) | LookupError::Timeout(_))), "{nobody:?}");
+}
