@@ -114,9 +114,44 @@ impl Simulator {
         while self.step(limit) {}
     }
 
-    /// A probe result out of nowhere.
-    pub(crate) fn observe(&mut self, observation: Observation) {
-        self.handle(Event::Observed(observation));
+    /// A probe result out of nowhere. Returns how much there was to do about it.
+    pub(crate) fn observe(&mut self, observation: Observation) -> usize {
+        self.handle(Event::Observed(observation))
+    }
+
+    /// The watchdog, between its ticks. Returns how much there was to do.
+    pub(crate) fn time_passes(&mut self) -> usize {
+        self.handle(Event::TimePassed)
+    }
+
+    /// All that a restart would need; none while it is away.
+    pub(crate) fn saved(&self) -> Option<Saved> {
+        self.controller().map(|controller| controller.saved(self.clock()))
+    }
+
+    /// The same world and prober, with a controller that has just been started from what this one would save.
+    ///
+    /// # Panics
+    /// While the name server is away.
+    pub(crate) fn restarted_twin(&self) -> Simulator {
+        let Daemon::Runs { controller, prober, tick } = &self.daemon else { panic!("it is away") };
+        let json = serde_json::to_string(&controller.saved(self.clock())).expect("the state is JSON");
+        let saved = serde_json::from_str(&json).expect("what was saved is read back");
+        let (controller, effects) =
+            Controller::start(self.parameters.clone(), &[], Some(saved), self.clock());
+        let daemon = Daemon::Runs { controller: Box::new(controller), prober: prober.clone(), tick: *tick };
+        let mut twin = Simulator {
+            now: self.now,
+            world: self.world.clone(),
+            parameters: self.parameters.clone(),
+            daemon,
+            behind: self.behind,
+            disk: Some(json),
+            journal: Vec::new(),
+            watch: self.watch.clone(),
+        };
+        twin.perform(&effects);
+        twin
     }
 
     fn next(&self) -> Moment {
@@ -154,12 +189,13 @@ impl Simulator {
         self.watch.started(controller, &effects, self.now);
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) -> usize {
         let clock = self.clock();
-        let Daemon::Runs { controller, .. } = &mut self.daemon else { return };
+        let Daemon::Runs { controller, .. } = &mut self.daemon else { return 0 };
         let effects = controller.handle(event.clone(), clock);
         self.watch.handled(&event, controller, &effects, self.now);
         self.perform(&effects);
+        effects.len()
     }
 
     fn perform(&mut self, effects: &[Effect]) {

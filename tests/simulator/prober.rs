@@ -11,6 +11,7 @@ use super::World;
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 
 /// Probes every check, never twice at once.
+#[derive(Clone)]
 pub(crate) struct Prober {
     vantage: VantageId,
     slots: Vec<Slot>,
@@ -18,6 +19,7 @@ pub(crate) struct Prober {
 }
 
 /// One check and its next probe.
+#[derive(Clone)]
 struct Slot {
     check: CheckId,
     rules: Rules,
@@ -30,6 +32,7 @@ struct Slot {
 }
 
 /// A probe under way.
+#[derive(Clone)]
 struct Flight {
     ends: Moment,
     outcome: Outcome,

@@ -13,6 +13,7 @@ use cadence_dns::policy::{Decision, Hold, Steer};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What an onlooker remembers, across restarts too.
+#[derive(Clone)]
 pub(crate) struct Watch {
     regions: BTreeMap<RegionId, Region>,
     steers: BTreeMap<Name, Steer>,

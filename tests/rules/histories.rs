@@ -1,0 +1,281 @@
+//! Random regions, and what may happen to them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use cadence_dns::controller::Parameters;
+use cadence_dns::health::{Brownout, Check, Failure, Observation, Outcome, Phase, Region, Rules, Timings};
+use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
+use cadence_dns::policy::{Failback, Steer};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::simulator::{Condition, Simulator};
+
+/// How it is probed: what operators may set, at speeds that keep the tests short.
+fn rules() -> impl Strategy<Value = Rules> + Clone {
+    let spans =
+        select(vec![(1_000, 500, 400), (1_000, 1_000, 2_000), (5_000, 1_000, 2_000), (5_000, 5_000, 1_000)]);
+    let brownout = (2..6_u8, 10..180_u64)
+        .prop_map(|(failures, window)| Brownout { failures, window: Duration::from_secs(window) });
+    (2..5_u8, 1..4_u8, prop::option::weighted(0.3, brownout), spans).prop_map(
+        |(fall, rise, brownout, (interval, recheck, timeout))| Rules {
+            fall,
+            rise,
+            brownout,
+            interval: Duration::from_millis(interval),
+            recheck: Duration::from_millis(recheck),
+            timeout: Duration::from_millis(timeout),
+        },
+    )
+}
+
+/// A region before it has a name: how many addresses of each family, how many must be up, and its probes.
+#[derive(Debug, Clone)]
+struct Plan {
+    ipv4: u8,
+    ipv6: u8,
+    needed: usize,
+    probes: Vec<(Rules, bool)>,
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    // `true`: the probe has an address of its own, and speaks for the whole region.
+    let probe = (rules(), prop::bool::weighted(0.1));
+    let number = select(vec![0, 1, 1, 1, 1, 1, 1, 2]);
+    let probes = number.prop_flat_map(move |number| prop::collection::vec(probe.clone(), number));
+    (0..3_u8, 0..2_u8, 1..4_usize, probes).prop_map(|(ipv4, ipv6, needed, probes)| Plan {
+        ipv4: if ipv6 == 0 { ipv4.max(1) } else { ipv4 },
+        ipv6,
+        needed,
+        probes,
+    })
+}
+
+impl Plan {
+    fn region(&self, number: u8) -> Region {
+        let id = RegionId::from(format!("region-{number}").as_str());
+        let ipv4 = (0..self.ipv4).map(|host| IpAddr::from([192, 0, number, host + 10]));
+        let ipv6 = (0..self.ipv6).map(|host| address_v6(number, host));
+        let addresses: Vec<IpAddr> = ipv4.chain(ipv6).collect();
+        let mut checks = Vec::new();
+        for ((rules, own), probe) in self.probes.iter().zip(0..) {
+            let check = |address: IpAddr, endpoint| Check {
+                id: CheckId { region: id.clone(), probe, address },
+                endpoint,
+                rules: *rules,
+            };
+            if *own {
+                checks.push(check(Ipv4Addr::new(192, 0, number, 200).into(), None));
+            } else {
+                checks.extend(addresses.iter().map(|address| check(*address, Some(*address))));
+            }
+        }
+        Region { id, min_up: self.needed.min(addresses.len()), addresses, checks }
+    }
+}
+
+fn address_v6(region: u8, host: u8) -> IpAddr {
+    Ipv6Addr::new(0x2001, 0xdb8, region.into(), 0, 0, 0, 0, host.into()).into()
+}
+
+/// One to four regions, and one or two names that go through them in an order of their own.
+pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
+    prop::collection::vec(plan(), 1..5).prop_flat_map(|plans| {
+        let regions: Vec<Region> = plans.iter().zip(0..).map(|(plan, number)| plan.region(number)).collect();
+        let ids: Vec<RegionId> = regions.iter().map(|region| region.id.clone()).collect();
+        let steers = (steer("www.example.com", ids.clone()), prop::option::of(steer("api.example.com", ids)));
+        steers.prop_map(move |(first, second)| Parameters {
+            vantage: "ns1".into(),
+            regions: regions.clone(),
+            steers: [first].into_iter().chain(second).collect(),
+        })
+    })
+}
+
+fn steer(name: &'static str, ids: Vec<RegionId>) -> impl Strategy<Value = Steer> {
+    let number = ids.len();
+    let failback = prop_oneof![
+        Just(Failback::Auto),
+        (0..300_u64).prop_map(|after| Failback::Delayed(Duration::from_secs(after))),
+        Just(Failback::Manual),
+    ];
+    let order = Just(ids).prop_shuffle();
+    (order, 1..=number, failback, select(vec![0, 10, 60]), 1..5_u32, 1..60_u64).prop_map(
+        move |(order, number, failback, dwell, max_flips_per_hour, ttl)| Steer {
+            name: name.parse().expect("a name"),
+            regions: order[..number].to_vec(),
+            ttl: Ttl::from_secs(ttl).expect("a small TTL"),
+            ttl_suspect: Ttl::from_secs(ttl.min(10)).expect("a small TTL"),
+            failback,
+            dwell: Duration::from_secs(dwell),
+            max_flips_per_hour,
+            rto: None,
+        },
+    )
+}
+
+/// Something happens, some time after what happened before. Numbers stand for whatever there is, counted round.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) after: Duration,
+    pub(crate) trouble: Trouble,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Trouble {
+    Address(usize, Condition),
+    Region(usize, Condition),
+    Lost(usize, u32),
+    Network(Vec<Family>, bool),
+    Exhausted(bool),
+    Stuck(bool),
+    Restart(Duration),
+}
+
+impl Trouble {
+    pub(crate) fn is_restart(&self) -> bool {
+        matches!(self, Trouble::Restart(_))
+    }
+}
+
+pub(crate) fn history() -> impl Strategy<Value = Vec<Step>> {
+    let step = (0..90_000_u64, trouble())
+        .prop_map(|(after, trouble)| Step { after: Duration::from_millis(after), trouble });
+    prop::collection::vec(step, 0..24)
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        4 => (any::<usize>(), condition()).prop_map(|(n, condition)| Trouble::Address(n, condition)),
+        8 => (any::<usize>(), condition()).prop_map(|(n, condition)| Trouble::Region(n, condition)),
+        4 => (any::<usize>(), 1..3_u32).prop_map(|(n, probes)| Trouble::Lost(n, probes)),
+        3 => (families(), any::<bool>()).prop_map(|(families, lost)| Trouble::Network(families, lost)),
+        1 => any::<bool>().prop_map(Trouble::Exhausted),
+        1 => any::<bool>().prop_map(Trouble::Stuck),
+        // Shorter than `CALM`, so that every history ends with a name server that runs.
+        3 => (0..30_000_u64).prop_map(|gap| Trouble::Restart(Duration::from_millis(gap))),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    select(vec![
+        Condition::Up,
+        Condition::Up,
+        Condition::Up,
+        Condition::Refuses,
+        Condition::Hangs,
+        Condition::Answers(503),
+        Condition::Slow(Duration::from_millis(900)),
+    ])
+}
+
+fn families() -> impl Strategy<Value = Vec<Family>> {
+    select(vec![Family::ALL.to_vec(), Family::ALL.to_vec(), vec![Family::Ipv4], vec![Family::Ipv6]])
+}
+
+/// Plays a history to its last step.
+pub(crate) fn play(simulator: &mut Simulator, parameters: &Parameters, history: &[Step]) {
+    let addresses = probed(parameters);
+    for Step { after, trouble } in history {
+        simulator.run_until(simulator.now + *after);
+        match trouble {
+            Trouble::Address(n, condition) => {
+                if let Some(address) = pick(&addresses, *n) {
+                    simulator.world.set(*address, *condition);
+                }
+            }
+            Trouble::Region(n, condition) => {
+                for check in pick(&parameters.regions, *n).iter().flat_map(|region| &region.checks) {
+                    simulator.world.set(check.id.address, *condition);
+                }
+            }
+            Trouble::Lost(n, probes) => {
+                if let Some(address) = pick(&addresses, *n) {
+                    simulator.world.lose(*address, *probes);
+                }
+            }
+            Trouble::Network(families, lost) => {
+                families.iter().for_each(|family| simulator.world.cut_off(*family, *lost));
+            }
+            Trouble::Exhausted(exhausted) => simulator.world.exhaust(*exhausted),
+            Trouble::Stuck(stuck) => simulator.set_prober_stuck(*stuck),
+            Trouble::Restart(gap) => simulator.restart_after(*gap),
+        }
+    }
+}
+
+/// The one with this number, counted round; none of none.
+fn pick<T>(items: &[T], number: usize) -> Option<&T> {
+    items.get(number.checked_rem(items.len())?)
+}
+
+fn probed(parameters: &Parameters) -> Vec<IpAddr> {
+    parameters.regions.iter().flat_map(|region| &region.checks).map(|check| check.id.address).collect()
+}
+
+/// This node is cut off for a while, and when it is back one more packet is lost.
+#[derive(Debug, Clone)]
+pub(crate) struct Isolation {
+    families: Vec<Family>,
+    pub(crate) lasts: Duration,
+    lost: usize,
+}
+
+pub(crate) fn isolations() -> impl Strategy<Value = Vec<Isolation>> {
+    // From the time in which every check of `rules` has failed and at least one has failed again.
+    let isolation = (families(), 20_000..200_000_u64, any::<usize>()).prop_map(|(families, lasts, lost)| {
+        Isolation { families, lasts: Duration::from_millis(lasts), lost }
+    });
+    prop::collection::vec(isolation, 1..4)
+}
+
+impl Isolation {
+    pub(crate) fn begin(&self, simulator: &mut Simulator) {
+        self.families.iter().for_each(|family| simulator.world.cut_off(*family, true));
+    }
+
+    pub(crate) fn end(&self, simulator: &mut Simulator, parameters: &Parameters) {
+        self.families.iter().for_each(|family| simulator.world.cut_off(*family, false));
+        if let Some(address) = pick(&probed(parameters), self.lost) {
+            simulator.world.lose(*address, 1);
+        }
+    }
+}
+
+/// A probe result out of nowhere, some time after the last one.
+#[derive(Debug, Clone)]
+pub(crate) struct Noise {
+    pub(crate) check: usize,
+    pub(crate) outcome: Outcome,
+    pub(crate) after: Duration,
+}
+
+pub(crate) fn noise() -> impl Strategy<Value = Vec<Noise>> {
+    let outcome = select(vec![
+        Outcome::Pass,
+        Outcome::Pass,
+        Outcome::Fail(Failure::Refused),
+        Outcome::Fail(Failure::Timeout(Phase::Body)),
+        Outcome::Inconclusive("out of memory".into()),
+    ]);
+    let noise = (0..40_usize, outcome, 0..4_000_u64).prop_map(|(check, outcome, after)| Noise {
+        check,
+        outcome,
+        after: Duration::from_millis(after),
+    });
+    prop::collection::vec(noise, 1..200)
+}
+
+/// Of the check with this number; beyond the last one of a check that does not exist.
+pub(crate) fn observation(parameters: &Parameters, check: usize, outcome: &Outcome) -> Observation {
+    let stranger = || CheckId { region: "nowhere".into(), probe: 0, address: Ipv4Addr::LOCALHOST.into() };
+    let known = parameters.regions.iter().flat_map(|region| &region.checks).nth(check);
+    Observation {
+        check: known.map_or_else(stranger, |check| check.id.clone()),
+        vantage: "ns1".into(),
+        outcome: outcome.clone(),
+        timings: Timings::default(),
+        certificate_expires: Some(Moment::default()),
+    }
+}
