@@ -1,9 +1,10 @@
 //! Builds the shells, joins their channels, performs the controller's effects, stops everything in order.
 //!
 //! ```text
-//! prober ─Observation─▶ ┌────────────┐ ─Publish─▶ answer table ─▶ DNS threads
-//! clock ───TimePassed─▶ │ controller │ ─Persist─▶ keeper ─▶ state.json
-//! socket ───Request───▶ └────────────┘ ─Pace────▶ prober     ─Report─▶ log
+//! prober ─Observation─▶ ┌────────────┐ ─Record──▶ journal
+//! clock ───TimePassed─▶ │ controller │ ─Publish─▶ answer table ─▶ DNS threads
+//! socket ───Request───▶ └────────────┘ ─Persist─▶ keeper ─▶ state.json
+//!                                      ─Pace────▶ prober     ─Report─▶ log
 //! ```
 //!
 //! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
@@ -23,7 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::control;
-use crate::controller::{Controller, Parameters};
+use crate::controller::{Controller, Parameters, Saved};
 use crate::dns;
 use crate::store::{Loaded as LoadedState, Store, StoreError};
 
@@ -84,7 +85,10 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     let clock = Clock::start();
-    let LoadedState { value: saved, troubles } = store.load();
+    let LoadedState { value: saved, troubles } = store.load::<Saved>();
+    let changes = store.journaled(saved.as_ref().map_or(0, Saved::journal));
+    let saved = Saved::with_changes(saved, changes);
+    let journal = store.journal();
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
@@ -102,7 +106,9 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let (stop, stopped) = mpsc::channel(1);
     let keeper = Keeper::start(store);
     let probing = prober.start(observed);
-    let mut conductor = Conductor { controller, tables, clock, keeper, probing, dirty: false };
+    let (journal_trouble, dirty) = (None, false);
+    let mut conductor =
+        Conductor { controller, tables, clock, keeper, journal, journal_trouble, probing, dirty };
     conductor.perform(effects);
     let conductor = tokio::spawn(conductor.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), conductor, stop })
