@@ -61,6 +61,11 @@ impl Watch {
         now: Moment,
     ) {
         self.remember(event, now);
+        if effects.is_empty() {
+            let same = |decision: &Decision| self.before[&decision.name].standing == decision.standing;
+            assert!(controller.decisions().iter().all(same), "a change without effects");
+            return;
+        }
         let mut changed = false;
         for decision in controller.decisions() {
             changed |= self.before.get(&decision.name).is_none_or(|before| {
