@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 mod prober;
+mod resolver;
 mod watch;
 mod world;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use cadence_dns::controller::{Controller, Effect, Event, Parameters, Saved};
 use cadence_dns::health::Observation;
 use cadence_dns::model::Moment;
+use cadence_dns::zone::Zone;
 
 pub(crate) use prober::Prober;
 pub(crate) use watch::Watch;
@@ -27,11 +29,12 @@ pub(crate) struct Simulator {
     pub(crate) now: Moment,
     pub(crate) world: World,
     parameters: Parameters,
+    zones: Vec<Zone>,
     daemon: Daemon,
     /// How far the name server's clock is behind the time.
     behind: Duration,
     /// The saved state as the last `Persist` left it.
-    disk: Option<String>,
+    disk: Option<Saved>,
     /// What an operator would have read, oldest first.
     pub(crate) journal: Vec<(Moment, String)>,
     watch: Watch,
@@ -50,6 +53,7 @@ impl Simulator {
             now: BEGINNING,
             world: World::default(),
             watch: Watch::new(&parameters),
+            zones: resolver::zones(&parameters.steers),
             parameters,
             daemon: Daemon::Away { until: BEGINNING },
             behind: Duration::ZERO,
@@ -135,18 +139,18 @@ impl Simulator {
     /// While the name server is away.
     pub(crate) fn restarted_twin(&self) -> Simulator {
         let Daemon::Runs { controller, prober, tick } = &self.daemon else { panic!("it is away") };
-        let json = serde_json::to_string(&controller.saved(self.clock())).expect("the state is JSON");
-        let saved = serde_json::from_str(&json).expect("what was saved is read back");
+        let saved = controller.saved(self.clock());
         let (controller, effects) =
-            Controller::start(self.parameters.clone(), &[], Some(saved), self.clock());
+            Controller::start(self.parameters.clone(), &self.zones, Some(read_back(&saved)), self.clock());
         let daemon = Daemon::Runs { controller: Box::new(controller), prober: prober.clone(), tick: *tick };
         let mut twin = Simulator {
             now: self.now,
             world: self.world.clone(),
             parameters: self.parameters.clone(),
+            zones: self.zones.clone(),
             daemon,
             behind: self.behind,
-            disk: Some(json),
+            disk: Some(saved),
             journal: Vec::new(),
             watch: self.watch.clone(),
         };
@@ -178,9 +182,8 @@ impl Simulator {
     }
 
     fn boot(&mut self) {
-        let saved: Option<Saved> =
-            self.disk.as_deref().map(|json| serde_json::from_str(json).expect("what was saved is read back"));
-        let (controller, effects) = Controller::start(self.parameters.clone(), &[], saved, self.clock());
+        let saved = self.disk.as_ref().map(read_back);
+        let (controller, effects) = Controller::start(self.parameters.clone(), &self.zones, saved, self.clock());
         let prober = Prober::new(&self.parameters.vantage, &self.parameters.regions, self.now);
         self.daemon = Daemon::Runs { controller: Box::new(controller), prober, tick: self.now + TICK };
         self.note("started");
@@ -205,8 +208,7 @@ impl Simulator {
             match effect {
                 Effect::Publish(_) => {}
                 Effect::Persist => {
-                    let saved = controller.saved(clock);
-                    self.disk = Some(serde_json::to_string(&saved).expect("the state is JSON"));
+                    self.disk = Some(controller.saved(clock));
                 }
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, self.now),
                 Effect::Report(report) => self.journal.push((self.now, report.to_string())),
@@ -217,6 +219,12 @@ impl Simulator {
     fn note(&mut self, text: &str) {
         self.journal.push((self.now, text.into()));
     }
+}
+
+/// As it comes from the disk.
+fn read_back(saved: &Saved) -> Saved {
+    let json = serde_json::to_string(saved).expect("the state is JSON");
+    serde_json::from_str(&json).expect("what was saved is read back")
 }
 
 fn behind(now: Moment, by: Duration) -> Moment {
