@@ -139,6 +139,7 @@ impl fmt::Display for Verdict {
             (State::Unknown, None) | (State::Up | State::Down, _) => {}
         }
         match self.failure() {
+            Some(failure) if self.state == State::Up => write!(f, ", failing: {failure}"),
             Some(failure) => write!(f, ", {failure}"),
             None => Ok(()),
         }

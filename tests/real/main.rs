@@ -1,0 +1,24 @@
+//! cadence-dns among real servers: HAProxy and Nginx in front of two regions, unbound in front of the users.
+//!
+//! Each test builds a [`world::World`] of network namespaces, so they need root and run side by side. `tests/run.sh`
+//! installs the servers and runs them; plain `cargo test` leaves them out.
+//!
+//! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9
+
+// A test may give up; the program may not.
+#![allow(clippy::missing_panics_doc)]
+
+mod certificates;
+mod client;
+mod dns;
+mod failures;
+mod glitches;
+mod kills;
+mod nameserver;
+mod network;
+mod process;
+mod region;
+mod resolver;
+mod speed;
+mod watch;
+mod world;

@@ -1,0 +1,62 @@
+#!/bin/sh
+# Runs every test, also those with real servers. What they need comes from Debian when this runs as root;
+# otherwise it is named, and nothing runs.
+set -eu
+cd "$(dirname "$0")/.."
+
+# command:package
+needs="haproxy:haproxy nginx:nginx-light unbound:unbound ip:iproute2 nft:nftables sysctl:procps python3:python3
+    setpriv:util-linux cc:gcc debootstrap:debootstrap docker:docker.io"
+
+fail() {
+    echo "tests/run.sh: $*" >&2
+    exit 1
+}
+
+# The packages of commands that are not there.
+missing() {
+    for need in $needs; do
+        command -v "${need%%:*}" >/dev/null || echo "${need##*:}"
+    done
+    docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || echo docker-compose
+}
+
+# Installing a server must not start it: it would take the machine's ports.
+install_without_starting() {
+    policy=/usr/sbin/policy-rc.d
+    kept=$(mktemp -d)
+    [ ! -e $policy ] || cp -p $policy "$kept/policy-rc.d"
+    trap 'restore_policy' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\n[ "$1" = docker ] || exit 101\n' >$policy
+    chmod 755 $policy
+    apt-get update
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+    restore_policy
+    trap - EXIT HUP INT TERM
+}
+
+restore_policy() {
+    rm -f $policy
+    [ ! -e "$kept/policy-rc.d" ] || mv "$kept/policy-rc.d" $policy
+    rm -rf "$kept"
+}
+
+PATH=$PATH:/usr/sbin:/sbin
+export PATH
+packages=$(missing)
+if [ -n "$packages" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        install_without_starting $packages
+    else
+        fail "missing: $(echo $packages). As root on Debian this script installs them; elsewhere, install them yourself."
+    fi
+fi
+[ "$(id -u)" = 0 ] || fail "the tests build network namespaces: run this as root"
+command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.88 or later (https://rustup.rs)"
+docker info >/dev/null 2>&1 || service docker start >/dev/null 2>&1 || true
+docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it (service docker start)"
+
+# The tests with real servers wait more than they compute.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
+exec cargo test --locked -- --include-ignored
