@@ -147,7 +147,7 @@ impl Simulator {
             now: self.now,
             world: self.world.clone(),
             parameters: self.parameters.clone(),
-            zones: self.zones.clone(),
+            zones: resolver::zones(&self.parameters.steers),
             daemon,
             behind: self.behind,
             disk: Some(saved),
@@ -183,7 +183,8 @@ impl Simulator {
 
     fn boot(&mut self) {
         let saved = self.disk.as_ref().map(read_back);
-        let (controller, effects) = Controller::start(self.parameters.clone(), &self.zones, saved, self.clock());
+        let (controller, effects) =
+            Controller::start(self.parameters.clone(), &self.zones, saved, self.clock());
         let prober = Prober::new(&self.parameters.vantage, &self.parameters.regions, self.now);
         self.daemon = Daemon::Runs { controller: Box::new(controller), prober, tick: self.now + TICK };
         self.note("started");
