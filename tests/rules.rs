@@ -22,10 +22,16 @@ use histories::{Noise, Step, history, isolations, noise, observation, parameters
 use simulator::{BEGINNING, Simulator};
 
 /// After this much calm everything is believed to be what it is.
-const CALM: Duration = Duration::from_secs(60);
+const CALM: Duration = Duration::from_secs(45);
+
+/// A history is hundreds of events, so an eighth of what is usual is plenty; `PROPTEST_CASES` asks for more.
+fn cases() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases / 8, ..usual }
+}
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     /// Never empty, never mixed, epochs only grow, no flip on one probe or on none, flip limit and dwell: the watch
     /// looks on.
@@ -84,7 +90,8 @@ proptest! {
         prop_assert_eq!(answers(&twin), answers(&simulator));
     }
 
-    /// Another configuration takes over what was saved: the last answers stay as far as they may, and epochs grow.
+    /// Another configuration takes over what was saved: a region that the name may still have is not left without
+    /// evidence, and epochs grow.
     #[test]
     fn a_reload_breaks_no_rule(old in parameters(), new in parameters(), history in history()) {
         let mut simulator = Simulator::start(old.clone());
@@ -95,11 +102,11 @@ proptest! {
         let (controller, _) = Controller::start(new.clone(), &[], Some(saved), simulator.now);
         for decision in controller.decisions() {
             prop_assert!(!decision.standing.addresses.is_empty());
-            let steer = new.steers.iter().find(|steer| steer.name == decision.name).expect("it is decided");
             let Some(last) = before.iter().find(|last| last.name == decision.name) else { continue };
             let now = Answer::of(decision);
             prop_assert!(now == *last || now.epoch > last.epoch, "{now:?} after {last:?}");
-            prop_assert!(now.region == last.region || !steer.regions.contains(&last.region), "{now:?} after {last:?}");
+            let left = decision.derivation.verdict_on(&last.region).filter(|_| now.region != last.region);
+            prop_assert!(left.is_none_or(|left| left.state != State::Unknown), "{now:?} after {last:?}");
         }
     }
 
@@ -146,7 +153,7 @@ proptest! {
 
     /// A region in service that nobody knows about is not left, however long that takes.
     #[test]
-    fn unknown_never_flips(parameters in parameters(), history in history(), silence in 0..5_000_u64) {
+    fn unknown_never_flips(parameters in parameters(), history in history(), silence in 0..1_000_u64) {
         let mut simulator = Simulator::start(parameters.clone());
         play(&mut simulator, &parameters, &history);
         simulator.run_until(simulator.now + CALM);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::saved::{SavedCheck, SavedRegion};
 use super::{Change, News, Parameters, Report, SavedState};
-use crate::health::{Machine, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge};
+use crate::health::{Doubt, Machine, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge};
 use crate::model::{CheckId, Moment, RegionId, VantageId};
 use crate::policy::{Steer, Verdicts};
 
@@ -141,9 +141,10 @@ impl Evidence {
     }
 }
 
-/// The part of a verdict that decisions are made from.
-fn states(verdict: &Verdict) -> impl Iterator<Item = State> {
-    std::iter::once(verdict.state).chain(verdict.endpoints.iter().map(|endpoint| endpoint.state))
+/// The part of a verdict that decisions are made from, and explained with.
+fn states(verdict: &Verdict) -> impl Iterator<Item = (State, Option<Doubt>)> {
+    let endpoints = verdict.endpoints.iter().map(|endpoint| (endpoint.state, endpoint.doubt));
+    std::iter::once((verdict.state, None)).chain(endpoints)
 }
 
 fn neighbours(steers: &[Steer]) -> BTreeMap<RegionId, BTreeSet<RegionId>> {

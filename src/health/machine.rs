@@ -161,8 +161,8 @@ impl Machine {
         }
     }
 
-    /// Takes in one probe; `testimony` is about its failure. True when the belief or a count changed, and so the
-    /// verdict may.
+    /// Takes in one probe; `testimony` is about its failure. True when the belief, a count or the reason changed, and
+    /// so the verdict may.
     pub fn observe(&mut self, seen: &Observation, rules: &Rules, testimony: Testimony, now: Moment) -> bool {
         self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
         let failure = match &seen.outcome {
@@ -185,9 +185,11 @@ impl Machine {
         };
         let witnessed = testimony == Testimony::Witnessed;
         self.health = self.health.step(sign, rules, witnessed, self.is_worn(rules));
+        let reason = self.last.as_ref().and_then(|seen| seen.failure.as_ref());
+        let says_otherwise = came_back || self.health != before || reason != failure.as_ref();
         self.last = Some(Seen { at: now, failure, timings: seen.timings });
         self.note_transition(before, now);
-        came_back || self.health != before
+        says_otherwise
     }
 
     /// The clock was set back while we were away: evidence from the future may be of any age, so it is none.

@@ -140,9 +140,9 @@ impl Trouble {
 }
 
 pub(crate) fn history() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..90_000_u64, trouble())
+    let step = (0..60_000_u64, trouble())
         .prop_map(|(after, trouble)| Step { after: Duration::from_millis(after), trouble });
-    prop::collection::vec(step, 0..24)
+    prop::collection::vec(step, 0..20)
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 mod prober;
+mod resolver;
 mod watch;
 mod world;
 
@@ -13,6 +14,7 @@ use cadence_dns::controller::{Controller, Effect, Event, Parameters, Saved, Save
 use cadence_dns::health::{Observation, State};
 use cadence_dns::model::{Moment, Name, RegionId};
 use cadence_dns::policy::Standing;
+use cadence_dns::zone::Zone;
 
 pub(crate) use prober::Prober;
 pub(crate) use watch::Watch;
@@ -29,11 +31,12 @@ pub(crate) struct Simulator {
     pub(crate) now: Moment,
     pub(crate) world: World,
     parameters: Parameters,
+    zones: Vec<Zone>,
     daemon: Daemon,
     /// How far the name server's clock is behind the time.
     behind: Duration,
     /// The saved state as the last `Persist` left it.
-    disk: Option<String>,
+    disk: Option<Saved>,
     /// What an operator would have read, oldest first.
     pub(crate) journal: Vec<(Moment, String)>,
     watch: Watch,
@@ -52,6 +55,7 @@ impl Simulator {
             now: BEGINNING,
             world: World::default(),
             watch: Watch::new(&parameters),
+            zones: resolver::zones(&parameters.steers),
             parameters,
             daemon: Daemon::Away { until: BEGINNING },
             behind: Duration::ZERO,
@@ -137,18 +141,18 @@ impl Simulator {
     /// While the name server is away.
     pub(crate) fn restarted_twin(&self) -> Simulator {
         let Daemon::Runs { controller, prober, tick } = &self.daemon else { panic!("it is away") };
-        let json = serde_json::to_string(&controller.saved(self.clock())).expect("the state is JSON");
-        let saved = serde_json::from_str(&json).expect("what was saved is read back");
+        let saved = controller.saved(self.clock());
         let (controller, effects) =
-            Controller::start(self.parameters.clone(), &[], Some(saved), self.clock());
+            Controller::start(self.parameters.clone(), &self.zones, Some(read_back(&saved)), self.clock());
         let daemon = Daemon::Runs { controller: Box::new(controller), prober: prober.clone(), tick: *tick };
         let mut twin = Simulator {
             now: self.now,
             world: self.world.clone(),
             parameters: self.parameters.clone(),
+            zones: resolver::zones(&self.parameters.steers),
             daemon,
             behind: self.behind,
-            disk: Some(json),
+            disk: Some(saved),
             journal: Vec::new(),
             watch: self.watch.clone(),
         };
@@ -180,9 +184,9 @@ impl Simulator {
     }
 
     fn boot(&mut self) {
-        let saved: Option<Saved> =
-            self.disk.as_deref().map(|json| serde_json::from_str(json).expect("what was saved is read back"));
-        let (controller, effects) = Controller::start(self.parameters.clone(), &[], saved, self.clock());
+        let saved = self.disk.as_ref().map(read_back);
+        let (controller, effects) =
+            Controller::start(self.parameters.clone(), &self.zones, saved, self.clock());
         let prober = Prober::new(&self.parameters.vantage, &self.parameters.regions, self.now);
         self.daemon = Daemon::Runs { controller: Box::new(controller), prober, tick: self.now + TICK };
         self.note("started");
@@ -206,18 +210,14 @@ impl Simulator {
         for effect in effects {
             match effect {
                 Effect::Record(changes) => {
-                    let disk =
-                        self.disk.as_deref().map(|json| serde_json::from_str(json).expect("what was saved"));
-                    let lines = serde_json::to_string(changes).expect("changes are JSON");
-                    let changes = serde_json::from_str(&lines).expect("what was noted is read back");
-                    let noted = Saved::with_changes(disk, changes).expect("something was noted");
+                    let noted = Saved::with_changes(self.disk.take(), changes.clone());
+                    let noted = noted.expect("something was noted");
                     assert_tells_the_same(&noted, &controller.saved(clock), clock);
-                    self.disk = Some(serde_json::to_string(&noted).expect("the state is JSON"));
+                    self.disk = Some(noted);
                 }
                 Effect::Publish(_) => {}
                 Effect::Persist => {
-                    let saved = controller.saved(clock);
-                    self.disk = Some(serde_json::to_string(&saved).expect("the state is JSON"));
+                    self.disk = Some(controller.saved(clock));
                 }
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, self.now),
                 Effect::Report(report) => self.journal.push((self.now, report.to_string())),
@@ -241,6 +241,12 @@ fn assert_tells_the_same(noted: &Saved, saved: &Saved, now: Moment) {
     };
     assert_eq!(standings(&noted), standings(&saved));
     assert_eq!(regions(&noted), regions(&saved));
+}
+
+/// As it comes from the disk.
+fn read_back(saved: &Saved) -> Saved {
+    let json = serde_json::to_string(saved).expect("the state is JSON");
+    serde_json::from_str(&json).expect("what was saved is read back")
 }
 
 fn behind(now: Moment, by: Duration) -> Moment {

@@ -9,6 +9,8 @@ use cadence_dns::health::{Outcome, Region, State};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
 use cadence_dns::policy::{Decision, Hold, Steer};
 
+use super::resolver;
+
 /// The window of the flip limit.
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -49,6 +51,7 @@ impl Watch {
                 assert!(same, "a start goes on with {:?}, not {:?}", before.addresses, after.addresses);
             }
             self.judge(decision, now);
+            resolver::ask(controller.table(), decision);
         }
     }
 
@@ -61,6 +64,11 @@ impl Watch {
         now: Moment,
     ) {
         self.remember(event, now);
+        if effects.is_empty() {
+            let same = |decision: &Decision| self.before[&decision.name].standing == decision.standing;
+            assert!(controller.decisions().iter().all(same), "a change without effects");
+            return;
+        }
         let mut changed = false;
         for decision in controller.decisions() {
             changed |= self.before.get(&decision.name).is_none_or(|before| {
@@ -70,6 +78,9 @@ impl Watch {
         }
         let published = effects.iter().any(|effect| matches!(effect, Effect::Publish(_)));
         assert_eq!(published, changed, "what is published is what has changed");
+        if published {
+            controller.decisions().iter().for_each(|decision| resolver::ask(controller.table(), decision));
+        }
     }
 
     fn remember(&mut self, event: &Event, now: Moment) {

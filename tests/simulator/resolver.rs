@@ -1,0 +1,56 @@
+//! Asks the published table as a resolver would, in bytes.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use cadence_dns::answer::{AnswerTable, Transport, respond};
+use cadence_dns::model::{Family, Name};
+use cadence_dns::policy::{Decision, Steer};
+use cadence_dns::zone::{self, MasterFile, Zone};
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{RData, Record, RecordType};
+
+/// A zone for each steered name, with the name at its apex.
+pub(crate) fn zones(steers: &[Steer]) -> Vec<Zone> {
+    let text = b"@ 300 SOA ns.example.net. admin 1 2 3 4 60\n@ 300 NS ns.example.net.\n";
+    let master = MasterFile { file: "simulated.zone", text };
+    let zone = |steer: &Steer| {
+        let steered = BTreeSet::from([steer.name.clone()]);
+        let accepted = zone::parse(&steer.name, &master, &steered, &mut |_| Err("nothing else".into()));
+        accepted.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
+    };
+    steers.iter().map(zone).collect()
+}
+
+/// Asserts that A and AAAA are exactly what was decided, and that a family without addresses is no error.
+pub(crate) fn ask(table: &AnswerTable, decision: &Decision) {
+    for (family, rtype) in [(Family::Ipv4, RecordType::A), (Family::Ipv6, RecordType::AAAA)] {
+        let decided = decision.standing.addresses.iter().filter(|address| Family::of(**address) == family);
+        let expected: BTreeSet<(IpAddr, u32)> =
+            decided.map(|address| (*address, decision.ttl.as_secs())).collect();
+        let reply = query(table, &decision.name, rtype);
+        assert_eq!(reply.response_code, ResponseCode::NoError, "{} {rtype}", decision.name);
+        let answered: Vec<(IpAddr, u32)> = reply.answers.iter().map(address).collect();
+        assert_eq!(answered.len(), expected.len(), "{} {rtype}", decision.name);
+        assert_eq!(answered.into_iter().collect::<BTreeSet<_>>(), expected, "{} {rtype}", decision.name);
+    }
+}
+
+fn query(table: &AnswerTable, name: &Name, rtype: RecordType) -> Message {
+    let mut message = Message::new(7, MessageType::Query, OpCode::Query);
+    let owner = hickory_proto::rr::Name::from_labels(name.labels()).expect("a name");
+    message.add_query(Query::query(owner, rtype));
+    let query = message.to_vec().expect("a query that can be written");
+    let mut reply = vec![0; AnswerTable::UDP_REPLY_MAX_OCTETS];
+    let length = respond(table, &query, Transport::Udp, &mut reply).expect("a query gets a reply");
+    Message::from_vec(&reply[..length]).expect("a reply that can be read")
+}
+
+fn address(record: &Record) -> (IpAddr, u32) {
+    let ip = match &record.data {
+        RData::A(a) => a.0.into(),
+        RData::AAAA(aaaa) => aaaa.0.into(),
+        other => panic!("no address: {other}"),
+    };
+    (ip, record.ttl)
+}
