@@ -68,6 +68,22 @@ pub struct Identity {
     pub nsid: String,
 }
 
+/// How this server answers everybody; `[dns]` of the configuration says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manners {
+    /// Round robin: a set of addresses begins with another one for each query, by the query's identifier.
+    pub rotate: bool,
+}
+
+/// Who asks, and what else a reply depends on besides the table and the query.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'m> {
+    /// How the query came in.
+    pub transport: Transport,
+    /// How everybody is answered.
+    pub manners: &'m Manners,
+}
+
 /// How a query came in, which bounds the size of its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -126,16 +142,18 @@ impl AnswerTable {
 /// `reply` holds at least [`AnswerTable::UDP_REPLY_MAX_OCTETS`] for UDP and
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
-pub fn respond(table: &AnswerTable, query: &[u8], transport: Transport, reply: &mut [u8]) -> Option<usize> {
+pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Option<usize> {
     let request = request::read(query)?;
     let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid));
-    let limit = match (transport, &request.edns) {
+    let most = match (asker.transport, &request.edns) {
         (Transport::Tcp, _) => AnswerTable::REPLY_MAX_OCTETS,
         (Transport::Udp, Some(edns)) => edns.udp_limit(),
         (Transport::Udp, None) => usize::from(UDP_OCTETS_WITHOUT),
     };
     let reserved = opt.as_ref().map_or(0, OptRecord::octets);
-    let mut reply = Reply::begin(reply, &request, limit, reserved);
+    let limit = most.min(reply.len()).saturating_sub(reserved);
+    let turn = if asker.manners.rotate { request.id } else { 0 };
+    let mut reply = Reply::begin(reply, &request, limit, turn);
     let code = respond::fill(table, &request, &mut reply);
     Some(reply.finish(&request, code, opt.as_ref()))
 }

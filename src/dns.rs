@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::answer::AnswerTable;
+use crate::answer::{AnswerTable, Manners};
 use crate::config::DnsSettings;
 
 pub use bind::{BindError, Protocol};
@@ -57,6 +57,7 @@ impl Tables {
 pub struct Bound {
     listens: Vec<Listen>,
     addresses: Vec<SocketAddr>,
+    manners: Manners,
 }
 
 /// Takes every socket, or none.
@@ -64,11 +65,11 @@ pub struct Bound {
 /// # Errors
 /// The first address that could not be taken, with what would help.
 pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
-    let DnsSettings { listen, workers } = settings;
+    let DnsSettings { listen, workers, rotate } = settings;
     let listens: Vec<Listen> =
         listen.iter().map(|at| bind::listen(*at, *workers)).collect::<Result<_, _>>()?;
     let addresses = listens.iter().map(|listen| listen.address).collect();
-    Ok(Bound { listens, addresses })
+    Ok(Bound { listens, addresses, manners: Manners { rotate: *rotate } })
 }
 
 impl Bound {
@@ -84,6 +85,7 @@ impl Bound {
     /// # Errors
     /// When the system gives no more threads or descriptors.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
+        let manners = Arc::new(self.manners);
         let (stop_streams, stopped) = watch::channel(false);
         let mut serving =
             Serving { stop: Arc::default(), stop_streams, threads: Vec::new(), tallies: Vec::new() };
@@ -91,23 +93,31 @@ impl Bound {
         for Listen { address, tcp, udp } in self.listens {
             streams.push(tcp);
             for (worker, socket) in udp.into_iter().enumerate() {
-                let (tables, stop, tally) = (tables.clone(), Arc::clone(&serving.stop), serving.new_tally());
+                let (tables, manners) = (tables.clone(), Arc::clone(&manners));
+                let (stop, tally) = (Arc::clone(&serving.stop), serving.new_tally());
                 let name = format!("dns-{worker}-{}", address.port());
-                let work = move || udp::serve(&socket, &tables, &stop, &tally);
+                let work = move || udp::serve(&socket, &tables, &manners, &stop, &tally);
                 serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
             }
         }
         let tally = serving.new_tally();
-        serving.threads.push(serve_streams(streams, tables.clone(), tally, stopped)?);
+        let streaming = Streaming { tables: tables.clone(), manners, tally };
+        serving.threads.push(serve_streams(streams, streaming, stopped)?);
         Ok(serving)
     }
+}
+
+/// What all streams are answered with.
+struct Streaming {
+    tables: Tables,
+    manners: Arc<Manners>,
+    tally: Arc<Tally>,
 }
 
 /// A thread with a runtime of its own, for all streams.
 fn serve_streams(
     listeners: Vec<TcpListener>,
-    tables: Tables,
-    tally: Arc<Tally>,
+    streaming: Streaming,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -115,7 +125,7 @@ fn serve_streams(
         let _inside = runtime.enter();
         listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<_>>()?
     };
-    let work = move || runtime.block_on(tcp::serve(listeners, tables, tally, stopped));
+    let work = move || runtime.block_on(tcp::serve(listeners, streaming, stopped));
     thread::Builder::new().name("dns-tcp".into()).spawn(work)
 }
 

@@ -44,7 +44,7 @@ fn table() -> AnswerTable {
 }
 
 fn bind(addresses: &[SocketAddr], workers: usize) -> Result<dns::Bound, BindError> {
-    dns::bind(&DnsSettings { listen: addresses.to_vec(), workers })
+    dns::bind(&DnsSettings { listen: addresses.to_vec(), workers, ..DnsSettings::default() })
 }
 
 /// A server on a free port of `address`.

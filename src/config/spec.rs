@@ -66,6 +66,7 @@ tables! {
     "[dns]" DnsSpec {
         may listen: Vec<At<String>>,
         may workers: i64,
+        may rotate: bool,
     }
 
     /// Where the command line reaches the daemon.

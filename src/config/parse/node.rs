@@ -1,7 +1,7 @@
 //! `[node]`, `[dns]` and `[control]`.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,6 @@ use crate::config::spec::{ControlSpec, DnsSpec, NodeSpec};
 pub(in crate::config) const STATE_DIR: &str = "/var/lib/cadence-dns";
 /// `[control] socket` when the file does not say.
 pub(in crate::config) const SOCKET: &str = "/run/cadence-dns/control.sock";
-const DNS_PORT: u16 = 53;
 
 /// UDP threads for each address.
 const WORKERS: Limit<i64> =
@@ -35,18 +34,15 @@ pub(super) fn node(spec: Option<At<NodeSpec>>, base: &Path, report: &Report<'_>)
 
 /// `[dns]`
 pub(super) fn dns(spec: Option<At<DnsSpec>>, cores: usize, report: &Report<'_>) -> Option<DnsSettings> {
-    let DnsSpec { listen, workers } = spec.map(|spec| spec.value).unwrap_or_default();
+    let DnsSpec { listen, workers, rotate } = spec.map(|spec| spec.value).unwrap_or_default();
+    let default = DnsSettings::default();
     let listen = match listen {
-        None => everywhere(),
+        None => default.listen,
         some => distinct(&entries(some), report),
     };
     let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
-    Some(DnsSettings { listen, workers: workers? })
-}
-
-/// Port 53 of every address.
-fn everywhere() -> Vec<SocketAddr> {
-    vec![(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()]
+    let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
+    Some(DnsSettings { listen, workers: workers?, rotate })
 }
 
 /// The addresses to listen on, none twice.

@@ -70,7 +70,7 @@ fn what_is_left_out_has_its_default() {
     let Config { node, dns, control, zones: _, regions, probes, steers } = &parsed.config;
     assert_eq!(node.state_dir.to_str(), Some("/var/lib/cadence-dns"));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
-    assert_eq!(dns.workers, 4);
+    assert_eq!((dns.workers, dns.rotate), (4, true));
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     let rules = Rules {
         fall: 3,
@@ -169,6 +169,7 @@ fn every_key_is_obeyed() {
         ("state_dir", "\"/srv/cadence-dns\"", "\"/srv/other\""),
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("workers", "workers = 7", "workers = 8"),
+        ("rotate", "rotate = false", "rotate = true"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
@@ -244,7 +245,8 @@ fn the_complete_file_means_what_it_says() {
     assert_eq!(request.expect.status, [200..=204, 301..=301]);
     assert!(matches!(&request.expect.body, Some(BodyRule::Contains(text)) if text == "ready"));
     assert_eq!(request.ca_file.as_deref().and_then(|path| path.to_str()), Some("/etc/cadence-dns/ca.pem"));
-    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), Some(29));
+    let line = COMPLETE.lines().zip(1..).find(|(line, _)| line.contains("ca.pem")).map(|(_, number)| number);
+    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), line);
     assert_eq!(config.probes[0].target.to_string(), "192.0.2.10:8443");
     assert_eq!(config.probes[0].interval, 4 * SECOND);
 }
