@@ -16,13 +16,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::answer::{AnswerTable, Manners};
+use crate::answer::{AnswerTable, CookieSecrets, Manners, Secret};
 use crate::config::DnsSettings;
+use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
 pub use counters::Counters;
@@ -57,7 +58,8 @@ impl Tables {
 pub struct Bound {
     listens: Vec<Listen>,
     addresses: Vec<SocketAddr>,
-    manners: Manners,
+    settings: DnsSettings,
+    secrets: Option<CookieSecrets>,
 }
 
 /// Takes every socket, or none.
@@ -65,11 +67,10 @@ pub struct Bound {
 /// # Errors
 /// The first address that could not be taken, with what would help.
 pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
-    let DnsSettings { listen, workers, rotate } = settings;
-    let listens: Vec<Listen> =
-        listen.iter().map(|at| bind::listen(*at, *workers)).collect::<Result<_, _>>()?;
+    let listen = |at: &SocketAddr| bind::listen(*at, settings.workers);
+    let listens: Vec<Listen> = settings.listen.iter().map(listen).collect::<Result<_, _>>()?;
     let addresses = listens.iter().map(|listen| listen.address).collect();
-    Ok(Bound { listens, addresses, manners: Manners { rotate: *rotate } })
+    Ok(Bound { listens, addresses, settings: settings.clone(), secrets: None })
 }
 
 impl Bound {
@@ -79,13 +80,19 @@ impl Bound {
         &self.addresses
     }
 
+    /// Makes cookies with these: servers that share them accept each other's. Otherwise with a secret of its own.
+    #[must_use]
+    pub fn with_secrets(self, secrets: CookieSecrets) -> Bound {
+        Bound { secrets: Some(secrets), ..self }
+    }
+
     /// Answers from now on, each socket in threads of its own. They go on until [`Serving::stop`], even if
     /// everything else is gone.
     ///
     /// # Errors
-    /// When the system gives no more threads or descriptors.
+    /// When the system gives no more threads or descriptors, or no random numbers.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
-        let manners = Arc::new(self.manners);
+        let manners = Arc::new(manners(&self.settings, self.secrets)?);
         let (stop_streams, stopped) = watch::channel(false);
         let mut serving =
             Serving { stop: Arc::default(), stop_streams, threads: Vec::new(), tallies: Vec::new() };
@@ -105,6 +112,25 @@ impl Bound {
         serving.threads.push(serve_streams(streams, streaming, stopped)?);
         Ok(serving)
     }
+}
+
+/// How everybody is answered.
+fn manners(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<Manners> {
+    let cookies = match secrets {
+        _ if !settings.cookies.enabled => None,
+        Some(secrets) => Some(secrets),
+        None => {
+            let mut secret = Secret::default();
+            getrandom::fill(&mut secret).map_err(io::Error::other)?;
+            Some(CookieSecrets::new(secret))
+        }
+    };
+    Ok(Manners { rotate: settings.rotate, cookies })
+}
+
+/// What clocks on walls show: cookies are judged by other servers and after restarts.
+fn wall_clock() -> Moment {
+    Moment::default() + SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// What all streams are answered with.

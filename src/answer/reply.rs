@@ -15,6 +15,7 @@ pub(super) enum Code {
     Refused = 5,
     YxDomain = 6,
     BadVers = 16,
+    BadCookie = 23,
 }
 
 /// Where a record goes. The order is the wire's: a section is closed by writing to a later one.

@@ -1,5 +1,6 @@
 //! Questions and answers, a line each, as hickory-proto reads them.
 
+mod cookies;
 mod model;
 mod properties;
 mod protocol;
@@ -8,8 +9,9 @@ mod rotation;
 mod steering;
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
-use crate::model::Name;
+use crate::model::{Moment, Name};
 use crate::zone::{MasterFile, Zone, parse};
 
 use super::{AnswerTable, Asker, Identity, Manners, Transport, respond};
@@ -84,11 +86,17 @@ fn table(zones: &[(&str, &str)]) -> AnswerTable {
 }
 
 /// Nothing goes round, so that answers can be foretold.
-const PLAIN: Manners = Manners { rotate: false };
+const PLAIN: Manners = Manners { rotate: false, cookies: None };
 
 /// The reply to some octets, without any special manners.
 pub(super) fn reply_to(table: &AnswerTable, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
-    reply_for(&Asker { transport, manners: &PLAIN }, table, query)
+    reply_for(&asker(transport, &PLAIN), table, query)
+}
+
+/// Somebody at some time.
+pub(super) fn asker(transport: Transport, manners: &Manners) -> Asker<'_> {
+    let address = Ipv4Addr::new(198, 51, 100, 100).into();
+    Asker { transport, address, now: Moment::from_millis(1_559_731_985_000), manners }
 }
 
 /// The reply that somebody gets.

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::Streaming;
 use super::connections::Connections;
 use super::counters::Counters;
+use super::{Streaming, wall_clock};
 use crate::answer::{AnswerTable, Asker, Transport, respond};
 
 /// From one whole query to the next (RFC 7766 section 6.2.3 asks for some seconds); trickled octets do not count.
@@ -84,7 +84,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, shared: &Rc<Shared>) {
     let client: IpAddr = peer.ip();
     shared.connections.borrow_mut().admit(client, |number| {
         let task = tokio::task::spawn_local(async move {
-            let _ = converse(stream, number, &ours).await; // whatever went wrong, the connection is over
+            let _ = converse(stream, client, number, &ours).await; // whatever went wrong, the connection is over
             ours.connections.borrow_mut().ended(number);
         });
         task.abort_handle()
@@ -92,7 +92,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, shared: &Rc<Shared>) {
 }
 
 /// Answers all queries of one connection in their order.
-async fn converse(mut stream: TcpStream, number: u64, shared: &Shared) -> io::Result<()> {
+async fn converse(mut stream: TcpStream, client: IpAddr, number: u64, shared: &Shared) -> io::Result<()> {
     let mut incoming = Vec::new();
     let mut replies = Vec::new();
     let mut deadline = Instant::now() + IDLE_MAX;
@@ -101,7 +101,7 @@ async fn converse(mut stream: TcpStream, number: u64, shared: &Shared) -> io::Re
         let mut used = 0;
         while let Some(query) = first_message(&incoming[used..])? {
             used += 2 + query.len();
-            shared.answer(query, &mut replies);
+            shared.answer(client, query, &mut replies);
             if replies.len() >= COLLECTED_MAX_OCTETS {
                 write(&mut stream, &mut replies).await?;
             }
@@ -140,10 +140,10 @@ async fn write(stream: &mut TcpStream, replies: &mut Vec<u8>) -> io::Result<()> 
 
 impl Shared {
     /// Appends the reply, behind its length.
-    fn answer(&self, query: &[u8], replies: &mut Vec<u8>) {
+    fn answer(&self, address: IpAddr, query: &[u8], replies: &mut Vec<u8>) {
         let mut reply = self.reply.borrow_mut();
         let Streaming { tables, manners, tally } = &self.streaming;
-        let asker = Asker { transport: Transport::Tcp, manners };
+        let asker = Asker { transport: Transport::Tcp, address, now: wall_clock(), manners };
         let octets = respond(&tables.0.load(), query, &asker, &mut reply);
         let reply = octets.map(|octets| &reply[..octets]);
         let mut counted = Counters::default();

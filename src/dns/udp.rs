@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use arc_swap::Cache;
 
-use super::Tables;
 use super::batch::Batch;
 use super::counters::{Counters, Tally};
+use super::{Tables, wall_clock};
 use crate::answer::{Asker, Manners, Transport, respond};
 
 /// How long a quiet worker waits before it looks whether it is to stop.
@@ -27,7 +27,6 @@ pub(super) fn serve(
     tally: &Tally,
 ) {
     let mut batch = Batch::new();
-    let asker = Asker { transport: Transport::Udp, manners };
     let mut tables = Cache::new(&*tables.0);
     while !stop.load(Ordering::Relaxed) {
         let received = batch.receive(socket);
@@ -35,7 +34,9 @@ pub(super) fn serve(
         match received {
             Ok(_) => {
                 let mut counted = Counters::default();
-                batch.answer(|query, reply| {
+                let now = wall_clock();
+                batch.answer(|address, query, reply| {
+                    let asker = Asker { transport: Transport::Udp, address, now, manners };
                     let octets = respond(table, query, &asker, reply);
                     counted.count(octets.map(|octets| &reply[..octets]));
                     octets
