@@ -80,9 +80,13 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder, an address or the socket cannot be had.
 pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
-    let Ready { config, zones, prober, .. } = ready;
+    let Ready { config, zones, secrets, prober, .. } = ready;
     let store = Store::open(&config.node.state_dir).map_err(StartError::Store)?;
     let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
+    let bound = match secrets {
+        Some(secrets) => bound.with_secrets(secrets),
+        None => bound,
+    };
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     let clock = Clock::start();
     let LoadedState { value: saved, troubles } = store.load::<Saved>();

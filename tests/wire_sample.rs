@@ -41,7 +41,8 @@ fn every_answer_is_that_of_a_known_server() {
     let tests = tests(&folder.join("valid.json"));
     let tables = Tables::new(Arc::new(AnswerTable::compile(&[], &[], Identity::default())));
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let bound = dns::bind(&DnsSettings { listen: vec![any_port], workers: 1 }).expect("a free port");
+    let bound =
+        dns::bind(&DnsSettings { listen: vec![any_port], ..DnsSettings::default() }).expect("a free port");
     let server = bound.addresses()[0];
     let serving = bound.serve(&tables).expect("threads");
     let client = UdpSocket::bind(any_port).expect("a free port");

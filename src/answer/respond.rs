@@ -24,7 +24,7 @@ const AXFR: RecordType = RecordType(252);
 
 /// Everything that a query can turn out to be.
 enum Asked<'q, 't> {
-    /// Not a query that we understand.
+    /// Not a query that is answered from the table.
     Fault(Fault),
     /// Another class than IN, or a zone transfer: not from us.
     Forbidden,
@@ -40,6 +40,8 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
         Asked::Fault(Fault::Format) => Code::FormErr,
         Asked::Fault(Fault::Opcode) => Code::NotImp,
         Asked::Fault(Fault::Version) => Code::BadVers,
+        Asked::Fault(Fault::CookieOnly) => Code::NoError,
+        Asked::Fault(Fault::CookieWrong) => Code::BadCookie,
         Asked::Forbidden | Asked::NotOurs => Code::Refused,
         Asked::Ours(question, zone, found) => {
             let dnssec_ok = request.edns.as_ref().is_some_and(|edns| edns.dnssec_ok);
