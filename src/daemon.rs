@@ -14,6 +14,7 @@ mod clock;
 mod conductor;
 mod keeper;
 mod load;
+mod zone_file;
 
 use std::fmt;
 use std::io;
@@ -33,6 +34,7 @@ use conductor::{Conductor, STAGE_MAX};
 use keeper::Keeper;
 
 pub use load::{Ready, load, load_config};
+pub use zone_file::read_zone;
 
 /// Probes that may wait for the controller; beyond that a probe waits before its next start.
 const OBSERVATIONS_MAX: usize = 1024;

@@ -212,6 +212,7 @@ fn renamed_names() {
     check("dn.t DNAME", &["NOERROR aa", "an dn.t. 300 DNAME www.t."]);
     let dn = "an dn.t. 300 DNAME www.t.";
     check("a.dn.t A", &["NXDOMAIN aa", dn, "an a.dn.t. 300 CNAME a.www.t.", SOA]);
+    check("a.dn.t ANY", &["NXDOMAIN aa", dn, "an a.dn.t. 300 CNAME a.www.t.", SOA]);
     check("a.dn.t CNAME", &["NOERROR aa", dn, "an a.dn.t. 300 CNAME a.www.t."]);
     check("a.dout.t A", &["NOERROR aa", "an dout.t. 300 DNAME else.", "an a.dout.t. 300 CNAME a.else."]);
     let long = format!("{0}.{0}.{0}.{1}.dself.t A", "x".repeat(63), "y".repeat(49));

@@ -4,14 +4,16 @@ use std::fs;
 use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::available_parallelism;
 
 use crate::answer::CookieSecrets;
 use crate::config::{self, Config, CookieSettings, Parsed, ZoneSettings};
 use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
-use crate::zone::{self, MasterFile, Zone};
+use crate::zone::Zone;
+
+use super::zone_file::read_zone;
 
 /// Everything is read and right; nothing is started.
 pub struct Ready {
@@ -35,7 +37,8 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     let Parsed { config, warnings: mut problems } = load_config(file)?;
     let mut zones = Vec::with_capacity(config.zones.len());
     for settings in &config.zones {
-        match load_zone(settings) {
+        let ZoneSettings { name, file, place, steered } = settings;
+        match read_zone(name, file, steered, Some(place)) {
             Ok(accepted) => {
                 problems.extend(accepted.warnings);
                 zones.push(accepted.zone);
@@ -78,19 +81,6 @@ pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
     config::parse(&shown, &text, base, available_parallelism().map_or(1, NonZero::get))
 }
 
-fn load_zone(settings: &ZoneSettings) -> Result<zone::Accepted, Vec<Problem>> {
-    let ZoneSettings { name, file, place, steered } = settings;
-    let shown = file.display().to_string();
-    let text = fs::read(file).map_err(|error| {
-        let mut problem = unreadable(&shown, "the zone file", &error);
-        problem.place = Some(place.clone());
-        vec![problem]
-    })?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut include = |named: &str| read_included(folder, named);
-    zone::parse(name, &MasterFile { file: &shown, text: &text }, steered, &mut include)
-}
-
 /// Wherever it is a problem with the file as a whole, the place is the one that names it.
 fn load_secrets(settings: &CookieSettings) -> Result<(Option<CookieSecrets>, Vec<Problem>), Problem> {
     let CookieSettings { secret_file: Some(file), secret_file_place: place, .. } = settings else {
@@ -114,17 +104,8 @@ fn shared_too_widely(file: &Path, shown: &str) -> Option<Problem> {
     (mode & 0o007 > 0).then(|| Problem::warning(None, format!("everybody here may read {shown}"), help))
 }
 
-/// A zone file may only include what lies in its own folder: whoever may edit zones may not read the whole disk.
-fn read_included(folder: &Path, named: &str) -> Result<Vec<u8>, String> {
-    let real = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
-    let file: PathBuf = real(&folder.join(named))?;
-    if !file.starts_with(real(folder)?) {
-        return Err(format!("{named} lies outside the zone file's folder {}", folder.display()));
-    }
-    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
-}
-
-fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
+/// What to say of a file that cannot be read.
+pub(super) fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
     let help = if error.kind() == io::ErrorKind::NotFound {
         "name a file that exists; relative paths in the configuration start at its own folder"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
