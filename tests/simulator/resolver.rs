@@ -8,7 +8,7 @@ use cadence_dns::model::{Family, Moment, Name};
 use cadence_dns::policy::{Decision, Steer};
 use cadence_dns::zone::{self, MasterFile, Zone};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::rr::{Record, RecordType};
 
 /// A zone for each steered name, with the name at its apex.
 pub(crate) fn zones(steers: &[Steer]) -> Vec<Zone> {
@@ -50,10 +50,6 @@ fn query(table: &AnswerTable, name: &Name, rtype: RecordType) -> Message {
 }
 
 fn address(record: &Record) -> (IpAddr, u32) {
-    let ip = match &record.data {
-        RData::A(a) => a.0.into(),
-        RData::AAAA(aaaa) => aaaa.0.into(),
-        other => panic!("no address: {other}"),
-    };
+    let ip = record.data.ip_addr().expect("an address");
     (ip, record.ttl)
 }
