@@ -71,6 +71,12 @@ struct News {
     reports: Vec<Report>,
 }
 
+impl News {
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.reports.is_empty()
+    }
+}
+
 /// Owns what we know and what we answer.
 pub struct Controller {
     parameters: Parameters,
@@ -148,7 +154,7 @@ impl Controller {
                     self.judge(&region, now, &mut concerned, &mut news);
                 }
                 concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
-                if concerned.is_empty() {
+                if concerned.is_empty() && news.is_empty() {
                     return self.heartbeat(now);
                 }
             }
