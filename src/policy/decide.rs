@@ -325,7 +325,7 @@ mod tests {
                 let decision = decided(served, &word.iter().collect::<String>(), &steer(Failback::Auto));
                 let up = |letter: &char| matches!(letter, 'U' | 's');
                 let expected = match word[index] {
-                    'D' => word.iter().position(|letter| up(letter)).unwrap_or(index),
+                    'D' => word.iter().position(up).unwrap_or(index),
                     'U' | 's' => word[..index].iter().position(|letter| *letter == 'U').unwrap_or(index),
                     _ => index,
                 };
