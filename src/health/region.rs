@@ -97,24 +97,40 @@ impl Verdict {
     /// The addresses to serve from this region, `before` being those that are served from it already; never empty
     /// for a family that it has.
     ///
-    /// A region that is not down serves what is not down; what nobody knows about stays in the answer or out of it,
-    /// as it was. A region that is down serves everything, for then it is held for want of a better one, and half of
-    /// its capacity would be less. A family with nothing else left is served whole: its clients would otherwise cache
-    /// that there is nothing.
+    /// A region that is not down serves what is up, and what nobody knows about as far as it was served. A region
+    /// that is down serves everything, for then it is held for want of a better one, and half of its capacity would
+    /// be less. The same goes for a family that is all down: its clients would otherwise cache that there is nothing.
+    /// A family of which nothing is known to be up stays as it was, for nothing better is known.
     #[must_use]
     pub fn serving(&self, before: Option<&[IpAddr]>) -> Vec<IpAddr> {
-        let works = |endpoint: &EndpointVerdict| match endpoint.state {
-            State::Up => true,
-            State::Down => false,
-            State::Unknown => before.is_none_or(|before| before.contains(&endpoint.address)),
-        };
         let mut serving = Vec::with_capacity(self.endpoints.len());
         for family in Family::ALL {
-            let members = || self.endpoints.iter().filter(move |e| Family::of(e.address) == family);
-            let keep_all = self.state == State::Down || !members().any(works);
-            serving.extend(members().filter(|e| keep_all || works(e)).map(|e| e.address));
+            let of_family = |endpoint: &&EndpointVerdict| Family::of(endpoint.address) == family;
+            let members: Vec<&EndpointVerdict> = self.endpoints.iter().filter(of_family).collect();
+            serving.extend(self.serving_of(&members, before));
         }
         serving
+    }
+
+    fn serving_of(&self, members: &[&EndpointVerdict], before: Option<&[IpAddr]>) -> Vec<IpAddr> {
+        let with = |wanted: &dyn Fn(&EndpointVerdict) -> bool| -> Vec<IpAddr> {
+            members.iter().filter(|endpoint| wanted(endpoint)).map(|endpoint| endpoint.address).collect()
+        };
+        let served = |endpoint: &EndpointVerdict| before.is_none_or(|b| b.contains(&endpoint.address));
+        let all_down = members.iter().all(|endpoint| endpoint.state == State::Down);
+        let some_up = members.iter().any(|endpoint| endpoint.state == State::Up);
+        let chosen = if self.state == State::Down || all_down {
+            Vec::new()
+        } else if some_up {
+            with(&|endpoint| match endpoint.state {
+                State::Up => true,
+                State::Unknown => served(endpoint),
+                State::Down => false,
+            })
+        } else {
+            with(&served)
+        };
+        if chosen.is_empty() { with(&|_| true) } else { chosen }
     }
 }
 
@@ -263,7 +279,16 @@ mod tests {
         serves("U?U", 1, "13", "13");
         serves("U?U", 1, "123", "123");
         serves("???", 1, "13", "13");
-        serves("D??", 1, "13", "3");
+        serves("DU?", 1, "13", "23");
+        serves("DU?", 1, "12", "2");
+    }
+
+    #[test]
+    fn what_is_down_is_not_left_for_what_nobody_knows_about() {
+        serves("D??", 1, "-", "123");
+        serves("D??", 1, "13", "13");
+        serves("DD?", 1, "123", "123");
+        serves("?/D?", 1, "12", "12");
     }
 
     #[test]
@@ -277,8 +302,9 @@ mod tests {
         serves("UU/D", 1, "123", "123");
         serves("DD/U", 1, "123", "123");
         serves("UD/UD", 1, "1234", "13");
-        serves("U/D?", 1, "12", "123");
-        serves("U/D?", 1, "13", "13");
+        serves("U/D?", 1, "12", "12");
+        serves("U/D?", 1, "1", "123");
+        serves("U/DD", 1, "13", "123");
     }
 
     #[test]
