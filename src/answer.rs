@@ -13,6 +13,7 @@
 
 mod additional;
 mod compile;
+mod cookies;
 mod edns;
 mod lookup;
 mod names;
@@ -21,6 +22,7 @@ mod records;
 mod reply;
 mod request;
 mod respond;
+mod secrets;
 mod steered;
 mod wire;
 mod zones;
@@ -28,15 +30,18 @@ mod zones;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{Name, Ttl};
+use crate::model::{Moment, Name, Ttl};
 use crate::zone::Zone;
 
-use edns::{OptRecord, UDP_OCTETS_WITHOUT};
+use cookies::Proof;
+use edns::{Edns, OptRecord, UDP_OCTETS_WITHOUT};
 use names::Names;
 use node::{Arena, SlotId};
 use reply::Reply;
 use steered::Steered;
 use zones::ZoneInfo;
+
+pub use secrets::{CookieSecrets, Secret};
 
 /// Everything that a query can be answered from: immutable, swapped as a whole.
 pub struct AnswerTable {
@@ -66,6 +71,38 @@ pub struct Served {
 pub struct Identity {
     /// NSID (RFC 5001): the node's name. Empty: none is told.
     pub nsid: String,
+}
+
+/// How this server answers everybody; `[dns]` of the configuration says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manners {
+    /// Round robin: a set of addresses begins with another one for each query, by the query's identifier.
+    pub rotate: bool,
+    /// What DNS cookies are made with; `None` when we do not speak of them.
+    pub cookies: Option<CookieSecrets>,
+}
+
+/// Who asks, and what else a reply depends on besides the table and the query.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'m> {
+    /// How the query came in.
+    pub transport: Transport,
+    /// Where it says it came from.
+    pub address: IpAddr,
+    /// The time by the wall clock: cookies grow old.
+    pub now: Moment,
+    /// How everybody is answered.
+    pub manners: &'m Manners,
+}
+
+impl Asker<'_> {
+    /// What the cookie of a query says about who sent it.
+    fn prove(&self, edns: &Edns<'_>) -> Proof {
+        match (&self.manners.cookies, edns.cookie) {
+            (Some(secrets), Some(cookie)) => secrets.judge(cookie, self.address, self.now),
+            (None, _) | (_, None) => Proof::None,
+        }
+    }
 }
 
 /// How a query came in, which bounds the size of its reply.
@@ -126,16 +163,19 @@ impl AnswerTable {
 /// `reply` holds at least [`AnswerTable::UDP_REPLY_MAX_OCTETS`] for UDP and
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
-pub fn respond(table: &AnswerTable, query: &[u8], transport: Transport, reply: &mut [u8]) -> Option<usize> {
-    let request = request::read(query)?;
-    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid));
-    let limit = match (transport, &request.edns) {
+pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Option<usize> {
+    let request = request::read(query, asker)?;
+    let cookie = request.proof.cookie();
+    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie));
+    let most = match (asker.transport, &request.edns) {
         (Transport::Tcp, _) => AnswerTable::REPLY_MAX_OCTETS,
         (Transport::Udp, Some(edns)) => edns.udp_limit(),
         (Transport::Udp, None) => usize::from(UDP_OCTETS_WITHOUT),
     };
     let reserved = opt.as_ref().map_or(0, OptRecord::octets);
-    let mut reply = Reply::begin(reply, &request, limit, reserved);
+    let limit = most.min(reply.len()).saturating_sub(reserved);
+    let turn = if asker.manners.rotate { request.id } else { 0 };
+    let mut reply = Reply::begin(reply, &request, limit, turn);
     let code = respond::fill(table, &request, &mut reply);
     Some(reply.finish(&request, code, opt.as_ref()))
 }

@@ -6,6 +6,7 @@ mod failback;
 mod run;
 mod status;
 mod text;
+mod zone;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -31,6 +32,9 @@ enum Command {
     Run(ConfigFile),
     /// Judge the configuration, its zones and certificates as strictly as `run`, and print each failover budget
     Check(ConfigFile),
+    /// Judge one zone file without a configuration, or show what it says
+    #[command(subcommand)]
+    Zone(zone::Command),
     /// Show what is answered now, since when and why
     Status(status::Arguments),
     /// Give a name back to its preferred region now, past `failback` and `dwell`
@@ -95,6 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     match cli.command {
         Command::Run(ConfigFile { config }) => run::run(&config),
         Command::Check(ConfigFile { config }) => check::run(&config),
+        Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Failback(arguments) => failback::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -27,8 +27,8 @@ use report::Report;
 use spec::Spec;
 
 pub use settings::{
-    BodyRule, Config, ControlSettings, DnsSettings, Expect, Fresh, HttpProbe, NodeSettings, Probe, ProbeKind,
-    ZoneSettings,
+    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, NodeSettings,
+    Probe, ProbeKind, ZoneSettings,
 };
 
 pub use whereabouts::Whereabouts;

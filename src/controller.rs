@@ -20,9 +20,10 @@ use crate::policy::{Decision, Standing, Steer, decide, fail_back_now};
 use crate::zone::Zone;
 
 use evidence::Evidence;
+use saved::SavedName;
 
 pub use report::Report;
-pub use saved::{Saved, SavedState};
+pub use saved::{Change, Saved, SavedState};
 pub use status::{
     BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, STATUS_SCHEMA, Source, Status,
     WaitStatus, Warning,
@@ -50,14 +51,24 @@ pub enum Event {
 
 /// What is to be done, in this order.
 pub enum Effect {
+    /// Note this where a killed process leaves it behind, before anybody is told: an answer that a client has seen
+    /// must be the answer after a restart. Need not be on the disk itself yet.
+    Record(Vec<Change>),
     /// Answer from this table.
     Publish(Arc<AnswerTable>),
-    /// Keep what [`Controller::saved`] says across a restart. After the publishing, for clients come first.
+    /// Bring what [`Controller::saved`] says to the disk. After the publishing, for clients do not wait for a disk.
     Persist,
     /// Probe this check at this pace.
     Pace(CheckId, Pace),
     /// Tell the operator.
     Report(Report),
+}
+
+/// What one event has changed so far.
+#[derive(Default)]
+struct News {
+    changes: Vec<Change>,
+    reports: Vec<Report>,
 }
 
 /// Owns what we know and what we answer.
@@ -123,18 +134,18 @@ impl Controller {
 
     /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
-        let mut reports = Vec::new();
+        let mut news = News::default();
         let mut concerned = BTreeSet::new();
         match event {
             Event::Observed(observation) => {
-                let Some(region) = self.evidence.observe(&observation, now, &mut reports) else {
+                let Some(region) = self.evidence.observe(&observation, now, &mut news) else {
                     return Vec::new();
                 };
-                self.judge(&region, now, &mut concerned, &mut reports);
+                self.judge(&region, now, &mut concerned, &mut news);
             }
             Event::TimePassed => {
                 for region in self.evidence.gone_stale(now) {
-                    self.judge(&region, now, &mut concerned, &mut reports);
+                    self.judge(&region, now, &mut concerned, &mut news);
                 }
                 concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
                 if concerned.is_empty() {
@@ -142,7 +153,7 @@ impl Controller {
                 }
             }
         }
-        self.follow_up(&concerned, reports, now)
+        self.follow_up(&concerned, news, now)
     }
 
     /// Gives a name back to its preferred region, on an operator's word.
@@ -156,7 +167,7 @@ impl Controller {
         };
         let before = &self.decisions[index].standing;
         match fail_back_now(&self.parameters.steers[index], before, self.evidence.verdicts(), now) {
-            Some(decision) => Ok(self.put_in_force(vec![(index, decision)], Vec::new(), now)),
+            Some(decision) => Ok(self.put_in_force(vec![(index, decision)], News::default(), now)),
             None => Err(format!("{name} stays with {}: no region that it prefers is up", before.region)),
         }
     }
@@ -179,25 +190,19 @@ impl Controller {
         &self.table
     }
 
-    fn judge(
-        &mut self,
-        region: &RegionId,
-        now: Moment,
-        concerned: &mut BTreeSet<usize>,
-        reports: &mut Vec<Report>,
-    ) {
-        self.evidence.judge(region, now, reports);
+    fn judge(&mut self, region: &RegionId, now: Moment, concerned: &mut BTreeSet<usize>, news: &mut News) {
+        self.evidence.judge(region, now, news);
         concerned.extend(self.steers_of.get(region).into_iter().flatten());
     }
 
     /// Decides the names concerned and says what has to be done about it.
-    fn follow_up(&mut self, concerned: &BTreeSet<usize>, reports: Vec<Report>, now: Moment) -> Vec<Effect> {
+    fn follow_up(&mut self, concerned: &BTreeSet<usize>, news: News, now: Moment) -> Vec<Effect> {
         let decide_again = |&index: &usize| {
             let standing = &self.decisions[index].standing;
             (index, decide(&self.parameters.steers[index], Some(standing), self.evidence.verdicts(), now))
         };
         let decided = concerned.iter().map(decide_again).collect();
-        self.put_in_force(decided, reports, now)
+        self.put_in_force(decided, news, now)
     }
 
     /// Saves now and then though nothing changed: a restart must find evidence that is fresh enough to go on with, or
@@ -210,25 +215,27 @@ impl Controller {
         vec![Effect::Persist]
     }
 
-    /// From here on these decisions hold; the answers come first, for clients wait for them.
-    fn put_in_force(
-        &mut self,
-        decided: Vec<(usize, Decision)>,
-        mut reports: Vec<Report>,
-        now: Moment,
-    ) -> Vec<Effect> {
-        let mut changes = Vec::new();
+    /// From here on these decisions hold: noted, then published, then told.
+    fn put_in_force(&mut self, decided: Vec<(usize, Decision)>, news: News, now: Moment) -> Vec<Effect> {
+        let News { mut changes, mut reports } = news;
+        let mut answers = Vec::new();
         for (index, decision) in decided {
             let before = &self.decisions[index];
             reports.extend(Report::of_decision(before, &decision));
             if served(before) != served(&decision) {
-                changes.push(served(&decision));
+                answers.push(served(&decision));
+            }
+            if before.standing != decision.standing {
+                changes.push(Change::Name(SavedName::of(&decision)));
             }
             self.replace(index, decision, now);
         }
         let mut effects = Vec::new();
         if !changes.is_empty() {
-            self.table = Arc::new(self.table.with(&changes));
+            effects.push(Effect::Record(changes));
+        }
+        if !answers.is_empty() {
+            self.table = Arc::new(self.table.with(&answers));
             effects.push(Effect::Publish(Arc::clone(&self.table)));
         }
         effects.push(Effect::Persist);

@@ -1,9 +1,10 @@
 //! Builds the shells, joins their channels, performs the controller's effects, stops everything in order.
 //!
 //! ```text
-//! prober ─Observation─▶ ┌────────────┐ ─Publish─▶ answer table ─▶ DNS threads
-//! clock ───TimePassed─▶ │ controller │ ─Persist─▶ keeper ─▶ state.json
-//! socket ───Request───▶ └────────────┘ ─Pace────▶ prober     ─Report─▶ log
+//! prober ─Observation─▶ ┌────────────┐ ─Record──▶ journal
+//! clock ───TimePassed─▶ │ controller │ ─Publish─▶ answer table ─▶ DNS threads
+//! socket ───Request───▶ └────────────┘ ─Persist─▶ keeper ─▶ state.json
+//!                                      ─Pace────▶ prober     ─Report─▶ log
 //! ```
 //!
 //! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
@@ -13,6 +14,7 @@ mod clock;
 mod conductor;
 mod keeper;
 mod load;
+mod zone_file;
 
 use std::fmt;
 use std::io;
@@ -23,7 +25,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::control;
-use crate::controller::{Controller, Parameters};
+use crate::controller::{Controller, Parameters, Saved};
 use crate::dns;
 use crate::store::{Loaded as LoadedState, Store, StoreError};
 
@@ -32,6 +34,7 @@ use conductor::{Conductor, STAGE_MAX};
 use keeper::Keeper;
 
 pub use load::{Ready, load, load_config};
+pub use zone_file::read_zone;
 
 /// Probes that may wait for the controller; beyond that a probe waits before its next start.
 const OBSERVATIONS_MAX: usize = 1024;
@@ -79,12 +82,19 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder, an address or the socket cannot be had.
 pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
-    let Ready { config, zones, prober, .. } = ready;
+    let Ready { config, zones, secrets, prober, .. } = ready;
     let store = Store::open(&config.node.state_dir).map_err(StartError::Store)?;
     let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
+    let bound = match secrets {
+        Some(secrets) => bound.with_secrets(secrets),
+        None => bound,
+    };
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     let clock = Clock::start();
-    let LoadedState { value: saved, troubles } = store.load();
+    let LoadedState { value: saved, troubles } = store.load::<Saved>();
+    let changes = store.journaled(saved.as_ref().map_or(0, Saved::journal));
+    let saved = Saved::with_changes(saved, changes);
+    let journal = store.journal();
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
@@ -102,7 +112,9 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let (stop, stopped) = mpsc::channel(1);
     let keeper = Keeper::start(store);
     let probing = prober.start(observed);
-    let mut conductor = Conductor { controller, tables, clock, keeper, probing, dirty: false };
+    let (journal_trouble, dirty) = (None, false);
+    let mut conductor =
+        Conductor { controller, tables, clock, keeper, journal, journal_trouble, probing, dirty };
     conductor.perform(effects);
     let conductor = tokio::spawn(conductor.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), conductor, stop })

@@ -16,13 +16,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::answer::AnswerTable;
+use crate::answer::{AnswerTable, CookieSecrets, Manners, Secret};
 use crate::config::DnsSettings;
+use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
 pub use counters::Counters;
@@ -57,6 +58,8 @@ impl Tables {
 pub struct Bound {
     listens: Vec<Listen>,
     addresses: Vec<SocketAddr>,
+    settings: DnsSettings,
+    secrets: Option<CookieSecrets>,
 }
 
 /// Takes every socket, or none.
@@ -64,11 +67,10 @@ pub struct Bound {
 /// # Errors
 /// The first address that could not be taken, with what would help.
 pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
-    let DnsSettings { listen, workers } = settings;
-    let listens: Vec<Listen> =
-        listen.iter().map(|at| bind::listen(*at, *workers)).collect::<Result<_, _>>()?;
+    let listen = |at: &SocketAddr| bind::listen(*at, settings.workers);
+    let listens: Vec<Listen> = settings.listen.iter().map(listen).collect::<Result<_, _>>()?;
     let addresses = listens.iter().map(|listen| listen.address).collect();
-    Ok(Bound { listens, addresses })
+    Ok(Bound { listens, addresses, settings: settings.clone(), secrets: None })
 }
 
 impl Bound {
@@ -78,12 +80,19 @@ impl Bound {
         &self.addresses
     }
 
+    /// Makes cookies with these: servers that share them accept each other's. Otherwise with a secret of its own.
+    #[must_use]
+    pub fn with_secrets(self, secrets: CookieSecrets) -> Bound {
+        Bound { secrets: Some(secrets), ..self }
+    }
+
     /// Answers from now on, each socket in threads of its own. They go on until [`Serving::stop`], even if
     /// everything else is gone.
     ///
     /// # Errors
-    /// When the system gives no more threads or descriptors.
+    /// When the system gives no more threads or descriptors, or no random numbers.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
+        let manners = Arc::new(manners(&self.settings, self.secrets)?);
         let (stop_streams, stopped) = watch::channel(false);
         let mut serving =
             Serving { stop: Arc::default(), stop_streams, threads: Vec::new(), tallies: Vec::new() };
@@ -91,23 +100,50 @@ impl Bound {
         for Listen { address, tcp, udp } in self.listens {
             streams.push(tcp);
             for (worker, socket) in udp.into_iter().enumerate() {
-                let (tables, stop, tally) = (tables.clone(), Arc::clone(&serving.stop), serving.new_tally());
+                let (tables, manners) = (tables.clone(), Arc::clone(&manners));
+                let (stop, tally) = (Arc::clone(&serving.stop), serving.new_tally());
                 let name = format!("dns-{worker}-{}", address.port());
-                let work = move || udp::serve(&socket, &tables, &stop, &tally);
+                let work = move || udp::serve(&socket, &tables, &manners, &stop, &tally);
                 serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
             }
         }
         let tally = serving.new_tally();
-        serving.threads.push(serve_streams(streams, tables.clone(), tally, stopped)?);
+        let streaming = Streaming { tables: tables.clone(), manners, tally };
+        serving.threads.push(serve_streams(streams, streaming, stopped)?);
         Ok(serving)
     }
+}
+
+/// How everybody is answered.
+fn manners(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<Manners> {
+    let cookies = match secrets {
+        _ if !settings.cookies.enabled => None,
+        Some(secrets) => Some(secrets),
+        None => {
+            let mut secret = Secret::default();
+            getrandom::fill(&mut secret).map_err(io::Error::other)?;
+            Some(CookieSecrets::new(secret))
+        }
+    };
+    Ok(Manners { rotate: settings.rotate, cookies })
+}
+
+/// What clocks on walls show: cookies are judged by other servers and after restarts.
+fn wall_clock() -> Moment {
+    Moment::default() + SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// What all streams are answered with.
+struct Streaming {
+    tables: Tables,
+    manners: Arc<Manners>,
+    tally: Arc<Tally>,
 }
 
 /// A thread with a runtime of its own, for all streams.
 fn serve_streams(
     listeners: Vec<TcpListener>,
-    tables: Tables,
-    tally: Arc<Tally>,
+    streaming: Streaming,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -115,7 +151,7 @@ fn serve_streams(
         let _inside = runtime.enter();
         listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<_>>()?
     };
-    let work = move || runtime.block_on(tcp::serve(listeners, tables, tally, stopped));
+    let work = move || runtime.block_on(tcp::serve(listeners, streaming, stopped));
     thread::Builder::new().name("dns-tcp".into()).spawn(work)
 }
 

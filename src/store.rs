@@ -5,6 +5,7 @@
 
 mod envelope;
 mod error;
+mod journal;
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::error::StoreError;
 use self::error::{failed, with_help};
+pub use self::journal::{Journal, read_journals};
 
 const CURRENT: &str = "state.json";
 const PREVIOUS: &str = "state.json.previous";
@@ -30,8 +32,8 @@ const LOCK: &str = "lock";
 /// The group may read: operators run `status` while the daemon is down.
 const MODE: u32 = 0o640;
 
-/// A state is kilobytes; a file beyond this is something else, and would only cost us our memory.
-const FILE_MAX_BYTES: u64 = 64 << 20;
+/// A state is kilobytes, and megabytes with a hundred thousand names; a file beyond this is something else, and would only cost us our memory.
+const FILE_MAX_BYTES: u64 = 512 << 20;
 
 /// As many damaged files are kept, the newest: a failing disk must not fill itself up.
 const DAMAGED_MAX_FILES: usize = 8;
@@ -84,6 +86,23 @@ impl Store {
         fs::rename(self.path(NEW), &current).map_err(failed("replace", &current))?;
         let folder = File::open(&self.folder).and_then(|folder| folder.sync_all());
         folder.map_err(failed("sync", &self.folder))
+    }
+
+    /// A journal for what happens from now on, after all that are there.
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        Journal::after_all(&self.folder)
+    }
+
+    /// Everything in the journals from `first` on, oldest first.
+    #[must_use]
+    pub fn journaled<T: DeserializeOwned>(&self, first: u64) -> Vec<T> {
+        read_journals(&self.folder, first)
+    }
+
+    /// Removes the journals before `first`: what they say has been saved.
+    pub fn remove_journals_before(&self, first: u64) {
+        journal::remove_before(&self.folder, first);
     }
 
     /// The bytes are on the disk, beside the state, when this returns.

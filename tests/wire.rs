@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpS
 use std::sync::Arc;
 use std::time::Duration;
 
-use cadence_dns::answer::{AnswerTable, Identity, Served};
+use cadence_dns::answer::{AnswerTable, CookieSecrets, Identity, Served};
 use cadence_dns::config::DnsSettings;
 use cadence_dns::dns::client::{LookupError, lookup};
 use cadence_dns::dns::{self, BindError, Serving, Tables};
@@ -44,7 +44,7 @@ fn table() -> AnswerTable {
 }
 
 fn bind(addresses: &[SocketAddr], workers: usize) -> Result<dns::Bound, BindError> {
-    dns::bind(&DnsSettings { listen: addresses.to_vec(), workers })
+    dns::bind(&DnsSettings { listen: addresses.to_vec(), workers, ..DnsSettings::default() })
 }
 
 /// A server on a free port of `address`.
@@ -142,6 +142,69 @@ fn an_answer_leaves_from_the_address_that_was_asked() {
         }
         serving.stop();
     }
+}
+
+fn over_udp(from: IpAddr, server: SocketAddr) -> impl FnOnce(&[u8]) -> Vec<u8> {
+    move |query| {
+        let client = UdpSocket::bind((from, 0)).expect("a free port");
+        client.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+        client.send_to(query, server).expect("sent to ourselves");
+        let mut reply = [0; 512];
+        let octets = client.recv(&mut reply).expect("a reply");
+        reply[..octets].to_vec()
+    }
+}
+
+/// The cookie in the reply to a query that has one and no question, and the reply's code.
+fn exchange_cookie(cookie: &[u8], exchange: impl FnOnce(&[u8]) -> Vec<u8>) -> (u16, Vec<u8>) {
+    let option =
+        [&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4 + cookie.len() as u8, 0, 10, 0, cookie.len() as u8], cookie];
+    let reply = exchange(&[&[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &option.concat()].concat());
+    let code = Message::from_vec(&reply).expect("a reply that can be read").metadata.response_code;
+    (code.into(), reply[reply.len() - 24..].to_vec())
+}
+
+#[test]
+fn a_cookie_is_good_over_udp_and_tcp_and_from_nowhere_else() {
+    for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+        let (server, serving, _) = serve(address);
+        let (code, learnt) = exchange_cookie(&[7; 8], over_udp(address, server));
+        assert_eq!((code, &learnt[..8]), (0, &[7; 8][..]));
+        assert_eq!(exchange_cookie(&learnt, over_udp(address, server)), (0, learnt.clone()));
+        let over_tcp = |query: &[u8]| {
+            let mut client = client(server);
+            client.write_all(&framed(query)).expect("somebody reads");
+            let mut reply = vec![0; 2 + 12 + 11 + 28];
+            client.read_exact(&mut reply).expect("a whole reply");
+            reply.split_off(2)
+        };
+        assert_eq!(exchange_cookie(&learnt, over_tcp), (0, learnt.clone()));
+        if address.is_ipv4() {
+            let elsewhere = Ipv4Addr::new(127, 0, 0, 2).into();
+            assert_eq!(exchange_cookie(&learnt, over_udp(elsewhere, server)).0, 23, "BADCOOKIE");
+        }
+        serving.stop();
+    }
+}
+
+#[test]
+fn servers_with_one_secret_accept_each_others_cookies() {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let tables = Tables::new(Arc::new(table()));
+    let ask = |server, cookie: &[u8]| exchange_cookie(cookie, over_udp(any_port.ip(), server));
+    let serve = |secret| {
+        let bound = bind(&[any_port], 1).expect("a free port");
+        let bound = match secret {
+            Some(secret) => bound.with_secrets(CookieSecrets::new(secret)),
+            None => bound,
+        };
+        (bound.addresses()[0], bound.serve(&tables).expect("threads"))
+    };
+    let servers = [Some([1; 16]), Some([1; 16]), None].map(serve);
+    let (_, learnt) = ask(servers[0].0, &[7; 8]);
+    let codes = servers.each_ref().map(|(server, _)| ask(*server, &learnt).0);
+    assert_eq!(codes, [0, 0, 23], "the last one has a secret of its own");
+    servers.into_iter().for_each(|(_, serving)| serving.stop());
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The Ferret sample's queries over real UDP: each answer must equal that of one of four name servers.
 
+#[path = "support/sample.rs"]
+mod sample;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,11 +40,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[test]
 fn every_answer_is_that_of_a_known_server() {
-    let Some(folder) = sample() else { return };
-    let tests = tests(&folder.join("valid.json"));
+    let Some(folder) = sample::folder() else { return };
+    let tests: Vec<Test> = sample::tests(&folder.join("valid.json"));
     let tables = Tables::new(Arc::new(AnswerTable::compile(&[], &[], Identity::default())));
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let bound = dns::bind(&DnsSettings { listen: vec![any_port], workers: 1 }).expect("a free port");
+    let bound =
+        dns::bind(&DnsSettings { listen: vec![any_port], ..DnsSettings::default() }).expect("a free port");
     let server = bound.addresses()[0];
     let serving = bound.serve(&tables).expect("threads");
     let client = UdpSocket::bind(any_port).expect("a free port");
@@ -201,24 +205,4 @@ fn without_ttl(line: &str) -> String {
         words.remove(1);
     }
     words.join(" ").to_lowercase()
-}
-
-fn tests(path: &Path) -> Vec<Test> {
-    let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let tests: Vec<Test> = serde_json::from_slice(&text).expect("the sample's own format");
-    assert!(tests.len() > 500, "the sample has hundreds");
-    tests
-}
-
-/// The sample's folder. It is no part of the repository: without it the tests are skipped, but never in CI.
-fn sample() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = std::env::var_os("CADENCE_DNS_SHARED").map_or_else(beside, PathBuf::from);
-    let folder = shared.join("testdata/ferret-sample");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{} is missing", folder.display());
-    println!("skipped: {} is missing; CADENCE_DNS_SHARED names the folder above", folder.display());
-    None
 }

@@ -1,5 +1,6 @@
 //! EDNS (RFC 6891): what the OPT of a query says, and the OPT of a reply.
 
+use super::cookies::{COOKIE_OCTETS, Cookie};
 use super::wire::u16_at;
 
 /// The type of an OPT record.
@@ -13,32 +14,40 @@ pub(super) const UDP_OCTETS: u16 = 1232;
 pub(super) const UDP_OCTETS_WITHOUT: u16 = 512;
 
 const NSID: u16 = 3;
+const COOKIE: u16 = 10;
 const DNSSEC_OK: u32 = 0x8000;
 
 /// What the OPT of a query says.
-pub(super) struct Edns {
+pub(super) struct Edns<'q> {
     /// The version that the client speaks; we speak 0.
     pub(super) version: u8,
     /// DO: copied into the reply.
     pub(super) dnssec_ok: bool,
     /// NSID (RFC 5001) is asked for.
     nsid: bool,
+    /// The data of its COOKIE option, the first one.
+    pub(super) cookie: Option<&'q [u8]>,
     udp_octets: u16,
 }
 
-impl Edns {
+impl<'q> Edns<'q> {
     /// From the OPT's class and TTL.
-    pub(super) fn read(class: u16, ttl: u32) -> Edns {
+    pub(super) fn read(class: u16, ttl: u32) -> Edns<'q> {
         let version = (ttl >> 16 & 0xff) as u8;
-        Edns { version, dnssec_ok: ttl & DNSSEC_OK > 0, nsid: false, udp_octets: class }
+        Edns { version, dnssec_ok: ttl & DNSSEC_OK > 0, nsid: false, cookie: None, udp_octets: class }
     }
 
     /// Reads the options; `None` when one runs over the end. Those of another version are not ours to judge.
-    pub(super) fn read_options(&mut self, mut options: &[u8]) -> Option<()> {
+    pub(super) fn read_options(&mut self, mut options: &'q [u8]) -> Option<()> {
         while self.version == 0 && !options.is_empty() {
             let end = 4 + usize::from(u16_at(options, 2)?);
-            self.nsid |= u16_at(options, 0)? == NSID;
-            options = options.get(end..)?;
+            let (option, rest) = options.split_at_checked(end)?;
+            match u16_at(option, 0)? {
+                NSID => self.nsid = true,
+                COOKIE => self.cookie = self.cookie.or(Some(&option[4..])),
+                _ => {}
+            }
+            options = rest;
         }
         Some(())
     }
@@ -51,22 +60,32 @@ impl Edns {
 
 /// The OPT of a reply, before its extended code is known.
 pub(super) struct OptRecord<'t> {
-    dnssec_ok: bool,
-    nsid: Option<&'t [u8]>,
+    /// DO, as it came.
+    pub(super) dnssec_ok: bool,
+    /// Our name, if it is asked for.
+    pub(super) nsid: Option<&'t [u8]>,
+    /// The client's cookie and ours.
+    pub(super) cookie: Option<&'t Cookie>,
 }
 
 /// Owner, type, class, TTL and length.
 const OPT_OCTETS: usize = 11;
 
+/// Code and length.
+const OPTION_HEADER: usize = 4;
+
 impl<'t> OptRecord<'t> {
     /// What the query's OPT asks for. An empty `nsid` is none.
-    pub(super) fn to(edns: &Edns, nsid: &'t [u8]) -> OptRecord<'t> {
-        OptRecord { dnssec_ok: edns.dnssec_ok, nsid: (edns.nsid && !nsid.is_empty()).then_some(nsid) }
+    pub(super) fn to(edns: &Edns<'_>, nsid: &'t [u8], cookie: Option<&'t Cookie>) -> OptRecord<'t> {
+        let nsid = (edns.nsid && !nsid.is_empty()).then_some(nsid);
+        OptRecord { dnssec_ok: edns.dnssec_ok, nsid, cookie }
     }
 
     /// The octets that it takes.
     pub(super) fn octets(&self) -> usize {
-        OPT_OCTETS + self.nsid.map_or(0, |nsid| 4 + nsid.len())
+        let nsid = self.nsid.map_or(0, |nsid| OPTION_HEADER + nsid.len());
+        let cookie = self.cookie.map_or(0, |_| OPTION_HEADER + COOKIE_OCTETS);
+        OPT_OCTETS + nsid + cookie
     }
 
     /// Writes it to the start of `out`, which is as long as [`Self::octets`] said.
@@ -76,11 +95,22 @@ impl<'t> OptRecord<'t> {
         let length = (self.octets() - OPT_OCTETS) as u16;
         let [high, low] = length.to_be_bytes();
         let fixed = [0, 0, OPT as u8, udp_high, udp_low, extended_code, 0, flags, 0, high, low];
-        out[..OPT_OCTETS].copy_from_slice(&fixed);
+        let (start, mut options) = out.split_at_mut(OPT_OCTETS);
+        start.copy_from_slice(&fixed);
         if let Some(nsid) = self.nsid {
-            let [high, low] = (nsid.len() as u16).to_be_bytes();
-            out[OPT_OCTETS..OPT_OCTETS + 4].copy_from_slice(&[0, NSID as u8, high, low]);
-            out[OPT_OCTETS + 4..].copy_from_slice(nsid);
+            options = put_option(options, NSID, nsid);
+        }
+        if let Some(cookie) = self.cookie {
+            put_option(options, COOKIE, cookie);
         }
     }
+}
+
+/// Writes an option to the start of `out`, and returns what follows it.
+fn put_option<'o>(out: &'o mut [u8], code: u16, data: &[u8]) -> &'o mut [u8] {
+    let (option, rest) = out.split_at_mut(OPTION_HEADER + data.len());
+    option[..2].copy_from_slice(&code.to_be_bytes());
+    option[2..OPTION_HEADER].copy_from_slice(&(data.len() as u16).to_be_bytes());
+    option[OPTION_HEADER..].copy_from_slice(data);
+    rest
 }

@@ -65,6 +65,16 @@ impl<'t> SetRef<'t> {
         self.pointers.chunks_exact(2).map(|place| usize::from(u16::from_ne_bytes([place[0], place[1]])))
     }
 
+    /// Where the record stands that comes first in a turn: addresses, which are all of one length, go round.
+    pub(super) fn first_in(&self, turn: u16) -> usize {
+        let octets = match self.rtype {
+            RecordType::A if self.count > 1 => RECORD_HEADER + 4,
+            RecordType::AAAA if self.count > 1 => RECORD_HEADER + 16,
+            _ => return 0,
+        };
+        usize::from(turn % self.count) * octets
+    }
+
     /// Whether the only pointers are those of the owners.
     pub(super) fn points_at_owner_only(&self) -> bool {
         self.pointers.len() == 2 * usize::from(self.count)

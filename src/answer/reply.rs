@@ -15,6 +15,7 @@ pub(super) enum Code {
     Refused = 5,
     YxDomain = 6,
     BadVers = 16,
+    BadCookie = 23,
 }
 
 /// Where a record goes. The order is the wire's: a section is closed by writing to a later one.
@@ -46,6 +47,8 @@ pub(super) struct Reply<'b> {
     /// No record may end after this.
     limit: usize,
     question_end: usize,
+    /// Which of a set of addresses comes first.
+    turn: u16,
     counts: [u16; 3],
     /// AA
     pub(super) authoritative: bool,
@@ -53,16 +56,10 @@ pub(super) struct Reply<'b> {
 }
 
 impl<'b> Reply<'b> {
-    /// Begins with the question, if there is one, and keeps `reserved` octets free at the end of `limit`.
-    pub(super) fn begin(
-        octets: &'b mut [u8],
-        request: &Request<'_>,
-        limit: usize,
-        reserved: usize,
-    ) -> Reply<'b> {
+    /// Begins with the question, if there is one. Records end at `limit`; the OPT comes after them.
+    pub(super) fn begin(octets: &'b mut [u8], request: &Request<'_>, limit: usize, turn: u16) -> Reply<'b> {
         let question = request.question.as_ref().map_or(&[][..], |question| question.octets);
         let question_end = QUESTION_AT + question.len();
-        let limit = limit.min(octets.len()).saturating_sub(reserved);
         octets[QUESTION_AT..question_end].copy_from_slice(question);
         let counts = [0; 3];
         Reply {
@@ -70,6 +67,7 @@ impl<'b> Reply<'b> {
             end: question_end,
             limit,
             question_end,
+            turn,
             counts,
             authoritative: false,
             truncated: false,
@@ -121,7 +119,10 @@ impl<'b> Reply<'b> {
         if end > self.limit || !(reachable || set.points_at_owner_only()) {
             return Err(NoSpace);
         }
-        self.octets[start..end].copy_from_slice(set.body);
+        let (later, first) = set.body.split_at(set.first_in(self.turn));
+        let (begin, rest) = self.octets[start..end].split_at_mut(first.len());
+        begin.copy_from_slice(first);
+        rest.copy_from_slice(later);
         if !in_place {
             self.lead_pointers(start, owner, set).ok_or(NoSpace)?;
         }

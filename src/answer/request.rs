@@ -2,6 +2,8 @@
 
 use crate::zone::RecordType;
 
+use super::Asker;
+use super::cookies::Proof;
 use super::edns::{Edns, OPT};
 use super::wire::{HEADER_OCTETS, QUESTION_AT, name_length, skip_name, u16_at, u32_at};
 
@@ -22,7 +24,9 @@ pub(super) struct Request<'q> {
     /// The question, if there is exactly one.
     pub(super) question: Option<Question<'q>>,
     /// What its OPT says, if it has one.
-    pub(super) edns: Option<Edns>,
+    pub(super) edns: Option<Edns<'q>>,
+    /// What its cookie says about the asker.
+    pub(super) proof: Proof,
     /// Why it is not answered from the table.
     pub(super) fault: Option<Fault>,
 }
@@ -56,10 +60,14 @@ pub(super) enum Fault {
     Opcode,
     /// Not a message, or not one question: FORMERR.
     Format,
+    /// No question, for it is only about cookies (RFC 7873 section 5.4): NOERROR.
+    CookieOnly,
+    /// The same, with one that is not ours: BADCOOKIE.
+    CookieWrong,
 }
 
 /// Reads a query; `None` when silence is right: a response, or too short to have an identifier and flags.
-pub(super) fn read(query: &[u8]) -> Option<Request<'_>> {
+pub(super) fn read<'q>(query: &'q [u8], asker: &Asker<'_>) -> Option<Request<'q>> {
     let (id, word) = (u16_at(query, 0)?, u16_at(query, 2)?);
     if query.len() < HEADER_OCTETS || word & RESPONSE > 0 {
         return None;
@@ -71,29 +79,44 @@ pub(super) fn read(query: &[u8]) -> Option<Request<'_>> {
         recursion_desired: word & RECURSION_DESIRED > 0,
         question: None,
         edns: None,
+        proof: Proof::None,
         fault: None,
     };
     let broken = read_body(query, &mut request).is_none();
+    request.proof = request.edns.as_ref().map_or(Proof::None, |edns| asker.prove(edns));
     request.fault = if request.edns.as_ref().is_some_and(|edns| edns.version > 0) {
         Some(Fault::Version)
     } else if opcode > 0 {
         Some(Fault::Opcode)
+    } else if broken || request.proof == Proof::Malformed {
+        Some(Fault::Format)
     } else {
-        (broken || request.question.is_none()).then_some(Fault::Format)
+        request.question.is_none().then(|| fault_without_question(request.proof))
     };
     Some(request)
+}
+
+fn fault_without_question(proof: Proof) -> Fault {
+    match proof {
+        Proof::None | Proof::Malformed => Fault::Format,
+        Proof::Wanted(_) | Proof::Good(_) => Fault::CookieOnly,
+        Proof::Wrong(_) => Fault::CookieWrong,
+    }
 }
 
 /// Everything after the header; `None` at the first thing that is wrong. What was read before it stays.
 fn read_body<'q>(query: &'q [u8], request: &mut Request<'q>) -> Option<()> {
     let count = |at| u16_at(query, at).map(u32::from);
     let mut at = QUESTION_AT;
-    if count(4)? != 1 {
-        return None; // the records cannot be found behind a question that is not there
+    match count(4)? {
+        0 => {}
+        1 => {
+            let question = read_question(query)?;
+            at += question.octets.len();
+            request.question = Some(question);
+        }
+        _ => return None, // which of them, nobody knows
     }
-    let question = read_question(query)?;
-    at += question.octets.len();
-    request.question = Some(question);
     for _ in 0..count(6)? + count(8)? {
         at = skip_record(query, at)?;
     }
@@ -124,7 +147,7 @@ fn skip_record(query: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The root owns it, and there is one at most (RFC 6891 section 6.1.1).
-fn read_opt(record: &[u8], request: &mut Request<'_>) -> Option<()> {
+fn read_opt<'q>(record: &'q [u8], request: &mut Request<'q>) -> Option<()> {
     if record[0] != 0 || request.edns.is_some() {
         return None;
     }

@@ -24,7 +24,7 @@ const AXFR: RecordType = RecordType(252);
 
 /// Everything that a query can turn out to be.
 enum Asked<'q, 't> {
-    /// Not a query that we understand.
+    /// Not a query that is answered from the table.
     Fault(Fault),
     /// Another class than IN, or a zone transfer: not from us.
     Forbidden,
@@ -40,14 +40,14 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
         Asked::Fault(Fault::Format) => Code::FormErr,
         Asked::Fault(Fault::Opcode) => Code::NotImp,
         Asked::Fault(Fault::Version) => Code::BadVers,
+        Asked::Fault(Fault::CookieOnly) => Code::NoError,
+        Asked::Fault(Fault::CookieWrong) => Code::BadCookie,
         Asked::Forbidden | Asked::NotOurs => Code::Refused,
         Asked::Ours(question, zone, found) => {
-            let dnssec_ok = request.edns.as_ref().is_some_and(|edns| edns.dnssec_ok);
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
             let chain = Chain::default();
-            let mut answering =
-                Answering { table, zone, rtype: question.rtype, dnssec_ok, reply, name, chain };
+            let mut answering = Answering { table, zone, rtype: question.rtype, reply, name, chain };
             answering.answer(found)
         }
     }
@@ -73,7 +73,6 @@ pub(super) struct Answering<'a, 'b> {
     pub(super) table: &'a AnswerTable,
     pub(super) zone: ZoneId,
     rtype: RecordType,
-    dnssec_ok: bool,
     pub(super) reply: &'a mut Reply<'b>,
     /// The name that is looked at, where it stands in the reply.
     pub(super) name: Written,
@@ -193,7 +192,8 @@ impl<'a> Answering<'a, '_> {
             return Step::End(self.no_space());
         };
         match self.reply.key_at(next.at) {
-            Some(key) if self.rtype != RecordType::CNAME && self.rtype != ANY => self.go_on(next, &key),
+            // It answers a question for CNAME; ANY goes on, as NSD, Knot and BIND do.
+            Some(key) if self.rtype != RecordType::CNAME => self.go_on(next, &key),
             Some(_) | None => Step::End(Code::NoError),
         }
     }
@@ -215,7 +215,8 @@ impl<'a> Answering<'a, '_> {
         Ok((start, target))
     }
 
-    /// The zone speaks no further: those who do, and their addresses (RFC 1034 section 4.3.2, RFC 9471).
+    /// The zone speaks no further: those who do, and their addresses (RFC 1034 section 4.3.2, RFC 9471). No DS: without
+    /// a signature beside it nobody may believe it (RFC 4035 section 3.1.4 speaks of signed zones), and we sign none.
     fn refer(&mut self, cut: NodeRef<'a>) -> Code {
         self.reply.authoritative = self.chain.steps > 0;
         if self.put_referral(cut).is_err() {
@@ -228,9 +229,6 @@ impl<'a> Answering<'a, '_> {
         let servers = cut.set(RecordType::NS).ok_or(NoSpace)?;
         let owner = self.reply.suffix(self.name, cut.name().len()).ok_or(NoSpace)?;
         let start = self.reply.put(Section::Authority, owner, servers)?;
-        if let Some(ds) = cut.set(RecordType::DS).filter(|_| self.dnssec_ok) {
-            self.reply.put(Section::Authority, owner, ds)?;
-        }
         let mut targets = Targets::new(start, servers, Glue::Allowed);
         targets.add(self, |key| key.is_within(cut.name()))?;
         // Without the addresses below the cut nobody gets there; any others can be asked for.

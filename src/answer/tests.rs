@@ -1,17 +1,20 @@
 //! Questions and answers, a line each, as hickory-proto reads them.
 
+mod cookies;
 mod model;
 mod properties;
 mod protocol;
 mod render;
+mod rotation;
 mod steering;
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
-use crate::model::Name;
+use crate::model::{Moment, Name};
 use crate::zone::{MasterFile, Zone, parse};
 
-use super::{AnswerTable, Identity, Transport, respond};
+use super::{AnswerTable, Asker, Identity, Manners, Transport, respond};
 
 use render::{query, render};
 
@@ -82,10 +85,24 @@ fn table(zones: &[(&str, &str)]) -> AnswerTable {
     AnswerTable::compile(&zones, &[], Identity::default())
 }
 
-/// The reply to some octets over TCP, where everything fits.
+/// Nothing goes round, so that answers can be foretold.
+const PLAIN: Manners = Manners { rotate: false, cookies: None };
+
+/// The reply to some octets, without any special manners.
 pub(super) fn reply_to(table: &AnswerTable, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
+    reply_for(&asker(transport, &PLAIN), table, query)
+}
+
+/// Somebody at some time.
+pub(super) fn asker(transport: Transport, manners: &Manners) -> Asker<'_> {
+    let address = Ipv4Addr::new(198, 51, 100, 100).into();
+    Asker { transport, address, now: Moment::from_millis(1_559_731_985_000), manners }
+}
+
+/// The reply that somebody gets.
+pub(super) fn reply_for(asker: &Asker<'_>, table: &AnswerTable, query: &[u8]) -> Option<Vec<u8>> {
     let mut reply = vec![0xff; AnswerTable::REPLY_MAX_OCTETS];
-    respond(table, query, transport, &mut reply).map(|octets| reply[..octets].to_vec())
+    respond(table, query, asker, &mut reply).map(|octets| reply[..octets].to_vec())
 }
 
 /// `question` is a name and a type; `expected` a code, flags, and what stands in each section.
@@ -195,6 +212,7 @@ fn renamed_names() {
     check("dn.t DNAME", &["NOERROR aa", "an dn.t. 300 DNAME www.t."]);
     let dn = "an dn.t. 300 DNAME www.t.";
     check("a.dn.t A", &["NXDOMAIN aa", dn, "an a.dn.t. 300 CNAME a.www.t.", SOA]);
+    check("a.dn.t ANY", &["NXDOMAIN aa", dn, "an a.dn.t. 300 CNAME a.www.t.", SOA]);
     check("a.dn.t CNAME", &["NOERROR aa", dn, "an a.dn.t. 300 CNAME a.www.t."]);
     check("a.dout.t A", &["NOERROR aa", "an dout.t. 300 DNAME else.", "an a.dout.t. 300 CNAME a.else."]);
     let long = format!("{0}.{0}.{0}.{1}.dself.t A", "x".repeat(63), "y".repeat(49));

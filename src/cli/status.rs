@@ -75,7 +75,8 @@ fn show_saved(state_dir: &Path, output: Output) {
     for trouble in &loaded.troubles {
         eprintln!("cadence-dns: {trouble}");
     }
-    if let Some(saved) = loaded.value {
+    let changes = store::read_journals(state_dir, loaded.value.as_ref().map_or(0, Saved::journal));
+    if let Some(saved) = Saved::with_changes(loaded.value, changes) {
         show(&Status::from_saved(saved, now()), output);
     }
 }

@@ -27,7 +27,7 @@ use super::spec::Spec;
 pub(super) fn config(spec: Spec, base: &Path, cores: usize, report: &Report<'_>) -> Option<Config> {
     let Spec { node, dns, control, zone, region, steer } = spec;
     let node = node::node(node, base, report);
-    let dns = node::dns(dns, cores, report);
+    let dns = node::dns(dns, base, cores, report);
     let control = node::control(control, base, report);
     let mut zones = zone::zones(entries(zone), base, report);
     let regions = region::regions(entries(region), base, report);

@@ -1,7 +1,7 @@
 //! What a configuration means, once it is known to be right.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,7 +46,43 @@ pub struct DnsSettings {
     pub listen: Vec<SocketAddr>,
     /// UDP threads for each address.
     pub workers: usize,
+    /// Round robin: a set of addresses begins with another one for each query.
+    pub rotate: bool,
+    /// `[dns.cookies]`
+    pub cookies: CookieSettings,
 }
+
+/// DNS cookies (RFC 7873).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CookieSettings {
+    /// Whether we speak of them.
+    pub enabled: bool,
+    /// The secrets that several servers share; without it each has its own until it restarts.
+    pub secret_file: Option<PathBuf>,
+    /// Where the configuration names `secret_file`, for messages.
+    pub secret_file_place: Option<Place>,
+}
+
+impl Default for CookieSettings {
+    fn default() -> CookieSettings {
+        CookieSettings { enabled: true, secret_file: None, secret_file_place: None }
+    }
+}
+
+impl Default for DnsSettings {
+    fn default() -> DnsSettings {
+        let everywhere = [(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()];
+        DnsSettings {
+            listen: everywhere.into(),
+            workers: 1,
+            rotate: true,
+            cookies: CookieSettings::default(),
+        }
+    }
+}
+
+/// Where resolvers ask.
+const DNS_PORT: u16 = 53;
 
 /// Where the command line reaches the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,6 +66,14 @@ tables! {
     "[dns]" DnsSpec {
         may listen: Vec<At<String>>,
         may workers: i64,
+        may rotate: bool,
+        may cookies: CookiesSpec,
+    }
+
+    /// DNS cookies.
+    "[dns.cookies]" CookiesSpec {
+        may enabled: bool,
+        may secret_file: String,
     }
 
     /// Where the command line reaches the daemon.

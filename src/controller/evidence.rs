@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Parameters, Report, SavedState};
+use super::saved::{SavedCheck, SavedRegion};
+use super::{Change, News, Parameters, Report, SavedState};
 use crate::health::{Doubt, Machine, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge};
 use crate::model::{CheckId, Moment, RegionId, VantageId};
 use crate::policy::{Steer, Verdicts};
@@ -52,7 +53,7 @@ impl Evidence {
         &mut self,
         observation: &Observation,
         now: Moment,
-        reports: &mut Vec<Report>,
+        news: &mut News,
     ) -> Option<RegionId> {
         let check = &observation.check;
         let rules = self.rules.get(check)?; // removed while the probe was under way
@@ -61,16 +62,22 @@ impl Evidence {
         let machine = machines.get_mut(check)?;
         let before = machine.health;
         let changed = machine.observe(observation, rules, testimony, now);
-        reports.extend(Report::of_check(check, before, machine));
-        changed.then(|| check.region.clone())
+        news.reports.extend(Report::of_check(check, before, machine));
+        if !changed {
+            return None;
+        }
+        let (vantage, machine) = (observation.vantage.clone(), machine.clone());
+        news.changes.push(Change::Check(Box::new(SavedCheck { vantage, check: check.clone(), machine })));
+        Some(check.region.clone())
     }
 
     /// Judges a region again.
-    pub(super) fn judge(&mut self, region: &RegionId, now: Moment, reports: &mut Vec<Report>) {
+    pub(super) fn judge(&mut self, region: &RegionId, now: Moment, news: &mut News) {
         let before = self.verdicts.get(region).cloned();
         let verdict = Arc::new(self.judged(region, before.as_deref(), now));
         if let Some(before) = before.filter(|before| before.state != verdict.state) {
-            reports.push(Report::VerdictChanged { from: before.state, verdict: Arc::clone(&verdict) });
+            news.changes.push(Change::Region(SavedRegion::of(&verdict)));
+            news.reports.push(Report::VerdictChanged { from: before.state, verdict: Arc::clone(&verdict) });
         }
         self.verdicts.insert(region.clone(), verdict);
     }

@@ -1,14 +1,13 @@
 //! What outlives us.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Controller;
 use crate::health::{Machine, State, Verdict};
 use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Rule, Standing, Wait};
+use crate::policy::{Decision, Rule, Standing, Wait};
 
 /// The saved state, in every shape that it ever had. Only [`Saved::into_state`] knows the old ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +30,21 @@ pub struct SavedState {
     pub regions: Vec<SavedRegion>,
     /// What each vantage believes.
     pub checks: Vec<SavedCheck>,
+    /// The first journal whose changes are not in here yet.
+    #[serde(default)]
+    pub journal: u64,
+}
+
+/// One fact of the saved state that has become another: what a journal is made of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// What a name is answered with.
+    Name(SavedName),
+    /// The verdict on a region.
+    Region(SavedRegion),
+    /// What a vantage believes about a check.
+    Check(Box<SavedCheck>),
 }
 
 /// What a name was answered with.
@@ -73,6 +87,51 @@ pub struct SavedCheck {
 }
 
 impl Saved {
+    /// The first journal whose changes are not in here yet.
+    #[must_use]
+    pub fn journal(&self) -> u64 {
+        let Saved::V1(state) = self;
+        state.journal
+    }
+
+    /// The same, complete up to a journal.
+    #[must_use]
+    pub fn up_to_journal(self, number: u64) -> Saved {
+        let Saved::V1(state) = self;
+        Saved::V1(SavedState { journal: number, ..state })
+    }
+
+    /// The same with what happened since; `None` stands for a state that was never saved. An older answer never
+    /// replaces a newer one.
+    #[must_use]
+    pub fn with_changes(saved: Option<Saved>, changes: Vec<Change>) -> Option<Saved> {
+        if saved.is_none() && changes.is_empty() {
+            return None;
+        }
+        let Saved::V1(mut state) = saved.unwrap_or(Saved::V1(SavedState::default()));
+        let mut names: BTreeMap<Name, SavedName> = by(state.names, |saved| saved.name.clone());
+        let mut regions: BTreeMap<RegionId, SavedRegion> = by(state.regions, |saved| saved.region.clone());
+        let mut checks = by(state.checks, |saved| (saved.vantage.clone(), saved.check.clone()));
+        for change in changes {
+            match change {
+                Change::Name(name) => {
+                    let known = names.get(&name.name).map_or(0, |known| known.standing.epoch);
+                    if name.standing.epoch >= known {
+                        names.insert(name.name.clone(), name);
+                    }
+                }
+                Change::Region(region) => drop(regions.insert(region.region.clone(), region)),
+                Change::Check(check) => {
+                    drop(checks.insert((check.vantage.clone(), check.check.clone()), *check))
+                }
+            }
+        }
+        state.names = names.into_values().collect();
+        state.regions = regions.into_values().collect();
+        state.checks = checks.into_values().collect();
+        Some(Saved::V1(state))
+    }
+
     /// In the newest shape, with no moment in the future: a clock that was set back must not stretch a hold.
     #[must_use]
     pub fn into_state(self, now: Moment) -> SavedState {
@@ -113,23 +172,33 @@ impl SavedState {
     }
 }
 
-impl Controller {
-    /// All that a restart needs to go on as if nothing had happened.
-    #[must_use]
-    pub fn saved(&self, now: Moment) -> Saved {
-        let names = self.decisions.iter().map(|decision| SavedName {
+impl SavedName {
+    pub(super) fn of(decision: &Decision) -> SavedName {
+        SavedName {
             name: decision.name.clone(),
             standing: decision.standing.clone(),
             rule: decision.derivation.rule.clone(),
             why: decision.derivation.headline(&decision.standing.region),
             wait: decision.derivation.wait.clone(),
-        });
-        let regions = self.evidence.verdicts().values().map(Arc::as_ref).map(|verdict| SavedRegion {
+        }
+    }
+}
+
+impl SavedRegion {
+    pub(super) fn of(verdict: &Verdict) -> SavedRegion {
+        SavedRegion {
             region: verdict.region.clone(),
             state: verdict.state,
             since: verdict.since,
             why: verdict.to_string(),
-        });
+        }
+    }
+}
+
+impl Controller {
+    /// All that a restart needs to go on as if nothing had happened.
+    #[must_use]
+    pub fn saved(&self, now: Moment) -> Saved {
         let machines = self.evidence.machines().iter();
         let checks = machines.flat_map(|(vantage, machines)| {
             machines.iter().map(|(check, machine)| SavedCheck {
@@ -141,9 +210,14 @@ impl Controller {
         Saved::V1(SavedState {
             written: now,
             node: self.parameters.vantage.to_string(),
-            names: names.collect(),
-            regions: regions.collect(),
+            names: self.decisions.iter().map(SavedName::of).collect(),
+            regions: self.evidence.verdicts().values().map(|verdict| SavedRegion::of(verdict)).collect(),
             checks: checks.collect(),
+            journal: 0,
         })
     }
+}
+
+fn by<K: Ord, V>(values: Vec<V>, key: impl Fn(&V) -> K) -> BTreeMap<K, V> {
+    values.into_iter().map(|value| (key(&value), value)).collect()
 }

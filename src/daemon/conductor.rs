@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::control::{FailBack, Request};
-use crate::controller::{Controller, Effect, Event, Report, Status, Warning};
+use crate::controller::{Change, Controller, Effect, Event, Report, Saved, Status, Warning};
 use crate::dns::Tables;
 use crate::health::Observation;
 use crate::probe::Probing;
+use crate::store::Journal;
 
 /// How often evidence is looked at for having grown old.
 const WATCHDOG: Duration = Duration::from_secs(1);
@@ -26,6 +27,9 @@ pub(super) struct Conductor {
     pub(super) tables: Tables,
     pub(super) clock: Clock,
     pub(super) keeper: Keeper,
+    pub(super) journal: Journal,
+    /// Why the journal could not be written, if it could not.
+    pub(super) journal_trouble: Option<String>,
     pub(super) probing: Probing,
     /// There is something to save that has not been handed to the keeper yet.
     pub(super) dirty: bool,
@@ -50,8 +54,7 @@ impl Conductor {
                 () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => self.take(Event::TimePassed),
                 _ = watchdog.tick() => self.take(Event::TimePassed),
                 Some(permit) = self.keeper.room(), if self.dirty => {
-                    permit.send(self.controller.saved(self.clock.now()));
-                    self.dirty = false;
+                    permit.send(self.saved());
                 }
                 Some(request) = requests.recv() => self.answer(request),
             }
@@ -68,12 +71,29 @@ impl Conductor {
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::Record(changes) => self.record(&changes),
                 Effect::Publish(table) => self.tables.publish(table),
                 Effect::Persist => self.dirty = true,
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::Report(report) => tell(&report),
             }
         }
+    }
+
+    /// Notes what has changed. Without room for it the answers go on; that a kill might lose them is said once.
+    fn record(&mut self, changes: &[Change]) {
+        let trouble = self.journal.append(changes).err().map(|error| error.to_string());
+        if let (None, Some(why)) = (&self.journal_trouble, &trouble) {
+            error!(event = "state.journal_failed", "changes cannot be noted: {why}");
+        }
+        self.journal_trouble = trouble;
+    }
+
+    /// Everything until now, and the journal that goes on from here.
+    fn saved(&mut self) -> Saved {
+        self.dirty = false;
+        let number = self.journal.begin_next();
+        self.controller.saved(self.clock.now()).up_to_journal(number)
     }
 
     fn answer(&mut self, request: Request) {
@@ -85,7 +105,7 @@ impl Conductor {
 
     fn status(&self) -> Status {
         let mut status = self.controller.status(self.clock.now());
-        if let Some(trouble) = self.keeper.trouble() {
+        if let Some(trouble) = self.keeper.trouble().or_else(|| self.journal_trouble.clone()) {
             let text =
                 format!("the state cannot be saved, a restart would forget the last changes: {trouble}");
             status.warnings.insert(
@@ -106,12 +126,12 @@ impl Conductor {
         Ok(format!("{name} is answered with {region} now"))
     }
 
-    async fn finish(self) {
-        let Conductor { controller, clock, keeper, probing, dirty, .. } = self;
+    async fn finish(mut self) {
+        let last = self.saved();
+        let Conductor { keeper, probing, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
         }
-        let last = dirty.then(|| controller.saved(clock.now()));
         if timeout(STAGE_MAX, keeper.finish(last)).await.is_err() {
             warn!(event = "stop.forced", "the state was not written in time");
         }

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::controller::Saved;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Writes one state after another; while one is being written, the next to come is the newest.
 pub(super) struct Keeper {
@@ -34,11 +34,9 @@ impl Keeper {
         self.trouble.lock().ok()?.clone()
     }
 
-    /// Writes what is pending and ends.
-    pub(super) async fn finish(self, last: Option<Saved>) {
-        if let Some(last) = last {
-            drop(self.states.send(last).await); // a writer that is gone has said so
-        }
+    /// Writes what is pending, then the last state, and ends.
+    pub(super) async fn finish(self, last: Saved) {
+        drop(self.states.send(last).await); // a writer that is gone has said so
         drop(self.states);
         drop(self.writer.await);
     }
@@ -48,7 +46,12 @@ async fn write_all(store: Store, mut pending: mpsc::Receiver<Saved>, trouble: Ar
     let store = Arc::new(store);
     while let Some(saved) = pending.recv().await {
         let store = Arc::clone(&store);
-        let written = tokio::task::spawn_blocking(move || store.save(&saved)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            store.save(&saved)?;
+            store.remove_journals_before(saved.journal());
+            Ok::<(), StoreError>(())
+        });
+        let written = written.await;
         let failure = match written {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),

@@ -3,13 +3,17 @@
 use std::fs;
 use std::io;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread::available_parallelism;
 
-use crate::config::{self, Config, Parsed, ZoneSettings};
+use crate::answer::CookieSecrets;
+use crate::config::{self, Config, CookieSettings, Parsed, ZoneSettings};
 use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
-use crate::zone::{self, MasterFile, Zone};
+use crate::zone::Zone;
+
+use super::zone_file::read_zone;
 
 /// Everything is read and right; nothing is started.
 pub struct Ready {
@@ -17,6 +21,8 @@ pub struct Ready {
     pub config: Config,
     /// The zones, in its order.
     pub zones: Vec<Zone>,
+    /// What cookies are made with, if the configuration names it.
+    pub secrets: Option<CookieSecrets>,
     /// The prober.
     pub prober: Prober,
     /// What is doubtful.
@@ -31,7 +37,8 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     let Parsed { config, warnings: mut problems } = load_config(file)?;
     let mut zones = Vec::with_capacity(config.zones.len());
     for settings in &config.zones {
-        match load_zone(settings) {
+        let ZoneSettings { name, file, place, steered } = settings;
+        match read_zone(name, file, steered, Some(place)) {
             Ok(accepted) => {
                 problems.extend(accepted.warnings);
                 zones.push(accepted.zone);
@@ -39,8 +46,20 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
             Err(mistakes) => problems.extend(mistakes),
         }
     }
+    let secrets = match load_secrets(&config.dns.cookies) {
+        Ok((secrets, doubts)) => {
+            problems.extend(doubts);
+            secrets
+        }
+        Err(mistake) => {
+            problems.push(mistake);
+            None
+        }
+    };
     match probe::prepare(&config.probes, config.node.name.clone()) {
-        Ok(prober) if !has_errors(&problems) => Ok(Ready { config, zones, prober, warnings: problems }),
+        Ok(prober) if !has_errors(&problems) => {
+            Ok(Ready { config, zones, secrets, prober, warnings: problems })
+        }
         Ok(_) => Err(problems),
         Err(mistakes) => Err(problems.into_iter().chain(mistakes).collect()),
     }
@@ -62,30 +81,31 @@ pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
     config::parse(&shown, &text, base, available_parallelism().map_or(1, NonZero::get))
 }
 
-fn load_zone(settings: &ZoneSettings) -> Result<zone::Accepted, Vec<Problem>> {
-    let ZoneSettings { name, file, place, steered } = settings;
+/// Wherever it is a problem with the file as a whole, the place is the one that names it.
+fn load_secrets(settings: &CookieSettings) -> Result<(Option<CookieSecrets>, Vec<Problem>), Problem> {
+    let CookieSettings { secret_file: Some(file), secret_file_place: place, .. } = settings else {
+        return Ok((None, Vec::new()));
+    };
     let shown = file.display().to_string();
-    let text = fs::read(file).map_err(|error| {
-        let mut problem = unreadable(&shown, "the zone file", &error);
-        problem.place = Some(place.clone());
-        vec![problem]
-    })?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut include = |named: &str| read_included(folder, named);
-    zone::parse(name, &MasterFile { file: &shown, text: &text }, steered, &mut include)
+    let placed = |mut problem: Problem| {
+        problem.place = problem.place.or(place.clone());
+        problem
+    };
+    let what = "the secrets of the cookies in";
+    let text = fs::read_to_string(file).map_err(|error| placed(unreadable(&shown, what, &error)))?;
+    let secrets = CookieSecrets::parse(&shown, &text).map_err(placed)?;
+    Ok((Some(secrets), shared_too_widely(file, &shown).map(placed).into_iter().collect()))
 }
 
-/// A zone file may only include what lies in its own folder: whoever may edit zones may not read the whole disk.
-fn read_included(folder: &Path, named: &str) -> Result<Vec<u8>, String> {
-    let real = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
-    let file: PathBuf = real(&folder.join(named))?;
-    if !file.starts_with(real(folder)?) {
-        return Err(format!("{named} lies outside the zone file's folder {}", folder.display()));
-    }
-    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
+/// Whoever reads the secrets can make cookies for any address.
+fn shared_too_widely(file: &Path, shown: &str) -> Option<Problem> {
+    let mode = fs::metadata(file).ok()?.permissions().mode();
+    let help = format!("`chmod 640 {shown}`, and the group of the user that runs cadence-dns");
+    (mode & 0o007 > 0).then(|| Problem::warning(None, format!("everybody here may read {shown}"), help))
 }
 
-fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
+/// What to say of a file that cannot be read.
+pub(super) fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
     let help = if error.kind() == io::ErrorKind::NotFound {
         "name a file that exists; relative paths in the configuration start at its own folder"
     } else if error.kind() == io::ErrorKind::PermissionDenied {
@@ -94,4 +114,39 @@ fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
         "it must be a file that can be read"
     };
     Problem::error(None, format!("cannot read {what} {shown}: {error}"), help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Place;
+
+    fn check(text: Option<&str>, mode: u32, expected: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("secrets");
+        if let Some(text) = text {
+            fs::write(&file, text).expect("a file that can be written");
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("our file");
+        }
+        let secret_file_place = Some(Place { file: "c.toml".into(), line: 7, column: 15 });
+        let settings = CookieSettings { enabled: true, secret_file: Some(file), secret_file_place };
+        let told = match load_secrets(&settings) {
+            Ok((secrets, doubts)) => doubts.first().map_or(format!("{secrets:?}"), Problem::to_string),
+            Err(problem) => problem.to_string(),
+        };
+        let told = told.replace(&folder.path().display().to_string(), "");
+        assert_eq!(told.lines().next(), Some(expected));
+    }
+
+    #[test]
+    fn the_file_of_the_cookie_secrets_is_judged() {
+        const GOOD: &str = "00112233445566778899aabbccddeeff\n";
+        check(Some(GOOD), 0o640, "Some(1 cookie secrets)");
+        check(Some(GOOD), 0o644, "c.toml:7:15: warning: everybody here may read /secrets");
+        check(Some("\nx\n"), 0o600, "/secrets:2:1: error: a line of 1 characters is no secret");
+        check(Some(""), 0o600, "c.toml:7:15: error: /secrets has no secret in it");
+        let missing =
+            "cannot read the secrets of the cookies in /secrets: No such file or directory (os error 2)";
+        check(None, 0, &format!("c.toml:7:15: error: {missing}"));
+    }
 }

@@ -97,13 +97,14 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// Lets every datagram be answered: `answer` writes a reply and returns its length, or nothing for silence.
-    pub(super) fn answer(&mut self, mut answer: impl FnMut(&[u8], &mut [u8]) -> Option<usize>) {
+    /// Lets every datagram be answered: `answer` takes where it says it came from and the query, writes a reply and
+    /// returns its length, or nothing for silence.
+    pub(super) fn answer(&mut self, mut answer: impl FnMut(IpAddr, &[u8], &mut [u8]) -> Option<usize>) {
         for (buffer, datagram) in self.buffers.iter_mut().zip(&mut *self.datagrams).take(self.received) {
             let query = &buffer.query[..datagram.query_octets];
             // Port 0 cannot be sent to: the source address was made up.
             let query = if port(&datagram.peer) == 0 { &[][..] } else { query };
-            datagram.reply_octets = answer(query, &mut buffer.reply).unwrap_or(0);
+            datagram.reply_octets = answer(address(&datagram.peer), query, &mut buffer.reply).unwrap_or(0);
         }
     }
 
@@ -173,6 +174,17 @@ fn header(
 fn port(peer: &libc::sockaddr_storage) -> u16 {
     // SAFETY: `sockaddr_storage` is at least as long as `sockaddr_in` and aligned for it; any octets are valid.
     u16::from_be(unsafe { (*ptr::from_ref(peer).cast::<libc::sockaddr_in>()).sin_port })
+}
+
+/// The address that a datagram came from.
+fn address(peer: &libc::sockaddr_storage) -> IpAddr {
+    let peer_at = ptr::from_ref(peer);
+    if libc::c_int::from(peer.ss_family) == libc::AF_INET6 {
+        // SAFETY: `sockaddr_storage` is at least as long as `sockaddr_in6` and aligned for it; any octets are valid.
+        return IpAddr::from(unsafe { (*peer_at.cast::<libc::sockaddr_in6>()).sin6_addr.s6_addr });
+    }
+    // SAFETY: as above, for `sockaddr_in`.
+    IpAddr::from(unsafe { (*peer_at.cast::<libc::sockaddr_in>()).sin_addr.s_addr }.to_ne_bytes())
 }
 
 /// Makes of the control message that came with a query the one that its reply is sent with: the same address, but

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,10 +12,10 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::Tables;
 use super::connections::Connections;
-use super::counters::{Counters, Tally};
-use crate::answer::{AnswerTable, Transport, respond};
+use super::counters::Counters;
+use super::{Streaming, wall_clock};
+use crate::answer::{AnswerTable, Asker, Transport, respond};
 
 /// From one whole query to the next (RFC 7766 section 6.2.3 asks for some seconds); trickled octets do not count.
 const IDLE_MAX: Duration = Duration::from_secs(10);
@@ -35,8 +34,7 @@ const PAUSE_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(100);
 
 /// What all connections share; they live in one thread.
 struct Shared {
-    tables: Tables,
-    tally: Arc<Tally>,
+    streaming: Streaming,
     connections: RefCell<Connections>,
     /// One reply is written at a time.
     reply: RefCell<Box<[u8]>>,
@@ -45,12 +43,11 @@ struct Shared {
 /// Answers on all listeners until `stop` changes.
 pub(super) async fn serve(
     listeners: Vec<TcpListener>,
-    tables: Tables,
-    tally: Arc<Tally>,
+    streaming: Streaming,
     mut stop: watch::Receiver<bool>,
 ) {
     let reply = RefCell::new(vec![0; AnswerTable::REPLY_MAX_OCTETS].into());
-    let shared = Rc::new(Shared { tables, tally, connections: RefCell::default(), reply });
+    let shared = Rc::new(Shared { streaming, connections: RefCell::default(), reply });
     let tasks = LocalSet::new();
     for listener in listeners {
         tasks.spawn_local(accept(listener, Rc::clone(&shared)));
@@ -87,7 +84,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, shared: &Rc<Shared>) {
     let client: IpAddr = peer.ip();
     shared.connections.borrow_mut().admit(client, |number| {
         let task = tokio::task::spawn_local(async move {
-            let _ = converse(stream, number, &ours).await; // whatever went wrong, the connection is over
+            let _ = converse(stream, client, number, &ours).await; // whatever went wrong, the connection is over
             ours.connections.borrow_mut().ended(number);
         });
         task.abort_handle()
@@ -95,7 +92,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, shared: &Rc<Shared>) {
 }
 
 /// Answers all queries of one connection in their order.
-async fn converse(mut stream: TcpStream, number: u64, shared: &Shared) -> io::Result<()> {
+async fn converse(mut stream: TcpStream, client: IpAddr, number: u64, shared: &Shared) -> io::Result<()> {
     let mut incoming = Vec::new();
     let mut replies = Vec::new();
     let mut deadline = Instant::now() + IDLE_MAX;
@@ -104,7 +101,7 @@ async fn converse(mut stream: TcpStream, number: u64, shared: &Shared) -> io::Re
         let mut used = 0;
         while let Some(query) = first_message(&incoming[used..])? {
             used += 2 + query.len();
-            shared.answer(query, &mut replies);
+            shared.answer(client, query, &mut replies);
             if replies.len() >= COLLECTED_MAX_OCTETS {
                 write(&mut stream, &mut replies).await?;
             }
@@ -143,13 +140,15 @@ async fn write(stream: &mut TcpStream, replies: &mut Vec<u8>) -> io::Result<()> 
 
 impl Shared {
     /// Appends the reply, behind its length.
-    fn answer(&self, query: &[u8], replies: &mut Vec<u8>) {
+    fn answer(&self, address: IpAddr, query: &[u8], replies: &mut Vec<u8>) {
         let mut reply = self.reply.borrow_mut();
-        let octets = respond(&self.tables.0.load(), query, Transport::Tcp, &mut reply);
+        let Streaming { tables, manners, tally } = &self.streaming;
+        let asker = Asker { transport: Transport::Tcp, address, now: wall_clock(), manners };
+        let octets = respond(&tables.0.load(), query, &asker, &mut reply);
         let reply = octets.map(|octets| &reply[..octets]);
         let mut counted = Counters::default();
         counted.count(reply);
-        self.tally.add(&counted);
+        tally.add(&counted);
         if let Some(reply) = reply {
             replies.extend_from_slice(&(reply.len() as u16).to_be_bytes());
             replies.extend_from_slice(reply);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use arc_swap::Cache;
 
-use super::Tables;
 use super::batch::Batch;
 use super::counters::{Counters, Tally};
-use crate::answer::{Transport, respond};
+use super::{Tables, wall_clock};
+use crate::answer::{Asker, Manners, Transport, respond};
 
 /// How long a quiet worker waits before it looks whether it is to stop.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
@@ -19,7 +19,13 @@ pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 
 /// Answers until `stop`.
-pub(super) fn serve(socket: &UdpSocket, tables: &Tables, stop: &AtomicBool, tally: &Tally) {
+pub(super) fn serve(
+    socket: &UdpSocket,
+    tables: &Tables,
+    manners: &Manners,
+    stop: &AtomicBool,
+    tally: &Tally,
+) {
     let mut batch = Batch::new();
     let mut tables = Cache::new(&*tables.0);
     while !stop.load(Ordering::Relaxed) {
@@ -28,8 +34,10 @@ pub(super) fn serve(socket: &UdpSocket, tables: &Tables, stop: &AtomicBool, tall
         match received {
             Ok(_) => {
                 let mut counted = Counters::default();
-                batch.answer(|query, reply| {
-                    let octets = respond(table, query, Transport::Udp, reply);
+                let now = wall_clock();
+                batch.answer(|address, query, reply| {
+                    let asker = Asker { transport: Transport::Udp, address, now, manners };
+                    let octets = respond(table, query, &asker, reply);
                     counted.count(octets.map(|octets| &reply[..octets]));
                     octets
                 });

@@ -207,6 +207,12 @@ impl Machine {
         self.last.as_ref().is_none_or(|seen| now.since(seen.at) > rules.stale_after())
     }
 
+    /// Whether everything else failed during the row of failures that is going on.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
     /// After a gap a check proves itself anew: a belief of long ago and one probe are not enough to flip on.
     fn forget(&mut self) {
         self.health = Health::UNSEEN;

@@ -95,7 +95,8 @@ fn vote_of(machine: &Machine, check: &Check, now: Moment) -> Vote {
     }
     match machine.health {
         Health::Unknown { failures, .. } | Health::Up { failures } if failures >= check.rules.fall => {
-            Vote::Unknown(Doubt::Isolated)
+            // Nobody has looked elsewhere meanwhile, or everything else failed as well.
+            Vote::Unknown(if machine.is_doubtful() { Doubt::Isolated } else { Doubt::Unproven })
         }
         Health::Unknown { .. } => Vote::Unknown(Doubt::Unproven),
         Health::Up { .. } => Vote::Up,

@@ -7,11 +7,13 @@ mod resolver;
 mod watch;
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cadence_dns::controller::{Controller, Effect, Event, Parameters, Saved};
-use cadence_dns::health::Observation;
-use cadence_dns::model::Moment;
+use cadence_dns::controller::{Controller, Effect, Event, Parameters, Saved, SavedState};
+use cadence_dns::health::{Observation, State};
+use cadence_dns::model::{Moment, Name, RegionId};
+use cadence_dns::policy::Standing;
 use cadence_dns::zone::Zone;
 
 pub(crate) use prober::Prober;
@@ -207,6 +209,12 @@ impl Simulator {
         let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { return };
         for effect in effects {
             match effect {
+                Effect::Record(changes) => {
+                    let noted = Saved::with_changes(self.disk.take(), changes.clone());
+                    let noted = noted.expect("something was noted");
+                    assert_tells_the_same(&noted, &controller.saved(clock), clock);
+                    self.disk = Some(noted);
+                }
                 Effect::Publish(_) => {}
                 Effect::Persist => {
                     self.disk = Some(controller.saved(clock));
@@ -220,6 +228,19 @@ impl Simulator {
     fn note(&mut self, text: &str) {
         self.journal.push((self.now, text.into()));
     }
+}
+
+/// What was noted before the publishing is enough for a restart that answers the same.
+fn assert_tells_the_same(noted: &Saved, saved: &Saved, now: Moment) {
+    let (noted, saved) = (noted.clone().into_state(now), saved.clone().into_state(now));
+    let standings = |state: &SavedState| -> BTreeMap<Name, Standing> {
+        state.names.iter().map(|saved| (saved.name.clone(), saved.standing.clone())).collect()
+    };
+    let regions = |state: &SavedState| -> BTreeMap<RegionId, (State, Moment)> {
+        state.regions.iter().map(|saved| (saved.region.clone(), (saved.state, saved.since))).collect()
+    };
+    assert_eq!(standings(&noted), standings(&saved));
+    assert_eq!(regions(&noted), regions(&saved));
 }
 
 /// As it comes from the disk.

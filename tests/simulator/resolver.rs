@@ -1,14 +1,14 @@
 //! Asks the published table as a resolver would, in bytes.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use cadence_dns::answer::{AnswerTable, Transport, respond};
-use cadence_dns::model::{Family, Name};
+use cadence_dns::answer::{AnswerTable, Asker, Manners, Transport, respond};
+use cadence_dns::model::{Family, Moment, Name};
 use cadence_dns::policy::{Decision, Steer};
 use cadence_dns::zone::{self, MasterFile, Zone};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::rr::{Record, RecordType};
 
 /// A zone for each steered name, with the name at its apex.
 pub(crate) fn zones(steers: &[Steer]) -> Vec<Zone> {
@@ -42,12 +42,14 @@ fn query(table: &AnswerTable, name: &Name, rtype: RecordType) -> Message {
     message.add_query(Query::query(owner, rtype));
     let query = message.to_vec().expect("a query that can be written");
     let mut reply = vec![0; AnswerTable::UDP_REPLY_MAX_OCTETS];
-    let length = respond(table, &query, Transport::Udp, &mut reply).expect("a query gets a reply");
+    let (address, now) = (Ipv4Addr::LOCALHOST.into(), Moment::default());
+    let asker =
+        Asker { transport: Transport::Udp, address, now, manners: &Manners { rotate: true, cookies: None } };
+    let length = respond(table, &query, &asker, &mut reply).expect("a query gets a reply");
     Message::from_vec(&reply[..length]).expect("a reply that can be read")
 }
 
 fn address(record: &Record) -> (IpAddr, u32) {
-    let ipv4 = if let RData::A(a) = &record.data { Some(IpAddr::from(a.0)) } else { None };
-    let ipv6 = if let RData::AAAA(aaaa) = &record.data { Some(IpAddr::from(aaaa.0)) } else { None };
-    (ipv4.or(ipv6).expect("an address"), record.ttl)
+    let ip = record.data.ip_addr().expect("an address");
+    (ip, record.ttl)
 }

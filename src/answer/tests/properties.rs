@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use crate::model::Name;
 use crate::zone::{MasterFile, RecordType, Zone, parse};
 
-use super::super::{AnswerTable, Identity, Transport};
+use super::super::{AnswerTable, CookieSecrets, Identity, Manners, Transport};
 use super::model::Model;
 use super::render::{query, render};
-use super::{ZONE, reply_to, zone};
+use super::{ZONE, asker, reply_for, reply_to, zone};
 
 fn try_zone(text: &str) -> Option<Zone> {
     let origin: Name = "t".parse().expect("a good name");
@@ -106,7 +106,8 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let mut octets = query(&format!("{name} A"));
-        octets.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 3, 0, 0]);
+        octets.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 32, 0, 3, 0, 0, 0, 10, 0, 24]);
+        octets.extend([1; 24]);
         octets[11] = 1;
         octets.extend(tail);
         for (at, octet) in changes {
@@ -123,9 +124,10 @@ fn check_octets(octets: &[u8]) -> Result<(), TestCaseError> {
     thread_local! {
         static TABLE: AnswerTable = AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "n".into() });
     }
+    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])) };
     let is_response = octets.get(2).is_none_or(|flags| flags & 0x80 > 0);
     for transport in [Transport::Udp, Transport::Tcp] {
-        let reply = TABLE.with(|table| reply_to(table, octets, transport));
+        let reply = TABLE.with(|table| reply_for(&asker(transport, &manners), table, octets));
         prop_assert_eq!(reply.is_none(), octets.len() < 12 || is_response);
         let Some(reply) = reply else { continue };
         let message = Message::from_vec(&reply);

@@ -100,6 +100,15 @@ fn every_reply_to_a_query_with_opt_has_one() {
 }
 
 #[test]
+fn a_referral_without_signatures_has_no_ds() {
+    let mut asks_dnssec = edns(1232);
+    asks_dnssec.set_dnssec_ok(true);
+    let reply = reply_with(&[], query_with("x.sub.t A", asks_dnssec)).expect("a reply");
+    assert_eq!(render(&reply)[0], "NOERROR edns 1232 do");
+    assert!(render(&reply).iter().all(|line| !line.contains(" DS ")), "{:?}", render(&reply));
+}
+
+#[test]
 fn another_edns_version_is_told_ours_before_all_else() {
     let mut newer = edns(1232);
     newer.set_version(1);

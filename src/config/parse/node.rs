@@ -1,7 +1,7 @@
 //! `[node]`, `[dns]` and `[control]`.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,13 @@ use super::limit::Limit;
 use super::{address, entries, label};
 use crate::config::read::At;
 use crate::config::report::Report;
-use crate::config::settings::{ControlSettings, DnsSettings, NodeSettings};
-use crate::config::spec::{ControlSpec, DnsSpec, NodeSpec};
+use crate::config::settings::{ControlSettings, CookieSettings, DnsSettings, NodeSettings};
+use crate::config::spec::{ControlSpec, CookiesSpec, DnsSpec, NodeSpec};
 
 /// `[node] state_dir` when the file does not say.
 pub(in crate::config) const STATE_DIR: &str = "/var/lib/cadence-dns";
 /// `[control] socket` when the file does not say.
 pub(in crate::config) const SOCKET: &str = "/run/cadence-dns/control.sock";
-const DNS_PORT: u16 = 53;
 
 /// UDP threads for each address.
 const WORKERS: Limit<i64> =
@@ -34,19 +33,32 @@ pub(super) fn node(spec: Option<At<NodeSpec>>, base: &Path, report: &Report<'_>)
 }
 
 /// `[dns]`
-pub(super) fn dns(spec: Option<At<DnsSpec>>, cores: usize, report: &Report<'_>) -> Option<DnsSettings> {
-    let DnsSpec { listen, workers } = spec.map(|spec| spec.value).unwrap_or_default();
+pub(super) fn dns(
+    spec: Option<At<DnsSpec>>,
+    base: &Path,
+    cores: usize,
+    report: &Report<'_>,
+) -> Option<DnsSettings> {
+    let DnsSpec { listen, workers, rotate, cookies: spec } = spec.map(|spec| spec.value).unwrap_or_default();
+    let default = DnsSettings::default();
     let listen = match listen {
-        None => everywhere(),
+        None => default.listen,
         some => distinct(&entries(some), report),
     };
     let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
-    Some(DnsSettings { listen, workers: workers? })
+    let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
+    let cookies = cookies(spec, base, report);
+    Some(DnsSettings { listen, workers: workers?, rotate, cookies: cookies? })
 }
 
-/// Port 53 of every address.
-fn everywhere() -> Vec<SocketAddr> {
-    vec![(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()]
+/// `[dns.cookies]`
+fn cookies(spec: Option<At<CookiesSpec>>, base: &Path, report: &Report<'_>) -> Option<CookieSettings> {
+    let CookiesSpec { enabled, secret_file } = spec.map(|spec| spec.value).unwrap_or_default();
+    let default = CookieSettings::default();
+    let enabled = enabled.map_or(default.enabled, |enabled| enabled.value);
+    let Some(file) = secret_file else { return Some(CookieSettings { enabled, ..default }) };
+    let secret_file = path(&file, "secret_file", base, report)?;
+    Some(CookieSettings { enabled, secret_file: Some(secret_file), secret_file_place: Some(file.place) })
 }
 
 /// The addresses to listen on, none twice.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
-use crate::config::{BodyRule, Config, ProbeKind};
+use crate::config::{BodyRule, Config, CookieSettings, ProbeKind};
 use crate::health::{Brownout, Rules};
 use crate::policy::{Failback, budget};
 
@@ -70,7 +70,8 @@ fn what_is_left_out_has_its_default() {
     let Config { node, dns, control, zones: _, regions, probes, steers } = &parsed.config;
     assert_eq!(node.state_dir.to_str(), Some("/var/lib/cadence-dns"));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
-    assert_eq!(dns.workers, 4);
+    assert_eq!((dns.workers, dns.rotate), (4, true));
+    assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file), (true, &None));
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     let rules = Rules {
         fall: 3,
@@ -169,6 +170,9 @@ fn every_key_is_obeyed() {
         ("state_dir", "\"/srv/cadence-dns\"", "\"/srv/other\""),
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("workers", "workers = 7", "workers = 8"),
+        ("rotate", "rotate = false", "rotate = true"),
+        ("enabled", "[dns.cookies]\nenabled = false", "[dns.cookies]\nenabled = true"),
+        ("secret_file", "cookies.secret", "other.secret"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
@@ -211,7 +215,7 @@ fn every_key_is_obeyed() {
         let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
-    let tables = ["node", "dns", "control", "zone", "region", "probe", "steer"];
+    let tables = ["node", "dns", "cookies", "control", "zone", "region", "probe", "steer"];
     let inline = ["expect", "fresh", "body", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
@@ -220,9 +224,18 @@ fn every_key_is_obeyed() {
     assert_eq!(listed, known, "a row for each key");
 }
 
+fn line_of(text: &str) -> Option<u32> {
+    COMPLETE.lines().zip(1..).find(|(line, _)| line.contains(text)).map(|(_, number)| number)
+}
+
 #[test]
 fn the_complete_file_means_what_it_says() {
     let config = good(COMPLETE).config;
+    let CookieSettings { enabled, secret_file, secret_file_place } = &config.dns.cookies;
+    let secret_file = secret_file.as_deref().and_then(|path| path.to_str());
+    assert_eq!((*enabled, secret_file), (false, Some("/etc/cadence-dns/cookies.secret")));
+    assert_eq!(secret_file_place.as_ref().map(|place| place.line), line_of("cookies.secret"));
+
     let near = &config.regions[0];
     assert_eq!((near.min_up, near.checks.len()), (2, 7));
     let window = Some(Brownout { failures: 6, window: 120 * SECOND });
@@ -244,7 +257,7 @@ fn the_complete_file_means_what_it_says() {
     assert_eq!(request.expect.status, [200..=204, 301..=301]);
     assert!(matches!(&request.expect.body, Some(BodyRule::Contains(text)) if text == "ready"));
     assert_eq!(request.ca_file.as_deref().and_then(|path| path.to_str()), Some("/etc/cadence-dns/ca.pem"));
-    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), Some(29));
+    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), line_of("ca.pem"));
     assert_eq!(config.probes[0].target.to_string(), "192.0.2.10:8443");
     assert_eq!(config.probes[0].interval, 4 * SECOND);
 }

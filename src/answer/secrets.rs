@@ -1,0 +1,128 @@
+//! What cookies are signed with, and the file that servers share it by.
+
+use std::fmt;
+
+use crate::model::{Place, Problem};
+
+/// 128 bits that nobody else knows.
+pub type Secret = [u8; 16];
+
+/// The secrets that cookies are made and checked with: the first signs, each is believed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CookieSecrets {
+    first: Secret,
+    others: Box<[Secret]>,
+}
+
+/// A forged cookie costs a hash for each; changing one needs three at most: the old, the new, and one by accident.
+const SECRETS_MAX: usize = 4;
+
+impl CookieSecrets {
+    /// One alone.
+    #[must_use]
+    pub fn new(secret: Secret) -> CookieSecrets {
+        CookieSecrets { first: secret, others: Box::default() }
+    }
+
+    /// Reads a file: a secret on each line, as 32 hexadecimal digits; `#` begins a comment.
+    ///
+    /// To change the secret of several servers: first add the new one below the old one everywhere, then move it to
+    /// the first line, and an hour later remove the old one.
+    ///
+    /// # Errors
+    /// The first line that is no secret; the secrets themselves are never shown.
+    pub fn parse(file: &str, text: &str) -> Result<CookieSecrets, Problem> {
+        let mut secrets = Vec::new();
+        for (line, number) in text.lines().zip(1..) {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                let place = Place { file: file.into(), line: number, column: 1 };
+                secrets.push(secret(line).map_err(|found| Problem::error(Some(place), found, HELP))?);
+            }
+        }
+        match secrets.split_first() {
+            Some((first, others)) if others.len() < SECRETS_MAX => {
+                Ok(CookieSecrets { first: *first, others: others.into() })
+            }
+            Some(_) => Err(Problem::error(
+                None,
+                format!("{file} has more than {SECRETS_MAX} secrets"),
+                "remove old ones",
+            )),
+            None => Err(Problem::error(None, format!("{file} has no secret in it"), HELP)),
+        }
+    }
+
+    /// The one that signs.
+    pub(super) fn first(&self) -> &Secret {
+        &self.first
+    }
+
+    /// Those that are believed, the one that signs first.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+const HELP: &str = "32 hexadecimal digits on a line, as `openssl rand -hex 16` prints them";
+
+fn secret(line: &str) -> Result<Secret, String> {
+    let mut secret = Secret::default();
+    if line.len() != 2 * secret.len() || !line.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        return Err(format!("a line of {} characters is no secret", line.chars().count()));
+    }
+    for (octet, digits) in secret.iter_mut().zip(line.as_bytes().chunks_exact(2)) {
+        let digits = digits.iter().map(|digit| char::from(*digit).to_digit(16).unwrap_or_default());
+        *octet = digits.fold(0, |octet, digit| octet << 4 | digit as u8);
+    }
+    Ok(secret)
+}
+
+/// Only how many there are: logs are read by others.
+impl fmt::Debug for CookieSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cookie secrets", self.all().count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let told = match CookieSecrets::parse("x", text) {
+            Ok(secrets) => {
+                secrets.all().map(|secret| format!("{:02x}{:02x}", secret[0], secret[15])).collect()
+            }
+            Err(problem) => {
+                let line =
+                    problem.place.as_ref().map(|place| format!("{}: ", place.line)).unwrap_or_default();
+                vec![format!("{line}{}", problem.found)]
+            }
+        };
+        assert_eq!(told.join(" "), expected, "{text}");
+    }
+
+    #[test]
+    fn a_file_has_a_secret_on_each_line() {
+        const A: &str = "0a0102030405060708090a0b0c0d0e0f";
+        const B: &str = "FFEEDDCCBBAA99887766554433221100";
+        check(A, "0a0f");
+        check(&format!("# ours\n\n{B}\r\n  {A} # the old one\n"), "ff00 0a0f");
+        check("", "x has no secret in it");
+        check("# nothing\n", "x has no secret in it");
+        check(&format!("{A}\n{A}0\n"), "2: a line of 33 characters is no secret");
+        check(&format!("{}g", &A[1..]), "1: a line of 32 characters is no secret");
+        check("ä\n", "1: a line of 1 characters is no secret");
+        check(&format!("{A}\n{A}\n{A}\n{A}\n"), "0a0f 0a0f 0a0f 0a0f");
+        check(&format!("{A}\n{A}\n{A}\n{A}\n{A}\n"), "x has more than 4 secrets");
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let secrets = CookieSecrets::new([0xab; 16]);
+        assert_eq!(format!("{secrets:?}"), "1 cookie secrets");
+        let problem = CookieSecrets::parse("x", "abcabc").expect_err("too short");
+        assert!(!problem.to_string().contains("abc"), "{problem}");
+    }
+}

@@ -1,0 +1,39 @@
+//! A zone's master file, read from the disk with the files that it includes, and judged.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::load::unreadable;
+use crate::model::{Name, Place, Problem};
+use crate::zone::{self, Accepted, MasterFile};
+
+/// Reads and judges a master file. `steered` are the names in it whose addresses come from a decision; `named_at` is
+/// the place that names the file, to be told when it cannot be read.
+///
+/// # Errors
+/// Every mistake in it, with its place.
+pub fn read_zone(
+    origin: &Name,
+    file: &Path,
+    steered: &BTreeSet<Name>,
+    named_at: Option<&Place>,
+) -> Result<Accepted, Vec<Problem>> {
+    let shown = file.display().to_string();
+    let text = fs::read(file).map_err(|error| {
+        vec![Problem { place: named_at.cloned(), ..unreadable(&shown, "the zone file", &error) }]
+    })?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut include = |named: &str| read_included(folder, named);
+    zone::parse(origin, &MasterFile { file: &shown, text: &text }, steered, &mut include)
+}
+
+/// A zone file may only include what lies in its own folder: whoever may edit zones may not read the whole disk.
+fn read_included(folder: &Path, named: &str) -> Result<Vec<u8>, String> {
+    let real = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
+    let file = real(&folder.join(named))?;
+    if !file.starts_with(real(folder)?) {
+        return Err(format!("{named} lies outside the zone file's folder {}", folder.display()));
+    }
+    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
+}
