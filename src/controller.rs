@@ -148,7 +148,7 @@ impl Controller {
                     self.judge(&region, now, &mut concerned, &mut news);
                 }
                 concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
-                if concerned.is_empty() {
+                if concerned.is_empty() && news.changes.is_empty() {
                     return self.heartbeat(now);
                 }
             }
