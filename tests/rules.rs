@@ -138,6 +138,7 @@ proptest! {
     #[test]
     fn an_isolated_node_never_flips(parameters in parameters(), isolations in isolations()) {
         prop_assume!(is_comparable(&parameters));
+        let parameters = with_room_for_losses(parameters);
         let mut simulator = Simulator::start(parameters.clone());
         for isolation in isolations {
             simulator.run_until(simulator.now + CALM);
@@ -208,6 +209,16 @@ fn is_known(simulator: &Simulator, region: &RegionId) -> bool {
 
 fn epochs(controller: &Controller) -> Vec<u64> {
     controller.decisions().iter().map(|decision| decision.standing.epoch).collect()
+}
+
+/// A check that is one failure short of a brown-out is worn out by the first probe that our network loses. The losses
+/// after three isolations shall not bring it there.
+fn with_room_for_losses(mut parameters: Parameters) -> Parameters {
+    let checks = parameters.regions.iter_mut().flat_map(|region| &mut region.checks);
+    for brownout in checks.filter_map(|check| check.rules.brownout.as_mut()) {
+        brownout.failures = brownout.failures.max(5);
+    }
+    parameters
 }
 
 /// Each family that is probed at all is probed at two addresses: with one there is nothing to compare with.

@@ -7,6 +7,7 @@
 //! ```text
 //! 12s        us-east refuses                 at 12 seconds, all addresses of a region, or one of them, …
 //! 20s        192.0.2.10 is up                … is up | refuses | hangs | answers 503 | is slow 1500ms | loses 1 probe
+//! 25s        us-east and 192.0.2.10 hang     several at once
 //! 30s        we lose our network             or only our IPv4 or our IPv6; `our network is back`
 //! 40s        we cannot probe                 no descriptors left; `we can probe again`
 //! 50s        the prober is stuck             no probe returns any more; `the prober is back`

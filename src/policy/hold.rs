@@ -104,3 +104,97 @@ pub(super) fn forbid_failback(to: &RegionId, up_since: Moment, steer: &Steer, no
         Failback::Manual => Some(Wait { to: to.clone(), hold: Hold::ManualFailback, until: None }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Ttl;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_millis(seconds * 1000)
+    }
+
+    fn steer(failback: Failback, dwell: u64, max_flips_per_hour: u32) -> Steer {
+        Steer {
+            name: "cadence.example.com".parse().expect("a name"),
+            regions: vec!["us".into(), "eu".into()],
+            ttl: Ttl::from_secs(30).expect("a small TTL"),
+            ttl_suspect: Ttl::from_secs(10).expect("a small TTL"),
+            failback,
+            dwell: Duration::from_secs(dwell),
+            max_flips_per_hour,
+            rto: None,
+        }
+    }
+
+    fn shown(wait: Option<Wait>) -> String {
+        match wait {
+            None => "free".into(),
+            Some(Wait { hold, until: None, .. }) => hold.to_string(),
+            Some(Wait { hold, until: Some(until), .. }) => {
+                format!("{hold} until {}", until.as_millis() / 1000)
+            }
+        }
+    }
+
+    /// After flips at these seconds, with a dwell of 60 seconds and 3 flips an hour.
+    fn check(flips: &[u64], now: u64, expected: &str) {
+        let steer = steer(Failback::Auto, 60, 3);
+        let flips = flips.iter().fold(Flips::default(), |flips, second| flips.and(at(*second), &steer));
+        assert_eq!(shown(flips.forbid(&"us".into(), &steer, at(now))), expected, "{flips:?} at {now}");
+    }
+
+    #[test]
+    fn the_dwell_counts_from_the_last_flip() {
+        check(&[], 0, "free");
+        check(&[100], 159, "dwell until 160");
+        check(&[100], 160, "free");
+        check(&[100, 200], 210, "dwell until 260");
+    }
+
+    #[test]
+    fn the_flip_limit_ends_when_the_first_of_its_flips_is_an_hour_old() {
+        check(&[100, 200, 300], 3699, "flip limit until 3700");
+        check(&[100, 200, 300], 3700, "free");
+        check(&[100, 200, 300], 310, "flip limit until 3700");
+        check(&[100, 200, 300, 3700], 3790, "flip limit until 3800");
+        check(&[100, 200], 3000, "free");
+    }
+
+    #[test]
+    fn flips_of_more_than_an_hour_ago_are_forgotten() {
+        let steer = steer(Failback::Auto, 60, 3);
+        let flips =
+            [100, 200, 4000].iter().fold(Flips::default(), |flips, second| flips.and(at(*second), &steer));
+        assert_eq!(flips.within_hour(at(4000)), 1);
+        assert_eq!(flips, Flips(vec![at(4000)]));
+    }
+
+    #[test]
+    fn no_more_flips_are_kept_than_anybody_asks_for() {
+        let steer = steer(Failback::Auto, 0, 2);
+        let flips = (0..100).fold(Flips::default(), |flips, _| flips.and(at(5), &steer));
+        assert_eq!(flips, Flips(vec![at(5), at(5)]));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_stretches_no_hold() {
+        let steer = steer(Failback::Auto, 60, 3);
+        let mut flips = Flips::default().and(at(9000), &steer);
+        flips.forget_future(at(1000));
+        assert_eq!(shown(flips.forbid(&"us".into(), &steer, at(1000))), "dwell until 1060");
+    }
+
+    #[test]
+    fn a_failback_waits_as_its_mode_says() {
+        let check = |failback, now, expected: &str| {
+            let wait = forbid_failback(&"us".into(), at(100), &steer(failback, 60, 3), at(now));
+            assert_eq!(shown(wait), expected, "{failback:?} at {now}");
+        };
+        let delayed = Failback::Delayed(Duration::from_secs(300));
+        check(Failback::Auto, 100, "free");
+        check(delayed, 399, "failback until 400");
+        check(delayed, 400, "free");
+        check(Failback::Manual, 1_000_000, "manual failback");
+    }
+}

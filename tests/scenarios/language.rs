@@ -144,14 +144,14 @@ fn happening(words: &[&str]) -> Result<What, String> {
         ["restart", "after", gap, "with", "the", "clock", "set", "back", back] => {
             What::Restart { gap: span(gap)?, back: span(back)? }
         }
-        [places @ .., "is", "up"] => becomes(places, Condition::Up)?,
-        [places @ .., "refuses"] => becomes(places, Condition::Refuses)?,
-        [places @ .., "hangs"] => becomes(places, Condition::Hangs)?,
-        [places @ .., "answers", status] => {
+        [places @ .., "is" | "are", "up"] => becomes(places, Condition::Up)?,
+        [places @ .., "refuses" | "refuse"] => becomes(places, Condition::Refuses)?,
+        [places @ .., "hangs" | "hang"] => becomes(places, Condition::Hangs)?,
+        [places @ .., "answers" | "answer", status] => {
             becomes(places, Condition::Answers(status.parse().map_err(|_| "no status")?))?
         }
-        [places @ .., "is", "slow", latency] => becomes(places, Condition::Slow(span(latency)?))?,
-        [places @ .., "loses", number, "probe" | "probes"] => {
+        [places @ .., "is" | "are", "slow", latency] => becomes(places, Condition::Slow(span(latency)?))?,
+        [places @ .., "loses" | "lose", number, "probe" | "probes"] => {
             world(places, Change::Loses(number.parse().map_err(|_| "no number of probes")?))?
         }
         _ => return Err("no event that is known; see tests/scenarios.rs".into()),
