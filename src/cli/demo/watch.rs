@@ -1,6 +1,6 @@
 //! Looks at the daemon from outside, as a resolver and as an operator.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,9 +54,15 @@ async fn status(socket: &Path) -> Seen {
 async fn answer(server: SocketAddr, name: &Name) -> Seen {
     match lookup(server, name, RecordType::A, ANSWER_MAX).await {
         Ok(reply) => match reply.ttl {
-            Some(ttl) => Seen::Answer(Answer { addresses: reply.addresses, ttl }),
+            Some(ttl) => Seen::Answer(Answer { addresses: in_order(reply.addresses), ttl }),
             None => Seen::NoAnswer(format!("an empty answer, response code {}", reply.rcode)),
         },
         Err(error) => Seen::NoAnswer(error.to_string()),
     }
+}
+
+/// The server lets the addresses of a set go round; that is no news.
+fn in_order(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    addresses.sort_unstable();
+    addresses
 }
