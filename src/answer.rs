@@ -24,6 +24,7 @@ mod request;
 mod respond;
 mod secrets;
 mod steered;
+mod topic;
 mod wire;
 mod zones;
 
@@ -176,7 +177,7 @@ pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut
     let limit = most.min(reply.len()).saturating_sub(reserved);
     let turn = if asker.manners.rotate { request.id } else { 0 };
     let mut reply = Reply::begin(reply, &request, limit, turn);
-    let code = respond::fill(table, &request, &mut reply);
+    let (code, _) = respond::fill(table, &request, &mut reply);
     Some(reply.finish(&request, code, opt.as_ref()))
 }
 

@@ -10,6 +10,7 @@ use super::node::{At, NodeRef, ZoneId};
 use super::records::{RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
 use super::request::{Fault, Question, Request};
+use super::topic::Topic;
 use super::wire::{Key, QUESTION_AT, hash};
 
 /// Aliases that are followed in one reply; a resolver asks on where we stop.
@@ -34,9 +35,9 @@ enum Asked<'q, 't> {
     Ours(&'q Question<'q>, ZoneId, Found<'t>),
 }
 
-/// Fills the sections of a reply and returns its code.
-pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> Code {
-    match asked(table, request) {
+/// Fills the sections of a reply; returns its code, and what it tells.
+pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> (Code, Topic) {
+    let code = match asked(table, request) {
         Asked::Fault(Fault::Format) => Code::FormErr,
         Asked::Fault(Fault::Opcode) => Code::NotImp,
         Asked::Fault(Fault::Version) => Code::BadVers,
@@ -46,11 +47,12 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
         Asked::Ours(question, zone, found) => {
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
-            let chain = Chain::default();
-            let mut answering = Answering { table, zone, rtype: question.rtype, reply, name, chain };
-            answering.answer(found)
+            let (chain, topic) = (Chain::default(), Topic::nothing_in(zone));
+            let mut answering = Answering { table, zone, rtype: question.rtype, reply, name, chain, topic };
+            return (answering.answer(found), answering.topic);
         }
-    }
+    };
+    (code, Topic::code(code))
 }
 
 fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 't> {
@@ -77,6 +79,7 @@ pub(super) struct Answering<'a, 'b> {
     /// The name that is looked at, where it stands in the reply.
     pub(super) name: Written,
     chain: Chain,
+    topic: Topic,
 }
 
 /// The aliases that were followed.
@@ -115,11 +118,24 @@ impl<'a> Answering<'a, '_> {
     fn existing(&mut self, node: NodeRef<'a>) -> Step<'a> {
         match self.table.content(node, self.rtype) {
             Content::NoData => Step::End(self.negative(Code::NoError)),
-            Content::Records(set) => Step::End(self.records(set)),
-            Content::Alias(set) => match self.reply.put(Section::Answer, self.name, set) {
-                Ok(start) => self.follow_alias(start),
-                Err(NoSpace) => Step::End(self.no_space()),
-            },
+            Content::Records(set) => {
+                self.tell(node, set.rtype);
+                Step::End(self.records(set))
+            }
+            Content::Alias(set) => {
+                self.tell(node, set.rtype);
+                match self.reply.put(Section::Answer, self.name, set) {
+                    Ok(start) => self.follow_alias(start),
+                    Err(NoSpace) => Step::End(self.no_space()),
+                }
+            }
+        }
+    }
+
+    /// Notes what the reply tells: the first step of a chain says it all.
+    fn tell(&mut self, node: NodeRef<'a>, rtype: RecordType) {
+        if self.chain.steps == 0 {
+            self.topic = Topic::records(node.at, rtype);
         }
     }
 
@@ -180,6 +196,7 @@ impl<'a> Answering<'a, '_> {
 
     /// Below a DNAME: the DNAME, and the CNAME that it means for this name (RFC 6672 section 3.1).
     fn renamed(&mut self, renaming: NodeRef<'a>) -> Step<'a> {
+        self.tell(renaming, RecordType::DNAME);
         let Ok((start, target)) = self.put_dname(renaming) else {
             return Step::End(self.no_space());
         };
@@ -218,6 +235,7 @@ impl<'a> Answering<'a, '_> {
     /// The zone speaks no further: those who do, and their addresses (RFC 1034 section 4.3.2, RFC 9471). No DS: without
     /// a signature beside it nobody may believe it (RFC 4035 section 3.1.4 speaks of signed zones), and we sign none.
     fn refer(&mut self, cut: NodeRef<'a>) -> Code {
+        self.tell(cut, RecordType::NS);
         self.reply.authoritative = self.chain.steps > 0;
         if self.put_referral(cut).is_err() {
             self.reply.truncate();

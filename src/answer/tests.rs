@@ -7,6 +7,7 @@ mod protocol;
 mod render;
 mod rotation;
 mod steering;
+mod topics;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
