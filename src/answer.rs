@@ -15,6 +15,7 @@ mod additional;
 mod compile;
 mod cookies;
 mod edns;
+mod limiter;
 mod lookup;
 mod names;
 mod node;
@@ -36,12 +37,16 @@ use crate::zone::Zone;
 
 use cookies::Proof;
 use edns::{Edns, OptRecord, UDP_OCTETS_WITHOUT};
+use limiter::Ruling;
 use names::Names;
 use node::{Arena, SlotId};
-use reply::Reply;
+use reply::{Code, Reply};
+use request::Request;
 use steered::Steered;
+use topic::Topic;
 use zones::ZoneInfo;
 
+pub use limiter::Limiter;
 pub use secrets::{CookieSecrets, Secret};
 
 /// Everything that a query can be answered from: immutable, swapped as a whole.
@@ -75,12 +80,14 @@ pub struct Identity {
 }
 
 /// How this server answers everybody; `[dns]` of the configuration says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Manners {
     /// Round robin: a set of addresses begins with another one for each query, by the query's identifier.
     pub rotate: bool,
     /// What DNS cookies are made with; `None` when we do not speak of them.
     pub cookies: Option<CookieSecrets>,
+    /// Who is told what too often by datagrams; `None` when everybody may be.
+    pub limiter: Option<Limiter>,
 }
 
 /// Who asks, and what else a reply depends on besides the table and the query.
@@ -104,6 +111,16 @@ impl Asker<'_> {
             (None, _) | (_, None) => Proof::None,
         }
     }
+
+    /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
+    fn rule(&self, request: &Request<'_>, topic: Topic) -> Ruling {
+        match (&self.manners.limiter, self.transport) {
+            (Some(limiter), Transport::Udp) if !request.proof.is_good() && !limiter.spares(self.address) => {
+                limiter.judge(self.address, topic, self.now, request.id)
+            }
+            (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,
+        }
+    }
 }
 
 /// How a query came in, which bounds the size of its reply.
@@ -113,6 +130,32 @@ pub enum Transport {
     Udp,
     /// A stream: 65535 octets.
     Tcp,
+}
+
+/// What became of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing: it is a response, or too short to be anything.
+    Silence,
+    /// A reply of so many octets.
+    Reply(usize),
+    /// Nothing: its sender's network is told this too often.
+    Dropped,
+    /// For the same reason a reply without records, of so many octets: TC says that a stream would get them.
+    Slipped(usize),
+    /// For the same reason BADCOOKIE, in so many octets: whoever comes back with the cookie is answered.
+    Challenged(usize),
+}
+
+impl Outcome {
+    /// The length of the reply, if there is one.
+    #[must_use]
+    pub fn octets(self) -> Option<usize> {
+        match self {
+            Outcome::Silence | Outcome::Dropped => None,
+            Outcome::Reply(octets) | Outcome::Slipped(octets) | Outcome::Challenged(octets) => Some(octets),
+        }
+    }
 }
 
 /// More of an NSID would leave too little of 512 octets for the longest question.
@@ -159,13 +202,15 @@ impl AnswerTable {
     }
 }
 
-/// Answers one query: writes the reply and returns its length, or nothing when silence is right.
+/// Answers one query: writes the reply and returns its length, or why there is none.
 ///
 /// `reply` holds at least [`AnswerTable::UDP_REPLY_MAX_OCTETS`] for UDP and
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
-pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Option<usize> {
-    let request = request::read(query, asker)?;
+pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Outcome {
+    let Some(request) = request::read(query, asker) else {
+        return Outcome::Silence;
+    };
     let cookie = request.proof.cookie();
     let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie));
     let most = match (asker.transport, &request.edns) {
@@ -177,8 +222,32 @@ pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut
     let limit = most.min(reply.len()).saturating_sub(reserved);
     let turn = if asker.manners.rotate { request.id } else { 0 };
     let mut reply = Reply::begin(reply, &request, limit, turn);
-    let (code, _) = respond::fill(table, &request, &mut reply);
-    Some(reply.finish(&request, code, opt.as_ref()))
+    let (code, topic) = respond::fill(table, &request, &mut reply);
+    match asker.rule(&request, topic) {
+        Ruling::Whole => Outcome::Reply(reply.finish(&request, code, opt.as_ref())),
+        ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, &request, reply, code, opt),
+    }
+}
+
+/// Instead of a reply that somebody had too often: nothing that is longer than what he sent, but for a cookie.
+#[cold]
+fn limited(
+    ruling: Ruling,
+    request: &Request<'_>,
+    mut reply: Reply<'_>,
+    code: Code,
+    opt: Option<OptRecord<'_>>,
+) -> Outcome {
+    let opt = opt.map(|opt| OptRecord { nsid: None, ..opt });
+    if request.proof.cookie().is_some() {
+        reply.take_back();
+        return Outcome::Challenged(reply.finish(request, Code::BadCookie, opt.as_ref()));
+    }
+    if ruling == Ruling::Drop {
+        return Outcome::Dropped;
+    }
+    reply.cut();
+    Outcome::Slipped(reply.finish(request, code, opt.as_ref()))
 }
 
 #[cfg(test)]

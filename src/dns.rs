@@ -21,8 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::answer::{AnswerTable, CookieSecrets, Manners, Secret};
-use crate::config::DnsSettings;
+use crate::answer::{AnswerTable, CookieSecrets, Limiter, Manners, Secret};
+use crate::config::{DnsSettings, RateLimitSettings};
 use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
@@ -119,13 +119,18 @@ fn manners(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result
     let cookies = match secrets {
         _ if !settings.cookies.enabled => None,
         Some(secrets) => Some(secrets),
-        None => {
-            let mut secret = Secret::default();
-            getrandom::fill(&mut secret).map_err(io::Error::other)?;
-            Some(CookieSecrets::new(secret))
-        }
+        None => Some(CookieSecrets::new(random()?)),
     };
-    Ok(Manners { rotate: settings.rotate, cookies })
+    let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
+    let limiter = if *enabled { Some(Limiter::new(*rate, *slip, exempt, random()?)) } else { None };
+    Ok(Manners { rotate: settings.rotate, cookies, limiter })
+}
+
+/// What nobody can guess.
+fn random() -> io::Result<Secret> {
+    let mut octets = Secret::default();
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(octets)
 }
 
 /// What clocks on walls show: cookies are judged by other servers and after restarts.

@@ -103,6 +103,20 @@ impl<'b> Reply<'b> {
         self.truncated = true;
     }
 
+    /// Truncates what has records; what has none is as short already.
+    pub(super) fn cut(&mut self) {
+        if self.counts != [0; 3] {
+            self.truncate();
+        }
+    }
+
+    /// Takes back everything that was to be said.
+    pub(super) fn take_back(&mut self) {
+        self.truncate();
+        self.truncated = false;
+        self.authoritative = false;
+    }
+
     /// Adds a set whose owner stands in the reply already; all of it or nothing. Returns where it begins.
     pub(super) fn put(
         &mut self,

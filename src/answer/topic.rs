@@ -28,4 +28,9 @@ impl Topic {
     pub(super) fn code(code: Code) -> Topic {
         Topic(3 << KIND | code as u64)
     }
+
+    /// As a number.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
 }

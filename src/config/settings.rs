@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::health::Region;
 use crate::model::{CheckId, Name, Place, VantageId};
 use crate::policy::Steer;
@@ -50,6 +52,8 @@ pub struct DnsSettings {
     pub rotate: bool,
     /// `[dns.cookies]`
     pub cookies: CookieSettings,
+    /// `[dns.rate_limit]`
+    pub rate_limit: RateLimitSettings,
 }
 
 /// DNS cookies (RFC 7873).
@@ -69,6 +73,25 @@ impl Default for CookieSettings {
     }
 }
 
+/// Response rate limiting: how often a network (/24, or /56 of IPv6) is told one thing by datagrams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimitSettings {
+    /// Whether there is a limit.
+    pub enabled: bool,
+    /// Replies a second.
+    pub rate: u32,
+    /// Of the replies beyond, one in so many goes out without its records, the others not at all; 0 for none.
+    pub slip: u32,
+    /// Networks without a limit, besides the loopback.
+    pub exempt: Vec<IpNet>,
+}
+
+impl Default for RateLimitSettings {
+    fn default() -> RateLimitSettings {
+        RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() }
+    }
+}
+
 impl Default for DnsSettings {
     fn default() -> DnsSettings {
         let everywhere = [(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()];
@@ -77,6 +100,7 @@ impl Default for DnsSettings {
             workers: 1,
             rotate: true,
             cookies: CookieSettings::default(),
+            rate_limit: RateLimitSettings::default(),
         }
     }
 }

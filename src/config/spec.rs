@@ -68,12 +68,21 @@ tables! {
         may workers: i64,
         may rotate: bool,
         may cookies: CookiesSpec,
+        may rate_limit: RateLimitSpec,
     }
 
     /// DNS cookies.
     "[dns.cookies]" CookiesSpec {
         may enabled: bool,
         may secret_file: String,
+    }
+
+    /// How often a network is told one thing.
+    "[dns.rate_limit]" RateLimitSpec {
+        may enabled: bool,
+        may rate: i64,
+        may slip: i64,
+        may exempt: Vec<At<String>>,
     }
 
     /// Where the command line reaches the daemon.

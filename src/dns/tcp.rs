@@ -144,12 +144,11 @@ impl Shared {
         let mut reply = self.reply.borrow_mut();
         let Streaming { tables, manners, tally } = &self.streaming;
         let asker = Asker { transport: Transport::Tcp, address, now: wall_clock(), manners };
-        let octets = respond(&tables.0.load(), query, &asker, &mut reply);
-        let reply = octets.map(|octets| &reply[..octets]);
+        let outcome = respond(&tables.0.load(), query, &asker, &mut reply);
         let mut counted = Counters::default();
-        counted.count(reply);
-        tally.add(&counted);
-        if let Some(reply) = reply {
+        counted.count(outcome, &reply);
+        tally.add(counted);
+        if let Some(reply) = outcome.octets().map(|octets| &reply[..octets]) {
             replies.extend_from_slice(&(reply.len() as u16).to_be_bytes());
             replies.extend_from_slice(reply);
         }

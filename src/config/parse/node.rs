@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::limit::Limit;
-use super::{address, entries, label};
+use super::{address, entries, label, rate_limit};
 use crate::config::read::At;
 use crate::config::report::Report;
 use crate::config::settings::{ControlSettings, CookieSettings, DnsSettings, NodeSettings};
@@ -39,7 +39,8 @@ pub(super) fn dns(
     cores: usize,
     report: &Report<'_>,
 ) -> Option<DnsSettings> {
-    let DnsSpec { listen, workers, rotate, cookies: spec } = spec.map(|spec| spec.value).unwrap_or_default();
+    let DnsSpec { listen, workers, rotate, cookies: spec, rate_limit } =
+        spec.map(|spec| spec.value).unwrap_or_default();
     let default = DnsSettings::default();
     let listen = match listen {
         None => default.listen,
@@ -48,7 +49,8 @@ pub(super) fn dns(
     let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
     let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
     let cookies = cookies(spec, base, report);
-    Some(DnsSettings { listen, workers: workers?, rotate, cookies: cookies? })
+    let rate_limit = rate_limit::rate_limit(rate_limit, report);
+    Some(DnsSettings { listen, workers: workers?, rotate, cookies: cookies?, rate_limit: rate_limit? })
 }
 
 /// `[dns.cookies]`

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
-use crate::config::{BodyRule, Config, CookieSettings, ProbeKind};
+use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings};
 use crate::health::{Brownout, Rules};
 use crate::policy::{Failback, budget};
 
@@ -24,6 +24,8 @@ fn the_contract_means_what_it_says() {
     let Config { node, dns, control, zones, regions, probes, steers } = &parsed.config;
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
+    let limit = RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() };
+    assert_eq!(dns.rate_limit, limit);
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     assert_eq!(zones[0].file.to_str(), Some("/etc/cadence-dns/zones/cadence.example.com.zone"));
     assert_eq!(zones[0].place.line, 11);
@@ -173,6 +175,10 @@ fn every_key_is_obeyed() {
         ("rotate", "rotate = false", "rotate = true"),
         ("enabled", "[dns.cookies]\nenabled = false", "[dns.cookies]\nenabled = true"),
         ("secret_file", "cookies.secret", "other.secret"),
+        ("enabled", "[dns.rate_limit]\nenabled = false", "[dns.rate_limit]\nenabled = true"),
+        ("rate", "rate = 150", "rate = 151"),
+        ("slip", "slip = 3", "slip = 4"),
+        ("exempt", "192.0.2.0/25", "192.0.2.0/26"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
@@ -215,7 +221,7 @@ fn every_key_is_obeyed() {
         let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
-    let tables = ["node", "dns", "cookies", "control", "zone", "region", "probe", "steer"];
+    let tables = ["node", "dns", "cookies", "rate_limit", "control", "zone", "region", "probe", "steer"];
     let inline = ["expect", "fresh", "body", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
@@ -235,6 +241,13 @@ fn the_complete_file_means_what_it_says() {
     let secret_file = secret_file.as_deref().and_then(|path| path.to_str());
     assert_eq!((*enabled, secret_file), (false, Some("/etc/cadence-dns/cookies.secret")));
     assert_eq!(secret_file_place.as_ref().map(|place| place.line), line_of("cookies.secret"));
+
+    let RateLimitSettings { enabled, rate, slip, exempt } = &config.dns.rate_limit;
+    assert_eq!((*enabled, *rate, *slip), (false, 150, 3));
+    assert_eq!(
+        exempt.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["192.0.2.0/25", "2001:db8::1/128"]
+    );
 
     let near = &config.regions[0];
     assert_eq!((near.min_up, near.checks.len()), (2, 7));
