@@ -36,7 +36,7 @@ use crate::model::{Moment, Name, Ttl};
 use crate::zone::Zone;
 
 use cookies::Proof;
-use edns::{Edns, OptRecord, UDP_OCTETS_WITHOUT};
+use edns::{OptRecord, UDP_OCTETS_WITHOUT};
 use limiter::Ruling;
 use names::Names;
 use node::{Arena, SlotId};
@@ -105,11 +105,9 @@ pub struct Asker<'m> {
 
 impl Asker<'_> {
     /// What the cookie of a query says about who sent it.
-    fn prove(&self, edns: &Edns<'_>) -> Proof {
-        match (&self.manners.cookies, edns.cookie) {
-            (Some(secrets), Some(cookie)) => secrets.judge(cookie, self.address, self.now),
-            (None, _) | (_, None) => Proof::None,
-        }
+    fn prove(&self, cookie: &[u8]) -> Proof {
+        let secrets = self.manners.cookies.as_ref();
+        secrets.map_or(Proof::None, |secrets| secrets.judge(cookie, self.address, self.now))
     }
 
     /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
@@ -208,7 +206,8 @@ impl AnswerTable {
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
 pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Outcome {
-    let Some(request) = request::read(query, asker) else {
+    let request = request::read(query, asker);
+    let Some(request) = &request else {
         return Outcome::Silence;
     };
     let cookie = request.proof.cookie();
@@ -221,11 +220,11 @@ pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut
     let reserved = opt.as_ref().map_or(0, OptRecord::octets);
     let limit = most.min(reply.len()).saturating_sub(reserved);
     let turn = if asker.manners.rotate { request.id } else { 0 };
-    let mut reply = Reply::begin(reply, &request, limit, turn);
-    let (code, topic) = respond::fill(table, &request, &mut reply);
-    match asker.rule(&request, topic) {
-        Ruling::Whole => Outcome::Reply(reply.finish(&request, code, opt.as_ref())),
-        ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, &request, reply, code, opt),
+    let mut reply = Reply::begin(reply, request, limit, turn);
+    let (code, topic) = respond::fill(table, request, &mut reply);
+    match asker.rule(request, topic) {
+        Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
+        ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, request, reply, code, opt),
     }
 }
 

@@ -75,8 +75,8 @@ impl<'b> Reply<'b> {
     }
 
     /// Writes header and OPT, and returns the length of the whole.
-    pub(super) fn finish(self, request: &Request<'_>, code: Code, opt: Option<&OptRecord<'_>>) -> usize {
-        let Reply { octets, end, counts: [answer, authority, additional], .. } = self;
+    pub(super) fn finish(&mut self, request: &Request<'_>, code: Code, opt: Option<&OptRecord<'_>>) -> usize {
+        let (end, [answer, authority, additional]) = (self.end, self.counts);
         let code = code as u16;
         let flags = 0x8000
             | u16::from(request.opcode) << 11
@@ -86,13 +86,13 @@ impl<'b> Reply<'b> {
             | (code & 0xf);
         let questions = u16::from(request.question.is_some());
         let header = [request.id, flags, questions, answer, authority, additional + u16::from(opt.is_some())];
-        for (place, word) in octets[..HEADER_OCTETS].chunks_exact_mut(2).zip(header) {
+        for (place, word) in self.octets[..HEADER_OCTETS].chunks_exact_mut(2).zip(header) {
             place.copy_from_slice(&word.to_be_bytes());
         }
         let Some(opt) = opt else {
             return end;
         };
-        opt.write(&mut octets[end..end + opt.octets()], (code >> 4) as u8);
+        opt.write(&mut self.octets[end..end + opt.octets()], (code >> 4) as u8);
         end + opt.octets()
     }
 
@@ -200,7 +200,7 @@ impl<'b> Reply<'b> {
 
     /// The name at a place in the reply, for a lookup; `None` where there is none.
     pub(super) fn key_at(&self, at: usize) -> Option<Key> {
-        Some(Spelled::read(&self.octets[..self.end], at)?.into_key())
+        Some(Key::of(Spelled::read(&self.octets[..self.end], at)?.octets()))
     }
 
     /// Where the data of the record at `start` begins, and where the record ends.

@@ -11,7 +11,7 @@ use super::records::{RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
 use super::request::{Fault, Question, Request};
 use super::topic::Topic;
-use super::wire::{Key, QUESTION_AT, hash};
+use super::wire::{Key, QUESTION_AT};
 
 /// Aliases that are followed in one reply; a resolver asks on where we stop.
 pub(super) const ALIASES_MAX: usize = 16;
@@ -175,9 +175,9 @@ impl<'a> Answering<'a, '_> {
     fn go_on(&mut self, name: Written, key: &Key) -> Step<'a> {
         let enough = if self.chain.renamings[0].is_some() { RENAMED_MAX } else { ALIASES_MAX };
         let this = self.reply.key_at(self.name.at);
-        self.chain.seen[self.chain.steps] = this.map_or(0, |key| hash(key.octets()));
+        self.chain.seen[self.chain.steps] = this.map_or(0, |key| key.hash());
         self.chain.steps += 1;
-        let seen = self.chain.seen[..self.chain.steps].contains(&hash(key.octets()));
+        let seen = self.chain.seen[..self.chain.steps].contains(&key.hash());
         if self.chain.steps >= enough || seen || !key.is_within(self.table.apex_name(self.zone)) {
             return Step::End(Code::NoError);
         }

@@ -5,7 +5,9 @@ mod load;
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 
-use cadence_dns::answer::{AnswerTable, Asker, CookieSecrets, Identity, Manners, Transport, respond};
+use cadence_dns::answer::{
+    AnswerTable, Asker, CookieSecrets, Identity, Limiter, Manners, Transport, respond,
+};
 use cadence_dns::model::Moment;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -28,7 +30,9 @@ fn answers(criterion: &mut Criterion) {
 }
 
 fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Queries) {
-    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])) };
+    let limiter = Limiter::new(200, 2, &[], [7; 16]);
+    let manners =
+        Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
     let now = Moment::default();
     let asker =
         Asker { transport: Transport::Udp, address: Ipv4Addr::LOCALHOST.into(), now, manners: &manners };
@@ -38,7 +42,7 @@ fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Q
     group.bench_function(mix, |bencher| {
         bencher.iter(|| {
             for query in queries.iter() {
-                black_box(respond(table, black_box(query), &asker, &mut reply));
+                let _ = black_box(respond(table, black_box(query), &asker, &mut reply));
             }
         });
     });
