@@ -25,8 +25,8 @@ use saved::SavedName;
 pub use report::Report;
 pub use saved::{Change, Saved, SavedState};
 pub use status::{
-    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, STATUS_SCHEMA, Source, Status,
-    WaitStatus, Warning,
+    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
+    STATUS_SCHEMA, Source, Status, WaitStatus, Warning,
 };
 
 /// What the controller decides by.

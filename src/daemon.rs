@@ -113,8 +113,9 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let keeper = Keeper::start(store);
     let probing = prober.start(observed);
     let (journal_trouble, dirty) = (None, false);
+    let meter = serving.meter();
     let mut conductor =
-        Conductor { controller, tables, clock, keeper, journal, journal_trouble, probing, dirty };
+        Conductor { controller, tables, meter, clock, keeper, journal, journal_trouble, probing, dirty };
     conductor.perform(effects);
     let conductor = tokio::spawn(conductor.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), conductor, stop })
