@@ -9,8 +9,12 @@ use cadence_dns::controller::{DnsStatus, LimitedStatus};
 use cadence_dns::daemon;
 use cadence_dns::dns::client::lookup;
 use cadence_dns::zone::RecordType;
+use hickory_proto::op::{Message, MessageType, OpCode, Query};
+use hickory_proto::rr::DNSClass;
 use tempfile::TempDir;
+use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// How long anything on this machine may take at the worst.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,6 +47,31 @@ async fn with_daemon<T>(dns: &str, work: impl AsyncFnOnce(SocketAddr, &TempDir) 
         done
     };
     tokio::join!(running, working).1
+}
+
+/// The text in the reply to a question of class CH, or its code.
+async fn told_in_chaos(server: SocketAddr, name: &str) -> String {
+    let mut message = Message::new(1, MessageType::Query, OpCode::Query);
+    let mut query = Query::query(name.parse().expect("a good name"), hickory_proto::rr::RecordType::TXT);
+    query.set_query_class(DNSClass::CH);
+    message.add_query(query);
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    socket.send_to(&message.to_vec().expect("a good query"), server).await.expect("sent to ourselves");
+    let mut reply = [0; 512];
+    let octets = timeout(PATIENCE, socket.recv(&mut reply)).await.expect("a reply in time").expect("a reply");
+    let reply = Message::from_vec(&reply[..octets]).expect("a reply that can be read");
+    reply.answers.first().map_or(reply.metadata.response_code.to_string(), |record| record.data.to_string())
+}
+
+#[tokio::test]
+async fn it_says_of_itself_what_the_configuration_lets_it() {
+    let ask = async |server, _: &TempDir| {
+        [told_in_chaos(server, "version.bind.").await, told_in_chaos(server, "id.server.").await]
+    };
+    let refused = "Query Refused";
+    assert_eq!(with_daemon("", ask).await, [refused; 2]);
+    assert_eq!(with_daemon("version = \"a b\"", ask).await, ["a b", refused]);
+    assert_eq!(with_daemon("identity = true", ask).await, [refused, "ns7"]);
 }
 
 #[tokio::test]

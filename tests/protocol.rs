@@ -96,7 +96,11 @@ fn table() -> AnswerTable {
     let master = MasterFile { file: "t.zone", text: text.as_bytes() };
     let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
     let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
-    AnswerTable::compile(&[zone], &[], Identity { nsid: "ns1".into() })
+    AnswerTable::compile(
+        &[zone],
+        &[],
+        Identity { nsid: "ns1".into(), version: String::new(), host: "ns1".into() },
+    )
 }
 
 /// Asks each over both, and shows every line that is not as expected.
@@ -209,7 +213,10 @@ fn classes() {
     check(&[
         ("t SOA class=3", refused),
         ("version.bind TXT class=3", refused),
-        ("id.server TXT class=3", refused),
+        ("id.server TXT class=3", "NOERROR, qd 1 an 1 au 0 ad 0"),
+        ("ID.Server ANY class=3 rd", "NOERROR rd, qd 1 an 1 au 0 ad 0"),
+        ("id.server A class=3", refused),
+        ("id.server TXT class=1", refused),
         ("version.bind TXT class=3 edns=0", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232"),
         ("t SOA class=0", refused),
         ("t SOA class=4", refused),

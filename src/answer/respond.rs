@@ -7,7 +7,7 @@ use super::AnswerTable;
 use super::additional::{Glue, Targets};
 use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
-use super::records::{RECORD_HEADER, SetRef, target_offset};
+use super::records::{CLASS_CH, RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
 use super::request::{Fault, Question, Request};
 use super::topic::Topic;
@@ -29,6 +29,8 @@ enum Asked<'q, 't> {
     Fault(Fault),
     /// Another class than IN, or a zone transfer: not from us.
     Forbidden,
+    /// Who we are, in class CH.
+    Ourselves(&'q Question<'q>, SetRef<'t>),
     /// A name outside of all zones.
     NotOurs,
     /// A name in one of our zones.
@@ -44,6 +46,13 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
         Asked::Fault(Fault::CookieOnly) => Code::NoError,
         Asked::Fault(Fault::CookieWrong) => Code::BadCookie,
         Asked::Forbidden | Asked::NotOurs => Code::Refused,
+        Asked::Ourselves(question, set) => {
+            let name = Written { at: QUESTION_AT, octets: question.name_octets };
+            if reply.put(Section::Answer, name, set).is_err() {
+                reply.truncate();
+            }
+            Code::NoError
+        }
         Asked::Ours(question, zone, found) => {
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
@@ -62,12 +71,22 @@ fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 
         (None, Some(question)) => question,
     };
     if question.class != CLASS_IN || question.rtype == AXFR || question.rtype == IXFR {
-        return Asked::Forbidden;
+        return asked_elsewhere(table, question);
     }
     match table.find(&Key::of(question.name()), question.rtype) {
         Some((zone, found)) => Asked::Ours(question, zone, found),
         None => Asked::NotOurs,
     }
+}
+
+/// Not in a zone: in another class, or for a whole zone.
+fn asked_elsewhere<'q, 't>(table: &'t AnswerTable, question: &'q Question<'q>) -> Asked<'q, 't> {
+    let of_ourselves = if question.class == CLASS_CH {
+        table.fixed.chaos.find(question.name(), question.rtype)
+    } else {
+        None
+    };
+    of_ourselves.map_or(Asked::Forbidden, |set| Asked::Ourselves(question, set))
 }
 
 /// A question on its way through a zone, from alias to alias.

@@ -30,7 +30,7 @@ struct Asked {
 
 impl Asked {
     fn start(manners: Manners) -> Asked {
-        let identity = Identity { nsid: "ns1".into() };
+        let identity = Identity { nsid: "ns1".into(), ..Identity::default() };
         let table = AnswerTable::compile(&[zone("t", ZONE)], &[], identity);
         Asked { table, manners, now: Moment::from_millis(1_795_363_451_000) }
     }

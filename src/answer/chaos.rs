@@ -1,0 +1,41 @@
+//! What this server says about itself in class CH, to whoever knows which names to ask for.
+
+use super::Identity;
+use super::lookup::ANY;
+use super::records::{SetRef, encode_chaos};
+use super::wire::Key;
+use crate::zone::RecordType;
+
+/// BIND's names, and those of RFC 4892.
+const VERSION: [&[u8]; 2] = [b"\x07version\x04bind\0", b"\x07version\x06server\0"];
+const HOST: [&[u8]; 2] = [b"\x08hostname\x04bind\0", b"\x02id\x06server\0"];
+
+/// The names that say something, each with its set.
+#[derive(Default)]
+pub(super) struct Chaos(Box<[(&'static [u8], Box<[u8]>)]>);
+
+impl Chaos {
+    /// Whatever is empty is not told.
+    pub(super) fn of(identity: &Identity) -> Chaos {
+        let told = [(VERSION, &identity.version), (HOST, &identity.host)];
+        let told = told.into_iter().filter(|(_, text)| !text.is_empty());
+        let named = told.flat_map(|(names, text)| {
+            names.map(|name| {
+                let mut set = Vec::new();
+                encode_chaos(&mut set, name, text);
+                (name, set.into())
+            })
+        });
+        Chaos(named.collect())
+    }
+
+    /// What is told at a name.
+    pub(super) fn find(&self, name: &[u8], rtype: RecordType) -> Option<SetRef<'_>> {
+        if self.0.is_empty() || rtype != RecordType::TXT && rtype != ANY {
+            return None;
+        }
+        let key = Key::of(name);
+        let (name, set) = self.0.iter().find(|(name, _)| *name == key.octets())?;
+        Some(SetRef::split(set, name.len()).0)
+    }
+}
