@@ -5,7 +5,7 @@
 //!          ├─ compile ─▶ AnswerTable  arena   all that is known of a name, its record sets ready to be copied
 //! steered ─┘                         steered the addresses that a decision gives, shared between tables
 //!
-//! query ─ request ─▶ lookup ─▶ respond ─▶ reply
+//! query ─ request ─▶ lookup ─▶ respond ─▶ reply ─▶ limiter   which lets it out, cuts it, or keeps it back
 //! ```
 //!
 //! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond()`] allocates
@@ -165,7 +165,7 @@ impl Outcome {
     }
 }
 
-/// More of an NSID would leave too little of 512 octets for the longest question.
+/// More of an NSID would leave too little of 512 octets for the longest question, a cookie and an extended error.
 const NSID_MAX_OCTETS: usize = 128;
 
 impl AnswerTable {

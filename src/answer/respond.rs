@@ -5,6 +5,7 @@ use crate::zone::RecordType;
 
 use super::AnswerTable;
 use super::additional::{Glue, Targets};
+use super::edns::ExtendedError;
 use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
 use super::records::{CLASS_CH, RECORD_HEADER, SetRef, target_offset};
@@ -41,11 +42,12 @@ enum Asked<'q, 't> {
 pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> (Code, Topic) {
     let code = match asked(table, request) {
         Asked::Fault(Fault::Format) => Code::FormErr,
-        Asked::Fault(Fault::Opcode) => Code::NotImp,
+        Asked::Fault(Fault::Opcode) => not_from_us(reply, Code::NotImp, ExtendedError::NotSupported),
         Asked::Fault(Fault::Version) => Code::BadVers,
         Asked::Fault(Fault::CookieOnly) => Code::NoError,
         Asked::Fault(Fault::CookieWrong) => Code::BadCookie,
-        Asked::Forbidden | Asked::NotOurs => Code::Refused,
+        Asked::Forbidden => not_from_us(reply, Code::Refused, ExtendedError::NotSupported),
+        Asked::NotOurs => not_from_us(reply, Code::Refused, ExtendedError::NotAuthoritative),
         Asked::Ourselves(question, set) => {
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
             if reply.put(Section::Answer, name, set).is_err() {
@@ -62,6 +64,12 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
         }
     };
     (code, Topic::code(code))
+}
+
+/// A code that could mean many things, and what it means.
+fn not_from_us(reply: &mut Reply<'_>, code: Code, error: ExtendedError) -> Code {
+    reply.error = Some(error);
+    code
 }
 
 fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 't> {

@@ -142,9 +142,11 @@ fn one_in_so_many_slips_through_without_records() {
     let (_, reply) = all.ask("192.0.2.1", Transport::Udp, &www);
     assert_eq!(render(&reply), ["NOERROR aa tc"]);
     assert_eq!(reply.len(), www.len());
-    all.flood("192.0.2.1", &query("else A"), 3);
-    let (outcome, reply) = all.ask("192.0.2.1", Transport::Udp, &query("else A"));
-    assert_eq!((outcome, render(&reply)), (Outcome::Slipped(reply.len()), vec!["REFUSED".into()]));
+    let query = with_cookie("else A", &[]);
+    all.flood("192.0.2.1", &query, 3);
+    let (outcome, reply) = all.ask("192.0.2.1", Transport::Udp, &query);
+    assert_eq!((outcome, render(&reply)), (Outcome::Slipped(reply.len()), vec!["REFUSED edns 1232".into()]));
+    assert!(reply.len() < query.len(), "neither NSID nor the reason");
 
     let mut second = Asked::start(manners(2, &[]));
     second.flood("192.0.2.1", &www, 3);
