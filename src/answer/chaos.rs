@@ -10,9 +10,14 @@ use crate::zone::RecordType;
 const VERSION: [&[u8]; 2] = [b"\x07version\x04bind\0", b"\x07version\x06server\0"];
 const HOST: [&[u8]; 2] = [b"\x08hostname\x04bind\0", b"\x02id\x06server\0"];
 
-/// The names that say something, each with its set.
-#[derive(Default)]
-pub(super) struct Chaos(Box<[(&'static [u8], Box<[u8]>)]>);
+/// The names that say something.
+pub(super) struct Chaos(Box<[Told]>);
+
+struct Told {
+    name: &'static [u8],
+    /// An encoded set.
+    set: Box<[u8]>,
+}
 
 impl Chaos {
     /// Whatever is empty is not told.
@@ -23,7 +28,7 @@ impl Chaos {
             names.map(|name| {
                 let mut set = Vec::new();
                 encode_chaos(&mut set, name, text);
-                (name, set.into())
+                Told { name, set: set.into() }
             })
         });
         Chaos(named.collect())
@@ -35,7 +40,7 @@ impl Chaos {
             return None;
         }
         let key = Key::of(name);
-        let (name, set) = self.0.iter().find(|(name, _)| *name == key.octets())?;
-        Some(SetRef::split(set, name.len()).0)
+        let told = self.0.iter().find(|told| told.name == key.octets())?;
+        Some(SetRef::split(&told.set, told.name.len()).0)
     }
 }
