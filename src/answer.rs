@@ -5,13 +5,14 @@
 //!          ├─ compile ─▶ AnswerTable  arena   all that is known of a name, its record sets ready to be copied
 //! steered ─┘                         steered the addresses that a decision gives, shared between tables
 //!
-//! query ─ request ─▶ lookup ─▶ respond ─▶ reply
+//! query ─ request ─▶ lookup ─▶ respond ─▶ reply ─▶ limiter   which lets it out, cuts it, or keeps it back
 //! ```
 //!
 //! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond()`] allocates
 //! nothing, and whatever comes in, it neither panics nor loops.
 
 mod additional;
+mod chaos;
 mod compile;
 mod cookies;
 mod edns;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use crate::model::{Moment, Name, Ttl};
 use crate::zone::Zone;
 
+use chaos::Chaos;
 use cookies::Proof;
 use edns::{OptRecord, UDP_OCTETS_WITHOUT};
 use limiter::Ruling;
@@ -61,6 +63,7 @@ struct Fixed {
     names: Names,
     zones: Vec<ZoneInfo>,
     nsid: Box<[u8]>,
+    chaos: Chaos,
 }
 
 /// What a steered name answers now.
@@ -72,11 +75,15 @@ pub struct Served {
     pub ttl: Ttl,
 }
 
-/// What this server says about itself.
+/// What this server says about itself. What is empty is not told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
-    /// NSID (RFC 5001): the node's name. Empty: none is told.
+    /// NSID (RFC 5001): the node's name.
     pub nsid: String,
+    /// `version.bind` and `version.server` in class CH.
+    pub version: String,
+    /// `hostname.bind` and `id.server` (RFC 4892) in class CH.
+    pub host: String,
 }
 
 /// How this server answers everybody; `[dns]` of the configuration says it.
@@ -156,7 +163,7 @@ impl Outcome {
     }
 }
 
-/// More of an NSID would leave too little of 512 octets for the longest question.
+/// More of an NSID would leave too little of 512 octets for the longest question, a cookie and an extended error.
 const NSID_MAX_OCTETS: usize = 128;
 
 impl AnswerTable {
@@ -172,10 +179,11 @@ impl AnswerTable {
     #[must_use]
     pub fn compile(zones: &[Zone], steered: &[(Name, Served)], identity: Identity) -> AnswerTable {
         let compiled = compile::compile(zones, steered);
+        let chaos = Chaos::of(&identity);
         let nsid = identity.nsid.as_bytes();
         let nsid = nsid[..nsid.len().min(NSID_MAX_OCTETS)].into();
         let compile::Compiled { arena, names, zones, steered } = compiled;
-        AnswerTable { fixed: Arc::new(Fixed { arena, names, zones, nsid }), steered }
+        AnswerTable { fixed: Arc::new(Fixed { arena, names, zones, nsid, chaos }), steered }
     }
 
     /// The same table with other addresses at some steered names; shares everything else with this one.

@@ -26,7 +26,7 @@ use crate::config::{DnsSettings, RateLimitSettings};
 use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
-pub use counters::Counters;
+pub use counters::{Counters, Meter};
 
 use bind::Listen;
 use counters::Tally;
@@ -184,7 +184,13 @@ impl Serving {
     /// What has been answered so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters::sum(&self.tallies)
+        self.meter().counters()
+    }
+
+    /// The same for somebody else to read, at any time.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        Meter(self.tallies.as_slice().into())
     }
 
     /// Whether every thread still answers: a panic in one would end it alone.

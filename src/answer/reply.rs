@@ -1,6 +1,6 @@
 //! A reply as it is put together: sections in order, space for the OPT kept free, flags built from zero.
 
-use super::edns::OptRecord;
+use super::edns::{ExtendedError, OptRecord, explain};
 use super::records::{INNER_POINTER_MAX, Led, QUESTION_TAIL, RECORD_HEADER, SetRef};
 use super::request::Request;
 use super::wire::{HEADER_OCTETS, Key, POINTER_MARK, POINTER_MAX, QUESTION_AT, Spelled, inside_name, u16_at};
@@ -52,6 +52,8 @@ pub(super) struct Reply<'b> {
     counts: [u16; 3],
     /// AA
     pub(super) authoritative: bool,
+    /// Why there is no record in it.
+    pub(super) error: Option<ExtendedError>,
     truncated: bool,
 }
 
@@ -70,6 +72,7 @@ impl<'b> Reply<'b> {
             turn,
             counts,
             authoritative: false,
+            error: None,
             truncated: false,
         }
     }
@@ -92,8 +95,9 @@ impl<'b> Reply<'b> {
         let Some(opt) = opt else {
             return end;
         };
-        opt.write(&mut self.octets[end..end + opt.octets()], (code >> 4) as u8);
-        end + opt.octets()
+        let opt_end = end + opt.octets();
+        opt.write(&mut self.octets[end..opt_end], (code >> 4) as u8);
+        self.error.map_or(opt_end, |error| explain(self.octets, end, opt_end, error))
     }
 
     /// Takes back all records and says so by TC: the client asks again over TCP.
@@ -103,8 +107,9 @@ impl<'b> Reply<'b> {
         self.truncated = true;
     }
 
-    /// Truncates what has records; what has none is as short already.
+    /// Truncates what has records; what has none is as short already, but for its reason.
     pub(super) fn cut(&mut self) {
+        self.error = None;
         if self.counts != [0; 3] {
             self.truncate();
         }
@@ -112,7 +117,7 @@ impl<'b> Reply<'b> {
 
     /// Takes back everything that was to be said.
     pub(super) fn take_back(&mut self) {
-        self.truncate();
+        self.cut();
         self.truncated = false;
         self.authoritative = false;
     }

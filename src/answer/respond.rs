@@ -5,9 +5,10 @@ use crate::zone::RecordType;
 
 use super::AnswerTable;
 use super::additional::{Glue, Targets};
+use super::edns::ExtendedError;
 use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
-use super::records::{RECORD_HEADER, SetRef, target_offset};
+use super::records::{CLASS_CH, RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
 use super::request::{Fault, Question, Request};
 use super::topic::Topic;
@@ -29,6 +30,8 @@ enum Asked<'q, 't> {
     Fault(Fault),
     /// Another class than IN, or a zone transfer: not from us.
     Forbidden,
+    /// Who we are, in class CH.
+    Ourselves(&'q Question<'q>, SetRef<'t>),
     /// A name outside of all zones.
     NotOurs,
     /// A name in one of our zones.
@@ -39,11 +42,19 @@ enum Asked<'q, 't> {
 pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> (Code, Topic) {
     let code = match asked(table, request) {
         Asked::Fault(Fault::Format) => Code::FormErr,
-        Asked::Fault(Fault::Opcode) => Code::NotImp,
+        Asked::Fault(Fault::Opcode) => not_from_us(reply, Code::NotImp, ExtendedError::NotSupported),
         Asked::Fault(Fault::Version) => Code::BadVers,
         Asked::Fault(Fault::CookieOnly) => Code::NoError,
         Asked::Fault(Fault::CookieWrong) => Code::BadCookie,
-        Asked::Forbidden | Asked::NotOurs => Code::Refused,
+        Asked::Forbidden => not_from_us(reply, Code::Refused, ExtendedError::NotSupported),
+        Asked::NotOurs => not_from_us(reply, Code::Refused, ExtendedError::NotAuthoritative),
+        Asked::Ourselves(question, set) => {
+            let name = Written { at: QUESTION_AT, octets: question.name_octets };
+            if reply.put(Section::Answer, name, set).is_err() {
+                reply.truncate();
+            }
+            Code::NoError
+        }
         Asked::Ours(question, zone, found) => {
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
@@ -55,6 +66,12 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
     (code, Topic::code(code))
 }
 
+/// A code that could mean many things, and what it means.
+fn not_from_us(reply: &mut Reply<'_>, code: Code, error: ExtendedError) -> Code {
+    reply.error = Some(error);
+    code
+}
+
 fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 't> {
     let question = match (request.fault, &request.question) {
         (Some(fault), _) => return Asked::Fault(fault),
@@ -62,12 +79,22 @@ fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 
         (None, Some(question)) => question,
     };
     if question.class != CLASS_IN || question.rtype == AXFR || question.rtype == IXFR {
-        return Asked::Forbidden;
+        return asked_elsewhere(table, question);
     }
     match table.find(&Key::of(question.name()), question.rtype) {
         Some((zone, found)) => Asked::Ours(question, zone, found),
         None => Asked::NotOurs,
     }
+}
+
+/// Not in a zone: in another class, or for a whole zone.
+fn asked_elsewhere<'q, 't>(table: &'t AnswerTable, question: &'q Question<'q>) -> Asked<'q, 't> {
+    let of_ourselves = if question.class == CLASS_CH {
+        table.fixed.chaos.find(question.name(), question.rtype)
+    } else {
+        None
+    };
+    of_ourselves.map_or(Asked::Forbidden, |set| Asked::Ourselves(question, set))
 }
 
 /// A question on its way through a zone, from alias to alias.

@@ -1,5 +1,6 @@
 //! Questions and answers, a line each, as hickory-proto reads them.
 
+mod chaos;
 mod cookies;
 mod limits;
 mod model;

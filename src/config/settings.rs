@@ -50,6 +50,10 @@ pub struct DnsSettings {
     pub workers: usize,
     /// Round robin: a set of addresses begins with another one for each query.
     pub rotate: bool,
+    /// The text at `version.bind` and `version.server` in class CH.
+    pub version: Option<String>,
+    /// The node's name at `hostname.bind` and `id.server` in class CH.
+    pub identity: bool,
     /// `[dns.cookies]`
     pub cookies: CookieSettings,
     /// `[dns.rate_limit]`
@@ -99,6 +103,8 @@ impl Default for DnsSettings {
             listen: everywhere.into(),
             workers: 1,
             rotate: true,
+            version: None,
+            identity: false,
             cookies: CookieSettings::default(),
             rate_limit: RateLimitSettings::default(),
         }

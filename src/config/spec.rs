@@ -67,6 +67,8 @@ tables! {
         may listen: Vec<At<String>>,
         may workers: i64,
         may rotate: bool,
+        may version: String,
+        may identity: bool,
         may cookies: CookiesSpec,
         may rate_limit: RateLimitSpec,
     }

@@ -36,6 +36,18 @@ pub struct Counters {
 /// What is counted.
 const COLUMNS: usize = 11;
 
+/// Reads what is counted, from wherever.
+#[derive(Clone)]
+pub struct Meter(pub(super) Arc<[Arc<Tally>]>);
+
+impl Meter {
+    /// What has been answered so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters::sum(&self.0)
+    }
+}
+
 /// What one worker has counted; it alone writes here, everybody may read.
 #[derive(Default)]
 #[repr(align(128))] // two cache lines, which processors fetch together: workers do not slow each other down

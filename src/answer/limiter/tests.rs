@@ -123,8 +123,8 @@ proptest! {
         for times in told.values() {
             for (first, start) in times.iter().enumerate() {
                 for (count, end) in times[first..].iter().enumerate() {
-                    let most = u64::from(rate) * (end - start) / 1000 + u64::from(rate) + 1;
-                    prop_assert!(count as u64 + 1 <= most, "{} in {} ms", count + 1, end - start);
+                    let most = u64::from(rate) * (end - start) / 1000 + u64::from(rate);
+                    prop_assert!(count as u64 <= most, "{} in {} ms", count + 1, end - start);
                 }
             }
         }

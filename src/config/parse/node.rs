@@ -21,6 +21,9 @@ pub(in crate::config) const SOCKET: &str = "/run/cadence-dns/control.sock";
 const WORKERS: Limit<i64> =
     Limit { key: "workers", least: 1, most: 1024, why: "one per core is best, and that is the default" };
 
+/// So many octets fit into a reply of 512 with everything else that it may have to hold.
+const VERSION_MAX_OCTETS: usize = 128;
+
 /// The longest path of a UNIX socket, in octets: `sun_path` of Linux with its closing zero.
 const SOCKET_PATH_OCTETS: usize = 107;
 
@@ -39,7 +42,7 @@ pub(super) fn dns(
     cores: usize,
     report: &Report<'_>,
 ) -> Option<DnsSettings> {
-    let DnsSpec { listen, workers, rotate, cookies: spec, rate_limit } =
+    let DnsSpec { listen, workers, rotate, version, identity, cookies: spec, rate_limit } =
         spec.map(|spec| spec.value).unwrap_or_default();
     let default = DnsSettings::default();
     let listen = match listen {
@@ -50,7 +53,28 @@ pub(super) fn dns(
     let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
     let cookies = cookies(spec, base, report);
     let rate_limit = rate_limit::rate_limit(rate_limit, report);
-    Some(DnsSettings { listen, workers: workers?, rotate, cookies: cookies?, rate_limit: rate_limit? })
+    Some(DnsSettings {
+        listen,
+        workers: workers?,
+        rotate,
+        version: version.and_then(|text| shown_version(text, report)),
+        identity: identity.map_or(default.identity, |identity| identity.value),
+        cookies: cookies?,
+        rate_limit: rate_limit?,
+    })
+}
+
+/// What `version.bind` tells.
+fn shown_version(text: At<String>, report: &Report<'_>) -> Option<String> {
+    let octets = text.value.len();
+    let found = match octets {
+        0 => "`version` is empty".to_owned(),
+        1..=VERSION_MAX_OCTETS => return Some(text.value),
+        _ => format!("`version` has {octets} octets"),
+    };
+    let help = format!("1 to {VERSION_MAX_OCTETS} octets of text; leave it out to tell nobody");
+    report.error(&text.place, found, help);
+    None
 }
 
 /// `[dns.cookies]`

@@ -73,6 +73,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(node.state_dir.to_str(), Some("/var/lib/cadence-dns"));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
     assert_eq!((dns.workers, dns.rotate), (4, true));
+    assert_eq!((&dns.version, dns.identity), (&None, false));
     assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file), (true, &None));
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     let rules = Rules {
@@ -173,6 +174,8 @@ fn every_key_is_obeyed() {
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("workers", "workers = 7", "workers = 8"),
         ("rotate", "rotate = false", "rotate = true"),
+        ("version", "a name server", "another"),
+        ("identity", "identity = true", "identity = false"),
         ("enabled", "[dns.cookies]\nenabled = false", "[dns.cookies]\nenabled = true"),
         ("secret_file", "cookies.secret", "other.secret"),
         ("enabled", "[dns.rate_limit]\nenabled = false", "[dns.rate_limit]\nenabled = true"),
