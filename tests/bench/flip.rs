@@ -1,0 +1,138 @@
+//! From the last failed probe of a region to the new answers of all names that it served: `cargo bench --bench flip`.
+//!
+//! 100,000 names are steered, 1,000 of them through each of 100 regions and a spare one. The regions die one after
+//! the other. What the daemon does in between is done here too: the changes are noted in the journal, and the new
+//! table is handed to the name server.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cadence_dns::answer::Identity;
+use cadence_dns::config::{self, Config};
+use cadence_dns::controller::{Controller, Effect, Event, Parameters};
+use cadence_dns::dns::Tables;
+use cadence_dns::health::{Failure, Observation, Outcome, Timings};
+use cadence_dns::model::{CheckId, Moment};
+use cadence_dns::store::{Journal, Store};
+use cadence_dns::zone::{self, MasterFile, Zone};
+
+const REGIONS: usize = 100;
+const NAMES_OF_A_REGION: usize = 1_000;
+
+fn main() {
+    let config = config();
+    let zone = zone(&config);
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("a folder of our own");
+    let (mut bench, started) = Bench::start(config, &[zone], store.journal());
+    bench.all_pass();
+    let mut took: Vec<Duration> = (0..REGIONS).map(|region| bench.kill(region)).collect();
+    took.sort_unstable();
+    println!("start with {} steered names: {started:.1?}", REGIONS * NAMES_OF_A_REGION);
+    let [min, median, max] = [0, REGIONS / 2, REGIONS - 1].map(|rank| took[rank]);
+    println!("flip of {NAMES_OF_A_REGION} of them: min {min:.2?}, median {median:.2?}, max {max:.2?}");
+}
+
+struct Bench {
+    controller: Controller,
+    journal: Journal,
+    tables: Tables,
+    checks: Vec<CheckId>,
+    now: Moment,
+}
+
+impl Bench {
+    fn start(config: Config, zones: &[Zone], journal: Journal) -> (Bench, Duration) {
+        let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
+        let parameters = Parameters {
+            vantage: config.node.name,
+            identity: Identity::default(),
+            regions: config.regions,
+            steers: config.steers,
+        };
+        let now = Moment::from_millis(1_800_000_000_000);
+        let start = Instant::now();
+        let (controller, _) = Controller::start(parameters, zones, None, now);
+        let took = start.elapsed();
+        let tables = Tables::new(controller.table().clone());
+        (Bench { controller, journal, tables, checks, now }, took)
+    }
+
+    fn all_pass(&mut self) {
+        for _ in 0..3 {
+            self.now = self.now + Duration::from_secs(1);
+            for check in 0..self.checks.len() {
+                self.observe(check, Outcome::Pass);
+            }
+        }
+    }
+
+    /// Lets a region die; the time that its last probe took to become an answer.
+    fn kill(&mut self, region: usize) -> Duration {
+        let before = self.tables.current();
+        loop {
+            self.now = self.now + Duration::from_millis(10);
+            (0..self.checks.len()).filter(|check| *check > region).for_each(|check| {
+                self.observe(check, Outcome::Pass);
+            });
+            let took = self.observe(region, Outcome::Fail(Failure::Refused));
+            let published = self.tables.current();
+            let standing = &self.controller.decisions()[region * NAMES_OF_A_REGION].standing;
+            if standing.region.as_str() == "spare" {
+                assert!(!std::sync::Arc::ptr_eq(&before, &published));
+                return took;
+            }
+        }
+    }
+
+    /// Hands in a probe and does what follows from it, as the daemon does.
+    fn observe(&mut self, check: usize, outcome: Outcome) -> Duration {
+        let (check, vantage) = (self.checks[check].clone(), "bench".into());
+        let timings = Timings::default();
+        let observation = Observation { check, vantage, outcome, timings, certificate_expires: None };
+        let start = Instant::now();
+        for effect in self.controller.handle(Event::Observed(observation), self.now) {
+            match effect {
+                Effect::Record(changes) => self.journal.append(&changes).expect("room"),
+                Effect::Publish(table) => self.tables.publish(table),
+                Effect::Persist | Effect::Pace(..) | Effect::Report(_) => {} // after the answers
+            }
+        }
+        start.elapsed()
+    }
+}
+
+fn config() -> Config {
+    let mut text = String::from(
+        "[node]\nname = \"bench\"\n[dns]\nlisten = [\"127.0.0.1:5300\"]\n\
+         [[zone]]\nname = \"cadence.example.com\"\nfile = \"x\"\n",
+    );
+    for region in 0..=REGIONS {
+        let name = if region < REGIONS { format!("r{region}") } else { "spare".to_owned() };
+        write!(
+            text,
+            "[[region]]\nname = \"{name}\"\naddresses = [\"10.0.0.{region}\", \"2001:db8::{region}\"]\n\
+             [[region.probe]]\ntcp = 80\nfall = 2\nrise = 2\naddress = \"10.0.0.{region}\"\n"
+        )
+        .expect("a String takes all");
+    }
+    for name in 0..REGIONS * NAMES_OF_A_REGION {
+        let region = name / NAMES_OF_A_REGION;
+        write!(
+            text,
+            "[[steer]]\nname = \"n{name}.cadence.example.com\"\nregions = [\"r{region}\", \"spare\"]\ndwell = \"0s\"\n"
+        )
+        .expect("a String takes all");
+    }
+    let parsed = config::parse("bench.toml", &text, Path::new("/"), 1);
+    parsed.unwrap_or_else(|problems| panic!("{}", problems[0])).config
+}
+
+fn zone(config: &Config) -> Zone {
+    let text = b"$TTL 300\n@ SOA ns1 hostmaster 1 1h 15m 1w 30\n@ NS ns1\nns1 A 192.0.2.53\n";
+    let master = MasterFile { file: "bench", text };
+    let [zone] = &config.zones[..] else { panic!("one zone is configured") };
+    let outcome = zone::parse(&zone.name, &master, &zone.steered, &mut |_| Err("nothing to include".into()));
+    outcome.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
+}
