@@ -98,7 +98,9 @@ impl Model {
                 parts.authority.push(self.soa());
             }
             Found::Exists(node) if self.has(&node, rtype) => {
-                parts.answer.extend(self.lines(&node, rtype, name));
+                let lines = self.lines(&node, rtype, name).into_iter();
+                let new: Vec<Line> = lines.filter(|line| !parts.answer.contains(line)).collect();
+                parts.answer.extend(new);
                 self.beside(rtype, parts);
             }
             Found::Exists(node) if self.has(&node, RecordType::CNAME) => {
