@@ -192,6 +192,6 @@ pub(crate) fn serve(zones: &[Zone]) -> (SocketAddr, Serving) {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let settings = DnsSettings { listen: vec![any_port], ..DnsSettings::default() };
     let bound = dns::bind(&settings).expect("a free port");
-    let table = AnswerTable::compile(zones, &[], Identity { nsid: NSID.into() });
+    let table = AnswerTable::compile(zones, &[], Identity { nsid: NSID.into(), ..Identity::default() });
     (bound.addresses()[0], bound.serve(&Tables::new(Arc::new(table))).expect("threads"))
 }

@@ -23,13 +23,15 @@ fn name(text: &str) -> Name {
 
 /// Queries: silence where it is right, else a reply that keeps every bound, twice the same.
 pub fn respond(query: &[u8]) {
-    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])) };
+    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
     let [over_udp, over_tcp] = [Transport::Udp, Transport::Tcp].map(|transport| {
         let address = Ipv4Addr::new(198, 51, 100, 7).into();
         let asker = Asker { transport, address, now: NOW, manners: &manners };
         let reply = |filling| {
             let mut reply = vec![filling; AnswerTable::REPLY_MAX_OCTETS];
-            answer::respond(table(), query, &asker, &mut reply).map(|octets| reply[..octets].to_vec())
+            answer::respond(table(), query, &asker, &mut reply)
+                .octets()
+                .map(|octets| reply[..octets].to_vec())
         };
         let replies = [reply(0), reply(0xff)];
         assert_eq!(replies[0], replies[1], "what stood in the buffer shows");
@@ -90,7 +92,11 @@ fn table() -> &'static AnswerTable {
         let addresses =
             ["192.0.2.90", "192.0.2.91", "2001:db8::90"].map(|text| text.parse().expect("an address"));
         let served = Served { addresses: Arc::new(addresses), ttl: Ttl::from_secs(30).expect("a TTL") };
-        AnswerTable::compile(&zones, &[(steered, served)], Identity { nsid: "fuzz".into() })
+        AnswerTable::compile(
+            &zones,
+            &[(steered, served)],
+            Identity { nsid: "fuzz".into(), version: "1".into(), host: "fuzz".into() },
+        )
     })
 }
 
@@ -151,13 +157,14 @@ fn answers(zone: Zone) {
             question.concat()
         })
         .collect();
-    let manners = Manners { rotate: false, cookies: None };
+    let manners = Manners { rotate: false, cookies: None, limiter: None };
     let table = AnswerTable::compile(&[zone], &[], Identity::default());
     let mut reply = vec![0; AnswerTable::REPLY_MAX_OCTETS];
     for query in asked {
         for transport in [Transport::Udp, Transport::Tcp] {
             let asker = Asker { transport, address: Ipv4Addr::LOCALHOST.into(), now: NOW, manners: &manners };
-            let octets = answer::respond(&table, &query, &asker, &mut reply).expect("a query is answered");
+            let octets =
+                answer::respond(&table, &query, &asker, &mut reply).octets().expect("a query is answered");
             let code = reply[3] & 0xf;
             assert!(code == 0 || code == 3 || code == 6, "code {code} to {query:02x?}");
             assert!(transport == Transport::Tcp || octets <= 512);
@@ -206,7 +213,8 @@ fn world() -> (&'static Parameters, &'static [Zone]) {
         let steered = config.steers[0].name.clone();
         let text = include_bytes!("../../zones/cadence.example.com.zone");
         let zone = read_zone("cadence.example.com", text, &steered);
-        (Parameters { vantage: config.node.name, regions: config.regions, steers: config.steers }, [zone])
+        let (vantage, regions, steers) = (config.node.name, config.regions, config.steers);
+        (Parameters { vantage, identity: Identity::default(), regions, steers }, [zone])
     });
     (parameters, zones)
 }
