@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # command:package
-needs="haproxy:haproxy nginx:nginx-light unbound:unbound ip:iproute2 nft:nftables sysctl:procps python3:python3
+needs="haproxy:haproxy nginx:nginx-light nsd:nsd knotd:knot unbound:unbound ip:iproute2 nft:nftables sysctl:procps python3:python3
     setpriv:util-linux cc:gcc debootstrap:debootstrap docker:docker.io"
 
 fail() {

@@ -1,4 +1,4 @@
-//! The addresses of the names that an answer leads to.
+//! The addresses of the names that an answer leads to, and the services at the targets of services.
 
 use crate::zone::RecordType;
 
@@ -24,7 +24,8 @@ pub(super) struct Targets {
     next: usize,
     left: u16,
     offset: usize,
-    is_service: bool,
+    /// SVCB or HTTPS, which may lead to others of their type (RFC 9460 section 4.1).
+    service: Option<RecordType>,
     glue: Glue,
     seen: [u64; TARGETS_MAX],
     added: usize,
@@ -35,7 +36,8 @@ impl Targets {
     pub(super) fn new(start: usize, set: SetRef<'_>, glue: Glue) -> Targets {
         let offset = target_offset(set.rtype).unwrap_or(0);
         let is_service = set.rtype == RecordType::SVCB || set.rtype == RecordType::HTTPS;
-        Targets { next: start, left: set.count, offset, is_service, glue, seen: [0; TARGETS_MAX], added: 0 }
+        let service = is_service.then_some(set.rtype);
+        Targets { next: start, left: set.count, offset, service, glue, seen: [0; TARGETS_MAX], added: 0 }
     }
 
     /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
@@ -49,7 +51,9 @@ impl Targets {
         while let Some((name, key)) = self.next_name(answering) {
             if key.is_within(apex) && wanted(&key) && self.is_new(&key) {
                 let node = table.address_node(answering.zone, &key, self.glue == Glue::Allowed);
-                for rtype in [RecordType::A, RecordType::AAAA] {
+                // What stands at the owner itself is the answer already.
+                let service = self.service.filter(|_| !answering.is_at(&key));
+                for rtype in [RecordType::A, RecordType::AAAA].into_iter().chain(service) {
                     if let Some(set) = node.and_then(|node| table.set(node, rtype)) {
                         answering.reply.put(Section::Additional, name, set)?;
                     }
@@ -65,7 +69,7 @@ impl Targets {
         self.next = end;
         let (name, key) = answering.written(data + self.offset)?;
         // A service at the root is one at its owner (RFC 9460 section 2.5.2).
-        if name.octets == 1 && self.is_service {
+        if name.octets == 1 && self.service.is_some() {
             answering.written(answering.name.at)
         } else {
             Some((name, key))

@@ -145,6 +145,7 @@ impl<'a> Answering<'a, '_> {
     fn existing(&mut self, node: NodeRef<'a>) -> Step<'a> {
         match self.table.content(node, self.rtype) {
             Content::NoData => Step::End(self.negative(Code::NoError)),
+            Content::Records(set) if self.stands_there(node, set) => Step::End(Code::NoError),
             Content::Records(set) => {
                 self.tell(node, set.rtype);
                 Step::End(self.records(set))
@@ -164,6 +165,11 @@ impl<'a> Answering<'a, '_> {
         if self.chain.steps == 0 {
             self.topic = Topic::records(node.at, rtype);
         }
+    }
+
+    /// The DNAME that led to its own owner is in the answer already.
+    fn stands_there(&self, node: NodeRef<'a>, set: SetRef<'a>) -> bool {
+        set.rtype == RecordType::DNAME && self.chain.renamings.iter().flatten().any(|(at, _)| *at == node.at)
     }
 
     fn records(&mut self, set: SetRef<'a>) -> Code {
@@ -196,6 +202,11 @@ impl<'a> Answering<'a, '_> {
     pub(super) fn written(&self, at: usize) -> Option<(Written, Key)> {
         let key = self.reply.key_at(at)?;
         Some((Written { at, octets: key.octets().len() }, key))
+    }
+
+    /// Whether it is this name that is looked at.
+    pub(super) fn is_at(&self, key: &Key) -> bool {
+        self.reply.key_at(self.name.at).is_some_and(|this| this.octets() == key.octets())
     }
 
     /// Looks at the next name, unless it is not this zone's to tell, was seen before, or is one too many.

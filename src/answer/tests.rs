@@ -64,10 +64,14 @@ dn        DNAME www
 dn        TXT   \"d\"
 dout      DNAME else.
 dself     DNAME x.dself
+dup.up    DNAME up
 _s._tcp   SRV   1 2 53 mail
 svc       HTTPS 1 mail alpn=h2
 www       HTTPS 1 . alpn=h2
 www       MX    0 .
+ssvc      HTTPS 0 svc
+sself     HTTPS 1 sself
+sself     A     192.0.2.9
 raw       TYPE65280 \\# 3 010203
 ";
 
@@ -216,6 +220,10 @@ fn renamed_names() {
     let dn = "an dn.t. 300 DNAME www.t.";
     check("a.dn.t A", &["NXDOMAIN aa", dn, "an a.dn.t. 300 CNAME a.www.t.", SOA]);
     check("a.dn.t ANY", &["NXDOMAIN aa", dn, "an a.dn.t. 300 CNAME a.www.t.", SOA]);
+    let own = "an dup.up.t. 300 DNAME up.t.";
+    let to_owner = "an dup.dup.up.t. 300 CNAME dup.up.t.";
+    check("dup.dup.up.t DNAME", &["NOERROR aa", own, to_owner]);
+    check("dup.dup.up.t ANY", &["NOERROR aa", own, to_owner]);
     check("a.dn.t CNAME", &["NOERROR aa", dn, "an a.dn.t. 300 CNAME a.www.t."]);
     check("a.dout.t A", &["NOERROR aa", "an dout.t. 300 DNAME else.", "an a.dout.t. 300 CNAME a.else."]);
     let long = format!("{0}.{0}.{0}.{1}.dself.t A", "x".repeat(63), "y".repeat(49));
@@ -254,6 +262,14 @@ fn addresses_beside_the_answer() {
     let reply = reply_to(&table(&[("t", ZONE)]), &query("svc.t HTTPS"), Transport::Tcp).expect("a reply");
     assert_eq!(render(&reply)[2..], mail);
     check("www.t MX", &["NOERROR aa", "an www.t. 300 MX 0 ."]);
+    let reply = reply_to(&table(&[("t", ZONE)]), &query("ssvc.t HTTPS"), Transport::Tcp).expect("a reply");
+    let lines = render(&reply);
+    assert!(
+        lines[2].starts_with("ad svc.t. 300 HTTPS 1 mail.t."),
+        "the service that it stands for: {lines:?}"
+    );
+    let reply = reply_to(&table(&[("t", ZONE)]), &query("sself.t HTTPS"), Transport::Tcp).expect("a reply");
+    assert_eq!(render(&reply)[2..], ["ad sself.t. 300 A 192.0.2.9"]);
     let reply = reply_to(&table(&[("t", ZONE)]), &query("www.t HTTPS"), Transport::Tcp).expect("a reply");
     assert_eq!(render(&reply)[2..], ["ad www.t. 300 A 192.0.2.1", "ad www.t. 300 A 192.0.2.2"]);
 }

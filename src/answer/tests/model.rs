@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::model::Name;
 use crate::zone::{RecordType, Zone};
 
+use super::super::lookup::ANY;
 use super::super::respond::{ALIASES_MAX, RENAMED_MAX};
 
 /// A zone as a list.
@@ -47,6 +48,16 @@ impl Model {
             sets: sets.collect(),
             negative_ttl: zone.negative_ttl().as_secs(),
         }
+    }
+
+    /// Of several zones the one that is asked: the lowest that a name lies in, but for a DS the one above its cut.
+    pub(super) fn of_name<'m>(models: &'m [Model], name: &Name, rtype: RecordType) -> &'m Model {
+        let around = |model: &&Model| name.is_within(&model.origin);
+        let lowest =
+            |models: &mut dyn Iterator<Item = &'m Model>| models.max_by_key(|m| m.origin.wire().len());
+        let below = |model: &&Model| rtype != RecordType::DS || *name != model.origin;
+        let found = lowest(&mut models.iter().filter(around).filter(below));
+        found.or_else(|| lowest(&mut models.iter().filter(around))).unwrap_or(&models[0])
     }
 
     /// A reply as octets, in full length.
@@ -97,8 +108,13 @@ impl Model {
                 parts.code = 3;
                 parts.authority.push(self.soa());
             }
+            Found::Exists(node) if rtype == ANY && self.sets.keys().any(|(owner, _)| *owner == node) => {
+                parts.answer.extend(self.any(&node, name, &parts.answer));
+            }
             Found::Exists(node) if self.has(&node, rtype) => {
-                parts.answer.extend(self.lines(&node, rtype, name));
+                let lines = self.lines(&node, rtype, name).into_iter();
+                let new: Vec<Line> = lines.filter(|line| !parts.answer.contains(line)).collect();
+                parts.answer.extend(new);
                 self.beside(rtype, parts);
             }
             Found::Exists(node) if self.has(&node, RecordType::CNAME) => {
@@ -109,6 +125,15 @@ impl Model {
             Found::Exists(_) => parts.authority.push(self.soa()),
         }
         None
+    }
+
+    /// One set stands for all: what most come for, or the first.
+    fn any(&self, node: &Name, owner: &Name, said: &[Line]) -> Vec<Line> {
+        let preferred = [RecordType::CNAME, RecordType::A, RecordType::AAAA];
+        let all = || self.sets.keys().filter(|(name, _)| name == node).map(|(_, rtype)| *rtype);
+        let chosen = preferred.into_iter().find(|rtype| self.has(node, *rtype)).or_else(|| all().next());
+        let lines = chosen.map_or_else(Vec::new, |rtype| self.lines(node, rtype, owner));
+        lines.into_iter().filter(|line| !said.contains(line)).collect()
     }
 
     fn rename(&self, name: &Name, owner: &Name, rtype: RecordType, parts: &mut Parts) -> Option<Name> {
@@ -181,7 +206,7 @@ impl Model {
     }
 
     fn beside(&self, rtype: RecordType, parts: &mut Parts) {
-        if ![RecordType::NS, RecordType::MX].contains(&rtype) {
+        if ![RecordType::NS, RecordType::MX, RecordType::SRV].contains(&rtype) {
             return;
         }
         let mut done = Vec::new();
@@ -207,5 +232,9 @@ impl Model {
 }
 
 fn target((_, rtype, _, data): &Line) -> Option<Name> {
-    Name::from_wire(if *rtype == RecordType::MX { &data[2..] } else { data })
+    Name::from_wire(match *rtype {
+        RecordType::MX => &data[2..],
+        RecordType::SRV => &data[6..],
+        _ => data,
+    })
 }

@@ -3,21 +3,26 @@
 
 use std::collections::BTreeSet;
 
-use hickory_proto::op::Message;
+use hickory_proto::op::{Edns, Message};
 use proptest::prelude::*;
 
-use crate::model::Name;
+use crate::model::{Name, Ttl};
 use crate::zone::{MasterFile, RecordType, Zone, parse};
 
-use super::super::{AnswerTable, CookieSecrets, Identity, Manners, Transport};
+use super::super::lookup::ANY;
+use super::super::{AnswerTable, CookieSecrets, Identity, Manners, Served, Transport};
 use super::model::Model;
-use super::render::{query, render};
+use super::render::{query, query_with, render};
 use super::{ZONE, asker, reply_for, reply_to, zone};
 
-fn try_zone(text: &str) -> Option<Zone> {
-    let origin: Name = "t".parse().expect("a good name");
-    let master = MasterFile { file: "t.zone", text: text.as_bytes() };
-    parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new())).ok().map(|accepted| accepted.zone)
+fn try_zone(origin: &str, text: &str) -> Option<Zone> {
+    try_steered(origin, text, &BTreeSet::new())
+}
+
+fn try_steered(origin: &str, text: &str, steered: &BTreeSet<Name>) -> Option<Zone> {
+    let origin: Name = origin.parse().expect("a good name");
+    let master = MasterFile { file: "a.zone", text: text.as_bytes() };
+    parse(&origin, &master, steered, &mut |_| Err(String::new())).ok().map(|accepted| accepted.zone)
 }
 
 /// Names of few labels, so that they meet: inside the zone, at its apex, and outside.
@@ -41,16 +46,17 @@ fn records() -> impl Strategy<Value = String> {
         2 => to("DNAME"),
         2 => to("MX 10"),
         1 => to("MX 20"),
+        1 => to("SRV 0 1 53"),
     ]
 }
 
 /// A zone of those records that may stand together.
-fn zones() -> impl Strategy<Value = String> {
-    prop::collection::vec(records(), 0..14).prop_map(|lines| {
-        let mut text = "t. 300 SOA a.t. a.else. 1 2 3 4 60\nt. 300 NS ns.else.\n".to_owned();
+fn zones(origin: &'static str) -> impl Strategy<Value = String> {
+    prop::collection::vec(records(), 0..14).prop_map(move |lines| {
+        let mut text = "@ 300 SOA a.t. a.else. 1 2 3 4 60\n@ 300 NS ns.else.\n".to_owned();
         for line in lines {
             let longer = format!("{text}{line}\n");
-            if try_zone(&longer).is_some() {
+            if try_zone(origin, &longer).is_some() {
                 text = longer;
             }
         }
@@ -58,7 +64,7 @@ fn zones() -> impl Strategy<Value = String> {
     })
 }
 
-const TYPES: [RecordType; 9] = [
+const TYPES: [RecordType; 11] = [
     RecordType::A,
     RecordType::AAAA,
     RecordType::NS,
@@ -68,7 +74,17 @@ const TYPES: [RecordType; 9] = [
     RecordType::TXT,
     RecordType::DNAME,
     RecordType::DS,
+    RecordType::SRV,
+    ANY,
 ];
+
+/// Up to 16 lines of text, with two names: one is in nobody's way, the other in everybody's.
+fn crowd() -> impl Strategy<Value = String> {
+    let owner = prop_oneof![Just("text.t."), Just("a.t.")];
+    (owner, 0..16_usize).prop_map(|(owner, lines)| {
+        (0..lines).map(|line| format!("{owner} 300 TXT \"{line:0100}\"\n")).collect()
+    })
+}
 
 fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines.sort_by_key(|line| line.to_lowercase());
@@ -77,18 +93,80 @@ fn sorted(mut lines: Vec<String>) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn answers_are_those_found_the_slow_way(text in zones(), asked in prop::collection::vec(names(), 12)) {
-        let zone = try_zone(&text).expect("every line was tried");
-        let model = Model::of(&zone);
-        let table = AnswerTable::compile(&[zone], &[], Identity::default());
+    fn answers_are_those_found_the_slow_way(
+        text in zones("t"),
+        child in prop::option::of(zones("a.t")),
+        asked in prop::collection::vec(names(), 8),
+    ) {
+        let mut zones = vec![try_zone("t", &text).expect("every line was tried")];
+        zones.extend(child.as_ref().map(|text| try_zone("a.t", text).expect("every line was tried")));
+        let models: Vec<Model> = zones.iter().map(Model::of).collect();
+        let table = AnswerTable::compile(&zones, &[], Identity::default());
         for name in asked {
             for rtype in TYPES {
                 let question = format!("{name} TYPE{}", rtype.0);
                 let query = query(&question);
                 let ours = reply_to(&table, &query, Transport::Tcp).expect("a reply");
-                let slow = model.reply(&query, &name.parse().expect("a good name"), rtype);
-                prop_assert!(ours.len() <= slow.len());
-                prop_assert_eq!(sorted(render(&ours)), sorted(render(&slow)), "{} in\n{}", question, text);
+                let name: Name = name.parse().expect("a good name");
+                let slow = Model::of_name(&models, &name, rtype).reply(&query, &name, rtype);
+                prop_assert_eq!(sorted(render(&ours)), sorted(render(&slow)), "{} in\n{}\n{:?}", question, text, child);
+                prop_assert!(ours.len() <= slow.len(), "{} in\n{}\n{:?}", question, text, child);
+            }
+        }
+    }
+
+    #[test]
+    fn a_steered_name_answers_as_a_written_one(
+        text in zones("t"),
+        steered in prop_oneof![Just("a.t"), Just("b.a.t"), Just("*.b.t"), Just("t")],
+        asked in prop::collection::vec(names(), 4),
+    ) {
+        let name: Name = steered.parse().expect("a good name");
+        let written = format!("{text}{name}. 30 A 192.0.2.7\n{name}. 30 AAAA 2001:db8::7\n");
+        let (Some(written), Some(rest)) =
+            (try_zone("t", &written), try_steered("t", &text, &BTreeSet::from([name.clone()])))
+        else {
+            return Ok(());
+        };
+        let addresses = ["192.0.2.7", "2001:db8::7"].map(|text| text.parse().expect("an address"));
+        let served = Served { addresses: addresses.into(), ttl: Ttl::from_secs(30).expect("a TTL") };
+        let written = AnswerTable::compile(&[written], &[], Identity::default());
+        let steered = AnswerTable::compile(&[rest], &[(name, served)], Identity::default());
+        for name in asked {
+            for rtype in TYPES {
+                let query = query(&format!("{name} TYPE{}", rtype.0));
+                for transport in [Transport::Udp, Transport::Tcp] {
+                    let replies = [&written, &steered].map(|table| reply_to(table, &query, transport));
+                    prop_assert_eq!(&replies[0], &replies[1], "{} {:?} in\n{}", name, rtype, text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_datagram_is_left_out_or_said(
+        text in zones("t"),
+        crowd in crowd(),
+        asked in prop::collection::vec(names(), 4),
+        octets in prop::option::of(400..1400_u16),
+    ) {
+        let Some(zone) = try_zone("t", &format!("{text}{crowd}")) else { return Ok(()) };
+        let table = AnswerTable::compile(&[zone], &[], Identity::default());
+        let limit = octets.map_or(512, |octets| octets.clamp(512, 1232).into());
+        for name in asked {
+            for rtype in TYPES {
+                let question = format!("{name} TYPE{}", rtype.0);
+                let edns = octets.map(|octets| {
+                    let mut edns = Edns::new();
+                    edns.set_max_payload(octets);
+                    edns
+                });
+                let query = edns.map_or_else(|| query(&question), |edns| query_with(&question, edns));
+                let [udp, tcp] =
+                    [Transport::Udp, Transport::Tcp].map(|way| reply_to(&table, &query, way).expect("a reply"));
+                prop_assert!(udp.len() <= limit);
+                prop_assert!(tcp.len() > limit || udp == tcp, "{} fits", question);
+                check_cut(&render(&udp), &render(&tcp))?;
             }
         }
     }
@@ -117,6 +195,20 @@ proptest! {
         check_octets(&octets)?;
         check_octets(&octets[..cut.index(octets.len())])?;
     }
+}
+
+/// TC and nothing else, or a whole answer with fewer addresses beside it, or the beginning of a chain of renamings.
+fn check_cut(udp: &[String], tcp: &[String]) -> Result<(), TestCaseError> {
+    let whole: Vec<&String> = tcp.iter().skip(1).filter(|line| !line.starts_with("ad ")).collect();
+    let kept: Vec<&String> = udp.iter().skip(1).filter(|line| !line.starts_with("ad ")).collect();
+    if udp[0].contains(" tc") {
+        prop_assert_eq!(udp.len(), 1);
+    } else if !udp.iter().any(|line| line.contains(" DNAME ")) {
+        prop_assert_eq!(&udp[0], &tcp[0]);
+        prop_assert_eq!(kept, whole);
+    }
+    prop_assert!(udp.iter().skip(1).all(|line| tcp.contains(line)));
+    Ok(())
 }
 
 /// Silence, or a reply that can be read, has the query's identifier and is not too long.
