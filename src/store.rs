@@ -194,9 +194,10 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Unusable> {
 /// Under a name of its own, so that nothing is lost and nothing stands in the way of the next state.
 fn set_aside(folder: &Path, path: &Path) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let free =
-        (now..).map(|number| folder.join(format!("{DAMAGED}{number:013}"))).find(|path| !path.exists());
-    let aside = free.expect("numbers do not end");
+    // After all others, even if the clock was set back or the last one is of this millisecond: the oldest are removed.
+    let newest = damaged(folder).last().and_then(|path| number_of(path));
+    let number = newest.map_or(now, |newest| now.max(newest.saturating_add(1)));
+    let aside = folder.join(format!("{DAMAGED}{number:013}"));
     match fs::rename(path, &aside) {
         Ok(()) => {
             remove_oldest_damaged(folder);
@@ -206,17 +207,24 @@ fn set_aside(folder: &Path, path: &Path) -> String {
     }
 }
 
-/// Numbers of one length sort by age. What cannot be listed or removed is tried again next time.
+/// What cannot be removed is tried again next time.
 fn remove_oldest_damaged(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let is_damaged = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(DAMAGED.as_bytes()))
-    };
-    let mut damaged: Vec<PathBuf> = entries.filter(is_damaged).collect();
-    damaged.sort();
-    for path in damaged.iter().rev().skip(DAMAGED_MAX_FILES) {
+    for path in damaged(folder).iter().rev().skip(DAMAGED_MAX_FILES) {
         drop(fs::remove_file(path));
     }
+}
+
+/// The files that were set aside, the oldest first; none if they cannot be listed.
+fn damaged(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut damaged: Vec<PathBuf> = entries.filter(|path| number_of(path).is_some()).collect();
+    damaged.sort_by_key(|path| number_of(path));
+    damaged
+}
+
+/// The number of a file that was set aside; others have none.
+fn number_of(path: &Path) -> Option<u128> {
+    path.file_name()?.to_str()?.strip_prefix(DAMAGED)?.parse().ok()
 }
 
 /// The number of our process goes into the file, for whoever finds the folder taken.

@@ -110,6 +110,20 @@ fn a_torn_file_gives_way_to_the_one_before() {
     assert_eq!(names(&folder).len(), DAMAGED_MAX_FILES + 2, "{:?}", names(&folder));
 }
 
+/// The clock may have been set back since the others were set aside.
+#[test]
+fn what_was_set_aside_last_is_kept() {
+    let folder = folder();
+    let store = open(&folder);
+    for number in 0..DAMAGED_MAX_FILES {
+        put(&folder, &format!("{DAMAGED}{}", 9_000_000_000_000 + number), b"older");
+    }
+    put(&folder, CURRENT, b"newest");
+    let troubles = store.load::<State>().troubles;
+    let (_, aside) = troubles[0].rsplit_once("set aside as ").expect("the trouble names the file");
+    assert_eq!(fs::read(aside).expect("it is there"), b"newest");
+}
+
 #[test]
 fn both_damaged_is_like_a_first_start_but_loud() {
     let folder = folder();
