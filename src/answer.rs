@@ -29,6 +29,7 @@ mod zones;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Moment, Name, Ttl};
 use crate::zone::Zone;
@@ -91,6 +92,9 @@ pub struct Asker<'m> {
     pub address: IpAddr,
     /// The time by the wall clock: cookies grow old.
     pub now: Moment,
+    /// How long its connection may be idle: told to those who ask (RFC 7828); zero asks for an end to it. `None` when
+    /// there is no connection, or it is not DNS's to keep.
+    pub idle: Option<Duration>,
     /// How everybody is answered.
     pub manners: &'m Manners,
 }
@@ -166,7 +170,7 @@ impl AnswerTable {
 pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Option<usize> {
     let request = request::read(query, asker)?;
     let cookie = request.proof.cookie();
-    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie));
+    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie, asker.idle));
     let most = match (asker.transport, &request.edns) {
         (Transport::Tcp, _) => AnswerTable::REPLY_MAX_OCTETS,
         (Transport::Udp, Some(edns)) => edns.udp_limit(),

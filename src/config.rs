@@ -28,7 +28,7 @@ use spec::Spec;
 
 pub use settings::{
     BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, NodeSettings,
-    Probe, ProbeKind, ZoneSettings,
+    Probe, ProbeKind, TcpSettings, ZoneSettings,
 };
 
 pub use whereabouts::Whereabouts;

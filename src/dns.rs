@@ -8,6 +8,7 @@ mod bind;
 pub mod client;
 mod connections;
 mod counters;
+mod streams;
 mod tcp;
 mod udp;
 
@@ -22,7 +23,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::answer::{AnswerTable, CookieSecrets, Manners, Secret};
-use crate::config::DnsSettings;
+use crate::config::{DnsSettings, TcpSettings};
 use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
@@ -108,7 +109,8 @@ impl Bound {
             }
         }
         let tally = serving.new_tally();
-        let streaming = Streaming { tables: tables.clone(), manners, tally };
+        let settings = self.settings.tcp;
+        let streaming = Streaming { tables: tables.clone(), manners, settings, tally };
         serving.threads.push(serve_streams(streams, streaming, stopped)?);
         Ok(serving)
     }
@@ -137,6 +139,7 @@ fn wall_clock() -> Moment {
 struct Streaming {
     tables: Tables,
     manners: Arc<Manners>,
+    settings: TcpSettings,
     tally: Arc<Tally>,
 }
 
@@ -151,7 +154,7 @@ fn serve_streams(
         let _inside = runtime.enter();
         listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<_>>()?
     };
-    let work = move || runtime.block_on(tcp::serve(listeners, streaming, stopped));
+    let work = move || runtime.block_on(streams::serve(listeners, streaming, stopped));
     thread::Builder::new().name("dns-tcp".into()).spawn(work)
 }
 

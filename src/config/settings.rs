@@ -50,6 +50,25 @@ pub struct DnsSettings {
     pub rotate: bool,
     /// `[dns.cookies]`
     pub cookies: CookieSettings,
+    /// `[dns.tcp]`
+    pub tcp: TcpSettings,
+}
+
+/// Streams (RFC 7766).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// Connections at a time, at least one. Half of them may be one client network's.
+    pub connections: usize,
+    /// How long a connection may be idle; less when more than half of the connections are taken.
+    pub idle_timeout: Duration,
+}
+
+impl Default for TcpSettings {
+    /// Below the usual limit of 1024 descriptors, with some left for everything else; and the few seconds that
+    /// RFC 7766 section 6.2.3 asks for.
+    fn default() -> TcpSettings {
+        TcpSettings { connections: 800, idle_timeout: Duration::from_secs(10) }
+    }
 }
 
 /// DNS cookies (RFC 7873).
@@ -77,6 +96,7 @@ impl Default for DnsSettings {
             workers: 1,
             rotate: true,
             cookies: CookieSettings::default(),
+            tcp: TcpSettings::default(),
         }
     }
 }

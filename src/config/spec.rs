@@ -68,12 +68,19 @@ tables! {
         may workers: i64,
         may rotate: bool,
         may cookies: CookiesSpec,
+        may tcp: TcpSpec,
     }
 
     /// DNS cookies.
     "[dns.cookies]" CookiesSpec {
         may enabled: bool,
         may secret_file: String,
+    }
+
+    /// Streams.
+    "[dns.tcp]" TcpSpec {
+        may connections: i64,
+        may idle_timeout: Duration,
     }
 
     /// Where the command line reaches the daemon.

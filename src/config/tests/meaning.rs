@@ -72,6 +72,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
     assert_eq!((dns.workers, dns.rotate), (4, true));
     assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file), (true, &None));
+    assert_eq!((dns.tcp.connections, dns.tcp.idle_timeout), (800, 10 * SECOND));
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     let rules = Rules {
         fall: 3,
@@ -173,6 +174,8 @@ fn every_key_is_obeyed() {
         ("rotate", "rotate = false", "rotate = true"),
         ("enabled", "[dns.cookies]\nenabled = false", "[dns.cookies]\nenabled = true"),
         ("secret_file", "cookies.secret", "other.secret"),
+        ("connections", "connections = 900", "connections = 901"),
+        ("idle_timeout", "idle_timeout = \"20s\"", "idle_timeout = \"21s\""),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
@@ -199,7 +202,7 @@ fn every_key_is_obeyed() {
         ("address", "address = \"192.0.2.99\"", "address = \"192.0.2.98\""),
         ("insecure", "insecure = true", "insecure = false"),
         ("regex", "(?i)ready", "(?i)steady"),
-        ("tcp", "tcp = 5432", "tcp = 5433"),
+        ("tcp", "tcp = 5432", "tcp = 5433"), // the probe; `tcp` of [dns] is a table
         ("name", "name = \"www.example.com\"", "name = \"example.com\""),
         ("regions", "[\"far\", \"near\"]", "[\"near\", \"far\"]"),
         ("ttl", "ttl = \"20s\"", "ttl = \"21s\""),
@@ -215,7 +218,7 @@ fn every_key_is_obeyed() {
         let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
-    let tables = ["node", "dns", "cookies", "control", "zone", "region", "probe", "steer"];
+    let tables = ["node", "dns", "cookies", "tcp", "control", "zone", "region", "probe", "steer"];
     let inline = ["expect", "fresh", "body", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
