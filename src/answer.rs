@@ -15,6 +15,7 @@ mod additional;
 mod compile;
 mod cookies;
 mod edns;
+mod freshness;
 mod lookup;
 mod names;
 mod node;
@@ -42,6 +43,7 @@ use reply::Reply;
 use steered::Steered;
 use zones::ZoneInfo;
 
+pub use freshness::freshness;
 pub use secrets::{CookieSecrets, Secret};
 
 /// Everything that a query can be answered from: immutable, swapped as a whole.

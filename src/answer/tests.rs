@@ -1,6 +1,7 @@
 //! Questions and answers, a line each, as hickory-proto reads them.
 
 mod cookies;
+mod freshness;
 mod keepalive;
 mod model;
 mod properties;

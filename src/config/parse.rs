@@ -12,6 +12,7 @@ mod region;
 mod rto;
 mod rules;
 mod steer;
+mod streams;
 mod zone;
 
 pub(super) use node::{SOCKET, STATE_DIR};

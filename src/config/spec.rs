@@ -69,6 +69,8 @@ tables! {
         may rotate: bool,
         may cookies: CookiesSpec,
         may tcp: TcpSpec,
+        may tls: TlsSpec,
+        may https: HttpsSpec,
     }
 
     /// DNS cookies.
@@ -81,6 +83,19 @@ tables! {
     "[dns.tcp]" TcpSpec {
         may connections: i64,
         may idle_timeout: Duration,
+    }
+
+    /// DNS over TLS.
+    "[dns.tls]" TlsSpec {
+        must certificate: String,
+        must key: String,
+        may listen: Vec<At<String>>,
+    }
+
+    /// DNS over HTTPS.
+    "[dns.https]" HttpsSpec {
+        may listen: Vec<At<String>>,
+        may path: String,
     }
 
     /// Where the command line reaches the daemon.

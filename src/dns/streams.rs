@@ -10,6 +10,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::ready;
 use std::time::Duration;
 
@@ -19,9 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_rustls::TlsAcceptor;
 
 use super::connections::Connections;
 use super::counters::Counters;
+use super::https;
 use super::tcp::converse;
 use super::{Streaming, wall_clock};
 use crate::answer::{AnswerTable, Asker, Transport, respond};
@@ -31,6 +35,17 @@ const READ_MAX_OCTETS: usize = 8192;
 
 /// When the system has no descriptors or memory left; a listener that tries on would spin.
 const PAUSE_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(10);
+
+/// What lies between TCP and DNS.
+#[derive(Clone)]
+pub(super) enum Carrier {
+    /// Nothing.
+    Plain,
+    /// TLS.
+    Tls(TlsAcceptor),
+    /// TLS and HTTP, with the path of DNS in it.
+    Https(TlsAcceptor, Arc<str>),
+}
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
@@ -50,19 +65,21 @@ pub(super) struct Shared {
     read: RefCell<Box<[u8]>>,
     /// One reply is written at a time.
     reply: RefCell<Box<[u8]>>,
+    /// Octets of replies over HTTPS that clients have not taken yet.
+    pub(super) waiting: Arc<AtomicUsize>,
 }
 
 /// Answers on all listeners until `stop` changes.
 pub(super) async fn serve(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Carrier)>,
     streaming: Streaming,
     mut stop: watch::Receiver<bool>,
 ) {
     let shared = Rc::new(Shared::new(streaming));
     let tasks = LocalSet::new();
     tasks.spawn_local(close_idle(Rc::clone(&shared)));
-    for listener in listeners {
-        tasks.spawn_local(accept(listener, Rc::clone(&shared)));
+    for (listener, carrier) in listeners {
+        tasks.spawn_local(accept(listener, carrier, Rc::clone(&shared)));
     }
     let stopped = async {
         let _ = stop.wait_for(|stop| *stop).await; // an error means that nobody is left to say it
@@ -72,12 +89,12 @@ pub(super) async fn serve(
 
 /// Takes in who comes. Without descriptors the system says so whether somebody waits or not; only a spare one, given
 /// up, shows which.
-async fn accept(listener: TcpListener, shared: Rc<Shared>) {
+async fn accept(listener: TcpListener, carrier: Carrier, shared: Rc<Shared>) {
     let mut spare = spare_descriptor();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                admit(stream, peer, &shared);
+                admit(stream, peer, carrier.clone(), &shared);
                 spare = spare.or_else(spare_descriptor);
             }
             Err(error) if is_exhausted(&error) && spare.take().is_some() => {}
@@ -104,19 +121,40 @@ fn is_exhausted(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
-fn admit(stream: TcpStream, peer: SocketAddr, shared: &Rc<Shared>) {
+fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shared>) {
     let _ = stream.set_nodelay(true); // a reply is written whole; without it, it only comes later
     let ours = Rc::clone(shared);
     let address = peer.ip();
     shared.connections.borrow_mut().admit(address, Instant::now(), |number| {
         let task = tokio::task::spawn_local(async move {
             let client = Client { address, number };
-            let _ = converse(stream, client, &ours).await; // whatever went wrong, the connection is over
+            let _ = serve_one(stream, carrier, client, &ours).await; // whatever went wrong, the connection is over
             ours.connections.borrow_mut().ended(number);
         });
         task.abort_handle()
     });
     shared.admitted.notify_one();
+}
+
+/// The handshake, if there is one, is time in which the client gets nothing. What only encryption needs is kept apart:
+/// a plain connection is a small one.
+async fn serve_one(
+    stream: TcpStream,
+    carrier: Carrier,
+    client: Client,
+    shared: &Rc<Shared>,
+) -> io::Result<()> {
+    match carrier {
+        Carrier::Plain => converse(stream, client, shared).await,
+        Carrier::Tls(acceptor) => {
+            let stream = Box::pin(acceptor.accept(stream)).await?;
+            Box::pin(converse(stream, client, shared)).await
+        }
+        Carrier::Https(acceptor, path) => {
+            let stream = Box::pin(acceptor.accept(stream)).await?;
+            Box::pin(https::serve(stream, client, Rc::clone(shared), path)).await
+        }
+    }
 }
 
 /// Closes whoever is idle for too long.
@@ -144,6 +182,7 @@ impl Shared {
             admitted: Notify::new(),
             read: RefCell::new(vec![0; READ_MAX_OCTETS].into()),
             reply: RefCell::new(vec![0; AnswerTable::REPLY_MAX_OCTETS].into()),
+            waiting: Arc::default(),
         }
     }
 
@@ -163,10 +202,20 @@ impl Shared {
         .await
     }
 
-    /// Answers a query; `take` gets the reply, unless silence is right.
-    pub(super) fn answer(&self, client: Client, query: &[u8], take: impl FnOnce(&[u8])) {
+    /// How long a connection may be idle.
+    pub(super) fn idle(&self) -> Duration {
+        self.connections.borrow().idle_to_tell()
+    }
+
+    /// Answers a query; `take` gets the reply, unless silence is right. `idle` is told to who asks for it.
+    pub(super) fn answer(
+        &self,
+        client: Client,
+        query: &[u8],
+        idle: Option<Duration>,
+        take: impl FnOnce(&[u8]),
+    ) {
         let Streaming { tables, manners, tally, .. } = &self.streaming;
-        let idle = Some(self.connections.borrow().idle_to_tell());
         let (address, now) = (client.address, wall_clock());
         let asker = Asker { transport: Transport::Tcp, address, now, idle, manners };
         let mut reply = self.reply.borrow_mut();
@@ -190,8 +239,6 @@ impl Shared {
 impl Shared {
     /// For a conversation without a server.
     pub(super) fn of_nothing() -> Shared {
-        use std::sync::Arc;
-
         let table = AnswerTable::compile(&[], &[], crate::answer::Identity::default());
         let manners = Arc::new(crate::answer::Manners { rotate: false, cookies: None });
         let (tables, settings) = (super::Tables::new(Arc::new(table)), crate::config::TcpSettings::default());

@@ -66,7 +66,7 @@ fn first_message(incoming: &[u8]) -> io::Result<Option<&[u8]>> {
 
 /// Appends the reply, behind its length.
 fn append(shared: &Shared, client: Client, query: &[u8], replies: &mut Vec<u8>) {
-    shared.answer(client, query, |reply| {
+    shared.answer(client, query, Some(shared.idle()), |reply| {
         replies.extend_from_slice(&(reply.len() as u16).to_be_bytes());
         replies.extend_from_slice(reply);
     });

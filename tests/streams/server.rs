@@ -50,21 +50,22 @@ pub(crate) const NAMES: [&str; 11] = [
 ];
 pub(crate) const TYPES: [u16; 7] = [1, 28, 5, 6, 15, 16, 255];
 
-fn table() -> AnswerTable {
+/// The tables of that zone.
+pub(crate) fn tables() -> Tables {
     let origin: Name = "t".parse().expect("a good name");
     let big: String = (0..200).map(|i| format!("big 300 TXT \"{i:085}\"\n")).collect();
     let text = ZONE.to_owned() + &big;
     let master = MasterFile { file: "t.zone", text: text.as_bytes() };
     let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
     let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
-    AnswerTable::compile(&[zone], &[], Identity { nsid: "ns1".into() })
+    Tables::new(Arc::new(AnswerTable::compile(&[zone], &[], Identity { nsid: "ns1".into() })))
 }
 
 /// A server on a free port of the loopback, and its address.
 pub(crate) fn serve(settings: DnsSettings) -> (SocketAddr, Serving) {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bound = dns::bind(&DnsSettings { listen: vec![any_port], ..settings }).expect("a free port");
-    (bound.addresses()[0], bound.serve(&Tables::new(Arc::new(table()))).expect("threads"))
+    (bound.addresses()[0], bound.serve(&tables()).expect("threads"))
 }
 
 pub(crate) fn query(id: u16, question: &str, rtype: RecordType) -> Vec<u8> {

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::limit::Limit;
-use super::{address, entries, label};
+use super::{address, entries, label, streams};
 use crate::config::read::At;
 use crate::config::report::Report;
-use crate::config::settings::{ControlSettings, CookieSettings, DnsSettings, NodeSettings, TcpSettings};
-use crate::config::spec::{ControlSpec, CookiesSpec, DnsSpec, NodeSpec, TcpSpec};
+use crate::config::settings::{ControlSettings, CookieSettings, DNS_PORT, DnsSettings, NodeSettings};
+use crate::config::spec::{ControlSpec, CookiesSpec, DnsSpec, NodeSpec};
 
 /// `[node] state_dir` when the file does not say.
 pub(in crate::config) const STATE_DIR: &str = "/var/lib/cadence-dns";
@@ -21,22 +20,6 @@ pub(in crate::config) const SOCKET: &str = "/run/cadence-dns/control.sock";
 /// UDP threads for each address.
 const WORKERS: Limit<i64> =
     Limit { key: "workers", least: 1, most: 1024, why: "one per core is best, and that is the default" };
-
-/// Connections at a time.
-const CONNECTIONS: Limit<i64> = Limit {
-    key: "connections",
-    least: 2,
-    most: 1_000_000,
-    why: "each takes a descriptor of the system, and half of them may be one network's",
-};
-
-/// How long a connection may be idle.
-const IDLE_TIMEOUT: Limit<Duration> = Limit {
-    key: "idle_timeout",
-    least: Duration::from_secs(1),
-    most: Duration::from_secs(600),
-    why: "RFC 7766 asks for some seconds",
-};
 
 /// The longest path of a UNIX socket, in octets: `sun_path` of Linux with its closing zero.
 const SOCKET_PATH_OCTETS: usize = 107;
@@ -56,17 +39,19 @@ pub(super) fn dns(
     cores: usize,
     report: &Report<'_>,
 ) -> Option<DnsSettings> {
-    let DnsSpec { listen, workers, rotate, cookies: cookies_spec, tcp: tcp_spec } =
+    let DnsSpec { listen, workers, rotate, cookies: cookies_spec, tcp, tls, https } =
         spec.map(|spec| spec.value).unwrap_or_default();
+    let mut taken = BTreeMap::new();
     let default = DnsSettings::default();
     let listen = match listen {
         None => default.listen,
-        some => distinct(&entries(some), report),
+        some => distinct(&entries(some), DNS_PORT, &mut taken, report),
     };
     let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
     let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
-    let (cookies, tcp) = (cookies(cookies_spec, base, report), tcp(tcp_spec, report));
-    Some(DnsSettings { listen, workers: workers?, rotate, cookies: cookies?, tcp: tcp? })
+    let (cookies, tcp) = (cookies(cookies_spec, base, report), streams::tcp(tcp, report));
+    let tls = streams::tls(tls, https, &mut taken, base, report);
+    Some(DnsSettings { listen, workers: workers?, rotate, cookies: cookies?, tcp: tcp?, tls: tls? })
 }
 
 /// `[dns.cookies]`
@@ -79,21 +64,16 @@ fn cookies(spec: Option<At<CookiesSpec>>, base: &Path, report: &Report<'_>) -> O
     Some(CookieSettings { enabled, secret_file: Some(secret_file), secret_file_place: Some(file.place) })
 }
 
-/// `[dns.tcp]`
-fn tcp(spec: Option<At<TcpSpec>>, report: &Report<'_>) -> Option<TcpSettings> {
-    let TcpSpec { connections, idle_timeout } = spec.map(|spec| spec.value).unwrap_or_default();
-    let default = TcpSettings::default();
-    let connections = CONNECTIONS.or(connections.as_ref(), default.connections, report);
-    let idle_timeout = IDLE_TIMEOUT.or(idle_timeout.as_ref(), default.idle_timeout, report);
-    Some(TcpSettings { connections: connections?, idle_timeout: idle_timeout? })
-}
-
-/// The addresses to listen on, none twice.
-fn distinct(listen: &[At<String>], report: &Report<'_>) -> Vec<SocketAddr> {
-    let mut seen = BTreeMap::new();
+/// The addresses to listen on, none twice: `seen` are those of other lists, and their lines. `port` is the usual one.
+pub(super) fn distinct(
+    listen: &[At<String>],
+    port: u16,
+    seen: &mut BTreeMap<SocketAddr, u32>,
+    report: &Report<'_>,
+) -> Vec<SocketAddr> {
     let mut sockets = Vec::new();
     for text in listen {
-        let Some(socket) = address::bindable(text, report) else { continue };
+        let Some(socket) = address::bindable(text, port, report) else { continue };
         match seen.insert(socket, text.place.line) {
             None => sockets.push(socket),
             Some(line) => {

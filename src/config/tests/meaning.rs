@@ -73,6 +73,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((dns.workers, dns.rotate), (4, true));
     assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file), (true, &None));
     assert_eq!((dns.tcp.connections, dns.tcp.idle_timeout), (800, 10 * SECOND));
+    assert_eq!(dns.tls, None);
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     let rules = Rules {
         fall: 3,
@@ -176,6 +177,11 @@ fn every_key_is_obeyed() {
         ("secret_file", "cookies.secret", "other.secret"),
         ("connections", "connections = 900", "connections = 901"),
         ("idle_timeout", "idle_timeout = \"20s\"", "idle_timeout = \"21s\""),
+        ("certificate", "tls/chain.pem", "tls/other.pem"),
+        ("key", "tls/key.pem", "tls/other.pem"),
+        ("listen", "192.0.2.53:8853", "192.0.2.54:8853"),
+        ("listen", "192.0.2.53:8443", "192.0.2.54:8443"),
+        ("path", "/resolve", "/dns-query"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
@@ -218,7 +224,8 @@ fn every_key_is_obeyed() {
         let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
-    let tables = ["node", "dns", "cookies", "tcp", "control", "zone", "region", "probe", "steer"];
+    let tables =
+        ["node", "dns", "cookies", "tcp", "tls", "https", "control", "zone", "region", "probe", "steer"];
     let inline = ["expect", "fresh", "body", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
@@ -231,6 +238,21 @@ fn line_of(text: &str) -> Option<u32> {
     COMPLETE.lines().zip(1..).find(|(line, _)| line.contains(text)).map(|(_, number)| number)
 }
 
+/// TLS and HTTPS on their usual ports.
+#[test]
+fn a_certificate_is_all_that_encryption_takes() {
+    let files = "[dns.tls]\ncertificate = \"c\"\nkey = \"k\"\n[dns.https]\n[control]";
+    let config = good(&CONTRACT.replace("[control]", files)).config;
+    let tls = config.dns.tls.expect("there is a certificate");
+    let https = tls.https.expect("it is written, empty as it is");
+    let shown = |listen: &[std::net::SocketAddr]| listen.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown(&tls.listen), ["0.0.0.0:853", "[::]:853"]);
+    assert_eq!(
+        (shown(&https.listen), &*https.path),
+        (vec!["0.0.0.0:443".into(), "[::]:443".into()], "/dns-query")
+    );
+}
+
 #[test]
 fn the_complete_file_means_what_it_says() {
     let config = good(COMPLETE).config;
@@ -238,6 +260,11 @@ fn the_complete_file_means_what_it_says() {
     let secret_file = secret_file.as_deref().and_then(|path| path.to_str());
     assert_eq!((*enabled, secret_file), (false, Some("/etc/cadence-dns/cookies.secret")));
     assert_eq!(secret_file_place.as_ref().map(|place| place.line), line_of("cookies.secret"));
+
+    let tls = config.dns.tls.as_ref().expect("the file has a certificate");
+    assert_eq!(tls.certificate.to_str(), Some("/etc/cadence-dns/tls/chain.pem"));
+    assert_eq!(Some(tls.key_place.line), line_of("tls/key.pem"));
+    assert_eq!(tls.https.as_ref().map(|https| &*https.path), Some("/resolve"));
 
     let near = &config.regions[0];
     assert_eq!((near.min_up, near.checks.len()), (2, 7));
