@@ -163,15 +163,14 @@ fn understand(settings: &TlsSettings, files: &Files) -> Result<CertifiedKey, Pro
             "a PEM file with one, not encrypted",
         )
     })?;
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| match error {
-        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => wrong(
-            format!("the key {file} does not belong to the certificate {}", settings.certificate.display()),
-            "the key that the first certificate of the file was made for",
-        ),
-        error => wrong(
-            format!("{file} and {} cannot be used: {error}", settings.certificate.display()),
-            "an X.509 certificate, and its key of RSA, ECDSA or Ed25519",
-        ),
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| {
+        let certificate = settings.certificate.display();
+        if error == Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
+            let found = format!("the key {file} does not belong to the certificate {certificate}");
+            return wrong(found, "the key that the first certificate of the file was made for");
+        }
+        let found = format!("{file} and {certificate} cannot be used: {error}");
+        wrong(found, "an X.509 certificate, and its key of RSA, ECDSA or Ed25519")
     })
 }
 
