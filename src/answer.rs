@@ -5,17 +5,19 @@
 //!          ├─ compile ─▶ AnswerTable  arena   all that is known of a name, its record sets ready to be copied
 //! steered ─┘                         steered the addresses that a decision gives, shared between tables
 //!
-//! query ─ request ─▶ lookup ─▶ respond ─▶ reply
+//! query ─ request ─▶ lookup ─▶ respond ─▶ reply ─▶ limiter   which lets it out, cuts it, or keeps it back
 //! ```
 //!
 //! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond()`] allocates
 //! nothing, and whatever comes in, it neither panics nor loops.
 
 mod additional;
+mod chaos;
 mod compile;
 mod cookies;
 mod edns;
 mod freshness;
+mod limiter;
 mod lookup;
 mod names;
 mod node;
@@ -25,6 +27,7 @@ mod request;
 mod respond;
 mod secrets;
 mod steered;
+mod topic;
 mod wire;
 mod zones;
 
@@ -35,15 +38,20 @@ use std::time::Duration;
 use crate::model::{Moment, Name, Ttl};
 use crate::zone::Zone;
 
+use chaos::Chaos;
 use cookies::Proof;
-use edns::{Edns, OptRecord, UDP_OCTETS_WITHOUT};
+use edns::{OptRecord, UDP_OCTETS_WITHOUT};
+use limiter::Ruling;
 use names::Names;
 use node::{Arena, SlotId};
-use reply::Reply;
+use reply::{Code, Reply};
+use request::Request;
 use steered::Steered;
+use topic::Topic;
 use zones::ZoneInfo;
 
 pub use freshness::freshness;
+pub use limiter::Limiter;
 pub use secrets::{CookieSecrets, Secret};
 
 /// Everything that a query can be answered from: immutable, swapped as a whole.
@@ -58,6 +66,7 @@ struct Fixed {
     names: Names,
     zones: Vec<ZoneInfo>,
     nsid: Box<[u8]>,
+    chaos: Chaos,
 }
 
 /// What a steered name answers now.
@@ -69,20 +78,26 @@ pub struct Served {
     pub ttl: Ttl,
 }
 
-/// What this server says about itself.
+/// What this server says about itself. What is empty is not told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
-    /// NSID (RFC 5001): the node's name. Empty: none is told.
+    /// NSID (RFC 5001): the node's name.
     pub nsid: String,
+    /// `version.bind` and `version.server` in class CH.
+    pub version: String,
+    /// `hostname.bind` and `id.server` (RFC 4892) in class CH.
+    pub host: String,
 }
 
 /// How this server answers everybody; `[dns]` of the configuration says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Manners {
     /// Round robin: a set of addresses begins with another one for each query, by the query's identifier.
     pub rotate: bool,
     /// What DNS cookies are made with; `None` when we do not speak of them.
     pub cookies: Option<CookieSecrets>,
+    /// Who is told what too often by datagrams; `None` when everybody may be.
+    pub limiter: Option<Limiter>,
 }
 
 /// Who asks, and what else a reply depends on besides the table and the query.
@@ -103,10 +118,18 @@ pub struct Asker<'m> {
 
 impl Asker<'_> {
     /// What the cookie of a query says about who sent it.
-    fn prove(&self, edns: &Edns<'_>) -> Proof {
-        match (&self.manners.cookies, edns.cookie) {
-            (Some(secrets), Some(cookie)) => secrets.judge(cookie, self.address, self.now),
-            (None, _) | (_, None) => Proof::None,
+    fn prove(&self, cookie: &[u8]) -> Proof {
+        let secrets = self.manners.cookies.as_ref();
+        secrets.map_or(Proof::None, |secrets| secrets.judge(cookie, self.address, self.now))
+    }
+
+    /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
+    fn rule(&self, request: &Request<'_>, topic: Topic) -> Ruling {
+        match (&self.manners.limiter, self.transport) {
+            (Some(limiter), Transport::Udp) if !request.proof.is_good() && !limiter.spares(self.address) => {
+                limiter.judge(self.address, topic, self.now, request.id)
+            }
+            (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,
         }
     }
 }
@@ -120,7 +143,33 @@ pub enum Transport {
     Tcp,
 }
 
-/// More of an NSID would leave too little of 512 octets for the longest question.
+/// What became of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing: it is a response, or too short to be anything.
+    Silence,
+    /// A reply of so many octets.
+    Reply(usize),
+    /// Nothing: its sender's network is told this too often.
+    Dropped,
+    /// For the same reason a reply without records, of so many octets: TC says that a stream would get them.
+    Slipped(usize),
+    /// For the same reason BADCOOKIE, in so many octets: whoever comes back with the cookie is answered.
+    Challenged(usize),
+}
+
+impl Outcome {
+    /// The length of the reply, if there is one.
+    #[must_use]
+    pub fn octets(self) -> Option<usize> {
+        match self {
+            Outcome::Silence | Outcome::Dropped => None,
+            Outcome::Reply(octets) | Outcome::Slipped(octets) | Outcome::Challenged(octets) => Some(octets),
+        }
+    }
+}
+
+/// More of an NSID would leave too little of 512 octets for the longest question, a cookie and an extended error.
 const NSID_MAX_OCTETS: usize = 128;
 
 impl AnswerTable {
@@ -136,10 +185,11 @@ impl AnswerTable {
     #[must_use]
     pub fn compile(zones: &[Zone], steered: &[(Name, Served)], identity: Identity) -> AnswerTable {
         let compiled = compile::compile(zones, steered);
+        let chaos = Chaos::of(&identity);
         let nsid = identity.nsid.as_bytes();
         let nsid = nsid[..nsid.len().min(NSID_MAX_OCTETS)].into();
         let compile::Compiled { arena, names, zones, steered } = compiled;
-        AnswerTable { fixed: Arc::new(Fixed { arena, names, zones, nsid }), steered }
+        AnswerTable { fixed: Arc::new(Fixed { arena, names, zones, nsid, chaos }), steered }
     }
 
     /// The same table with other addresses at some steered names; shares everything else with this one.
@@ -164,13 +214,16 @@ impl AnswerTable {
     }
 }
 
-/// Answers one query: writes the reply and returns its length, or nothing when silence is right.
+/// Answers one query: writes the reply and returns its length, or why there is none.
 ///
 /// `reply` holds at least [`AnswerTable::UDP_REPLY_MAX_OCTETS`] for UDP and
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
-pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Option<usize> {
-    let request = request::read(query, asker)?;
+pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Outcome {
+    let request = request::read(query, asker);
+    let Some(request) = &request else {
+        return Outcome::Silence;
+    };
     let cookie = request.proof.cookie();
     let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie, asker.idle));
     let most = match (asker.transport, &request.edns) {
@@ -181,9 +234,33 @@ pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut
     let reserved = opt.as_ref().map_or(0, OptRecord::octets);
     let limit = most.min(reply.len()).saturating_sub(reserved);
     let turn = if asker.manners.rotate { request.id } else { 0 };
-    let mut reply = Reply::begin(reply, &request, limit, turn);
-    let code = respond::fill(table, &request, &mut reply);
-    Some(reply.finish(&request, code, opt.as_ref()))
+    let mut reply = Reply::begin(reply, request, limit, turn);
+    let (code, topic) = respond::fill(table, request, &mut reply);
+    match asker.rule(request, topic) {
+        Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
+        ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, request, reply, code, opt),
+    }
+}
+
+/// Instead of a reply that somebody had too often: nothing that is longer than what he sent, but for a cookie.
+#[cold]
+fn limited(
+    ruling: Ruling,
+    request: &Request<'_>,
+    mut reply: Reply<'_>,
+    code: Code,
+    opt: Option<OptRecord<'_>>,
+) -> Outcome {
+    let opt = opt.map(|opt| OptRecord { nsid: None, ..opt });
+    if request.proof.cookie().is_some() {
+        reply.take_back();
+        return Outcome::Challenged(reply.finish(request, Code::BadCookie, opt.as_ref()));
+    }
+    if ruling == Ruling::Drop {
+        return Outcome::Dropped;
+    }
+    reply.cut();
+    Outcome::Slipped(reply.finish(request, code, opt.as_ref()))
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ use saved::SavedName;
 pub use report::Report;
 pub use saved::{Change, Saved, SavedState};
 pub use status::{
-    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, STATUS_SCHEMA, Source, Status,
-    WaitStatus, Warning,
+    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
+    STATUS_SCHEMA, Source, Status, WaitStatus, Warning,
 };
 
 /// What the controller decides by.
@@ -34,6 +34,8 @@ pub use status::{
 pub struct Parameters {
     /// Ourselves.
     pub vantage: VantageId,
+    /// What we say about ourselves.
+    pub identity: Identity,
     /// Every region.
     pub regions: Vec<Region>,
     /// Every steered name, each in one of the zones.
@@ -113,8 +115,7 @@ impl Controller {
             .map(|steer| decide(steer, standings.remove(&steer.name).as_ref(), evidence.verdicts(), now))
             .collect();
         let served: Vec<(Name, Served)> = decisions.iter().map(served).collect();
-        let identity = Identity { nsid: parameters.vantage.to_string() };
-        let table = Arc::new(AnswerTable::compile(zones, &served, identity));
+        let table = Arc::new(AnswerTable::compile(zones, &served, parameters.identity.clone()));
         let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
         let due_at = vec![None; decisions.len()];
         let mut controller = Controller {

@@ -24,6 +24,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
+use crate::answer::Identity;
+use crate::config::Config;
 use crate::control;
 use crate::controller::{Controller, Parameters, Saved};
 use crate::dns;
@@ -98,8 +100,8 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
-    let parameters =
-        Parameters { vantage: config.node.name.clone(), regions: config.regions, steers: config.steers };
+    let (vantage, identity) = (config.node.name.clone(), identity(&config));
+    let parameters = Parameters { vantage, identity, regions: config.regions, steers: config.steers };
     let restored = saved.is_some();
     let (controller, effects) = Controller::start(parameters, &zones, saved, clock.now());
     let tables = dns::Tables::new(controller.table().clone());
@@ -117,8 +119,9 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let keeper = Keeper::start(store);
     let probing = prober.start(observed);
     let (journal_trouble, dirty) = (None, false);
+    let meter = serving.meter();
     let mut conductor =
-        Conductor { controller, tables, clock, keeper, journal, journal_trouble, probing, dirty };
+        Conductor { controller, tables, meter, clock, keeper, journal, journal_trouble, probing, dirty };
     conductor.perform(effects);
     let conductor = tokio::spawn(conductor.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), conductor, stop })
@@ -157,6 +160,13 @@ impl Daemon {
         self.serving.stop();
         info!(event = "stopped", "stopped");
     }
+}
+
+/// What the configuration lets us say about ourselves.
+fn identity(config: &Config) -> Identity {
+    let name = config.node.name.to_string();
+    let host = if config.dns.identity { name.clone() } else { String::new() };
+    Identity { nsid: name, version: config.dns.version.clone().unwrap_or_default(), host }
 }
 
 fn list(addresses: &[SocketAddr]) -> String {

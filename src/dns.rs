@@ -25,13 +25,13 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::answer::{AnswerTable, CookieSecrets, Manners, Secret};
-use crate::config::{DnsSettings, TcpSettings, TlsSettings};
+use crate::answer::{AnswerTable, CookieSecrets, Limiter, Manners, Secret};
+use crate::config::{DnsSettings, RateLimitSettings, TcpSettings, TlsSettings};
 use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
-pub use counters::Counters;
+pub use counters::{Counters, Meter};
 
 use bind::{Listen, listen_to_streams};
 use counters::Tally;
@@ -178,13 +178,18 @@ fn manners(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result
     let cookies = match secrets {
         _ if !settings.cookies.enabled => None,
         Some(secrets) => Some(secrets),
-        None => {
-            let mut secret = Secret::default();
-            getrandom::fill(&mut secret).map_err(io::Error::other)?;
-            Some(CookieSecrets::new(secret))
-        }
+        None => Some(CookieSecrets::new(random()?)),
     };
-    Ok(Manners { rotate: settings.rotate, cookies })
+    let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
+    let limiter = if *enabled { Some(Limiter::new(*rate, *slip, exempt, random()?)) } else { None };
+    Ok(Manners { rotate: settings.rotate, cookies, limiter })
+}
+
+/// What nobody can guess.
+fn random() -> io::Result<Secret> {
+    let mut octets = Secret::default();
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(octets)
 }
 
 /// What clocks on walls show: cookies are judged by other servers and after restarts.
@@ -253,7 +258,13 @@ impl Serving {
     /// What has been answered so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters::sum(&self.tallies)
+        self.meter().counters()
+    }
+
+    /// The same for somebody else to read, at any time.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        Meter(self.tallies.as_slice().into())
     }
 
     /// Who looks at the files of the certificate.

@@ -20,6 +20,9 @@ pub use problem::{Place, Problem, Severity, has_errors};
 pub struct Ttl(u32);
 
 impl Ttl {
+    /// Not to be kept at all.
+    pub const ZERO: Ttl = Ttl(0);
+
     /// The largest value that has a meaning.
     pub const MAX: Ttl = Ttl(0x7fff_ffff);
 

@@ -96,7 +96,11 @@ fn table() -> AnswerTable {
     let master = MasterFile { file: "t.zone", text: text.as_bytes() };
     let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
     let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
-    AnswerTable::compile(&[zone], &[], Identity { nsid: "ns1".into() })
+    AnswerTable::compile(
+        &[zone],
+        &[],
+        Identity { nsid: "ns1".into(), version: String::new(), host: "ns1".into() },
+    )
 }
 
 /// Asks each over both, and shows every line that is not as expected.
@@ -169,12 +173,12 @@ fn every_opcode_but_query_is_unknown() {
             (format!("- opcode={opcode}"), format!("NOTIMP op{opcode}, qd 0 an 0 au 0 ad 0")),
             (
                 format!("- opcode={opcode} rd edns=0"),
-                format!("NOTIMP op{opcode} rd, qd 0 an 0 au 0 ad 0, edns 0 1232"),
+                format!("NOTIMP op{opcode} rd, qd 0 an 0 au 0 ad 0, edns 0 1232 ede 21"),
             ),
             (format!("t SOA opcode={opcode}"), format!("NOTIMP op{opcode}, qd 1 an 0 au 0 ad 0")),
             (
                 format!("t SOA opcode={opcode} do"),
-                format!("NOTIMP op{opcode}, qd 1 an 0 au 0 ad 0, edns 0 1232 do"),
+                format!("NOTIMP op{opcode}, qd 1 an 0 au 0 ad 0, edns 0 1232 do ede 21"),
             ),
             (
                 format!("t SOA opcode={opcode} edns=7"),
@@ -199,7 +203,7 @@ fn types_that_mean_something_else_elsewhere() {
         ("www.t ANY", ANSWER),
         ("t AXFR", "REFUSED, qd 1 an 0 au 0 ad 0"),
         ("t IXFR", "REFUSED, qd 1 an 0 au 0 ad 0"),
-        ("t AXFR do", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 do"),
+        ("t AXFR do", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 do ede 21"),
     ]);
 }
 
@@ -209,13 +213,41 @@ fn classes() {
     check(&[
         ("t SOA class=3", refused),
         ("version.bind TXT class=3", refused),
-        ("id.server TXT class=3", refused),
-        ("version.bind TXT class=3 edns=0", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232"),
+        ("id.server TXT class=3", "NOERROR, qd 1 an 1 au 0 ad 0"),
+        ("ID.Server ANY class=3 rd", "NOERROR rd, qd 1 an 1 au 0 ad 0"),
+        ("id.server A class=3", refused),
+        ("id.server TXT class=1", refused),
+        ("version.bind TXT class=3 edns=0", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 ede 21"),
         ("t SOA class=0", refused),
         ("t SOA class=4", refused),
         ("t SOA class=254", refused),
         ("t SOA class=255", refused),
         ("t SOA class=65535", refused),
+    ]);
+}
+
+/// RFC 8914: beside what could mean many things, and only for who speaks EDNS.
+#[test]
+fn extended_errors() {
+    let fine = "NOERROR aa, qd 1 an 1 au 0 ad 0, edns 0 1232";
+    let longest: String = ["x".repeat(63), "x".repeat(63), "x".repeat(63), "x".repeat(61)].join(".");
+    check(&[
+        ("else A edns=0", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 ede 20"),
+        ("else A rd edns=0", "REFUSED rd, qd 1 an 0 au 0 ad 0, edns 0 1232 ede 20"),
+        ("else A", "REFUSED, qd 1 an 0 au 0 ad 0"),
+        ("t AXFR edns=0", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 ede 21"),
+        ("else IXFR edns=0", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 ede 21"),
+        ("t SOA class=4 edns=0", "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 ede 21"),
+        ("t SOA opcode=4 edns=0", "NOTIMP op4, qd 1 an 0 au 0 ad 0, edns 0 1232 ede 21"),
+        ("else A edns=1", "BADVERS, qd 1 an 0 au 0 ad 0, edns 0 1232"),
+        ("t SOA edns=0 more=00", "FORMERR, qd 1 an 0 au 0 ad 0, edns 0 1232"),
+        ("nowhere.t A edns=0", "NXDOMAIN aa, qd 1 an 0 au 1 ad 0, edns 0 1232"),
+        ("t SOA edns=0", fine),
+        // Behind everything else that there may be, it still fits into 512 octets.
+        (
+            &format!("{longest} A size=0 do option=3: option=10:0102030405060708"),
+            "REFUSED, qd 1 an 0 au 0 ad 0, edns 0 1232 do 3:3 10:24 ede 20",
+        ),
     ]);
 }
 

@@ -5,7 +5,7 @@ use crate::zone::RecordType;
 use super::records::{SetRef, target_offset};
 use super::reply::{NoSpace, Section, Written};
 use super::respond::Answering;
-use super::wire::{Key, hash};
+use super::wire::Key;
 
 /// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
 const TARGETS_MAX: usize = 64;
@@ -74,7 +74,7 @@ impl Targets {
 
     /// Two records may lead to one name, such as MX of different preference.
     fn is_new(&mut self, key: &Key) -> bool {
-        let hash = hash(key.octets());
+        let hash = key.hash();
         let new = self.added < TARGETS_MAX && !self.seen[..self.added].contains(&hash);
         if new {
             self.seen[self.added] = hash;

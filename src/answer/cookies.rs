@@ -47,6 +47,11 @@ pub(super) enum Proof {
 }
 
 impl Proof {
+    /// Whether the client is where it says it is.
+    pub(super) fn is_good(&self) -> bool {
+        matches!(self, Proof::Good(_))
+    }
+
     /// What goes back.
     pub(super) fn cookie(&self) -> Option<&Cookie> {
         match self {

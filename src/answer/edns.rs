@@ -18,6 +18,7 @@ pub(super) const UDP_OCTETS_WITHOUT: u16 = 512;
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
 const TCP_KEEPALIVE: u16 = 11;
+const EXTENDED_ERROR: u16 = 15;
 const DNSSEC_OK: u32 = 0x8000;
 
 /// What the OPT of a query says.
@@ -70,6 +71,15 @@ impl<'q> Edns<'q> {
     }
 }
 
+/// Why there is no answer (RFC 8914), for whoever looks into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExtendedError {
+    /// The name lies in none of our zones: whoever sent the client here is wrong.
+    NotAuthoritative = 20,
+    /// Nobody gets such a thing from us: another opcode or class, or a whole zone.
+    NotSupported = 21,
+}
+
 /// The OPT of a reply, before its extended code is known.
 pub(super) struct OptRecord<'t> {
     /// DO, as it came.
@@ -84,6 +94,9 @@ pub(super) struct OptRecord<'t> {
 
 /// Owner, type, class, TTL and length.
 const OPT_OCTETS: usize = 11;
+
+/// Where the length stands in it.
+const OPT_LENGTH_AT: usize = 9;
 
 /// Code and length.
 const OPTION_HEADER: usize = 4;
@@ -132,6 +145,18 @@ impl<'t> OptRecord<'t> {
 
 fn in_tenths(span: Duration) -> u16 {
     u16::try_from(span.as_millis() / 100).unwrap_or(u16::MAX)
+}
+
+/// Adds an option with the error to the OPT at the end of a reply, and returns where that ends now. There is space:
+/// such replies have no records.
+#[cold]
+pub(super) fn explain(reply: &mut [u8], opt_at: usize, end: usize, error: ExtendedError) -> usize {
+    let data = (error as u16).to_be_bytes();
+    put_option(&mut reply[end..], EXTENDED_ERROR, &data);
+    let new_end = end + OPTION_HEADER + data.len();
+    let length = (new_end - opt_at - OPT_OCTETS) as u16;
+    reply[opt_at + OPT_LENGTH_AT..opt_at + OPT_OCTETS].copy_from_slice(&length.to_be_bytes());
+    new_end
 }
 
 /// Writes an option to the start of `out`, and returns what follows it.

@@ -37,7 +37,7 @@ pub(super) const ANY: RecordType = RecordType(255);
 impl AnswerTable {
     /// The zone that is asked about a name, and what the name is in it; `None` outside of all zones.
     pub(super) fn find(&self, key: &Key, rtype: RecordType) -> Option<(ZoneId, Found<'_>)> {
-        let (encloser, exact) = self.fixed.names.enclosing_anywhere(&self.fixed.arena, key.octets())?;
+        let (encloser, exact) = self.fixed.names.enclosing_anywhere(&self.fixed.arena, key)?;
         let zone = encloser.zone();
         let is_apex = exact && encloser.at == self.zone(zone).apex;
         match self.zone(zone).parent {
@@ -51,13 +51,14 @@ impl AnswerTable {
 
     /// What a name is in a zone that it lies in.
     pub(super) fn find_in(&self, zone: ZoneId, key: &Key, rtype: RecordType) -> Found<'_> {
-        match self.fixed.names.enclosing_in(&self.fixed.arena, zone, key.octets()) {
+        match self.fixed.names.enclosing_in(&self.fixed.arena, zone, key) {
             Some((encloser, exact)) => self.judge(encloser, exact, rtype),
             None => Found::Absent,
         }
     }
 
     /// A name by what encloses it most closely: itself if `exact`.
+    #[inline]
     fn judge<'t>(&'t self, encloser: NodeRef<'t>, exact: bool, rtype: RecordType) -> Found<'t> {
         match encloser.kind() {
             Kind::Cut if exact && rtype == RecordType::DS => Found::Exists(encloser),
@@ -111,7 +112,7 @@ impl AnswerTable {
 
     /// The addresses that may stand beside a referral or an answer: those of the zone, or known below a cut.
     pub(super) fn address_node(&self, zone: ZoneId, key: &Key, glue: bool) -> Option<NodeRef<'_>> {
-        let (encloser, exact) = self.fixed.names.enclosing_in(&self.fixed.arena, zone, key.octets())?;
+        let (encloser, exact) = self.fixed.names.enclosing_in(&self.fixed.arena, zone, key)?;
         match self.judge(encloser, exact, RecordType::A) {
             Found::Exists(node) => Some(node),
             Found::Delegated(_) if exact && glue => Some(encloser),

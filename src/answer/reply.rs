@@ -1,6 +1,6 @@
 //! A reply as it is put together: sections in order, space for the OPT kept free, flags built from zero.
 
-use super::edns::OptRecord;
+use super::edns::{ExtendedError, OptRecord, explain};
 use super::records::{INNER_POINTER_MAX, Led, QUESTION_TAIL, RECORD_HEADER, SetRef};
 use super::request::Request;
 use super::wire::{HEADER_OCTETS, Key, POINTER_MARK, POINTER_MAX, QUESTION_AT, Spelled, inside_name, u16_at};
@@ -52,6 +52,8 @@ pub(super) struct Reply<'b> {
     counts: [u16; 3],
     /// AA
     pub(super) authoritative: bool,
+    /// Why there is no record in it.
+    pub(super) error: Option<ExtendedError>,
     truncated: bool,
 }
 
@@ -70,13 +72,14 @@ impl<'b> Reply<'b> {
             turn,
             counts,
             authoritative: false,
+            error: None,
             truncated: false,
         }
     }
 
     /// Writes header and OPT, and returns the length of the whole.
-    pub(super) fn finish(self, request: &Request<'_>, code: Code, opt: Option<&OptRecord<'_>>) -> usize {
-        let Reply { octets, end, counts: [answer, authority, additional], .. } = self;
+    pub(super) fn finish(&mut self, request: &Request<'_>, code: Code, opt: Option<&OptRecord<'_>>) -> usize {
+        let (end, [answer, authority, additional]) = (self.end, self.counts);
         let code = code as u16;
         let flags = 0x8000
             | u16::from(request.opcode) << 11
@@ -86,14 +89,15 @@ impl<'b> Reply<'b> {
             | (code & 0xf);
         let questions = u16::from(request.question.is_some());
         let header = [request.id, flags, questions, answer, authority, additional + u16::from(opt.is_some())];
-        for (place, word) in octets[..HEADER_OCTETS].chunks_exact_mut(2).zip(header) {
+        for (place, word) in self.octets[..HEADER_OCTETS].chunks_exact_mut(2).zip(header) {
             place.copy_from_slice(&word.to_be_bytes());
         }
         let Some(opt) = opt else {
             return end;
         };
-        opt.write(&mut octets[end..end + opt.octets()], (code >> 4) as u8);
-        end + opt.octets()
+        let opt_end = end + opt.octets();
+        opt.write(&mut self.octets[end..opt_end], (code >> 4) as u8);
+        self.error.map_or(opt_end, |error| explain(self.octets, end, opt_end, error))
     }
 
     /// Takes back all records and says so by TC: the client asks again over TCP.
@@ -101,6 +105,21 @@ impl<'b> Reply<'b> {
         self.end = self.question_end;
         self.counts = [0; 3];
         self.truncated = true;
+    }
+
+    /// Truncates what has records; what has none is as short already, but for its reason.
+    pub(super) fn cut(&mut self) {
+        self.error = None;
+        if self.counts != [0; 3] {
+            self.truncate();
+        }
+    }
+
+    /// Takes back everything that was to be said.
+    pub(super) fn take_back(&mut self) {
+        self.cut();
+        self.truncated = false;
+        self.authoritative = false;
     }
 
     /// Adds a set whose owner stands in the reply already; all of it or nothing. Returns where it begins.
@@ -186,7 +205,7 @@ impl<'b> Reply<'b> {
 
     /// The name at a place in the reply, for a lookup; `None` where there is none.
     pub(super) fn key_at(&self, at: usize) -> Option<Key> {
-        Some(Spelled::read(&self.octets[..self.end], at)?.into_key())
+        Some(Key::of(Spelled::read(&self.octets[..self.end], at)?.octets()))
     }
 
     /// Where the data of the record at `start` begins, and where the record ends.

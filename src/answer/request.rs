@@ -83,7 +83,9 @@ pub(super) fn read<'q>(query: &'q [u8], asker: &Asker<'_>) -> Option<Request<'q>
         fault: None,
     };
     let broken = read_body(query, &mut request).is_none();
-    request.proof = request.edns.as_ref().map_or(Proof::None, |edns| asker.prove(edns));
+    if let Some(cookie) = request.edns.as_ref().and_then(|edns| edns.cookie) {
+        request.proof = asker.prove(cookie);
+    }
     request.fault = if request.edns.as_ref().is_some_and(|edns| edns.version > 0) {
         Some(Fault::Version)
     } else if opcode > 0 {

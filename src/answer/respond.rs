@@ -5,12 +5,14 @@ use crate::zone::RecordType;
 
 use super::AnswerTable;
 use super::additional::{Glue, Targets};
+use super::edns::ExtendedError;
 use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
-use super::records::{RECORD_HEADER, SetRef, target_offset};
+use super::records::{CLASS_CH, RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
 use super::request::{Fault, Question, Request};
-use super::wire::{Key, QUESTION_AT, hash};
+use super::topic::Topic;
+use super::wire::{Key, QUESTION_AT};
 
 /// Aliases that are followed in one reply; a resolver asks on where we stop.
 pub(super) const ALIASES_MAX: usize = 16;
@@ -28,29 +30,46 @@ enum Asked<'q, 't> {
     Fault(Fault),
     /// Another class than IN, or a zone transfer: not from us.
     Forbidden,
+    /// Who we are, in class CH.
+    Ourselves(&'q Question<'q>, SetRef<'t>),
     /// A name outside of all zones.
     NotOurs,
     /// A name in one of our zones.
     Ours(&'q Question<'q>, ZoneId, Found<'t>),
 }
 
-/// Fills the sections of a reply and returns its code.
-pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> Code {
-    match asked(table, request) {
+/// Fills the sections of a reply; returns its code, and what it tells.
+pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> (Code, Topic) {
+    let code = match asked(table, request) {
         Asked::Fault(Fault::Format) => Code::FormErr,
-        Asked::Fault(Fault::Opcode) => Code::NotImp,
+        Asked::Fault(Fault::Opcode) => not_from_us(reply, Code::NotImp, ExtendedError::NotSupported),
         Asked::Fault(Fault::Version) => Code::BadVers,
         Asked::Fault(Fault::CookieOnly) => Code::NoError,
         Asked::Fault(Fault::CookieWrong) => Code::BadCookie,
-        Asked::Forbidden | Asked::NotOurs => Code::Refused,
+        Asked::Forbidden => not_from_us(reply, Code::Refused, ExtendedError::NotSupported),
+        Asked::NotOurs => not_from_us(reply, Code::Refused, ExtendedError::NotAuthoritative),
+        Asked::Ourselves(question, set) => {
+            let name = Written { at: QUESTION_AT, octets: question.name_octets };
+            if reply.put(Section::Answer, name, set).is_err() {
+                reply.truncate();
+            }
+            Code::NoError
+        }
         Asked::Ours(question, zone, found) => {
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
-            let chain = Chain::default();
-            let mut answering = Answering { table, zone, rtype: question.rtype, reply, name, chain };
-            answering.answer(found)
+            let (chain, topic) = (Chain::default(), Topic::nothing_in(zone));
+            let mut answering = Answering { table, zone, rtype: question.rtype, reply, name, chain, topic };
+            return (answering.answer(found), answering.topic);
         }
-    }
+    };
+    (code, Topic::code(code))
+}
+
+/// A code that could mean many things, and what it means.
+fn not_from_us(reply: &mut Reply<'_>, code: Code, error: ExtendedError) -> Code {
+    reply.error = Some(error);
+    code
 }
 
 fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 't> {
@@ -60,12 +79,22 @@ fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 
         (None, Some(question)) => question,
     };
     if question.class != CLASS_IN || question.rtype == AXFR || question.rtype == IXFR {
-        return Asked::Forbidden;
+        return asked_elsewhere(table, question);
     }
     match table.find(&Key::of(question.name()), question.rtype) {
         Some((zone, found)) => Asked::Ours(question, zone, found),
         None => Asked::NotOurs,
     }
+}
+
+/// Not in a zone: in another class, or for a whole zone.
+fn asked_elsewhere<'q, 't>(table: &'t AnswerTable, question: &'q Question<'q>) -> Asked<'q, 't> {
+    let of_ourselves = if question.class == CLASS_CH {
+        table.fixed.chaos.find(question.name(), question.rtype)
+    } else {
+        None
+    };
+    of_ourselves.map_or(Asked::Forbidden, |set| Asked::Ourselves(question, set))
 }
 
 /// A question on its way through a zone, from alias to alias.
@@ -77,6 +106,7 @@ pub(super) struct Answering<'a, 'b> {
     /// The name that is looked at, where it stands in the reply.
     pub(super) name: Written,
     chain: Chain,
+    topic: Topic,
 }
 
 /// The aliases that were followed.
@@ -115,11 +145,24 @@ impl<'a> Answering<'a, '_> {
     fn existing(&mut self, node: NodeRef<'a>) -> Step<'a> {
         match self.table.content(node, self.rtype) {
             Content::NoData => Step::End(self.negative(Code::NoError)),
-            Content::Records(set) => Step::End(self.records(set)),
-            Content::Alias(set) => match self.reply.put(Section::Answer, self.name, set) {
-                Ok(start) => self.follow_alias(start),
-                Err(NoSpace) => Step::End(self.no_space()),
-            },
+            Content::Records(set) => {
+                self.tell(node, set.rtype);
+                Step::End(self.records(set))
+            }
+            Content::Alias(set) => {
+                self.tell(node, set.rtype);
+                match self.reply.put(Section::Answer, self.name, set) {
+                    Ok(start) => self.follow_alias(start),
+                    Err(NoSpace) => Step::End(self.no_space()),
+                }
+            }
+        }
+    }
+
+    /// Notes what the reply tells: the first step of a chain says it all.
+    fn tell(&mut self, node: NodeRef<'a>, rtype: RecordType) {
+        if self.chain.steps == 0 {
+            self.topic = Topic::records(node.at, rtype);
         }
     }
 
@@ -159,9 +202,9 @@ impl<'a> Answering<'a, '_> {
     fn go_on(&mut self, name: Written, key: &Key) -> Step<'a> {
         let enough = if self.chain.renamings[0].is_some() { RENAMED_MAX } else { ALIASES_MAX };
         let this = self.reply.key_at(self.name.at);
-        self.chain.seen[self.chain.steps] = this.map_or(0, |key| hash(key.octets()));
+        self.chain.seen[self.chain.steps] = this.map_or(0, |key| key.hash());
         self.chain.steps += 1;
-        let seen = self.chain.seen[..self.chain.steps].contains(&hash(key.octets()));
+        let seen = self.chain.seen[..self.chain.steps].contains(&key.hash());
         if self.chain.steps >= enough || seen || !key.is_within(self.table.apex_name(self.zone)) {
             return Step::End(Code::NoError);
         }
@@ -180,6 +223,7 @@ impl<'a> Answering<'a, '_> {
 
     /// Below a DNAME: the DNAME, and the CNAME that it means for this name (RFC 6672 section 3.1).
     fn renamed(&mut self, renaming: NodeRef<'a>) -> Step<'a> {
+        self.tell(renaming, RecordType::DNAME);
         let Ok((start, target)) = self.put_dname(renaming) else {
             return Step::End(self.no_space());
         };
@@ -218,6 +262,7 @@ impl<'a> Answering<'a, '_> {
     /// The zone speaks no further: those who do, and their addresses (RFC 1034 section 4.3.2, RFC 9471). No DS: without
     /// a signature beside it nobody may believe it (RFC 4035 section 3.1.4 speaks of signed zones), and we sign none.
     fn refer(&mut self, cut: NodeRef<'a>) -> Code {
+        self.tell(cut, RecordType::NS);
         self.reply.authoritative = self.chain.steps > 0;
         if self.put_referral(cut).is_err() {
             self.reply.truncate();

@@ -1,14 +1,17 @@
 //! Questions and answers, a line each, as hickory-proto reads them.
 
+mod chaos;
 mod cookies;
 mod freshness;
 mod keepalive;
+mod limits;
 mod model;
 mod properties;
 mod protocol;
 mod render;
 mod rotation;
 mod steering;
+mod topics;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -88,7 +91,7 @@ fn table(zones: &[(&str, &str)]) -> AnswerTable {
 }
 
 /// Nothing goes round, so that answers can be foretold.
-const PLAIN: Manners = Manners { rotate: false, cookies: None };
+const PLAIN: Manners = Manners { rotate: false, cookies: None, limiter: None };
 
 /// The reply to some octets, without any special manners.
 pub(super) fn reply_to(table: &AnswerTable, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
@@ -104,7 +107,7 @@ pub(super) fn asker(transport: Transport, manners: &Manners) -> Asker<'_> {
 /// The reply that somebody gets.
 pub(super) fn reply_for(asker: &Asker<'_>, table: &AnswerTable, query: &[u8]) -> Option<Vec<u8>> {
     let mut reply = vec![0xff; AnswerTable::REPLY_MAX_OCTETS];
-    respond(table, query, asker, &mut reply).map(|octets| reply[..octets].to_vec())
+    respond(table, query, asker, &mut reply).octets().map(|octets| reply[..octets].to_vec())
 }
 
 /// `question` is a name and a type; `expected` a code, flags, and what stands in each section.

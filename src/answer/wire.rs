@@ -116,28 +116,46 @@ impl Spelled {
     pub(super) fn octets(&self) -> &[u8] {
         &self.octets[..self.length]
     }
-
-    /// The same name as a key.
-    pub(super) fn into_key(mut self) -> Key {
-        self.octets[..self.length].make_ascii_lowercase();
-        Key(self)
-    }
 }
 
-/// A name in lower case on the stack: what is looked up.
-pub(super) struct Key(Spelled);
+/// A name in lower case on the stack, with its hash: what is looked up.
+pub(super) struct Key {
+    octets: [u8; KEY_OCTETS],
+    length: usize,
+    hash: u64,
+}
+
+/// Octets that are read, lowered and hashed at once.
+const WORD_OCTETS: usize = size_of::<u64>();
+
+/// Whole words, with one of them left for the end of the longest name.
+const KEY_OCTETS: usize = (Name::MAX_OCTETS / WORD_OCTETS + 1) * WORD_OCTETS;
 
 impl Key {
-    /// From an uncompressed name, whole and of legal length, in any letter case.
+    /// From an uncompressed name, whole and of legal length, in any letter case. It is read once, word by word.
     pub(super) fn of(name: &[u8]) -> Key {
-        let mut spelled = Spelled { octets: [0; Name::MAX_OCTETS], length: name.len() };
-        spelled.octets[..name.len()].copy_from_slice(name);
-        spelled.into_key() // length octets are below 64, so they are no letters
+        let mut octets = [0; KEY_OCTETS];
+        let (words, _) = name.as_chunks();
+        let (rooms, _) = octets.as_chunks_mut();
+        let mut hash = Hash::begin(name.len());
+        let mut put = |room: &mut [u8; WORD_OCTETS], word| {
+            let word = lower(word); // length octets are below 64, so they are no letters
+            *room = word.to_le_bytes();
+            hash.add(word);
+        };
+        rooms.iter_mut().zip(words).for_each(|(room, word)| put(room, u64::from_le_bytes(*word)));
+        put(&mut rooms[words.len()], last_word(name));
+        Key { octets, length: name.len(), hash: hash.finish() }
     }
 
     /// The lower-case octets, the last zero included.
     pub(super) fn octets(&self) -> &[u8] {
-        self.0.octets()
+        &self.octets[..self.length]
+    }
+
+    /// What [`hash`] says of the octets.
+    pub(super) fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// Whether the name is `zone` (in lower case) or below it.
@@ -162,18 +180,55 @@ pub(super) fn label_count(name: &[u8]) -> usize {
     suffixes(name).count().saturating_sub(1)
 }
 
-/// Where a name belongs in the table of names: all 64 bits depend on all octets.
+/// Where a lower-case name belongs in the table of names: all 64 bits depend on all octets.
 ///
 /// The names in the table are the operator's, so nobody outside can make them collide.
 pub(super) fn hash(name: &[u8]) -> u64 {
-    const MIX: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 / golden ratio: no pattern in its bits
-    let mut words = name.chunks_exact(8);
-    let mut hash = name.len() as u64 ^ 0x517c_c1b7_2722_0a95;
-    for word in &mut words {
-        hash = folded_product(hash ^ word.iter().rev().fold(0, |n, o| n << 8 | u64::from(*o)), MIX);
+    let (words, _) = name.as_chunks();
+    let mut hash = Hash::begin(name.len());
+    words.iter().for_each(|word| hash.add(u64::from_le_bytes(*word)));
+    hash.add(last_word(name));
+    hash.finish()
+}
+
+/// The octets behind the last whole word, and zeroes.
+fn last_word(name: &[u8]) -> u64 {
+    let octets = name.len() % WORD_OCTETS;
+    match name.last_chunk() {
+        _ if octets == 0 => 0,
+        Some(end) => u64::from_le_bytes(*end) >> (8 * (WORD_OCTETS - octets)),
+        None => name.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet)),
     }
-    let rest = words.remainder().iter().rev().fold(0, |n, o| n << 8 | u64::from(*o));
-    folded_product(folded_product(hash ^ rest, MIX), !MIX)
+}
+
+/// A word with its capital letters made small: all of its octets at once.
+fn lower(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = 0x80 * ONES;
+    let low_bits = word & !HIGH;
+    let from_a = low_bits + (0x80 - u64::from(b'A')) * ONES;
+    let above_z = low_bits + (0x7f - u64::from(b'Z')) * ONES;
+    let capitals = from_a & !above_z & !word & HIGH;
+    word | capitals >> 2 // 0x20, which is what tells small letters from capital ones
+}
+
+/// A hash on its way.
+struct Hash(u64);
+
+impl Hash {
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 / golden ratio: no pattern in its bits
+
+    fn begin(octets: usize) -> Hash {
+        Hash((octets as u64).wrapping_mul(Hash::MIX))
+    }
+
+    fn add(&mut self, word: u64) {
+        self.0 = folded_product(self.0 ^ word, Hash::MIX);
+    }
+
+    fn finish(self) -> u64 {
+        folded_product(self.0, !Hash::MIX)
+    }
 }
 
 fn folded_product(a: u64, b: u64) -> u64 {
@@ -200,6 +255,31 @@ mod tests {
         name[192] = 62;
         name.insert(193, b'x');
         assert_eq!(name_length(&name), None, "256 octets");
+    }
+
+    #[test]
+    fn a_key_is_the_name_in_lower_case_whatever_its_length() {
+        let octets: Vec<u8> = (0..=255).collect();
+        for length in 1..=255 {
+            for name in [&octets[..length], &octets[256 - length..]] {
+                let key = Key::of(name);
+                assert_eq!(key.octets(), name.to_ascii_lowercase());
+                assert_eq!(key.hash(), hash(key.octets()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_octet_and_the_length_change_the_hash() {
+        let mut hashes: Vec<u64> = (0..255).map(|length| hash(&[0; 255][..length])).collect();
+        for at in 0..40 {
+            let mut name = [0; 40];
+            name[at] = 1;
+            hashes.push(hash(&name));
+        }
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 255 + 40);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod http;
 mod limit;
 mod node;
 mod probe;
+mod rate_limit;
 mod region;
 mod rto;
 mod rules;

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::health::Region;
 use crate::model::{CheckId, Name, Place, VantageId};
 use crate::policy::Steer;
@@ -48,8 +50,14 @@ pub struct DnsSettings {
     pub workers: usize,
     /// Round robin: a set of addresses begins with another one for each query.
     pub rotate: bool,
+    /// The text at `version.bind` and `version.server` in class CH.
+    pub version: Option<String>,
+    /// The node's name at `hostname.bind` and `id.server` in class CH.
+    pub identity: bool,
     /// `[dns.cookies]`
     pub cookies: CookieSettings,
+    /// `[dns.rate_limit]`
+    pub rate_limit: RateLimitSettings,
     /// `[dns.tcp]`
     pub tcp: TcpSettings,
     /// `[dns.tls]`
@@ -116,6 +124,25 @@ impl Default for CookieSettings {
     }
 }
 
+/// Response rate limiting: how often a network (/24, or /56 of IPv6) is told one thing by datagrams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimitSettings {
+    /// Whether there is a limit.
+    pub enabled: bool,
+    /// Replies a second.
+    pub rate: u32,
+    /// Of the replies beyond, one in so many goes out without its records, the others not at all; 0 for none.
+    pub slip: u32,
+    /// Networks without a limit, besides the loopback.
+    pub exempt: Vec<IpNet>,
+}
+
+impl Default for RateLimitSettings {
+    fn default() -> RateLimitSettings {
+        RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() }
+    }
+}
+
 impl Default for DnsSettings {
     fn default() -> DnsSettings {
         let everywhere = [(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()];
@@ -123,7 +150,10 @@ impl Default for DnsSettings {
             listen: everywhere.into(),
             workers: 1,
             rotate: true,
+            version: None,
+            identity: false,
             cookies: CookieSettings::default(),
+            rate_limit: RateLimitSettings::default(),
             tcp: TcpSettings::default(),
             tls: None,
         }

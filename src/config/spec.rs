@@ -67,7 +67,10 @@ tables! {
         may listen: Vec<At<String>>,
         may workers: i64,
         may rotate: bool,
+        may version: String,
+        may identity: bool,
         may cookies: CookiesSpec,
+        may rate_limit: RateLimitSpec,
         may tcp: TcpSpec,
         may tls: TlsSpec,
         may https: HttpsSpec,
@@ -77,6 +80,14 @@ tables! {
     "[dns.cookies]" CookiesSpec {
         may enabled: bool,
         may secret_file: String,
+    }
+
+    /// How often a network is told one thing.
+    "[dns.rate_limit]" RateLimitSpec {
+        may enabled: bool,
+        may rate: i64,
+        may slip: i64,
+        may exempt: Vec<At<String>>,
     }
 
     /// Streams.

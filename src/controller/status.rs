@@ -36,6 +36,8 @@ pub struct Status {
     pub names: Vec<NameStatus>,
     /// Every region, in the order of their names.
     pub regions: Vec<RegionStatus>,
+    /// What has been asked since the start; none if the daemon does not run.
+    pub dns: Option<DnsStatus>,
     /// What an operator should look at, gravest first.
     pub warnings: Vec<Warning>,
 }
@@ -158,6 +160,41 @@ pub struct CheckStatus {
     pub trouble: Option<String>,
 }
 
+/// What became of all messages that came in since the start, by datagrams and streams. Each is counted once; the
+/// replies of `truncated` and `unsent` are among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsStatus {
+    /// Messages that came in.
+    pub queries: u64,
+    /// Replies with NOERROR.
+    pub noerror: u64,
+    /// Replies with NXDOMAIN.
+    pub nxdomain: u64,
+    /// Replies with REFUSED.
+    pub refused: u64,
+    /// Replies with any other code.
+    pub other: u64,
+    /// Met with silence: not a query, or from a port that nobody has.
+    pub dropped: u64,
+    /// By the rate limit.
+    pub limited: LimitedStatus,
+    /// Replies with TC, because the answer was too long.
+    pub truncated: u64,
+    /// Replies that the system would not send.
+    pub unsent: u64,
+}
+
+/// What became of queries of which a network had too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitedStatus {
+    /// Met with silence.
+    pub dropped: u64,
+    /// Told by TC to come by a stream.
+    pub slipped: u64,
+    /// Told by BADCOOKIE to come back with the cookie.
+    pub badcookie: u64,
+}
+
 /// Something that an operator should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
@@ -180,6 +217,7 @@ impl Status {
             started: None,
             names: Vec::new(),
             regions: Vec::new(),
+            dns: None,
             warnings: Vec::new(),
         }
     }

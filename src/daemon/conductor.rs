@@ -9,8 +9,10 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::control::{FailBack, Request};
-use crate::controller::{Change, Controller, Effect, Event, Report, Saved, Status, Warning};
-use crate::dns::Tables;
+use crate::controller::{
+    Change, Controller, DnsStatus, Effect, Event, LimitedStatus, Report, Saved, Status, Warning,
+};
+use crate::dns::{Counters, Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
 use crate::store::Journal;
@@ -25,6 +27,7 @@ pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
 pub(super) struct Conductor {
     pub(super) controller: Controller,
     pub(super) tables: Tables,
+    pub(super) meter: Meter,
     pub(super) clock: Clock,
     pub(super) keeper: Keeper,
     pub(super) journal: Journal,
@@ -105,6 +108,7 @@ impl Conductor {
 
     fn status(&self) -> Status {
         let mut status = self.controller.status(self.clock.now());
+        status.dns = Some(asked(self.meter.counters()));
         if let Some(trouble) = self.keeper.trouble().or_else(|| self.journal_trouble.clone()) {
             let text =
                 format!("the state cannot be saved, a restart would forget the last changes: {trouble}");
@@ -136,6 +140,17 @@ impl Conductor {
             warn!(event = "stop.forced", "the state was not written in time");
         }
     }
+}
+
+/// The numbers of one room in the words of another.
+fn asked(counted: Counters) -> DnsStatus {
+    let Counters { queries, noerror, nxdomain, refused, other, dropped, truncated, unsent, .. } = counted;
+    let limited = LimitedStatus {
+        dropped: counted.limited_dropped,
+        slipped: counted.limited_slipped,
+        badcookie: counted.limited_badcookie,
+    };
+    DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent }
 }
 
 fn tell(report: &Report) {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Sums over all workers and transports since the start.
+use crate::answer::Outcome;
+
+/// Sums over all workers and transports since the start. Each message is counted once, and once more in `truncated`
+/// and `unsent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Messages that came in, answered or not.
@@ -16,27 +19,55 @@ pub struct Counters {
     pub refused: u64,
     /// Replies with FORMERR, NOTIMP, BADVERS and any other code.
     pub other: u64,
-    /// Replies with TC.
-    pub truncated: u64,
     /// Messages that were met with silence: runts, responses, or from a port that nobody has.
     pub dropped: u64,
+    /// Queries of which a network had too many: met with silence.
+    pub limited_dropped: u64,
+    /// Queries of which a network had too many: told by TC to come by a stream.
+    pub limited_slipped: u64,
+    /// Queries of which a network had too many: told by BADCOOKIE to come back with the cookie.
+    pub limited_badcookie: u64,
+    /// Replies with TC, because the answer was too long.
+    pub truncated: u64,
     /// Replies that the system would not send.
     pub unsent: u64,
+}
+
+/// What is counted.
+const COLUMNS: usize = 11;
+
+/// Reads what is counted, from wherever.
+#[derive(Clone)]
+pub struct Meter(pub(super) Arc<[Arc<Tally>]>);
+
+impl Meter {
+    /// What has been answered so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters::sum(&self.0)
+    }
 }
 
 /// What one worker has counted; it alone writes here, everybody may read.
 #[derive(Default)]
 #[repr(align(128))] // two cache lines, which processors fetch together: workers do not slow each other down
-pub(super) struct Tally([AtomicU64; 8]);
+pub(super) struct Tally([AtomicU64; COLUMNS]);
 
 impl Counters {
-    /// Counts a message by the reply that it got.
-    pub(super) fn count(&mut self, reply: Option<&[u8]>) {
+    /// Counts a message by what became of it; `reply` is where its reply was written.
+    pub(super) fn count(&mut self, outcome: Outcome, reply: &[u8]) {
         self.queries += 1;
-        let Some([_, _, flags, codes, ..]) = reply else {
-            self.dropped += 1;
-            return;
-        };
+        match outcome {
+            Outcome::Reply(_) => self.count_reply(reply),
+            Outcome::Silence => self.dropped += 1,
+            Outcome::Dropped => self.limited_dropped += 1,
+            Outcome::Slipped(_) => self.limited_slipped += 1,
+            Outcome::Challenged(_) => self.limited_badcookie += 1,
+        }
+    }
+
+    fn count_reply(&mut self, reply: &[u8]) {
+        let [_, _, flags, codes, ..] = reply else { return };
         match codes & 0xf {
             0 => self.noerror += 1,
             3 => self.nxdomain += 1,
@@ -46,23 +77,44 @@ impl Counters {
         self.truncated += u64::from(flags >> 1 & 1);
     }
 
+    /// In the order of their declaration.
+    fn columns(&mut self) -> [&mut u64; COLUMNS] {
+        #[rustfmt::skip]
+        let Counters {
+            queries, noerror, nxdomain, refused, other, dropped,
+            limited_dropped, limited_slipped, limited_badcookie, truncated, unsent,
+        } = self;
+        [
+            queries,
+            noerror,
+            nxdomain,
+            refused,
+            other,
+            dropped,
+            limited_dropped,
+            limited_slipped,
+            limited_badcookie,
+            truncated,
+            unsent,
+        ]
+    }
+
     /// The sum over some workers.
     pub(super) fn sum(tallies: &[Arc<Tally>]) -> Counters {
-        let column = |index: usize| tallies.iter().map(|tally| tally.0[index].load(Ordering::Relaxed)).sum();
-        let [queries, noerror, nxdomain, refused, other, truncated, dropped, unsent] =
-            [0, 1, 2, 3, 4, 5, 6, 7].map(column);
-        Counters { queries, noerror, nxdomain, refused, other, truncated, dropped, unsent }
+        let mut sum = Counters::default();
+        for (index, column) in sum.columns().into_iter().enumerate() {
+            *column = tallies.iter().map(|tally| tally.0[index].load(Ordering::Relaxed)).sum();
+        }
+        sum
     }
 }
 
 impl Tally {
     /// Adds what was counted, once for each batch. There is one writer, so no locked addition is needed.
-    pub(super) fn add(&self, counted: &Counters) {
-        let Counters { queries, noerror, nxdomain, refused, other, truncated, dropped, unsent } = *counted;
-        let amounts = [queries, noerror, nxdomain, refused, other, truncated, dropped, unsent];
-        for (sum, amount) in self.0.iter().zip(amounts) {
-            if amount > 0 {
-                sum.store(sum.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
+    pub(super) fn add(&self, mut counted: Counters) {
+        for (sum, amount) in self.0.iter().zip(counted.columns()) {
+            if *amount > 0 {
+                sum.store(sum.load(Ordering::Relaxed) + *amount, Ordering::Relaxed);
             }
         }
     }

@@ -219,13 +219,12 @@ impl Shared {
         let (address, now) = (client.address, wall_clock());
         let asker = Asker { transport: Transport::Tcp, address, now, idle, manners };
         let mut reply = self.reply.borrow_mut();
-        let octets = respond(&tables.0.load(), query, &asker, &mut reply);
-        let reply = octets.map(|octets| &reply[..octets]);
+        let outcome = respond(&tables.0.load(), query, &asker, &mut reply);
         let mut counted = Counters::default();
-        counted.count(reply);
-        tally.add(&counted);
-        if let Some(reply) = reply {
-            take(reply);
+        counted.count(outcome, &reply);
+        tally.add(counted);
+        if let Some(octets) = outcome.octets() {
+            take(&reply[..octets]);
         }
     }
 
@@ -240,7 +239,7 @@ impl Shared {
     /// For a conversation without a server.
     pub(super) fn of_nothing() -> Shared {
         let table = AnswerTable::compile(&[], &[], crate::answer::Identity::default());
-        let manners = Arc::new(crate::answer::Manners { rotate: false, cookies: None });
+        let manners = Arc::new(crate::answer::Manners { rotate: false, cookies: None, limiter: None });
         let (tables, settings) = (super::Tables::new(Arc::new(table)), crate::config::TcpSettings::default());
         Shared::new(Streaming { tables, manners, settings, tally: Arc::default() })
     }

@@ -37,13 +37,13 @@ pub(super) fn serve(
                 let now = wall_clock();
                 batch.answer(|address, query, reply| {
                     let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners };
-                    let octets = respond(table, query, &asker, reply);
-                    counted.count(octets.map(|octets| &reply[..octets]));
-                    octets
+                    let outcome = respond(table, query, &asker, reply);
+                    counted.count(outcome, reply);
+                    outcome.octets()
                 });
-                tally.add(&counted); // before they leave: whoever has a reply sees it counted
+                tally.add(counted); // before they leave: whoever has a reply sees it counted
                 let unsent = batch.send(socket);
-                tally.add(&Counters { unsent, ..Counters::default() });
+                tally.add(Counters { unsent, ..Counters::default() });
             }
             Err(error) if is_quiet(&error) => {}
             Err(_) => std::thread::sleep(PAUSE_AFTER_ERROR),

@@ -3,10 +3,13 @@
 use std::fmt::Write;
 
 use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::EdnsOption;
 
 const HEADER_OCTETS: usize = 12;
 
 /// `CODE [opN] flags, qd QUESTIONS an ANSWERS au AUTHORITIES ad ADDITIONAL [, edns VERSION SIZE flags code:octets …]`
+///
+/// An extended error is `ede NUMBER` instead of `15:octets`.
 ///
 /// The OPT does not count as additional. Fails when the question did not come back as it was sent.
 pub(crate) fn shown(query: &[u8], reply: &[u8]) -> String {
@@ -63,7 +66,11 @@ fn edns(message: &Message) -> String {
         text += " mbz";
     }
     for (code, option) in edns.options().as_ref() {
-        write!(text, " {}:{}", u16::from(*code), option.len()).expect("a String takes all");
+        let shown = match (u16::from(*code), option) {
+            (15, EdnsOption::Unknown(_, data)) => format!(" ede {}", u16::from_be_bytes([data[0], data[1]])),
+            (code, option) => format!(" {code}:{}", option.len()),
+        };
+        text += &shown;
     }
     text
 }

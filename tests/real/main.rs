@@ -3,7 +3,8 @@
 //! Each test builds a [`world::World`] of network namespaces, so they need root and run side by side. `tests/run.sh`
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
-//! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9
+//! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9 ·
+//! `limits` who asks too often
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -14,6 +15,7 @@ mod dns;
 mod failures;
 mod glitches;
 mod kills;
+mod limits;
 mod nameserver;
 mod network;
 mod process;

@@ -101,6 +101,9 @@ state_dir = "{folder}/state"
 [dns]
 listen = ["{listen}"]
 workers = 1
+# A few clients of ours ask as often as thousands would.
+[dns.rate_limit]
+enabled = false
 [control]
 socket = "{folder}/control.sock"
 [[zone]]

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use cadence_dns::answer::Identity;
 use cadence_dns::controller::Parameters;
 use cadence_dns::health::{Brownout, Check, Failure, Observation, Outcome, Phase, Region, Rules, Timings};
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
@@ -87,6 +88,7 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
         let steers = (steer("www.example.com", ids.clone()), prop::option::of(steer("api.example.com", ids)));
         steers.prop_map(move |(first, second)| Parameters {
             vantage: "ns1".into(),
+            identity: Identity::default(),
             regions: regions.clone(),
             steers: [first].into_iter().chain(second).collect(),
         })

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use cadence_dns::answer::Identity;
 use cadence_dns::config::Config;
 use cadence_dns::controller::Parameters;
 use cadence_dns::model::Moment;
@@ -60,6 +61,7 @@ impl Player {
     fn new(config: &Config) -> Player {
         let parameters = Parameters {
             vantage: config.node.name.clone(),
+            identity: Identity::default(),
             regions: config.regions.clone(),
             steers: config.steers.clone(),
         };

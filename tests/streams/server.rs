@@ -58,7 +58,11 @@ pub(crate) fn tables() -> Tables {
     let master = MasterFile { file: "t.zone", text: text.as_bytes() };
     let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
     let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
-    Tables::new(Arc::new(AnswerTable::compile(&[zone], &[], Identity { nsid: "ns1".into() })))
+    Tables::new(Arc::new(AnswerTable::compile(
+        &[zone],
+        &[],
+        Identity { nsid: "ns1".into(), ..Identity::default() },
+    )))
 }
 
 /// A server on a free port of the loopback, and its address.

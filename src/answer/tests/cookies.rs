@@ -31,7 +31,8 @@ fn hex(octets: &[u8]) -> String {
 
 fn manners(secrets: &str) -> Manners {
     let secrets = secrets.replace(' ', "\n");
-    Manners { rotate: false, cookies: Some(CookieSecrets::parse("x", &secrets).expect("good secrets")) }
+    let cookies = Some(CookieSecrets::parse("x", &secrets).expect("good secrets"));
+    Manners { rotate: false, cookies, limiter: None }
 }
 
 fn asking(question: &str, cookies: &[&str]) -> Vec<u8> {

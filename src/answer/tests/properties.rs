@@ -122,9 +122,9 @@ proptest! {
 /// Silence, or a reply that can be read, has the query's identifier and is not too long.
 fn check_octets(octets: &[u8]) -> Result<(), TestCaseError> {
     thread_local! {
-        static TABLE: AnswerTable = AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "n".into() });
+        static TABLE: AnswerTable = AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "n".into(), ..Identity::default() });
     }
-    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])) };
+    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
     let is_response = octets.get(2).is_none_or(|flags| flags & 0x80 > 0);
     for transport in [Transport::Udp, Transport::Tcp] {
         let reply = TABLE.with(|table| reply_for(&asker(transport, &manners), table, octets));

@@ -143,7 +143,8 @@ fn options_are_ignored_unless_they_are_broken() {
 
 #[test]
 fn the_node_says_its_name_when_asked() {
-    let table = AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "ns1".into() });
+    let table =
+        AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "ns1".into(), ..Identity::default() });
     let mut asks = edns(1232);
     asks.options_mut().insert(EdnsOption::Unknown(3, Vec::new()));
     let reply = reply_to(&table, &query_with("www.t A", asks), Transport::Udp).expect("a reply");

@@ -6,7 +6,8 @@ use comfy_table::Table;
 
 use crate::cli::text::{age, latency, table};
 use crate::controller::{
-    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, Source, Status,
+    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus, Source,
+    Status,
 };
 use crate::health::{Doubt, Health, State};
 use crate::model::Moment;
@@ -20,6 +21,7 @@ pub(super) fn render(status: &Status, now: Moment, width: Option<u16>) -> String
         budgets(status),
         regions(status, now, width),
         endpoints(status, now, width),
+        status.dns.as_ref().map(asked).unwrap_or_default(),
     ];
     for section in sections.into_iter().filter(|section| !section.is_empty()) {
         text.push('\n');
@@ -166,6 +168,21 @@ fn last(check: &CheckStatus, now: Moment) -> String {
     }
 }
 
+/// What was asked; what the rate limit kept back only when there is any.
+fn asked(dns: &DnsStatus) -> String {
+    let DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent } = dns;
+    let LimitedStatus { dropped: silent, slipped, badcookie } = limited;
+    let mut text = format!(
+        "queries {queries}: {noerror} NOERROR, {nxdomain} NXDOMAIN, {refused} REFUSED, {other} other codes, \
+         {dropped} dropped; {truncated} truncated, {unsent} unsent\n"
+    );
+    let all = silent + slipped + badcookie;
+    if all > 0 {
+        text += &format!("rate limit {all}: {silent} dropped, {slipped} slipped, {badcookie} BADCOOKIE\n");
+    }
+    text
+}
+
 fn finish(table: &Table, empty: bool) -> String {
     if empty { String::new() } else { format!("{}\n", table.trim_fmt()) }
 }
@@ -244,6 +261,17 @@ mod tests {
                 check(Health::Down { passes: 1 }, Some(Failure::Refused)),
             ),
         ];
+        status.dns = Some(DnsStatus {
+            queries: 5000,
+            noerror: 4000,
+            nxdomain: 300,
+            refused: 20,
+            other: 1,
+            dropped: 9,
+            limited: LimitedStatus { dropped: 300, slipped: 330, badcookie: 40 },
+            truncated: 7,
+            unsent: 2,
+        });
         status.warnings = vec![Warning { text: "region us-east is down".into(), help: "look at it".into() }];
         status
     }
@@ -266,6 +294,9 @@ mod tests {
         eu-west 192.0.2.20  up     #0 up              00:02 ago  12 ms    ok
         us-east 192.0.2.10  DOWN   #0 down, 1 passed  00:02 ago  12 ms    connection refused
 
+        queries 5000: 4000 NOERROR, 300 NXDOMAIN, 20 REFUSED, 1 other codes, 9 dropped; 7 truncated, 2 unsent
+        rate limit 670: 300 dropped, 330 slipped, 40 BADCOOKIE
+
         ! region us-east is down
             help: look at it
         ");
@@ -273,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_a_dead_daemon_left_behind_is_marked_as_old() {
-        let status = Status { source: Source::Saved, started: None, ..failed_over() };
+        let status = Status { source: Source::Saved, started: None, dns: None, ..failed_over() };
         let text = render(&status, NOW + Duration::from_secs(90), Some(80));
         assert!(
             text.starts_with("OLD: the daemon does not answer; this is what it saved 01:30 ago"),

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::limit::Limit;
-use super::{address, entries, label, streams};
+use super::{address, entries, label, rate_limit, streams};
 use crate::config::read::At;
 use crate::config::report::Report;
 use crate::config::settings::{ControlSettings, CookieSettings, DNS_PORT, DnsSettings, NodeSettings};
@@ -20,6 +20,9 @@ pub(in crate::config) const SOCKET: &str = "/run/cadence-dns/control.sock";
 /// UDP threads for each address.
 const WORKERS: Limit<i64> =
     Limit { key: "workers", least: 1, most: 1024, why: "one per core is best, and that is the default" };
+
+/// So many octets fit into a reply of 512 with everything else that it may have to hold.
+const VERSION_MAX_OCTETS: usize = 128;
 
 /// The longest path of a UNIX socket, in octets: `sun_path` of Linux with its closing zero.
 const SOCKET_PATH_OCTETS: usize = 107;
@@ -39,8 +42,18 @@ pub(super) fn dns(
     cores: usize,
     report: &Report<'_>,
 ) -> Option<DnsSettings> {
-    let DnsSpec { listen, workers, rotate, cookies: cookies_spec, tcp, tls, https } =
-        spec.map(|spec| spec.value).unwrap_or_default();
+    let DnsSpec {
+        listen,
+        workers,
+        rotate,
+        version,
+        identity,
+        cookies: cookies_spec,
+        rate_limit,
+        tcp,
+        tls,
+        https,
+    } = spec.map(|spec| spec.value).unwrap_or_default();
     let mut taken = BTreeMap::new();
     let default = DnsSettings::default();
     let listen = match listen {
@@ -49,9 +62,33 @@ pub(super) fn dns(
     };
     let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
     let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
-    let (cookies, tcp) = (cookies(cookies_spec, base, report), streams::tcp(tcp, report));
-    let tls = streams::tls(tls, https, &mut taken, base, report);
-    Some(DnsSettings { listen, workers: workers?, rotate, cookies: cookies?, tcp: tcp?, tls: tls? })
+    let cookies = cookies(cookies_spec, base, report);
+    let (tcp, tls) = (streams::tcp(tcp, report), streams::tls(tls, https, &mut taken, base, report));
+    let rate_limit = rate_limit::rate_limit(rate_limit, report);
+    Some(DnsSettings {
+        listen,
+        workers: workers?,
+        rotate,
+        version: version.and_then(|text| shown_version(text, report)),
+        identity: identity.map_or(default.identity, |identity| identity.value),
+        cookies: cookies?,
+        rate_limit: rate_limit?,
+        tcp: tcp?,
+        tls: tls?,
+    })
+}
+
+/// What `version.bind` tells.
+fn shown_version(text: At<String>, report: &Report<'_>) -> Option<String> {
+    let octets = text.value.len();
+    let found = match octets {
+        0 => "`version` is empty".to_owned(),
+        1..=VERSION_MAX_OCTETS => return Some(text.value),
+        _ => format!("`version` has {octets} octets"),
+    };
+    let help = format!("1 to {VERSION_MAX_OCTETS} octets of text; leave it out to tell nobody");
+    report.error(&text.place, found, help);
+    None
 }
 
 /// `[dns.cookies]`

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
-use crate::config::{BodyRule, Config, CookieSettings, ProbeKind};
+use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings};
 use crate::health::{Brownout, Rules};
 use crate::policy::{Failback, budget};
 
@@ -24,6 +24,8 @@ fn the_contract_means_what_it_says() {
     let Config { node, dns, control, zones, regions, probes, steers } = &parsed.config;
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
+    let limit = RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() };
+    assert_eq!(dns.rate_limit, limit);
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     assert_eq!(zones[0].file.to_str(), Some("/etc/cadence-dns/zones/cadence.example.com.zone"));
     assert_eq!(zones[0].place.line, 11);
@@ -71,6 +73,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(node.state_dir.to_str(), Some("/var/lib/cadence-dns"));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
     assert_eq!((dns.workers, dns.rotate), (4, true));
+    assert_eq!((&dns.version, dns.identity), (&None, false));
     assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file), (true, &None));
     assert_eq!((dns.tcp.connections, dns.tcp.idle_timeout), (800, 10 * SECOND));
     assert_eq!(dns.tls, None);
@@ -173,6 +176,8 @@ fn every_key_is_obeyed() {
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("workers", "workers = 7", "workers = 8"),
         ("rotate", "rotate = false", "rotate = true"),
+        ("version", "a name server", "another"),
+        ("identity", "identity = true", "identity = false"),
         ("enabled", "[dns.cookies]\nenabled = false", "[dns.cookies]\nenabled = true"),
         ("secret_file", "cookies.secret", "other.secret"),
         ("connections", "connections = 900", "connections = 901"),
@@ -182,6 +187,10 @@ fn every_key_is_obeyed() {
         ("listen", "192.0.2.53:8853", "192.0.2.54:8853"),
         ("listen", "192.0.2.53:8443", "192.0.2.54:8443"),
         ("path", "/resolve", "/dns-query"),
+        ("enabled", "[dns.rate_limit]\nenabled = false", "[dns.rate_limit]\nenabled = true"),
+        ("rate", "rate = 150", "rate = 151"),
+        ("slip", "slip = 3", "slip = 4"),
+        ("exempt", "192.0.2.0/25", "192.0.2.0/26"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
@@ -224,8 +233,20 @@ fn every_key_is_obeyed() {
         let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
-    let tables =
-        ["node", "dns", "cookies", "tcp", "tls", "https", "control", "zone", "region", "probe", "steer"];
+    let tables = [
+        "node",
+        "dns",
+        "cookies",
+        "rate_limit",
+        "tcp",
+        "tls",
+        "https",
+        "control",
+        "zone",
+        "region",
+        "probe",
+        "steer",
+    ];
     let inline = ["expect", "fresh", "body", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
@@ -260,6 +281,13 @@ fn the_complete_file_means_what_it_says() {
     let secret_file = secret_file.as_deref().and_then(|path| path.to_str());
     assert_eq!((*enabled, secret_file), (false, Some("/etc/cadence-dns/cookies.secret")));
     assert_eq!(secret_file_place.as_ref().map(|place| place.line), line_of("cookies.secret"));
+
+    let RateLimitSettings { enabled, rate, slip, exempt } = &config.dns.rate_limit;
+    assert_eq!((*enabled, *rate, *slip), (false, 150, 3));
+    assert_eq!(
+        exempt.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["192.0.2.0/25", "2001:db8::1/128"]
+    );
 
     let tls = config.dns.tls.as_ref().expect("the file has a certificate");
     assert_eq!(tls.certificate.to_str(), Some("/etc/cadence-dns/tls/chain.pem"));

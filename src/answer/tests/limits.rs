@@ -1,0 +1,159 @@
+//! Who is told the same too often, and what he gets instead.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hickory_proto::op::Edns;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+
+use super::super::{
+    AnswerTable, Asker, CookieSecrets, Identity, Limiter, Manners, Outcome, Transport, respond,
+};
+use super::render::{query, query_with, render};
+use super::{ZONE, zone};
+use crate::model::Moment;
+
+const RATE: u32 = 3;
+
+fn manners(slip: u32, exempt: &[&str]) -> Manners {
+    let exempt: Vec<_> = exempt.iter().map(|network| network.parse().expect("a network")).collect();
+    let cookies = Some(CookieSecrets::new([7; 16]));
+    Manners { rotate: false, cookies, limiter: Some(Limiter::new(RATE, slip, &exempt, [3; 16])) }
+}
+
+/// A server, and the time there.
+struct Asked {
+    table: AnswerTable,
+    manners: Manners,
+    now: Moment,
+}
+
+impl Asked {
+    fn start(manners: Manners) -> Asked {
+        let identity = Identity { nsid: "ns1".into(), ..Identity::default() };
+        let table = AnswerTable::compile(&[zone("t", ZONE)], &[], identity);
+        Asked { table, manners, now: Moment::from_millis(1_795_363_451_000) }
+    }
+
+    fn ask(&self, from: &str, transport: Transport, query: &[u8]) -> (Outcome, Vec<u8>) {
+        let address: IpAddr = from.parse().expect("an address");
+        let asker = Asker { transport, address, now: self.now, idle: None, manners: &self.manners };
+        let mut reply = vec![0; AnswerTable::REPLY_MAX_OCTETS];
+        let outcome = respond(&self.table, query, &asker, &mut reply);
+        reply.truncate(outcome.octets().unwrap_or(0));
+        (outcome, reply)
+    }
+
+    /// Asks so often, and says what became of each.
+    fn flood(&self, from: &str, query: &[u8], times: usize) -> String {
+        let each = (0..times).map(|_| match self.ask(from, Transport::Udp, query).0 {
+            Outcome::Silence => '-',
+            Outcome::Reply(_) => 'R',
+            Outcome::Dropped => 'd',
+            Outcome::Slipped(_) => 's',
+            Outcome::Challenged(_) => 'c',
+        });
+        each.collect()
+    }
+}
+
+fn with_cookie(question: &str, cookie: &[u8]) -> Vec<u8> {
+    let mut edns = Edns::new();
+    edns.set_max_payload(1232);
+    edns.options_mut().insert(EdnsOption::Unknown(3, Vec::new())); // NSID
+    if !cookie.is_empty() {
+        edns.options_mut().insert(EdnsOption::Unknown(10, cookie.to_vec()));
+    }
+    query_with(question, edns)
+}
+
+fn cookie_in(reply: &[u8]) -> Option<Vec<u8>> {
+    let message = hickory_proto::op::Message::from_vec(reply).expect("a reply that can be read");
+    if let EdnsOption::Unknown(_, octets) = message.edns?.option(EdnsCode::Cookie)? {
+        return Some(octets.clone());
+    }
+    None
+}
+
+#[test]
+fn a_network_is_told_one_thing_so_often_in_a_second() {
+    let mut server = Asked::start(manners(0, &[]));
+    let www = query("www.t A");
+    assert_eq!(server.flood("192.0.2.1", &www, 5), "RRRdd");
+    assert_eq!(server.flood("192.0.2.200", &www, 2), "dd", "the same network");
+    assert_eq!(server.flood("192.0.3.1", &www, 4), "RRRd", "another one");
+    assert_eq!(server.flood("192.0.2.1", &query("www.t TXT"), 4), "RRRd", "another thing");
+    assert_eq!(server.flood("2001:db8:0:100::1", &www, 4), "RRRd");
+    assert_eq!(server.flood("2001:db8:0:1ff:ffff::", &www, 1), "d", "the same /56");
+    assert_eq!(server.flood("2001:db8:0:200::1", &www, 1), "R", "another one");
+    server.now = server.now + Duration::from_millis(333);
+    assert_eq!(server.flood("192.0.2.1", &www, 2), "dd", "not yet a third of a second");
+    server.now = server.now + Duration::from_millis(1);
+    assert_eq!(server.flood("192.0.2.1", &www, 2), "Rd");
+}
+
+#[test]
+fn whoever_makes_up_names_is_told_one_thing() {
+    let server = Asked::start(manners(0, &[]));
+    let ask = |name: &str| server.flood("192.0.2.1", &query(name), 1);
+    assert_eq!(["x1.t A", "x2.t A", "x3.t TXT", "x4.t A", "www.t AAAA"].map(ask).concat(), "RRRdd");
+    assert_eq!(["1.wild.t A", "2.wild.t A", "3.wild.t A", "4.wild.t A"].map(ask).concat(), "RRRd");
+    assert_eq!(["1.else A", "2.else A", "t TYPE252", "4.else A", "t TYPE251"].map(ask).concat(), "RRRdd");
+    assert_eq!(["1.sub.t A", "2.sub.t A", "sub.t NS", "4.sub.t A"].map(ask).concat(), "RRRd");
+}
+
+#[test]
+fn some_are_not_limited_at_all() {
+    let server = Asked::start(manners(0, &["198.51.100.0/24", "2001:db8:7::/48"]));
+    let www = query("www.t A");
+    for spared in ["127.0.0.1", "127.9.9.9", "::1", "198.51.100.255", "2001:db8:7:ffff::1"] {
+        assert_eq!(server.flood(spared, &www, 9), "RRRRRRRRR", "{spared}");
+    }
+    assert_eq!(server.flood("198.51.101.0", &www, 4), "RRRd");
+    for _ in 0..9 {
+        let (outcome, _) = server.ask("198.51.101.0", Transport::Tcp, &www);
+        assert!(matches!(outcome, Outcome::Reply(_)), "a stream: {outcome:?}");
+    }
+    assert_eq!(server.flood("198.51.101.0", &www[..5], 1), "-", "silence is silence");
+}
+
+#[test]
+fn who_speaks_cookies_gets_one_and_is_answered_with_it() {
+    let server = Asked::start(manners(0, &[]));
+    let from = "192.0.2.1";
+    let client = [9; 8];
+    assert_eq!(server.flood(from, &with_cookie("www.t A", &client), 5), "RRRcc");
+    let query = with_cookie("www.t A", &client);
+    let (_, reply) = server.ask(from, Transport::Udp, &query);
+    assert_eq!(render(&reply), ["CODE23 edns 1232"], "BADCOOKIE, not AA, no records, no NSID");
+    assert!(reply.len() <= query.len() + 16, "the server's part of the cookie is all that it is longer by");
+    let cookie = cookie_in(&reply).expect("a cookie");
+    assert_eq!(cookie[..8], client);
+    assert_eq!(server.flood(from, &with_cookie("www.t A", &cookie), 9), "RRRRRRRRR");
+    assert_eq!(server.flood("192.0.2.2", &with_cookie("www.t A", &cookie), 2), "cc", "it is another's");
+    assert_eq!(server.flood(from, &with_cookie("www.t A", &[]), 2), "dd", "EDNS alone proves nothing");
+}
+
+#[test]
+fn one_in_so_many_slips_through_without_records() {
+    let www = query("www.t A");
+    let all = Asked::start(manners(1, &[]));
+    assert_eq!(all.flood("192.0.2.1", &www, 6), "RRRsss");
+    let (_, reply) = all.ask("192.0.2.1", Transport::Udp, &www);
+    assert_eq!(render(&reply), ["NOERROR aa tc"]);
+    assert_eq!(reply.len(), www.len());
+    let query = with_cookie("else A", &[]);
+    all.flood("192.0.2.1", &query, 3);
+    let (outcome, reply) = all.ask("192.0.2.1", Transport::Udp, &query);
+    assert_eq!((outcome, render(&reply)), (Outcome::Slipped(reply.len()), vec!["REFUSED edns 1232".into()]));
+    assert!(reply.len() < query.len(), "neither NSID nor the reason");
+
+    let mut second = Asked::start(manners(2, &[]));
+    second.flood("192.0.2.1", &www, 3);
+    let mut slipped = 0;
+    for _ in 0..1000 {
+        second.now = second.now + Duration::from_millis(1);
+        slipped += second.flood("192.0.2.1", &www, 4).matches('s').count();
+    }
+    assert!((1900..2100).contains(&slipped), "{slipped} of 3997");
+}

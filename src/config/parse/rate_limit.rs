@@ -1,0 +1,49 @@
+//! `[dns.rate_limit]`
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::entries;
+use super::limit::Limit;
+use crate::config::read::At;
+use crate::config::report::{Report, quoted};
+use crate::config::settings::RateLimitSettings;
+use crate::config::spec::RateLimitSpec;
+
+const RATE: Limit<i64> =
+    Limit { key: "rate", least: 1, most: 100_000, why: "replies a second; `enabled = false` sets no limit" };
+
+const SLIP: Limit<i64> = Limit {
+    key: "slip",
+    least: 0,
+    most: 100,
+    why: "one reply in so many goes out cut; 0 for none, 1 for all",
+};
+
+/// `[dns.rate_limit]`
+pub(super) fn rate_limit(spec: Option<At<RateLimitSpec>>, report: &Report<'_>) -> Option<RateLimitSettings> {
+    let RateLimitSpec { enabled, rate, slip, exempt } = spec.map(|spec| spec.value).unwrap_or_default();
+    let default = RateLimitSettings::default();
+    let enabled = enabled.map_or(default.enabled, |enabled| enabled.value);
+    let rate = RATE.or(rate.as_ref(), default.rate, report);
+    let slip = SLIP.or(slip.as_ref(), default.slip, report);
+    let exempt = entries(exempt).iter().filter_map(|text| network(text, report)).collect();
+    Some(RateLimitSettings { enabled, rate: rate?, slip: slip?, exempt })
+}
+
+/// A network by its prefix; an address alone is one of a single machine.
+fn network(text: &At<String>, report: &Report<'_>) -> Option<IpNet> {
+    let read = text.value.parse::<IpNet>().or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from));
+    let Ok(network) = read else {
+        let help = "an address and the length of its prefix, as in \"192.0.2.0/24\" or \"2001:db8::/32\"";
+        report.error(&text.place, format!("{} is no network", quoted(&text.value)), help);
+        return None;
+    };
+    if network != network.trunc() {
+        let found = format!("{network} has bits set behind its prefix");
+        report.error(&text.place, found, format!("\"{}\", or a longer prefix", network.trunc()));
+        return None;
+    }
+    Some(network)
+}

@@ -1,0 +1,86 @@
+//! What an answer, a compiled zone and a flip cost: `cargo bench --bench answer`.
+
+mod load;
+
+use std::hint::black_box;
+use std::net::Ipv4Addr;
+
+use cadence_dns::answer::{
+    AnswerTable, Asker, CookieSecrets, Identity, Limiter, Manners, Transport, respond,
+};
+use cadence_dns::model::Moment;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+
+use load::{Letters, Queries};
+
+fn answers(criterion: &mut Criterion) {
+    let fixed = AnswerTable::compile(&[load::zone(&[])], &[], Identity::default());
+    let steered = {
+        let names = load::steered();
+        AnswerTable::compile(&[load::zone(&names)], &names, Identity::default())
+    };
+    let million = load::zone_of(1_000_000);
+    let million_names = AnswerTable::compile(&[million], &[], Identity::default());
+
+    answer(criterion, "hot", &fixed, &load::hot());
+    answer(criterion, "mixed", &fixed, &load::mixed(Letters::Lower));
+    answer(criterion, "mixed, steered", &steered, &load::mixed(Letters::Lower));
+    answer(criterion, "random case", &fixed, &load::mixed(Letters::Random));
+    answer(criterion, "a million names", &million_names, &load::hosts(1_000_000));
+}
+
+fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Queries) {
+    let limiter = Limiter::new(200, 2, &[], [7; 16]);
+    let manners =
+        Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
+    let now = Moment::default();
+    let asker = Asker {
+        transport: Transport::Udp,
+        address: Ipv4Addr::LOCALHOST.into(),
+        now,
+        idle: None,
+        manners: &manners,
+    };
+    let mut reply = [0; AnswerTable::UDP_REPLY_MAX_OCTETS];
+    let mut group = criterion.benchmark_group("respond");
+    group.throughput(Throughput::Elements(queries.len() as u64));
+    group.bench_function(mix, |bencher| {
+        bencher.iter(|| {
+            for query in queries.iter() {
+                let _ = black_box(respond(table, black_box(query), &asker, &mut reply));
+            }
+        });
+    });
+    group.finish();
+}
+
+/// Names of the zone that is compiled.
+const NAMES: u32 = 10_000;
+
+/// Steered names, and those of them that change at once.
+const STEERED: u32 = 100_000;
+const CHANGED: usize = 1_000;
+
+fn compile(criterion: &mut Criterion) {
+    let zones = [load::zone_of(NAMES)];
+    let mut group = criterion.benchmark_group("compile");
+    group.throughput(Throughput::Elements(u64::from(NAMES)));
+    group.bench_function("10,000 names", |bencher| {
+        bencher.iter(|| AnswerTable::compile(black_box(&zones), &[], Identity::default()));
+    });
+    group.finish();
+}
+
+fn flip(criterion: &mut Criterion) {
+    let names = load::steered_hosts(STEERED);
+    let table = AnswerTable::compile(&[load::bare_zone(&names)], &names, Identity::default());
+    let every = names.len() / CHANGED;
+    let changes: Vec<_> =
+        names.iter().step_by(every).map(|(name, _)| (name.clone(), load::served(250))).collect();
+    criterion.bench_function("flip 1,000 of 100,000 steered names", |bencher| {
+        bencher.iter_batched(|| &changes, |changes| table.with(black_box(changes)), BatchSize::PerIteration);
+    });
+}
+
+criterion_group!(benches, answers, compile, flip);
+criterion_main!(benches);

@@ -1,0 +1,125 @@
+//! The rate limit, as somebody in another network meets it.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cadence_dns::answer::{AnswerTable, Identity};
+use cadence_dns::config::{DnsSettings, RateLimitSettings};
+use cadence_dns::dns::{self, Serving, Tables};
+use cadence_dns::model::Name;
+use cadence_dns::zone::{self, MasterFile};
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::opt::EdnsOption;
+
+use crate::network::{Namespace, Network};
+use crate::world::AMPLE;
+
+const ZONE: &str = "@ 300 SOA ns a 1 2 3 4 60\n@ 300 NS ns\nns 300 A 192.0.2.53\nwww 300 A 192.0.2.1\n";
+
+/// So few that time plays no great part.
+const RATE: u32 = 5;
+
+const QUERIES: u16 = 100;
+
+fn table() -> AnswerTable {
+    let origin: Name = "t".parse().expect("a good name");
+    let master = MasterFile { file: "t.zone", text: ZONE.as_bytes() };
+    let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
+    let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
+    AnswerTable::compile(&[zone], &[], Identity::default())
+}
+
+/// A server that tells everybody to come by a stream, except those of one network.
+fn serve(at: SocketAddr, exempt: &str) -> Serving {
+    let exempt = vec![exempt.parse().expect("a network")];
+    let rate_limit = RateLimitSettings { enabled: true, rate: RATE, slip: 1, exempt };
+    let settings = DnsSettings { listen: vec![at], workers: 2, rate_limit, ..DnsSettings::default() };
+    let bound = dns::bind(&settings).expect("nobody else is here");
+    bound.serve(&Tables::new(Arc::new(table()))).expect("threads")
+}
+
+fn query(id: u16, cookie: Option<&[u8]>) -> Vec<u8> {
+    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+    message.add_query(Query::query("www.t.".parse().expect("a name"), RecordType::A));
+    if let Some(cookie) = cookie {
+        let mut edns = hickory_proto::op::Edns::new();
+        edns.options_mut().insert(EdnsOption::Unknown(10, cookie.to_vec()));
+        message.set_edns(edns);
+    }
+    message.to_vec().expect("a query that can be written")
+}
+
+/// What a client there gets for so many queries at once: answers, TC, BADCOOKIE; and how long it took.
+fn flood(from: &Namespace, server: SocketAddr, cookie: Option<&[u8]>) -> ([usize; 3], Duration) {
+    from.inside(|| {
+        let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = UdpSocket::bind(any).expect("a port is free");
+        socket.connect(server).expect("the server's network has a route");
+        socket.set_read_timeout(Some(AMPLE)).expect("above zero");
+        let (begin, mut got) = (Instant::now(), [0; 3]);
+        for id in 0..QUERIES {
+            socket.send(&query(id, cookie)).expect("a route");
+        }
+        for _ in 0..QUERIES {
+            let mut reply = [0; 1500];
+            let octets = socket.recv(&mut reply).expect("everybody gets a reply");
+            let message = Message::from_vec(&reply[..octets]).expect("a reply that can be read");
+            match (message.metadata.response_code, message.metadata.truncation, message.answers.len()) {
+                (ResponseCode::NoError, false, 1) => got[0] += 1,
+                (ResponseCode::NoError, true, 0) => got[1] += 1,
+                (ResponseCode::BADCOOKIE, false, 0) => got[2] += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        (got, begin.elapsed())
+    })
+}
+
+fn answers_by_tcp(from: &Namespace, server: SocketAddr) -> usize {
+    from.inside(|| {
+        let mut stream = TcpStream::connect(server).expect("somebody listens");
+        stream.set_read_timeout(Some(AMPLE)).expect("above zero");
+        let replies = (0..QUERIES).map(|id| {
+            let query = query(id, None);
+            let length = u16::try_from(query.len()).expect("a short query").to_be_bytes();
+            stream.write_all(&[&length, &query[..]].concat()).expect("somebody reads");
+            let mut length = [0; 2];
+            stream.read_exact(&mut length).expect("a reply");
+            let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+            stream.read_exact(&mut reply).expect("a whole reply");
+            Message::from_vec(&reply).expect("a reply that can be read").answers.len()
+        });
+        replies.sum()
+    })
+}
+
+#[test]
+#[ignore = "needs root: tests/run.sh"]
+fn a_flood_is_limited_and_its_neighbours_are_not() {
+    let (mut network, all) = (Network::new(), usize::from(QUERIES));
+    let [home, limited, exempt] = ["home", "limited", "exempt"].map(|name| network.site(name));
+    for (server, exempt_network) in [(home.v4(10), exempt.v4(0) + "/24"), (home.v6(10), exempt.v6(0) + "/64")]
+    {
+        let server = SocketAddr::new(server.parse().expect("an address"), 53);
+        let serving = home.namespace().inside(|| serve(server, &exempt_network));
+
+        let ([whole, cut, _], took) = flood(limited.namespace(), server, None);
+        let most = f64::from(RATE) * (1.0 + took.as_secs_f64());
+        assert!(whole >= RATE as usize && whole as f64 <= most.ceil(), "{whole} in {took:?}");
+        assert_eq!(whole + cut, all);
+        let ([again, _, challenged], _) = flood(limited.namespace(), server, Some(&[7; 8]));
+        assert_eq!(again + challenged, all);
+        assert_eq!(answers_by_tcp(limited.namespace(), server), all);
+        assert_eq!(flood(exempt.namespace(), server, None).0, [all, 0, 0]);
+
+        let counted = serving.counters();
+        assert_eq!((counted.limited_slipped, counted.limited_badcookie), (cut as u64, challenged as u64));
+        assert_eq!((counted.limited_dropped, counted.dropped, counted.truncated), (0, 0, 0));
+        assert_eq!(counted.queries, 4 * u64::from(QUERIES));
+        serving.stop();
+    }
+}
