@@ -190,3 +190,23 @@ impl Drop for Waiting {
         self.total.fetch_sub(self.octets.len(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUERY: [u8; 17] = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+
+    #[test]
+    fn replies_that_nobody_takes_are_bounded_and_those_taken_make_room() {
+        let shared = Shared::of_nothing();
+        let ask = || reply(&QUERY, Client::nobody(), &shared);
+        shared.waiting.store(WAITING_MAX_OCTETS, Ordering::Relaxed); // by others
+        let untaken = ask();
+        assert_eq!(untaken.status(), StatusCode::OK);
+        assert_eq!(ask().status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(untaken);
+        assert_eq!(ask().status(), StatusCode::OK);
+        assert_eq!(shared.waiting.load(Ordering::Relaxed), WAITING_MAX_OCTETS);
+    }
+}
