@@ -16,6 +16,7 @@ mod chaos;
 mod compile;
 mod cookies;
 mod edns;
+mod freshness;
 mod limiter;
 mod lookup;
 mod names;
@@ -32,6 +33,7 @@ mod zones;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Moment, Name, Ttl};
 use crate::zone::Zone;
@@ -48,6 +50,7 @@ use steered::Steered;
 use topic::Topic;
 use zones::ZoneInfo;
 
+pub use freshness::freshness;
 pub use limiter::Limiter;
 pub use secrets::{CookieSecrets, Secret};
 
@@ -106,6 +109,9 @@ pub struct Asker<'m> {
     pub address: IpAddr,
     /// The time by the wall clock: cookies grow old.
     pub now: Moment,
+    /// How long its connection may be idle: told to those who ask (RFC 7828); zero asks for an end to it. `None` when
+    /// there is no connection, or it is not DNS's to keep.
+    pub idle: Option<Duration>,
     /// How everybody is answered.
     pub manners: &'m Manners,
 }
@@ -219,7 +225,7 @@ pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut
         return Outcome::Silence;
     };
     let cookie = request.proof.cookie();
-    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie));
+    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie, asker.idle));
     let most = match (asker.transport, &request.edns) {
         (Transport::Tcp, _) => AnswerTable::REPLY_MAX_OCTETS,
         (Transport::Udp, Some(edns)) => edns.udp_limit(),

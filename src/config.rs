@@ -27,8 +27,8 @@ use report::Report;
 use spec::Spec;
 
 pub use settings::{
-    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, NodeSettings,
-    Probe, ProbeKind, RateLimitSettings, ZoneSettings,
+    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,
+    NodeSettings, Probe, ProbeKind, RateLimitSettings, TcpSettings, TlsSettings, ZoneSettings,
 };
 
 pub use whereabouts::Whereabouts;

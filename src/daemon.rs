@@ -106,8 +106,12 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let (controller, effects) = Controller::start(parameters, &zones, saved, clock.now());
     let tables = dns::Tables::new(controller.table().clone());
     let addresses = bound.addresses().to_vec();
+    let encrypted = bound.encrypted_addresses().to_vec();
     let serving = bound.serve(&tables).map_err(StartError::System)?;
     info!(event = "started", restored, "answering on {}", list(&addresses));
+    for (protocol, address) in encrypted {
+        info!(event = "started.encrypted", "answering over {protocol} on {address}");
+    }
 
     let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
@@ -128,6 +132,12 @@ impl Daemon {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Who looks at the files of the certificate, besides the clock.
+    #[must_use]
+    pub fn certificate_watch(&self) -> dns::CertificateWatch {
+        self.serving.certificate_watch()
     }
 
     /// Runs until `shutdown` ends, then stops in order: probes, state, control, and DNS last, for an old answer

@@ -1,13 +1,17 @@
 //! Queries in, replies out: sockets around [`crate::answer::respond`].
 //!
 //! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, TCP in one
-//! thread for all. Each takes the newest table from [`Tables`] for each batch. Nothing here decides anything.
+//! thread for all, TLS and HTTPS in another one: what encryption costs, nobody else pays. Each takes the newest table from [`Tables`] for each batch. Nothing here decides anything.
 
 mod batch;
 mod bind;
+mod certificates;
 pub mod client;
 mod connections;
 mod counters;
+mod encrypted;
+mod https;
+mod streams;
 mod tcp;
 mod udp;
 
@@ -15,21 +19,24 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::answer::{AnswerTable, CookieSecrets, Limiter, Manners, Secret};
-use crate::config::{DnsSettings, RateLimitSettings};
+use crate::config::{DnsSettings, RateLimitSettings, TcpSettings, TlsSettings};
 use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
+pub use certificates::check_certificate;
 pub use counters::{Counters, Meter};
 
-use bind::Listen;
+use bind::{Listen, listen_to_streams};
 use counters::Tally;
+use encrypted::Encrypted;
+use streams::Carrier;
 
 /// The table that is answered from: every worker takes the newest one for each batch.
 #[derive(Clone)]
@@ -58,6 +65,8 @@ impl Tables {
 pub struct Bound {
     listens: Vec<Listen>,
     addresses: Vec<SocketAddr>,
+    encrypted: Option<Encrypted>,
+    encrypted_addresses: Vec<(Protocol, SocketAddr)>,
     settings: DnsSettings,
     secrets: Option<CookieSecrets>,
 }
@@ -70,7 +79,34 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
     let listen = |at: &SocketAddr| bind::listen(*at, settings.workers);
     let listens: Vec<Listen> = settings.listen.iter().map(listen).collect::<Result<_, _>>()?;
     let addresses = listens.iter().map(|listen| listen.address).collect();
-    Ok(Bound { listens, addresses, settings: settings.clone(), secrets: None })
+    let mut encrypted_addresses = Vec::new();
+    let encrypted =
+        settings.tls.as_ref().map(|tls| bind_encrypted(tls, &mut encrypted_addresses)).transpose()?;
+    Ok(Bound {
+        listens,
+        addresses,
+        encrypted,
+        encrypted_addresses,
+        settings: settings.clone(),
+        secrets: None,
+    })
+}
+
+fn bind_encrypted(
+    settings: &TlsSettings,
+    addresses: &mut Vec<(Protocol, SocketAddr)>,
+) -> Result<Encrypted, BindError> {
+    let mut listen = |protocol, listen: &[SocketAddr]| {
+        let one = |at: &SocketAddr| {
+            let (address, listener) = listen_to_streams(*at, protocol)?;
+            addresses.push((protocol, address));
+            Ok(listener)
+        };
+        listen.iter().map(one).collect::<Result<Vec<_>, _>>()
+    };
+    let tls = listen(Protocol::Tls, &settings.listen)?;
+    let https = settings.https.as_ref().map_or(&[][..], |https| &https.listen);
+    Ok(Encrypted { settings: settings.clone(), tls, https: listen(Protocol::Https, https)? })
 }
 
 impl Bound {
@@ -78,6 +114,12 @@ impl Bound {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The same for TLS and HTTPS.
+    #[must_use]
+    pub fn encrypted_addresses(&self) -> &[(Protocol, SocketAddr)] {
+        &self.encrypted_addresses
     }
 
     /// Makes cookies with these: servers that share them accept each other's. Otherwise with a secret of its own.
@@ -90,15 +132,21 @@ impl Bound {
     /// everything else is gone.
     ///
     /// # Errors
-    /// When the system gives no more threads or descriptors, or no random numbers.
+    /// When the system gives no more threads or descriptors, or no random numbers, or when there is no certificate.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
         let manners = Arc::new(manners(&self.settings, self.secrets)?);
+        let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
         let (stop_streams, stopped) = watch::channel(false);
-        let mut serving =
-            Serving { stop: Arc::default(), stop_streams, threads: Vec::new(), tallies: Vec::new() };
+        let mut serving = Serving {
+            stop: Arc::default(),
+            stop_streams,
+            threads: Vec::new(),
+            watch: None,
+            tallies: Vec::new(),
+        };
         let mut streams = Vec::new();
         for Listen { address, tcp, udp } in self.listens {
-            streams.push(tcp);
+            streams.push((tcp, Carrier::Plain));
             for (worker, socket) in udp.into_iter().enumerate() {
                 let (tables, manners) = (tables.clone(), Arc::clone(&manners));
                 let (stop, tally) = (Arc::clone(&serving.stop), serving.new_tally());
@@ -107,9 +155,20 @@ impl Bound {
                 serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
             }
         }
-        let tally = serving.new_tally();
-        let streaming = Streaming { tables: tables.clone(), manners, tally };
-        serving.threads.push(serve_streams(streams, streaming, stopped)?);
+        let mut streaming = || {
+            let (manners, tally) = (Arc::clone(&manners), serving.new_tally());
+            Streaming { tables: tables.clone(), manners, settings: self.settings.tcp, tally }
+        };
+        let (plain, encrypted) = (streaming(), encrypted.map(|encrypted| (encrypted, streaming())));
+        serving.threads.push(serve_streams("dns-tcp", streams, plain, stopped.clone())?);
+        if let Some(((streams, certificates), streaming)) = encrypted {
+            serving.threads.push(serve_streams("dns-tls", streams, streaming, stopped)?);
+            let stop = Arc::clone(&serving.stop);
+            let watch = thread::Builder::new().name("dns-certificate".into());
+            let watch = watch.spawn(move || certificates.watch(&stop))?;
+            serving.watch = Some(watch.thread().clone());
+            serving.threads.push(watch);
+        }
         Ok(serving)
     }
 }
@@ -142,22 +201,36 @@ fn wall_clock() -> Moment {
 struct Streaming {
     tables: Tables,
     manners: Arc<Manners>,
+    settings: TcpSettings,
     tally: Arc<Tally>,
 }
 
-/// A thread with a runtime of its own, for all streams.
+/// A thread with a runtime of its own, for all streams of a kind.
 fn serve_streams(
-    listeners: Vec<TcpListener>,
+    name: &str,
+    listeners: Vec<(TcpListener, Carrier)>,
     streaming: Streaming,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let listeners = {
         let _inside = runtime.enter();
-        listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<_>>()?
+        let asynchronous = |(listener, carrier)| Ok((tokio::net::TcpListener::from_std(listener)?, carrier));
+        listeners.into_iter().map(asynchronous).collect::<io::Result<_>>()?
     };
-    let work = move || runtime.block_on(tcp::serve(listeners, streaming, stopped));
-    thread::Builder::new().name("dns-tcp".into()).spawn(work)
+    let work = move || runtime.block_on(streams::serve(listeners, streaming, stopped));
+    thread::Builder::new().name(name.into()).spawn(work)
+}
+
+/// Has the files of the certificate looked at without waiting for the next turn.
+#[derive(Debug, Clone)]
+pub struct CertificateWatch(Option<Thread>);
+
+impl CertificateWatch {
+    /// Looks now; returns whether there is a certificate to look at.
+    pub fn look(&self) -> bool {
+        self.0.as_ref().map(Thread::unpark).is_some()
+    }
 }
 
 /// Sockets that are served, until it is stopped.
@@ -165,6 +238,7 @@ pub struct Serving {
     stop: Arc<AtomicBool>,
     stop_streams: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+    watch: Option<Thread>,
     tallies: Vec<Arc<Tally>>,
 }
 
@@ -193,6 +267,12 @@ impl Serving {
         Meter(self.tallies.as_slice().into())
     }
 
+    /// Who looks at the files of the certificate.
+    #[must_use]
+    pub fn certificate_watch(&self) -> CertificateWatch {
+        CertificateWatch(self.watch.clone())
+    }
+
     /// Whether every thread still answers: a panic in one would end it alone.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
@@ -203,6 +283,7 @@ impl Serving {
     pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.stop_streams.send_replace(true);
+        self.certificate_watch().look();
         let deadline = Instant::now() + STOP_MAX;
         for thread in self.threads {
             while !thread.is_finished() && Instant::now() < deadline {

@@ -19,8 +19,8 @@
 //! # One query
 //!
 //! A thread of [`dns`] takes a batch of datagrams, loads the current table once, and calls [`answer::respond`] for
-//! each: bytes in, bytes out, no allocation, no lock, no await, no panic. TCP calls the same function. Nothing else
-//! in the program decides what a query gets.
+//! each: bytes in, bytes out, no allocation, no lock, no await, no panic. TCP, TLS and HTTPS call the same
+//! function. Nothing else in the program decides what a query gets.
 //!
 //! # The house
 //!
@@ -35,7 +35,7 @@
 //! ○ controller                     event in, effects out; owns all mutable state; status and saved state
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
 //!   telemetry                      the log
-//!   probe · dns · control · store  HTTP and TCP probes · sockets · UNIX socket · state.json
+//!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state.json
 //!   daemon                         joins the rooms, performs effects, stops in order
 //!   cli                            one file for each command
 //! ```

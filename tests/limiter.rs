@@ -33,7 +33,7 @@ fn workers_count_together() {
     let flood = |worker: u8| {
         let address: IpAddr = Ipv4Addr::new(192, 0, 2, worker).into();
         let now = Moment::from_millis(1_795_363_451_000);
-        let asker = Asker { transport: Transport::Udp, address, now, manners: &manners };
+        let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners: &manners };
         let mut reply = [0; AnswerTable::UDP_REPLY_MAX_OCTETS];
         begin.wait();
         let outcomes = (0..2 * RATE).map(|_| respond(&table, QUERY, &asker, &mut reply));

@@ -259,7 +259,6 @@ fn options() {
         ("t SOA option=3:", "NOERROR aa, qd 1 an 1 au 0 ad 0, edns 0 1232 3:3"),
         ("t SOA option=3: option=3:", "NOERROR aa, qd 1 an 1 au 0 ad 0, edns 0 1232 3:3"),
         ("t SOA option=12:00000000", fine),
-        ("t SOA option=11:", fine),
         ("t SOA option=8:", fine),
         ("t SOA option=65001:deadbeef option=65535:", fine),
         ("t SOA edns=255", "BADVERS, qd 1 an 0 au 0 ad 0, edns 0 1232"),
@@ -277,6 +276,28 @@ fn options() {
         ("t SOA additional=1 more=0178000029", "FORMERR, qd 1 an 0 au 0 ad 0"),
         ("t SOA additional=1 more=017800002904d0000000000000", "FORMERR, qd 1 an 0 au 0 ad 0"),
     ]);
+}
+
+/// The only option that means something on a connection alone (RFC 7828).
+#[test]
+fn keepalive() {
+    let mut asking = Asking::start();
+    let mut check = |words, by_udp, by_tcp| {
+        assert_eq!(
+            (asking.by_udp(words).as_str(), asking.by_tcp(words).as_str()),
+            (by_udp, by_tcp),
+            "{words}"
+        );
+    };
+    let ignored = "NOERROR aa, qd 1 an 1 au 0 ad 0, edns 0 1232";
+    check("t SOA option=11:", ignored, "NOERROR aa, qd 1 an 1 au 0 ad 0, edns 0 1232 11:2");
+    check("t SOA option=11:0064", ignored, "FORMERR, qd 1 an 0 au 0 ad 0, edns 0 1232 11:2");
+    check(
+        "t SOA edns=1 option=11:0064",
+        "BADVERS, qd 1 an 0 au 0 ad 0, edns 0 1232",
+        "BADVERS, qd 1 an 0 au 0 ad 0, edns 0 1232",
+    );
+    asking.serving.stop();
 }
 
 #[test]

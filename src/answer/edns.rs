@@ -1,5 +1,7 @@
 //! EDNS (RFC 6891): what the OPT of a query says, and the OPT of a reply.
 
+use std::time::Duration;
+
 use super::cookies::{COOKIE_OCTETS, Cookie};
 use super::wire::u16_at;
 
@@ -15,6 +17,7 @@ pub(super) const UDP_OCTETS_WITHOUT: u16 = 512;
 
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
+const TCP_KEEPALIVE: u16 = 11;
 const EXTENDED_ERROR: u16 = 15;
 const DNSSEC_OK: u32 = 0x8000;
 
@@ -28,6 +31,8 @@ pub(super) struct Edns<'q> {
     nsid: bool,
     /// The data of its COOKIE option, the first one.
     pub(super) cookie: Option<&'q [u8]>,
+    /// The data of its edns-tcp-keepalive option (RFC 7828), the first one.
+    keepalive: Option<&'q [u8]>,
     udp_octets: u16,
 }
 
@@ -35,7 +40,8 @@ impl<'q> Edns<'q> {
     /// From the OPT's class and TTL.
     pub(super) fn read(class: u16, ttl: u32) -> Edns<'q> {
         let version = (ttl >> 16 & 0xff) as u8;
-        Edns { version, dnssec_ok: ttl & DNSSEC_OK > 0, nsid: false, cookie: None, udp_octets: class }
+        let dnssec_ok = ttl & DNSSEC_OK > 0;
+        Edns { version, dnssec_ok, nsid: false, cookie: None, keepalive: None, udp_octets: class }
     }
 
     /// Reads the options; `None` when one runs over the end. Those of another version are not ours to judge.
@@ -46,11 +52,17 @@ impl<'q> Edns<'q> {
             match u16_at(option, 0)? {
                 NSID => self.nsid = true,
                 COOKIE => self.cookie = self.cookie.or(Some(&option[4..])),
+                TCP_KEEPALIVE => self.keepalive = self.keepalive.or(Some(&option[4..])),
                 _ => {}
             }
             options = rest;
         }
         Some(())
+    }
+
+    /// A client that names a timeout of its own is mistaken: it is the server's to tell (RFC 7828 section 3.1).
+    pub(super) fn demands_timeout(&self) -> bool {
+        self.keepalive.is_some_and(|timeout| !timeout.is_empty())
     }
 
     /// The longest datagram that the client and we can agree on.
@@ -76,6 +88,8 @@ pub(super) struct OptRecord<'t> {
     pub(super) nsid: Option<&'t [u8]>,
     /// The client's cookie and ours.
     pub(super) cookie: Option<&'t Cookie>,
+    /// How long the connection may be idle, in units of 100 ms, if it is asked for.
+    pub(super) keepalive: Option<u16>,
 }
 
 /// Owner, type, class, TTL and length.
@@ -88,17 +102,24 @@ const OPT_LENGTH_AT: usize = 9;
 const OPTION_HEADER: usize = 4;
 
 impl<'t> OptRecord<'t> {
-    /// What the query's OPT asks for. An empty `nsid` is none.
-    pub(super) fn to(edns: &Edns<'_>, nsid: &'t [u8], cookie: Option<&'t Cookie>) -> OptRecord<'t> {
+    /// What the query's OPT asks for. An empty `nsid` is none; `idle` is none where no connection can be kept.
+    pub(super) fn to(
+        edns: &Edns<'_>,
+        nsid: &'t [u8],
+        cookie: Option<&'t Cookie>,
+        idle: Option<Duration>,
+    ) -> OptRecord<'t> {
         let nsid = (edns.nsid && !nsid.is_empty()).then_some(nsid);
-        OptRecord { dnssec_ok: edns.dnssec_ok, nsid, cookie }
+        let keepalive = idle.filter(|_| edns.keepalive.is_some()).map(in_tenths);
+        OptRecord { dnssec_ok: edns.dnssec_ok, nsid, cookie, keepalive }
     }
 
     /// The octets that it takes.
     pub(super) fn octets(&self) -> usize {
         let nsid = self.nsid.map_or(0, |nsid| OPTION_HEADER + nsid.len());
         let cookie = self.cookie.map_or(0, |_| OPTION_HEADER + COOKIE_OCTETS);
-        OPT_OCTETS + nsid + cookie
+        let keepalive = self.keepalive.map_or(0, |_| OPTION_HEADER + 2);
+        OPT_OCTETS + nsid + cookie + keepalive
     }
 
     /// Writes it to the start of `out`, which is as long as [`Self::octets`] said.
@@ -114,9 +135,16 @@ impl<'t> OptRecord<'t> {
             options = put_option(options, NSID, nsid);
         }
         if let Some(cookie) = self.cookie {
-            put_option(options, COOKIE, cookie);
+            options = put_option(options, COOKIE, cookie);
+        }
+        if let Some(tenths) = self.keepalive {
+            put_option(options, TCP_KEEPALIVE, &tenths.to_be_bytes());
         }
     }
+}
+
+fn in_tenths(span: Duration) -> u16 {
+    u16::try_from(span.as_millis() / 100).unwrap_or(u16::MAX)
 }
 
 /// Adds an option with the error to the OPT at the end of a reply, and returns where that ends now. There is space:

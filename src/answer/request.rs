@@ -90,12 +90,17 @@ pub(super) fn read<'q>(query: &'q [u8], asker: &Asker<'_>) -> Option<Request<'q>
         Some(Fault::Version)
     } else if opcode > 0 {
         Some(Fault::Opcode)
-    } else if broken || request.proof == Proof::Malformed {
+    } else if broken || request.proof == Proof::Malformed || demands_timeout(&request, asker) {
         Some(Fault::Format)
     } else {
         request.question.is_none().then(|| fault_without_question(request.proof))
     };
     Some(request)
+}
+
+/// Where no connection can be kept, the option means nothing (RFC 7828 section 3.3).
+fn demands_timeout(request: &Request<'_>, asker: &Asker<'_>) -> bool {
+    asker.idle.is_some() && request.edns.as_ref().is_some_and(Edns::demands_timeout)
 }
 
 fn fault_without_question(proof: Proof) -> Fault {

@@ -2,6 +2,8 @@
 
 mod chaos;
 mod cookies;
+mod freshness;
+mod keepalive;
 mod limits;
 mod model;
 mod properties;
@@ -103,7 +105,7 @@ pub(super) fn reply_to(table: &AnswerTable, query: &[u8], transport: Transport) 
 /// Somebody at some time.
 pub(super) fn asker(transport: Transport, manners: &Manners) -> Asker<'_> {
     let address = Ipv4Addr::new(198, 51, 100, 100).into();
-    Asker { transport, address, now: Moment::from_millis(1_559_731_985_000), manners }
+    Asker { transport, address, now: Moment::from_millis(1_559_731_985_000), idle: None, manners }
 }
 
 /// The reply that somebody gets.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
 use super::{Failure, refused, runtime};
+use crate::dns::CertificateWatch;
 use crate::{daemon, telemetry};
 
 /// Runs the daemon until SIGTERM or SIGINT.
@@ -17,26 +18,45 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     }
     runtime()?.block_on(async {
         let signals =
-            stop_signals().map_err(|error| Failure::Failed(format!("no signal handlers: {error}")))?;
+            Signals::take().map_err(|error| Failure::Failed(format!("no signal handlers: {error}")))?;
         let daemon = daemon::start(ready).await.map_err(|error| Failure::Failed(error.to_string()))?;
-        daemon.run_until(signals).await;
+        let certificate = daemon.certificate_watch();
+        daemon.run_until(signals.until_stop(certificate)).await;
         Ok(())
     })
 }
 
-/// Ends with the first signal to stop. SIGHUP would kill us by default; a new configuration takes a restart, and
-/// saying so is better than dying.
-fn stop_signals() -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
+/// The signals that mean something to us.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// From now on none of them kills us.
+    fn take() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Ends with the first signal to stop. SIGHUP would kill us by default; it has the certificate read again at
+    /// once. A new configuration takes a restart, and saying so is better than dying.
+    async fn until_stop(mut self, certificate: CertificateWatch) {
         loop {
             tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                _ = hangup.recv() => warn!(event = "reload.ignored", "SIGHUP: a changed configuration is taken up by a restart"),
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => hang_up(&certificate),
             }
         }
-    })
+    }
+}
+
+fn hang_up(certificate: &CertificateWatch) {
+    let looked = if certificate.look() { "; the certificate is looked at" } else { "" };
+    warn!(event = "reload.ignored", "SIGHUP: a changed configuration is taken up by a restart{looked}");
 }

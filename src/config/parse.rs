@@ -13,6 +13,7 @@ mod region;
 mod rto;
 mod rules;
 mod steer;
+mod streams;
 mod zone;
 
 pub(super) use node::{SOCKET, STATE_DIR};

@@ -58,6 +58,53 @@ pub struct DnsSettings {
     pub cookies: CookieSettings,
     /// `[dns.rate_limit]`
     pub rate_limit: RateLimitSettings,
+    /// `[dns.tcp]`
+    pub tcp: TcpSettings,
+    /// `[dns.tls]`
+    pub tls: Option<TlsSettings>,
+}
+
+/// Streams (RFC 7766).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// Connections at a time, and as many again that are encrypted. Half of them may be one client network's.
+    pub connections: usize,
+    /// How long a connection may be idle; less when more than half of the connections are taken.
+    pub idle_timeout: Duration,
+}
+
+impl Default for TcpSettings {
+    /// Below the usual limit of 1024 descriptors, with some left for everything else; and the few seconds that
+    /// RFC 7766 section 6.2.3 asks for.
+    fn default() -> TcpSettings {
+        TcpSettings { connections: 800, idle_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// Encrypted streams: DNS over TLS (RFC 7858).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Where DNS itself is spoken over TLS; perhaps nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// `[dns.https]`
+    pub https: Option<HttpsSettings>,
+    /// The certificate and those that lead to its authority, PEM.
+    pub certificate: PathBuf,
+    /// Where the configuration names it, for messages.
+    pub certificate_place: Place,
+    /// The certificate's private key, PEM.
+    pub key: PathBuf,
+    /// Where the configuration names it, for messages.
+    pub key_place: Place,
+}
+
+/// DNS over HTTPS (RFC 8484).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpsSettings {
+    /// Where it is spoken.
+    pub listen: Vec<SocketAddr>,
+    /// The path in the URL.
+    pub path: Arc<str>,
 }
 
 /// DNS cookies (RFC 7873).
@@ -107,12 +154,14 @@ impl Default for DnsSettings {
             identity: false,
             cookies: CookieSettings::default(),
             rate_limit: RateLimitSettings::default(),
+            tcp: TcpSettings::default(),
+            tls: None,
         }
     }
 }
 
 /// Where resolvers ask.
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;
 
 /// Where the command line reaches the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]

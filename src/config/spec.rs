@@ -71,6 +71,9 @@ tables! {
         may identity: bool,
         may cookies: CookiesSpec,
         may rate_limit: RateLimitSpec,
+        may tcp: TcpSpec,
+        may tls: TlsSpec,
+        may https: HttpsSpec,
     }
 
     /// DNS cookies.
@@ -85,6 +88,25 @@ tables! {
         may rate: i64,
         may slip: i64,
         may exempt: Vec<At<String>>,
+    }
+
+    /// Streams.
+    "[dns.tcp]" TcpSpec {
+        may connections: i64,
+        may idle_timeout: Duration,
+    }
+
+    /// DNS over TLS.
+    "[dns.tls]" TlsSpec {
+        must certificate: String,
+        must key: String,
+        may listen: Vec<At<String>>,
+    }
+
+    /// DNS over HTTPS.
+    "[dns.https]" HttpsSpec {
+        may listen: Vec<At<String>>,
+        may path: String,
     }
 
     /// Where the command line reaches the daemon.

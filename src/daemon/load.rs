@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 
 use crate::answer::CookieSecrets;
 use crate::config::{self, Config, CookieSettings, Parsed, ZoneSettings};
+use crate::dns;
 use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::zone::Zone;
@@ -29,7 +30,7 @@ pub struct Ready {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads the configuration, the zones and the certificate files: as strict for `check` as for the start.
+/// Reads the configuration, the zones, the secrets and the certificates: as strict for `check` as for the start.
 ///
 /// # Errors
 /// Every mistake in all of them, with its place.
@@ -56,6 +57,14 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
             None
         }
     };
+    if let Some(tls) = &config.dns.tls {
+        match dns::check_certificate(tls) {
+            Ok(doubts) => problems.extend(doubts),
+            Err(mistake) => problems.push(mistake),
+        }
+        let shared = shared_too_widely(&tls.key, &tls.key.display().to_string());
+        problems.extend(shared.map(|problem| Problem { place: Some(tls.key_place.clone()), ..problem }));
+    }
     match probe::prepare(&config.probes, config.node.name.clone()) {
         Ok(prober) if !has_errors(&problems) => {
             Ok(Ready { config, zones, secrets, prober, warnings: problems })

@@ -22,6 +22,10 @@ pub enum Protocol {
     Udp,
     /// Streams.
     Tcp,
+    /// Encrypted streams.
+    Tls,
+    /// HTTP on encrypted streams.
+    Https,
 }
 
 /// An address that could not be taken.
@@ -40,7 +44,20 @@ impl fmt::Display for Protocol {
         f.write_str(match self {
             Protocol::Udp => "UDP",
             Protocol::Tcp => "TCP",
+            Protocol::Tls => "TLS",
+            Protocol::Https => "HTTPS",
         })
+    }
+}
+
+impl Protocol {
+    /// The part of the configuration that names its addresses.
+    fn table(self) -> &'static str {
+        match self {
+            Protocol::Udp | Protocol::Tcp => "[dns]",
+            Protocol::Tls => "[dns.tls]",
+            Protocol::Https => "[dns.https]",
+        }
     }
 }
 
@@ -62,8 +79,9 @@ impl BindError {
         let is = |kind| self.error.kind() == kind;
         if is(io::ErrorKind::AddrInUse) {
             return Some(format!(
-                "another program has it; `ss -lntup 'sport = :{port}'` shows which. Stop that one, or give [dns] \
-                 listen an address of this machine instead of all of them"
+                "another program has it; `ss -lntup 'sport = :{port}'` shows which. Stop that one, or give {} \
+                 listen an address of this machine instead of all of them",
+                self.protocol.table()
             ));
         }
         let help = if is(io::ErrorKind::PermissionDenied) {
@@ -102,6 +120,15 @@ pub(super) fn listen(address: SocketAddr, workers: usize) -> Result<Listen, Bind
             result => return result,
         }
     }
+}
+
+/// Takes an address for encrypted streams alone; returns the real one as well.
+pub(super) fn listen_to_streams(
+    address: SocketAddr,
+    protocol: Protocol,
+) -> Result<(SocketAddr, TcpListener), BindError> {
+    let listener = tcp_listener(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    listener.map_err(|error| BindError { address, protocol, error })
 }
 
 fn listen_once(address: SocketAddr, workers: usize) -> Result<Listen, BindError> {

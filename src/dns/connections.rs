@@ -1,77 +1,161 @@
-//! Who is connected, and who has to go when there are too many.
+//! Who is connected, for how long they may be idle, and who has to go when there are too many.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
-/// Connections in all: below the usual limit of 1024 descriptors, with some left for everything else.
-const CONNECTIONS_MAX: usize = 800;
+use crate::config::TcpSettings;
 
-/// Connections of one address: a resolver needs a handful, many resolvers behind one address some hundreds.
-const CONNECTIONS_OF_ONE_MAX: usize = 500;
+/// When all connections are taken, they may be idle for so long.
+const IDLE_LEAST: Duration = Duration::from_secs(1);
 
 /// The open connections. A new one is always let in; the one that has been idle longest makes room.
-#[derive(Default)]
+///
+/// One client network may have half of them. From there on, and thus never by one network alone, the time that all
+/// may be idle shrinks.
 pub(super) struct Connections {
-    next: u64,
-    /// By when each was last active, as a number that only grows.
-    by_activity: BTreeMap<u64, u64>,
+    settings: TcpSettings,
     open: BTreeMap<u64, Connection>,
+    /// The last number or turn that was given away; both only grow.
+    last: u64,
+    /// Connections by when each was last active.
+    by_activity: BTreeMap<u64, u64>,
+    /// The same turns, for each client network.
+    networks: BTreeMap<IpAddr, BTreeSet<u64>>,
 }
 
 struct Connection {
-    client: IpAddr,
-    last_active: u64,
+    network: IpAddr,
+    turn: u64,
+    active_at: Instant,
     task: AbortHandle,
 }
 
 impl Connections {
-    /// Takes in a connection, whose task `start` begins.
-    pub(super) fn admit(&mut self, client: IpAddr, start: impl FnOnce(u64) -> AbortHandle) {
-        let of_client = |connection: &&Connection| connection.client == client;
-        if self.open.values().filter(of_client).count() >= CONNECTIONS_OF_ONE_MAX {
-            self.close_longest_idle_of(|connection| connection.client == client);
+    pub(super) fn new(settings: TcpSettings) -> Connections {
+        Connections {
+            settings,
+            open: BTreeMap::new(),
+            last: 0,
+            by_activity: BTreeMap::new(),
+            networks: BTreeMap::new(),
         }
-        if self.open.len() >= CONNECTIONS_MAX {
-            self.close_longest_idle();
-        }
-        self.next += 1;
-        let number = self.next;
-        self.by_activity.insert(number, number);
-        self.open.insert(number, Connection { client, last_active: number, task: start(number) });
     }
 
-    /// Notes that a connection has asked something.
-    pub(super) fn active(&mut self, number: u64) {
-        self.next += 1;
-        let now = self.next;
-        if let Some(connection) = self.open.get_mut(&number) {
-            self.by_activity.remove(&connection.last_active);
-            connection.last_active = now;
-            self.by_activity.insert(now, number);
+    /// Takes in a connection, whose task `start` begins.
+    pub(super) fn admit(&mut self, client: IpAddr, now: Instant, start: impl FnOnce(u64) -> AbortHandle) {
+        let network = network(client);
+        if self.networks.get(&network).is_some_and(|turns| turns.len() >= self.most_of_one()) {
+            self.close_longest_idle_of(network);
+        } else if self.open.len() >= self.settings.connections {
+            self.close_longest_idle(Duration::ZERO, now);
+        }
+        let number = self.next();
+        let connection = Connection { network, turn: number, active_at: now, task: start(number) };
+        self.remember(number, connection);
+    }
+
+    /// Notes that a connection has got what it asked for: its idle time begins anew.
+    pub(super) fn active(&mut self, number: u64, now: Instant) {
+        if let Some(connection) = self.forget(number) {
+            let turn = self.next();
+            self.remember(number, Connection { turn, active_at: now, ..connection });
         }
     }
 
     /// Forgets a connection that has ended by itself.
     pub(super) fn ended(&mut self, number: u64) {
-        if let Some(connection) = self.open.remove(&number) {
-            self.by_activity.remove(&connection.last_active);
+        self.forget(number);
+    }
+
+    /// Closes the one that has got nothing for the longest time, if that is no less than `least`.
+    pub(super) fn close_longest_idle(&mut self, least: Duration, now: Instant) {
+        if let Some((_, number)) = self.longest_idle().filter(|(at, _)| *at + least <= now) {
+            self.close(number);
         }
     }
 
-    /// Closes the one that has asked nothing for the longest time.
-    pub(super) fn close_longest_idle(&mut self) {
-        self.close_longest_idle_of(|_| true);
+    /// Closes all that have been idle for too long; returns when the next one will have been.
+    pub(super) fn close_overdue(&mut self, now: Instant) -> Option<Instant> {
+        loop {
+            let (active_at, number) = self.longest_idle()?;
+            let due = active_at + self.idle();
+            if due > now {
+                return Some(due);
+            }
+            self.close(number);
+        }
     }
 
-    fn close_longest_idle_of(&mut self, fits: impl Fn(&Connection) -> bool) {
-        let mut by_idleness = self.by_activity.values();
-        let idle = by_idleness.find(|number| self.open.get(number).is_some_and(&fits)).copied();
-        if let Some(connection) = idle.and_then(|number| self.open.get(&number)) {
+    /// What a client is told of how long it may be idle: zero, please leave, when there is no place left.
+    pub(super) fn idle_to_tell(&self) -> Duration {
+        if self.open.len() < self.settings.connections { self.idle() } else { Duration::ZERO }
+    }
+
+    /// All of it while half of the places are free, then in proportion to those that are.
+    fn idle(&self) -> Duration {
+        let TcpSettings { connections, idle_timeout } = self.settings;
+        let least = IDLE_LEAST.min(idle_timeout);
+        let half = connections.div_ceil(2);
+        let free = connections.saturating_sub(self.open.len()).min(half);
+        least + (idle_timeout - least).mul_f64(free as f64 / half as f64)
+    }
+
+    fn most_of_one(&self) -> usize {
+        self.settings.connections.div_ceil(2)
+    }
+
+    /// When it was last active, and its number.
+    fn longest_idle(&self) -> Option<(Instant, u64)> {
+        let (_, &number) = self.by_activity.first_key_value()?;
+        Some((self.open.get(&number)?.active_at, number))
+    }
+
+    fn close_longest_idle_of(&mut self, network: IpAddr) {
+        let turn = self.networks.get(&network).and_then(BTreeSet::first);
+        if let Some(&number) = turn.and_then(|turn| self.by_activity.get(turn)) {
+            self.close(number);
+        }
+    }
+
+    fn close(&mut self, number: u64) {
+        if let Some(connection) = self.forget(number) {
             connection.task.abort();
         }
-        idle.into_iter().for_each(|number| self.ended(number));
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn remember(&mut self, number: u64, connection: Connection) {
+        self.by_activity.insert(connection.turn, number);
+        self.networks.entry(connection.network).or_default().insert(connection.turn);
+        self.open.insert(number, connection);
+    }
+
+    fn forget(&mut self, number: u64) -> Option<Connection> {
+        let connection = self.open.remove(&number)?;
+        self.by_activity.remove(&connection.turn);
+        if let Some(turns) = self.networks.get_mut(&connection.network) {
+            turns.remove(&connection.turn);
+            if turns.is_empty() {
+                self.networks.remove(&connection.network);
+            }
+        }
+        Some(connection)
+    }
+}
+
+/// What one client can be taken to have: a /24 of IPv4, a /56 of IPv6.
+fn network(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 56)).into(),
     }
 }
 
@@ -79,38 +163,84 @@ impl Connections {
 mod tests {
     use super::*;
 
-    fn admitted(connections: &mut Connections, client: [u8; 4]) -> AbortHandle {
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Eight places, ten seconds.
+    fn connections() -> Connections {
+        Connections::new(TcpSettings { connections: 8, idle_timeout: 10 * SECOND })
+    }
+
+    fn admitted(connections: &mut Connections, client: &str, now: Instant) -> AbortHandle {
         let mut handle = None;
-        connections.admit(client.into(), |_| {
+        connections.admit(client.parse().expect("an address"), now, |_| {
             handle.insert(tokio::spawn(std::future::pending::<()>()).abort_handle()).clone()
         });
         handle.expect("admitting starts the task")
     }
 
-    #[tokio::test]
-    async fn the_longest_idle_of_a_crowding_client_makes_room() {
-        let mut connections = Connections::default();
-        let other = admitted(&mut connections, [192, 0, 2, 9]);
-        let crowd: Vec<AbortHandle> =
-            (0..CONNECTIONS_OF_ONE_MAX).map(|_| admitted(&mut connections, [192, 0, 2, 1])).collect();
-        connections.active(2); // the first of the crowd
-        let _new = admitted(&mut connections, [192, 0, 2, 1]);
+    /// Lets aborted tasks end, and shows which of some have.
+    async fn ended(tasks: &[AbortHandle]) -> Vec<bool> {
         tokio::task::yield_now().await;
-        let ended = |task: &AbortHandle| task.is_finished();
-        assert!(!ended(&other), "idle longer, but no part of the crowd");
-        assert!(!ended(&crowd[0]), "asked something lately");
-        assert!(ended(&crowd[1]));
-        assert!(!ended(&crowd[2]));
+        tasks.iter().map(AbortHandle::is_finished).collect()
     }
 
     #[tokio::test]
-    async fn there_is_a_limit_in_all() {
-        let mut connections = Connections::default();
-        let all: Vec<AbortHandle> = (0..=CONNECTIONS_MAX)
-            .map(|n| admitted(&mut connections, [10, 0, (n / 250) as u8, (n % 250) as u8]))
-            .collect();
-        tokio::task::yield_now().await;
-        assert_eq!(all.iter().filter(|task| task.is_finished()).count(), 1);
-        assert!(all[0].is_finished());
+    async fn one_network_has_half_of_the_places_and_its_longest_idle_makes_room() {
+        for (other, crowd, same) in [
+            ("192.0.3.1", ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"], "192.0.2.255"),
+            (
+                "2001:db8:0:100::1",
+                ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::", "2001:db8:0:2::"],
+                "2001:db8:0:ff::",
+            ),
+        ] {
+            let (mut connections, now) = (connections(), Instant::now());
+            let mut tasks = vec![admitted(&mut connections, other, now)];
+            tasks.extend(crowd.map(|client| admitted(&mut connections, client, now)));
+            connections.active(2, now); // the first of the crowd
+            let _new = admitted(&mut connections, same, now);
+            assert_eq!(ended(&tasks).await, [false, false, true, false, false]);
+        }
+    }
+
+    #[tokio::test]
+    async fn when_all_places_are_taken_the_longest_idle_of_all_makes_room() {
+        let (mut connections, now) = (connections(), Instant::now());
+        let tasks: Vec<AbortHandle> =
+            (0..8).map(|n| admitted(&mut connections, &format!("10.0.{n}.1"), now)).collect();
+        let _new = admitted(&mut connections, "10.0.8.1", now);
+        assert_eq!(ended(&tasks).await, [true, false, false, false, false, false, false, false]);
+    }
+
+    #[tokio::test]
+    async fn who_is_idle_for_too_long_is_closed_and_who_got_something_is_not() {
+        let (mut connections, now) = (connections(), Instant::now());
+        assert_eq!(connections.close_overdue(now), None);
+        let tasks = ["10.0.0.1", "10.0.1.1"].map(|client| admitted(&mut connections, client, now));
+        connections.active(1, now + 4 * SECOND);
+        assert_eq!(connections.close_overdue(now + 9 * SECOND), Some(now + 10 * SECOND));
+        assert_eq!(ended(&tasks).await, [false, false]);
+        assert_eq!(connections.close_overdue(now + 10 * SECOND), Some(now + 14 * SECOND));
+        assert_eq!(ended(&tasks).await, [false, true]);
+    }
+
+    #[tokio::test]
+    async fn the_fewer_places_are_free_the_shorter_one_may_be_idle() {
+        let (mut connections, now) = (connections(), Instant::now());
+        let mut told = Vec::new();
+        for n in 0..8 {
+            let _task = admitted(&mut connections, &format!("10.0.{n}.1"), now);
+            told.push(connections.idle_to_tell().as_millis());
+        }
+        assert_eq!(told, [10_000, 10_000, 10_000, 10_000, 7_750, 5_500, 3_250, 0]);
+        let due = |after: u64| Some(now + Duration::from_millis(after));
+        assert_eq!(connections.close_overdue(now), due(1_000), "all places are taken");
+        assert_eq!(
+            connections.close_overdue(now + SECOND),
+            due(3_250),
+            "one had to go for the others to stay"
+        );
+        (1..=4).for_each(|number| connections.ended(number));
+        assert_eq!(connections.close_overdue(now + SECOND), due(10_000));
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn serve(
                 let mut counted = Counters::default();
                 let now = wall_clock();
                 batch.answer(|address, query, reply| {
-                    let asker = Asker { transport: Transport::Udp, address, now, manners };
+                    let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners };
                     let outcome = respond(table, query, &asker, reply);
                     counted.count(outcome, reply);
                     outcome.octets()

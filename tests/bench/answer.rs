@@ -34,8 +34,13 @@ fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Q
     let manners =
         Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
     let now = Moment::default();
-    let asker =
-        Asker { transport: Transport::Udp, address: Ipv4Addr::LOCALHOST.into(), now, manners: &manners };
+    let asker = Asker {
+        transport: Transport::Udp,
+        address: Ipv4Addr::LOCALHOST.into(),
+        now,
+        idle: None,
+        manners: &manners,
+    };
     let mut reply = [0; AnswerTable::UDP_REPLY_MAX_OCTETS];
     let mut group = criterion.benchmark_group("respond");
     group.throughput(Throughput::Elements(queries.len() as u64));

@@ -44,7 +44,7 @@ fn query(table: &AnswerTable, name: &Name, rtype: RecordType) -> Message {
     let mut reply = vec![0; AnswerTable::UDP_REPLY_MAX_OCTETS];
     let (address, now) = (Ipv4Addr::LOCALHOST.into(), Moment::default());
     let manners = &Manners { rotate: true, cookies: None, limiter: None };
-    let asker = Asker { transport: Transport::Udp, address, now, manners };
+    let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners };
     let length = respond(table, &query, &asker, &mut reply).octets().expect("a query gets a reply");
     Message::from_vec(&reply[..length]).expect("a reply that can be read")
 }

@@ -60,7 +60,7 @@ fn exchange(secrets: &str, client: &str, seconds: u64, query: &[u8]) -> String {
     let manners = manners(secrets);
     let address: IpAddr = client.parse().expect("an address");
     let now = Moment::from_millis(seconds * 1000);
-    let asker = Asker { transport: Transport::Udp, address, now, manners: &manners };
+    let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners: &manners };
     told(&reply_for(&asker, &table(&[("t", ZONE)]), query).expect("a reply"))
 }
 

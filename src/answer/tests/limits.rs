@@ -37,7 +37,7 @@ impl Asked {
 
     fn ask(&self, from: &str, transport: Transport, query: &[u8]) -> (Outcome, Vec<u8>) {
         let address: IpAddr = from.parse().expect("an address");
-        let asker = Asker { transport, address, now: self.now, manners: &self.manners };
+        let asker = Asker { transport, address, now: self.now, idle: None, manners: &self.manners };
         let mut reply = vec![0; AnswerTable::REPLY_MAX_OCTETS];
         let outcome = respond(&self.table, query, &asker, &mut reply);
         reply.truncate(outcome.octets().unwrap_or(0));

@@ -44,11 +44,11 @@ fn nobody_there(address: IpAddr) -> Option<(&'static str, String)> {
     }
 }
 
-/// An address and port that a socket can be bound to.
-pub(super) fn bindable(text: &At<String>, report: &Report<'_>) -> Option<SocketAddr> {
+/// An address and port that a socket can be bound to; `port` is where clients ask.
+pub(super) fn bindable(text: &At<String>, port: u16, report: &Report<'_>) -> Option<SocketAddr> {
     let Ok(socket) = text.value.parse::<SocketAddr>() else {
         let found = format!("{} is no address with a port", quoted(&text.value));
-        report.error(&text.place, found, not_a_socket(&text.value));
+        report.error(&text.place, found, not_a_socket(&text.value, port));
         return None;
     };
     if socket.ip().is_multicast() {
@@ -56,17 +56,17 @@ pub(super) fn bindable(text: &At<String>, report: &Report<'_>) -> Option<SocketA
         return None;
     }
     if socket.port() == 0 {
-        let help = "resolvers ask on port 53; leave 0 to tests";
+        let help = format!("resolvers ask on port {port}; leave 0 to tests");
         report.warning(&text.place, format!("{socket} is on whatever port the system picks"), help);
     }
     Some(socket)
 }
 
 /// What whoever wrote this probably meant.
-fn not_a_socket(text: &str) -> String {
+fn not_a_socket(text: &str, port: u16) -> String {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
-        Ok(address) => format!("\"{}\"", SocketAddr::new(address, 53)),
-        Err(_) => "an IP address and a port, as in \"0.0.0.0:53\" or \"[::]:53\"".into(),
+        Ok(address) => format!("\"{}\"", SocketAddr::new(address, port)),
+        Err(_) => format!("an IP address and a port, as in \"0.0.0.0:{port}\" or \"[::]:{port}\""),
     }
 }

@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::limit::Limit;
-use super::{address, entries, label, rate_limit};
+use super::{address, entries, label, rate_limit, streams};
 use crate::config::read::At;
 use crate::config::report::Report;
-use crate::config::settings::{ControlSettings, CookieSettings, DnsSettings, NodeSettings};
+use crate::config::settings::{ControlSettings, CookieSettings, DNS_PORT, DnsSettings, NodeSettings};
 use crate::config::spec::{ControlSpec, CookiesSpec, DnsSpec, NodeSpec};
 
 /// `[node] state_dir` when the file does not say.
@@ -42,16 +42,28 @@ pub(super) fn dns(
     cores: usize,
     report: &Report<'_>,
 ) -> Option<DnsSettings> {
-    let DnsSpec { listen, workers, rotate, version, identity, cookies: spec, rate_limit } =
-        spec.map(|spec| spec.value).unwrap_or_default();
+    let DnsSpec {
+        listen,
+        workers,
+        rotate,
+        version,
+        identity,
+        cookies: cookies_spec,
+        rate_limit,
+        tcp,
+        tls,
+        https,
+    } = spec.map(|spec| spec.value).unwrap_or_default();
+    let mut taken = BTreeMap::new();
     let default = DnsSettings::default();
     let listen = match listen {
         None => default.listen,
-        some => distinct(&entries(some), report),
+        some => distinct(&entries(some), DNS_PORT, &mut taken, report),
     };
     let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
     let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
-    let cookies = cookies(spec, base, report);
+    let cookies = cookies(cookies_spec, base, report);
+    let (tcp, tls) = (streams::tcp(tcp, report), streams::tls(tls, https, &mut taken, base, report));
     let rate_limit = rate_limit::rate_limit(rate_limit, report);
     Some(DnsSettings {
         listen,
@@ -61,6 +73,8 @@ pub(super) fn dns(
         identity: identity.map_or(default.identity, |identity| identity.value),
         cookies: cookies?,
         rate_limit: rate_limit?,
+        tcp: tcp?,
+        tls: tls?,
     })
 }
 
@@ -87,12 +101,16 @@ fn cookies(spec: Option<At<CookiesSpec>>, base: &Path, report: &Report<'_>) -> O
     Some(CookieSettings { enabled, secret_file: Some(secret_file), secret_file_place: Some(file.place) })
 }
 
-/// The addresses to listen on, none twice.
-fn distinct(listen: &[At<String>], report: &Report<'_>) -> Vec<SocketAddr> {
-    let mut seen = BTreeMap::new();
+/// The addresses to listen on, none twice: `seen` are those of other lists, and their lines. `port` is the usual one.
+pub(super) fn distinct(
+    listen: &[At<String>],
+    port: u16,
+    seen: &mut BTreeMap<SocketAddr, u32>,
+    report: &Report<'_>,
+) -> Vec<SocketAddr> {
     let mut sockets = Vec::new();
     for text in listen {
-        let Some(socket) = address::bindable(text, report) else { continue };
+        let Some(socket) = address::bindable(text, port, report) else { continue };
         match seen.insert(socket, text.place.line) {
             None => sockets.push(socket),
             Some(line) => {

@@ -75,6 +75,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((dns.workers, dns.rotate), (4, true));
     assert_eq!((&dns.version, dns.identity), (&None, false));
     assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file), (true, &None));
+    assert_eq!((dns.tcp.connections, dns.tcp.idle_timeout), (800, 10 * SECOND));
+    assert_eq!(dns.tls, None);
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     let rules = Rules {
         fall: 3,
@@ -178,6 +180,13 @@ fn every_key_is_obeyed() {
         ("identity", "identity = true", "identity = false"),
         ("enabled", "[dns.cookies]\nenabled = false", "[dns.cookies]\nenabled = true"),
         ("secret_file", "cookies.secret", "other.secret"),
+        ("connections", "connections = 900", "connections = 901"),
+        ("idle_timeout", "idle_timeout = \"20s\"", "idle_timeout = \"21s\""),
+        ("certificate", "tls/chain.pem", "tls/other.pem"),
+        ("key", "tls/key.pem", "tls/other.pem"),
+        ("listen", "192.0.2.53:8853", "192.0.2.54:8853"),
+        ("listen", "192.0.2.53:8443", "192.0.2.54:8443"),
+        ("path", "/resolve", "/dns-query"),
         ("enabled", "[dns.rate_limit]\nenabled = false", "[dns.rate_limit]\nenabled = true"),
         ("rate", "rate = 150", "rate = 151"),
         ("slip", "slip = 3", "slip = 4"),
@@ -208,7 +217,7 @@ fn every_key_is_obeyed() {
         ("address", "address = \"192.0.2.99\"", "address = \"192.0.2.98\""),
         ("insecure", "insecure = true", "insecure = false"),
         ("regex", "(?i)ready", "(?i)steady"),
-        ("tcp", "tcp = 5432", "tcp = 5433"),
+        ("tcp", "tcp = 5432", "tcp = 5433"), // the probe; `tcp` of [dns] is a table
         ("name", "name = \"www.example.com\"", "name = \"example.com\""),
         ("regions", "[\"far\", \"near\"]", "[\"near\", \"far\"]"),
         ("ttl", "ttl = \"20s\"", "ttl = \"21s\""),
@@ -224,7 +233,20 @@ fn every_key_is_obeyed() {
         let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
-    let tables = ["node", "dns", "cookies", "rate_limit", "control", "zone", "region", "probe", "steer"];
+    let tables = [
+        "node",
+        "dns",
+        "cookies",
+        "rate_limit",
+        "tcp",
+        "tls",
+        "https",
+        "control",
+        "zone",
+        "region",
+        "probe",
+        "steer",
+    ];
     let inline = ["expect", "fresh", "body", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
@@ -235,6 +257,21 @@ fn every_key_is_obeyed() {
 
 fn line_of(text: &str) -> Option<u32> {
     COMPLETE.lines().zip(1..).find(|(line, _)| line.contains(text)).map(|(_, number)| number)
+}
+
+/// TLS and HTTPS on their usual ports.
+#[test]
+fn a_certificate_is_all_that_encryption_takes() {
+    let files = "[dns.tls]\ncertificate = \"c\"\nkey = \"k\"\n[dns.https]\n[control]";
+    let config = good(&CONTRACT.replace("[control]", files)).config;
+    let tls = config.dns.tls.expect("there is a certificate");
+    let https = tls.https.expect("it is written, empty as it is");
+    let shown = |listen: &[std::net::SocketAddr]| listen.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown(&tls.listen), ["0.0.0.0:853", "[::]:853"]);
+    assert_eq!(
+        (shown(&https.listen), &*https.path),
+        (vec!["0.0.0.0:443".into(), "[::]:443".into()], "/dns-query")
+    );
 }
 
 #[test]
@@ -251,6 +288,11 @@ fn the_complete_file_means_what_it_says() {
         exempt.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["192.0.2.0/25", "2001:db8::1/128"]
     );
+
+    let tls = config.dns.tls.as_ref().expect("the file has a certificate");
+    assert_eq!(tls.certificate.to_str(), Some("/etc/cadence-dns/tls/chain.pem"));
+    assert_eq!(Some(tls.key_place.line), line_of("tls/key.pem"));
+    assert_eq!(tls.https.as_ref().map(|https| &*https.path), Some("/resolve"));
 
     let near = &config.regions[0];
     assert_eq!((near.min_up, near.checks.len()), (2, 7));

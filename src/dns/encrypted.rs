@@ -1,0 +1,51 @@
+//! TLS under streams: DNS over TLS (RFC 7858), and over HTTPS.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use tokio_rustls::TlsAcceptor;
+
+use super::certificates::{Certificates, Shown};
+use super::streams::Carrier;
+use crate::config::TlsSettings;
+
+/// What DNS over TLS calls itself. Whoever offers something else alone is turned away; whoever offers nothing is not.
+const DOT: &[&[u8]] = &[b"dot"];
+/// Both versions of HTTP, the better first.
+const HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
+
+/// Listeners of encrypted streams.
+pub(super) struct Encrypted {
+    pub(super) settings: TlsSettings,
+    pub(super) tls: Vec<TcpListener>,
+    pub(super) https: Vec<TcpListener>,
+}
+
+impl Encrypted {
+    /// What the listeners carry, and the certificate that they show, to be watched.
+    pub(super) fn ready(self) -> io::Result<(Vec<(TcpListener, Carrier)>, Certificates)> {
+        let Encrypted { settings, tls, https } = self;
+        let certificates =
+            Certificates::read(&settings).map_err(|problem| io::Error::other(problem.to_string()))?;
+        let dot = Carrier::Tls(acceptor(certificates.shown(), DOT)?);
+        let mut carried: Vec<_> = tls.into_iter().map(|listener| (listener, dot.clone())).collect();
+        if let Some(settings) = settings.https {
+            let carrier = Carrier::Https(acceptor(certificates.shown(), HTTP)?, settings.path);
+            carried.extend(https.into_iter().map(|listener| (listener, carrier.clone())));
+        }
+        Ok((carried, certificates))
+    }
+}
+
+fn acceptor(shown: Arc<Shown>, protocols: &[&[u8]]) -> io::Result<TlsAcceptor> {
+    let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_cert_resolver(shown);
+    server.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(TlsAcceptor::from(Arc::new(server)))
+}

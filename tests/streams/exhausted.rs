@@ -1,0 +1,131 @@
+//! The program without a descriptor to spare.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cadence_dns::zone::RecordType;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use super::server::{PATIENCE, ZONE, ask, ask_by_udp, client, framed, is_closed, query, read_message};
+
+/// The program at work; killed at the end, whatever the end is.
+struct Program {
+    child: Child,
+    server: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Program {
+    fn start() -> Program {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write =
+            |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("our own folder");
+        write("t.zone", ZONE);
+        write(
+            "c.toml",
+            "[node]\nname = \"ns1\"\nstate_dir = \"state\"\n[control]\nsocket = \"s\"\n\
+             [dns]\nlisten = [\"127.0.0.1:0\"]\n[[zone]]\nname = \"t\"\nfile = \"t.zone\"\n",
+        );
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cadence-dns"));
+        command.arg("run").arg("--config").arg(folder.path().join("c.toml"));
+        let child = command.stderr(Stdio::piped()).spawn().expect("the program can be started");
+        let mut program = Program { child, server: ([127, 0, 0, 1], 0).into(), _folder: folder };
+        let log = BufReader::new(program.child.stderr.take().expect("a pipe"));
+        let server = log.lines().find_map(|line| {
+            let line = line.expect("the log is text");
+            line.split("answering on ").nth(1)?.split_whitespace().next().map(str::to_owned)
+        });
+        program.server = server.expect("it starts").parse().expect("an address");
+        program
+    }
+
+    /// Lets it have so many descriptors.
+    fn limit_descriptors(&self, most: usize) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit { current: Some(most as u64), maximum: Some(4096) };
+        prlimit(pid, Resource::Nofile, limit).expect("our child");
+    }
+
+    /// As many as it has once it has settled. One that the tests gave it may lie above the others, where it limits
+    /// nothing.
+    fn descriptors(&self) -> usize {
+        let mut looks = vec![self.descriptors_now()];
+        while looks.len() < 200 {
+            ask_by_udp(self.server, &query(1, "www.t", RecordType::A));
+            looks.push(self.descriptors_now());
+            if looks[0] != looks[looks.len() - 1] {
+                looks.drain(..looks.len() - 1);
+            }
+        }
+        looks[0]
+    }
+
+    fn descriptors_now(&self) -> usize {
+        let numbers = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("our child");
+        let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut numbers: Vec<usize> =
+            numbers.map(|entry| name(entry).to_string_lossy().parse().expect("a number")).collect();
+        numbers.sort_unstable();
+        numbers.iter().zip(0..).take_while(|(number, place)| **number == *place).count()
+    }
+
+    /// The processor time that it has taken, in hundredths of a second.
+    fn processor_time(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("our child");
+        let (_, rest) = stat.rsplit_once(')').expect("a name in parentheses");
+        rest.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn without_descriptors_the_listener_waits_and_goes_on_when_there_are_some() {
+    let program = Program::start();
+    let question = query(7, "www.t", RecordType::A);
+    program.limit_descriptors(3);
+    let before = program.processor_time();
+    let mut waiting = client(program.server);
+    waiting.write_all(&framed(&question)).expect("the system takes it");
+    waiting.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout above zero");
+    let error = waiting.read(&mut [0]).expect_err("nobody can accept it");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(program.processor_time() - before < 15, "a second of waiting is not spent on trying");
+    assert_eq!(ask_by_udp(program.server, &question)[..2], [0, 7]);
+    program.limit_descriptors(100);
+    waiting.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    assert_eq!(read_message(&mut waiting)[..2], [0, 7]);
+}
+
+#[test]
+fn the_last_descriptor_is_used_and_nobody_closed_for_nothing() {
+    for spare in 0..3 {
+        let program = Program::start();
+        program.limit_descriptors(program.descriptors() + spare);
+        let mut clients: Vec<_> = (0..=spare).map(|_| client(program.server)).collect();
+        for id in 0..10 {
+            let client = &mut clients[usize::from(id) % (spare + 1)];
+            assert_eq!(ask(client, &query(id, "www.t", RecordType::A))[..2], id.to_be_bytes(), "{spare}");
+        }
+    }
+}
+
+#[test]
+fn the_longest_idle_gives_its_descriptor_to_a_new_client() {
+    let program = Program::start();
+    program.limit_descriptors(program.descriptors() + 5);
+    let crowd: Vec<_> = (0..50).map(|_| client(program.server)).collect();
+    for id in 0..5 {
+        let reply = ask(&mut client(program.server), &query(id, "www.t", RecordType::A));
+        assert_eq!(reply[..2], id.to_be_bytes());
+    }
+    assert!(crowd[..45].iter().all(is_closed));
+}
