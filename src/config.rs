@@ -28,7 +28,7 @@ use spec::Spec;
 
 pub use settings::{
     BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, NodeSettings,
-    Probe, ProbeKind, RateLimitSettings, ZoneSettings,
+    Probe, ProbeKind, RateLimitSettings, XdpSettings, ZoneSettings,
 };
 
 pub use whereabouts::Whereabouts;

@@ -1,15 +1,18 @@
 //! Queries in, replies out: sockets around [`crate::answer::respond`].
 //!
-//! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, TCP in one
-//! thread for all. Each takes the newest table from [`Tables`] for each batch. Nothing here decides anything.
+//! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, and, past the
+//! kernel's network stack, in one for each queue of an interface; TCP in one thread for all. Each takes the newest table
+//! from [`Tables`] for each batch. Nothing here decides anything.
 
 mod batch;
 mod bind;
 pub mod client;
 mod connections;
 mod counters;
+mod datagram;
 mod tcp;
 mod udp;
+mod xdp;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,6 +30,7 @@ use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
 pub use counters::{Counters, Meter};
+pub use xdp::Refusal;
 
 use bind::Listen;
 use counters::Tally;
@@ -60,17 +64,19 @@ pub struct Bound {
     addresses: Vec<SocketAddr>,
     settings: DnsSettings,
     secrets: Option<CookieSecrets>,
+    xdp: Option<Result<xdp::Attached, Refusal>>,
 }
 
-/// Takes every socket, or none.
+/// Takes every socket, or none. What is missing for `[dns] xdp` is no error: the sockets answer everything, then.
 ///
 /// # Errors
 /// The first address that could not be taken, with what would help.
 pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
     let listen = |at: &SocketAddr| bind::listen(*at, settings.workers);
     let listens: Vec<Listen> = settings.listen.iter().map(listen).collect::<Result<_, _>>()?;
-    let addresses = listens.iter().map(|listen| listen.address).collect();
-    Ok(Bound { listens, addresses, settings: settings.clone(), secrets: None })
+    let addresses: Vec<SocketAddr> = listens.iter().map(|listen| listen.address).collect();
+    let xdp = settings.xdp.as_ref().map(|xdp| xdp::attach(&xdp.interface, &addresses));
+    Ok(Bound { listens, addresses, settings: settings.clone(), secrets: None, xdp })
 }
 
 impl Bound {
@@ -78,6 +84,12 @@ impl Bound {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What became of `[dns] xdp`, if it is set: where it answers and for whom, or what is missing.
+    #[must_use]
+    pub fn xdp(&self) -> Option<Result<String, &Refusal>> {
+        self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
     }
 
     /// Makes cookies with these: servers that share them accept each other's. Otherwise with a secret of its own.
@@ -94,8 +106,13 @@ impl Bound {
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
         let manners = Arc::new(manners(&self.settings, self.secrets)?);
         let (stop_streams, stopped) = watch::channel(false);
-        let mut serving =
-            Serving { stop: Arc::default(), stop_streams, threads: Vec::new(), tallies: Vec::new() };
+        let mut serving = Serving {
+            stop: Arc::default(),
+            stop_streams,
+            threads: Vec::new(),
+            tallies: Vec::new(),
+            link: None,
+        };
         let mut streams = Vec::new();
         for Listen { address, tcp, udp } in self.listens {
             streams.push(tcp);
@@ -106,6 +123,9 @@ impl Bound {
                 let work = move || udp::serve(&socket, &tables, &manners, &stop, &tally);
                 serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
             }
+        }
+        if let Some(Ok(attached)) = self.xdp {
+            serving.serve_rings(attached, tables, &manners)?;
         }
         let tally = serving.new_tally();
         let streaming = Streaming { tables: tables.clone(), manners, tally };
@@ -166,6 +186,7 @@ pub struct Serving {
     stop_streams: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     tallies: Vec<Arc<Tally>>,
+    link: Option<xdp::Link>,
 }
 
 /// The workers look up more often than this; one that has not ended by then hangs in the system and is left to it.
@@ -179,6 +200,24 @@ impl Serving {
         let tally = Arc::<Tally>::default();
         self.tallies.push(Arc::clone(&tally));
         tally
+    }
+
+    /// The same past the kernel's network stack, in a thread for each queue of the interface.
+    fn serve_rings(
+        &mut self,
+        attached: xdp::Attached,
+        tables: &Tables,
+        manners: &Arc<Manners>,
+    ) -> io::Result<()> {
+        let (link, queues) = attached.start()?;
+        self.link = Some(link);
+        for (number, queue) in queues.into_iter().enumerate() {
+            let (tables, manners) = (tables.clone(), Arc::clone(manners));
+            let (stop, tally) = (Arc::clone(&self.stop), self.new_tally());
+            let work = move || xdp::serve(queue, &tables, &manners, &stop, &tally);
+            self.threads.push(thread::Builder::new().name(format!("dns-xdp-{number}")).spawn(work)?);
+        }
+        Ok(())
     }
 
     /// What has been answered so far.
@@ -201,6 +240,9 @@ impl Serving {
 
     /// Answers no more: ends the threads and closes the sockets. Takes at most a second.
     pub fn stop(self) {
+        if let Some(link) = self.link {
+            link.detach(); // queries go to the sockets again
+        }
         self.stop.store(true, Ordering::Relaxed);
         self.stop_streams.send_replace(true);
         let deadline = Instant::now() + STOP_MAX;

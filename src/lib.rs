@@ -19,7 +19,7 @@
 //! # One query
 //!
 //! A thread of [`dns`] takes a batch of datagrams, loads the current table once, and calls [`answer::respond`] for
-//! each: bytes in, bytes out, no allocation, no lock, no await, no panic. TCP calls the same function. Nothing else
+//! each: bytes in, bytes out, no allocation, no lock, no await, no panic. TCP and the rings of AF_XDP call the same function. Nothing else
 //! in the program decides what a query gets.
 //!
 //! # The house

@@ -54,10 +54,21 @@ pub struct DnsSettings {
     pub version: Option<String>,
     /// The node's name at `hostname.bind` and `id.server` in class CH.
     pub identity: bool,
+    /// UDP past the kernel's network stack, beside the sockets.
+    pub xdp: Option<XdpSettings>,
     /// `[dns.cookies]`
     pub cookies: CookieSettings,
     /// `[dns.rate_limit]`
     pub rate_limit: RateLimitSettings,
+}
+
+/// AF_XDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XdpSettings {
+    /// The interface that queries come in on.
+    pub interface: String,
+    /// Where the configuration names it, for messages.
+    pub place: Place,
 }
 
 /// DNS cookies (RFC 7873).
@@ -105,6 +116,7 @@ impl Default for DnsSettings {
             rotate: true,
             version: None,
             identity: false,
+            xdp: None,
             cookies: CookieSettings::default(),
             rate_limit: RateLimitSettings::default(),
         }
