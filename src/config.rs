@@ -28,7 +28,7 @@ use spec::Spec;
 
 pub use settings::{
     BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,
-    NodeSettings, Probe, ProbeKind, RateLimitSettings, TcpSettings, TlsSettings, ZoneSettings,
+    NodeSettings, Probe, ProbeKind, RateLimitSettings, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
 };
 
 pub use whereabouts::Whereabouts;

@@ -91,6 +91,7 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
         Some(secrets) => bound.with_secrets(secrets),
         None => bound,
     };
+    tell_xdp(&bound);
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     let clock = Clock::start();
     let LoadedState { value: saved, troubles } = store.load::<Saved>();
@@ -125,6 +126,17 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     conductor.perform(effects);
     let conductor = tokio::spawn(conductor.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), conductor, stop })
+}
+
+/// `[dns] xdp`, if it is set. A build without it is warned of with the configuration.
+fn tell_xdp(bound: &dns::Bound) {
+    match bound.xdp() {
+        Some(Ok(taken)) => info!(event = "xdp.on", "AF_XDP on {taken}"),
+        Some(Err(refusal)) if cfg!(feature = "xdp") => {
+            warn!(event = "xdp.off", "no AF_XDP, the sockets answer everything: {refusal}");
+        }
+        Some(Err(_)) | None => {}
+    }
 }
 
 impl Daemon {

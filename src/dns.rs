@@ -1,7 +1,9 @@
 //! Queries in, replies out: sockets around [`crate::answer::respond`].
 //!
-//! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, TCP in one
-//! thread for all, TLS and HTTPS in another one: what encryption costs, nobody else pays. Each takes the newest table from [`Tables`] for each batch. Nothing here decides anything.
+//! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, and, past the
+//! kernel's network stack, in one for each queue of an interface; TCP in one thread for all, TLS and HTTPS in another
+//! one: what encryption costs, nobody else pays. Each takes the newest table from [`Tables`] for each batch. Nothing
+//! here decides anything.
 
 mod batch;
 mod bind;
@@ -9,11 +11,13 @@ mod certificates;
 pub mod client;
 mod connections;
 mod counters;
+mod datagram;
 mod encrypted;
 mod https;
 mod streams;
 mod tcp;
 mod udp;
+mod xdp;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -32,6 +36,7 @@ use crate::model::Moment;
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
 pub use counters::{Counters, Meter};
+pub use xdp::Refusal;
 
 use bind::{Listen, listen_to_streams};
 use counters::Tally;
@@ -69,19 +74,21 @@ pub struct Bound {
     encrypted_addresses: Vec<(Protocol, SocketAddr)>,
     settings: DnsSettings,
     secrets: Option<CookieSecrets>,
+    xdp: Option<Result<xdp::Attached, Refusal>>,
 }
 
-/// Takes every socket, or none.
+/// Takes every socket, or none. What is missing for `[dns] xdp` is no error: the sockets answer everything, then.
 ///
 /// # Errors
 /// The first address that could not be taken, with what would help.
 pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
     let listen = |at: &SocketAddr| bind::listen(*at, settings.workers);
     let listens: Vec<Listen> = settings.listen.iter().map(listen).collect::<Result<_, _>>()?;
-    let addresses = listens.iter().map(|listen| listen.address).collect();
+    let addresses: Vec<SocketAddr> = listens.iter().map(|listen| listen.address).collect();
     let mut encrypted_addresses = Vec::new();
     let encrypted =
         settings.tls.as_ref().map(|tls| bind_encrypted(tls, &mut encrypted_addresses)).transpose()?;
+    let xdp = settings.xdp.as_ref().map(|xdp| xdp::attach(&xdp.interface, &addresses));
     Ok(Bound {
         listens,
         addresses,
@@ -89,6 +96,7 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
         encrypted_addresses,
         settings: settings.clone(),
         secrets: None,
+        xdp,
     })
 }
 
@@ -122,6 +130,12 @@ impl Bound {
         &self.encrypted_addresses
     }
 
+    /// What became of `[dns] xdp`, if it is set: where it answers and for whom, or what is missing.
+    #[must_use]
+    pub fn xdp(&self) -> Option<Result<String, &Refusal>> {
+        self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
+    }
+
     /// Makes cookies with these: servers that share them accept each other's. Otherwise with a secret of its own.
     #[must_use]
     pub fn with_secrets(self, secrets: CookieSecrets) -> Bound {
@@ -143,6 +157,7 @@ impl Bound {
             threads: Vec::new(),
             watch: None,
             tallies: Vec::new(),
+            link: None,
         };
         let mut streams = Vec::new();
         for Listen { address, tcp, udp } in self.listens {
@@ -154,6 +169,9 @@ impl Bound {
                 let work = move || udp::serve(&socket, &tables, &manners, &stop, &tally);
                 serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
             }
+        }
+        if let Some(Ok(attached)) = self.xdp {
+            serving.serve_rings(attached, tables, &manners)?;
         }
         let mut streaming = || {
             let (manners, tally) = (Arc::clone(&manners), serving.new_tally());
@@ -240,6 +258,7 @@ pub struct Serving {
     threads: Vec<JoinHandle<()>>,
     watch: Option<Thread>,
     tallies: Vec<Arc<Tally>>,
+    link: Option<xdp::Link>,
 }
 
 /// The workers look up more often than this; one that has not ended by then hangs in the system and is left to it.
@@ -253,6 +272,24 @@ impl Serving {
         let tally = Arc::<Tally>::default();
         self.tallies.push(Arc::clone(&tally));
         tally
+    }
+
+    /// The same past the kernel's network stack, in a thread for each queue of the interface.
+    fn serve_rings(
+        &mut self,
+        attached: xdp::Attached,
+        tables: &Tables,
+        manners: &Arc<Manners>,
+    ) -> io::Result<()> {
+        let (link, queues) = attached.start()?;
+        self.link = Some(link);
+        for (number, queue) in queues.into_iter().enumerate() {
+            let (tables, manners) = (tables.clone(), Arc::clone(manners));
+            let (stop, tally) = (Arc::clone(&self.stop), self.new_tally());
+            let work = move || xdp::serve(queue, &tables, &manners, &stop, &tally);
+            self.threads.push(thread::Builder::new().name(format!("dns-xdp-{number}")).spawn(work)?);
+        }
+        Ok(())
     }
 
     /// What has been answered so far.
@@ -281,9 +318,13 @@ impl Serving {
 
     /// Answers no more: ends the threads and closes the sockets. Takes at most a second.
     pub fn stop(self) {
+        let watch = self.certificate_watch();
+        if let Some(link) = self.link {
+            link.detach(); // queries go to the sockets again
+        }
         self.stop.store(true, Ordering::Relaxed);
         self.stop_streams.send_replace(true);
-        self.certificate_watch().look();
+        watch.look();
         let deadline = Instant::now() + STOP_MAX;
         for thread in self.threads {
             while !thread.is_finished() && Instant::now() < deadline {

@@ -19,8 +19,8 @@
 //! # One query
 //!
 //! A thread of [`dns`] takes a batch of datagrams, loads the current table once, and calls [`answer::respond`] for
-//! each: bytes in, bytes out, no allocation, no lock, no await, no panic. TCP, TLS and HTTPS call the same
-//! function. Nothing else in the program decides what a query gets.
+//! each: bytes in, bytes out, no allocation, no lock, no await, no panic. The rings of AF_XDP, TCP, TLS and HTTPS call
+//! the same function. Nothing else in the program decides what a query gets.
 //!
 //! # The house
 //!

@@ -42,6 +42,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["control", "cli"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe"]),
+    ("xdp::", &["dns"]),
+    ("if_addrs", &["dns"]),
 ];
 
 #[test]
@@ -70,10 +72,14 @@ fn some_crates_stay_behind_their_fence() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Where a measurement demands it: many datagrams with one system call, and rings instead of the kernel's UDP.
+const UNSAFE_ROOMS: &[&str] = &["src/dns/batch.rs", "src/dns/xdp/kernel.rs", "src/dns/xdp/rings.rs"];
+
 #[test]
-fn unsafe_code_has_one_room() {
-    let rooms: Vec<String> = sources().into_iter().filter(|s| s.says("unsafe {")).map(|s| s.path).collect();
-    assert!(rooms.iter().all(|path| path.starts_with("src/dns/")) && rooms.len() <= 1, "{rooms:?}");
+fn unsafe_code_stays_in_its_rooms() {
+    let rooms = sources().into_iter().filter(|source| source.says("unsafe {")).map(|source| source.path);
+    let rooms: Vec<String> = rooms.filter(|path| !UNSAFE_ROOMS.contains(&path.as_str())).collect();
+    assert!(rooms.is_empty(), "{rooms:?}");
 }
 
 #[test]

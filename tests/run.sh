@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # command:package
-needs="haproxy:haproxy nginx:nginx-light nsd:nsd knotd:knot unbound:unbound ip:iproute2 nft:nftables sysctl:procps python3:python3
-    setpriv:util-linux cc:gcc debootstrap:debootstrap docker:docker.io"
+needs="haproxy:haproxy nginx:nginx-light nsd:nsd knotd:knot unbound:unbound ip:iproute2 nft:nftables ethtool:ethtool
+    ping:iputils-ping sysctl:procps python3:python3 setpriv:util-linux cc:gcc debootstrap:debootstrap docker:docker.io"
 
 fail() {
     echo "tests/run.sh: $*" >&2
@@ -53,10 +53,10 @@ if [ -n "$packages" ]; then
     fi
 fi
 [ "$(id -u)" = 0 ] || fail "the tests build network namespaces: run this as root"
-command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.88 or later (https://rustup.rs)"
+command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.89 or later (https://rustup.rs)"
 docker info >/dev/null 2>&1 || service docker start >/dev/null 2>&1 || true
 docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it (service docker start)"
 
 # The tests with real servers wait more than they compute.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
-exec cargo test --locked -- --include-ignored
+exec cargo test --locked --all-features -- --include-ignored

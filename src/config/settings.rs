@@ -54,6 +54,8 @@ pub struct DnsSettings {
     pub version: Option<String>,
     /// The node's name at `hostname.bind` and `id.server` in class CH.
     pub identity: bool,
+    /// UDP past the kernel's network stack, beside the sockets.
+    pub xdp: Option<XdpSettings>,
     /// `[dns.cookies]`
     pub cookies: CookieSettings,
     /// `[dns.rate_limit]`
@@ -107,6 +109,15 @@ pub struct HttpsSettings {
     pub path: Arc<str>,
 }
 
+/// AF_XDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct XdpSettings {
+    /// The interface that queries come in on.
+    pub interface: String,
+    /// Where the configuration names it, for messages.
+    pub place: Place,
+}
+
 /// DNS cookies (RFC 7873).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CookieSettings {
@@ -152,6 +163,7 @@ impl Default for DnsSettings {
             rotate: true,
             version: None,
             identity: false,
+            xdp: None,
             cookies: CookieSettings::default(),
             rate_limit: RateLimitSettings::default(),
             tcp: TcpSettings::default(),

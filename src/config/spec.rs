@@ -69,6 +69,7 @@ tables! {
         may rotate: bool,
         may version: String,
         may identity: bool,
+        may xdp: String,
         may cookies: CookiesSpec,
         may rate_limit: RateLimitSpec,
         may tcp: TcpSpec,

@@ -160,8 +160,8 @@ pub struct CheckStatus {
     pub trouble: Option<String>,
 }
 
-/// What became of all messages that came in since the start, by datagrams and streams. Each is counted once; the
-/// replies of `truncated` and `unsent` are among the others.
+/// What became of all messages that came in since the start, by datagrams and streams. Each is counted once; those
+/// of `truncated`, `unsent` and `xdp` are among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsStatus {
     /// Messages that came in.
@@ -182,6 +182,8 @@ pub struct DnsStatus {
     pub truncated: u64,
     /// Replies that the system would not send.
     pub unsent: u64,
+    /// Messages that came in past the kernel's network stack.
+    pub xdp: u64,
 }
 
 /// What became of queries of which a network had too many.

@@ -144,13 +144,14 @@ impl Conductor {
 
 /// The numbers of one room in the words of another.
 fn asked(counted: Counters) -> DnsStatus {
-    let Counters { queries, noerror, nxdomain, refused, other, dropped, truncated, unsent, .. } = counted;
+    let Counters { queries, noerror, nxdomain, refused, other, dropped, truncated, unsent, xdp, .. } =
+        counted;
     let limited = LimitedStatus {
         dropped: counted.limited_dropped,
         slipped: counted.limited_slipped,
         badcookie: counted.limited_badcookie,
     };
-    DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent }
+    DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent, xdp }
 }
 
 fn tell(report: &Report) {

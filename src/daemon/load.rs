@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread::available_parallelism;
 
 use crate::answer::CookieSecrets;
-use crate::config::{self, Config, CookieSettings, Parsed, ZoneSettings};
+use crate::config::{self, Config, CookieSettings, DnsSettings, Parsed, ZoneSettings};
 use crate::dns;
 use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
@@ -47,6 +47,7 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
             Err(mistakes) => problems.extend(mistakes),
         }
     }
+    problems.extend(without_xdp(&config.dns, cfg!(feature = "xdp")));
     let secrets = match load_secrets(&config.dns.cookies) {
         Ok((secrets, doubts)) => {
             problems.extend(doubts);
@@ -90,6 +91,14 @@ pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
     config::parse(&shown, &text, base, available_parallelism().map_or(1, NonZero::get))
 }
 
+/// `[dns] xdp` in a build that has none: the sockets answer everything, which is no reason not to start.
+fn without_xdp(settings: &DnsSettings, built_in: bool) -> Option<Problem> {
+    let xdp = settings.xdp.as_ref().filter(|_| !built_in)?;
+    let found = "this build has no xdp: the sockets answer everything";
+    let help = "build with `cargo build --release --features xdp`, or take `xdp` out";
+    Some(Problem::warning(Some(xdp.place.clone()), found, help))
+}
+
 /// Wherever it is a problem with the file as a whole, the place is the one that names it.
 fn load_secrets(settings: &CookieSettings) -> Result<(Option<CookieSecrets>, Vec<Problem>), Problem> {
     let CookieSettings { secret_file: Some(file), secret_file_place: place, .. } = settings else {
@@ -128,6 +137,7 @@ pub(super) fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::XdpSettings;
     use crate::model::Place;
 
     fn check(text: Option<&str>, mode: u32, expected: &str) {
@@ -145,6 +155,18 @@ mod tests {
         };
         let told = told.replace(&folder.path().display().to_string(), "");
         assert_eq!(told.lines().next(), Some(expected));
+    }
+
+    #[test]
+    fn a_build_without_xdp_says_so_where_it_is_asked_for() {
+        let place = Place { file: "c.toml".into(), line: 7, column: 7 };
+        let xdp = XdpSettings { interface: "eth0".into(), place };
+        let settings = DnsSettings { xdp: Some(xdp), ..DnsSettings::default() };
+        assert_eq!(without_xdp(&settings, true), None);
+        assert_eq!(without_xdp(&DnsSettings::default(), false), None);
+        let told = without_xdp(&settings, false).expect("a warning").to_string();
+        let found = "c.toml:7:7: warning: this build has no xdp: the sockets answer everything\n";
+        assert!(told.starts_with(found), "{told}");
     }
 
     #[test]

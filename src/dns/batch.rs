@@ -1,6 +1,6 @@
 //! Many datagrams with one system call, each answered from the address that it was sent to.
 //!
-//! The only `unsafe` of the program: neither the standard library nor a crate can send many datagrams with a
+//! The `unsafe` of the sockets: neither the standard library nor a crate can send many datagrams with a
 //! control message for each, and a call for each datagram costs a quarter more.
 #![allow(unsafe_code)]
 

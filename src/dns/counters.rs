@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::answer::Outcome;
 
-/// Sums over all workers and transports since the start. Each message is counted once, and once more in `truncated`
-/// and `unsent`.
+/// Sums over all workers and transports since the start. Each message is counted once, and once more in `truncated`,
+/// `unsent` and `xdp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Messages that came in, answered or not.
@@ -31,10 +31,12 @@ pub struct Counters {
     pub truncated: u64,
     /// Replies that the system would not send.
     pub unsent: u64,
+    /// Those of the messages that came in past the kernel's network stack.
+    pub xdp: u64,
 }
 
 /// What is counted.
-const COLUMNS: usize = 11;
+const COLUMNS: usize = 12;
 
 /// Reads what is counted, from wherever.
 #[derive(Clone)]
@@ -82,7 +84,7 @@ impl Counters {
         #[rustfmt::skip]
         let Counters {
             queries, noerror, nxdomain, refused, other, dropped,
-            limited_dropped, limited_slipped, limited_badcookie, truncated, unsent,
+            limited_dropped, limited_slipped, limited_badcookie, truncated, unsent, xdp,
         } = self;
         [
             queries,
@@ -96,6 +98,7 @@ impl Counters {
             limited_badcookie,
             truncated,
             unsent,
+            xdp,
         ]
     }
 

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use arc_swap::Cache;
 
+use super::Tables;
 use super::batch::Batch;
 use super::counters::{Counters, Tally};
-use super::{Tables, wall_clock};
-use crate::answer::{Asker, Manners, Transport, respond};
+use super::datagram::Answering;
+use crate::answer::Manners;
 
 /// How long a quiet worker waits before it looks whether it is to stop.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 
 /// After an error that is not one datagram's: long enough not to spin, short enough not to be missed.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
+pub(super) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 
 /// Answers until `stop`.
 pub(super) fn serve(
@@ -33,15 +34,9 @@ pub(super) fn serve(
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         match received {
             Ok(_) => {
-                let mut counted = Counters::default();
-                let now = wall_clock();
-                batch.answer(|address, query, reply| {
-                    let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners };
-                    let outcome = respond(table, query, &asker, reply);
-                    counted.count(outcome, reply);
-                    outcome.octets()
-                });
-                tally.add(counted); // before they leave: whoever has a reply sees it counted
+                let mut answering = Answering::begin(table, manners);
+                batch.answer(|address, query, reply| answering.answer(address, query, reply));
+                tally.add(answering.counted()); // before they leave: whoever has a reply sees it counted
                 let unsent = batch.send(socket);
                 tally.add(Counters { unsent, ..Counters::default() });
             }

@@ -4,7 +4,7 @@
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
 //! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9 ·
-//! `limits` who asks too often
+//! `limits` who asks too often · `xdp` past the kernel's network stack
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -24,3 +24,5 @@ mod resolver;
 mod speed;
 mod watch;
 mod world;
+#[cfg(feature = "xdp")]
+mod xdp;

@@ -141,7 +141,14 @@ impl Namespace {
         })
     }
 
-    fn command(&self, line: &str) -> String {
+    /// Its name, for `ip`.
+    #[cfg(feature = "xdp")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs a command line inside, which must succeed, and says what it printed.
+    pub(crate) fn command(&self, line: &str) -> String {
         must(&format!("ip netns exec {} {line}", self.name))
     }
 }

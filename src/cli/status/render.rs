@@ -168,14 +168,18 @@ fn last(check: &CheckStatus, now: Moment) -> String {
     }
 }
 
-/// What was asked; what the rate limit kept back only when there is any.
+/// What was asked; what the rate limit kept back, and what came in by AF_XDP, only when there is any.
 fn asked(dns: &DnsStatus) -> String {
-    let DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent } = dns;
+    let DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent, xdp } =
+        dns;
     let LimitedStatus { dropped: silent, slipped, badcookie } = limited;
     let mut text = format!(
         "queries {queries}: {noerror} NOERROR, {nxdomain} NXDOMAIN, {refused} REFUSED, {other} other codes, \
          {dropped} dropped; {truncated} truncated, {unsent} unsent\n"
     );
+    if *xdp > 0 {
+        text += &format!("AF_XDP {xdp} of the queries\n");
+    }
     let all = silent + slipped + badcookie;
     if all > 0 {
         text += &format!("rate limit {all}: {silent} dropped, {slipped} slipped, {badcookie} BADCOOKIE\n");
@@ -271,6 +275,7 @@ mod tests {
             limited: LimitedStatus { dropped: 300, slipped: 330, badcookie: 40 },
             truncated: 7,
             unsent: 2,
+            xdp: 4500,
         });
         status.warnings = vec![Warning { text: "region us-east is down".into(), help: "look at it".into() }];
         status
@@ -295,6 +300,7 @@ mod tests {
         us-east 192.0.2.10  DOWN   #0 down, 1 passed  00:02 ago  12 ms    connection refused
 
         queries 5000: 4000 NOERROR, 300 NXDOMAIN, 20 REFUSED, 1 other codes, 9 dropped; 7 truncated, 2 unsent
+        AF_XDP 4500 of the queries
         rate limit 670: 300 dropped, 330 slipped, 40 BADCOOKIE
 
         ! region us-east is down

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use super::limit::Limit;
 use super::{address, entries, label, rate_limit, streams};
 use crate::config::read::At;
-use crate::config::report::Report;
-use crate::config::settings::{ControlSettings, CookieSettings, DNS_PORT, DnsSettings, NodeSettings};
+use crate::config::report::{Report, quoted};
+use crate::config::settings::{
+    ControlSettings, CookieSettings, DNS_PORT, DnsSettings, NodeSettings, XdpSettings,
+};
 use crate::config::spec::{ControlSpec, CookiesSpec, DnsSpec, NodeSpec};
 
 /// `[node] state_dir` when the file does not say.
@@ -48,6 +50,7 @@ pub(super) fn dns(
         rotate,
         version,
         identity,
+        xdp,
         cookies: cookies_spec,
         rate_limit,
         tcp,
@@ -62,15 +65,21 @@ pub(super) fn dns(
     };
     let workers = WORKERS.or(workers.as_ref(), cores.max(1), report);
     let rotate = rotate.map_or(default.rotate, |rotate| rotate.value);
+    let xdp = xdp.map(|name| interface(name, report));
     let cookies = cookies(cookies_spec, base, report);
     let (tcp, tls) = (streams::tcp(tcp, report), streams::tls(tls, https, &mut taken, base, report));
     let rate_limit = rate_limit::rate_limit(rate_limit, report);
+    let xdp = match xdp {
+        Some(judged) => Some(judged?),
+        None => None,
+    };
     Some(DnsSettings {
         listen,
         workers: workers?,
         rotate,
         version: version.and_then(|text| shown_version(text, report)),
         identity: identity.map_or(default.identity, |identity| identity.value),
+        xdp,
         cookies: cookies?,
         rate_limit: rate_limit?,
         tcp: tcp?,
@@ -88,6 +97,26 @@ fn shown_version(text: At<String>, report: &Report<'_>) -> Option<String> {
     };
     let help = format!("1 to {VERSION_MAX_OCTETS} octets of text; leave it out to tell nobody");
     report.error(&text.place, found, help);
+    None
+}
+
+/// The longest name of an interface, in octets: `IFNAMSIZ` of Linux without its closing zero.
+const INTERFACE_OCTETS: usize = 15;
+
+/// `[dns] xdp`: a name that an interface can have. Whether there is one, only the machine knows.
+fn interface(name: At<String>, report: &Report<'_>) -> Option<XdpSettings> {
+    let At { value: interface, place } = name;
+    let signs = |octet: u8| octet.is_ascii_graphic() && octet != b'/' && octet != b':';
+    let fits = (1..=INTERFACE_OCTETS).contains(&interface.len()) && !matches!(&*interface, "." | "..");
+    if fits && interface.bytes().all(signs) {
+        return Some(XdpSettings { interface, place });
+    }
+    let found = format!("`xdp` is {}, which no interface is called", quoted(&interface));
+    report.error(
+        &place,
+        found,
+        "the interface that queries come in on, as `ip -brief link` shows it: \"eth0\"",
+    );
     None
 }
 

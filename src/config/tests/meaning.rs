@@ -74,7 +74,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
     assert_eq!((dns.workers, dns.rotate), (4, true));
     assert_eq!((&dns.version, dns.identity), (&None, false));
-    assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file), (true, &None));
+    assert_eq!((dns.cookies.enabled, &dns.cookies.secret_file, &dns.xdp), (true, &None, &None));
     assert_eq!((dns.tcp.connections, dns.tcp.idle_timeout), (800, 10 * SECOND));
     assert_eq!(dns.tls, None);
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
@@ -178,6 +178,7 @@ fn every_key_is_obeyed() {
         ("rotate", "rotate = false", "rotate = true"),
         ("version", "a name server", "another"),
         ("identity", "identity = true", "identity = false"),
+        ("xdp", "xdp = \"enp1s0\"", "xdp = \"eth1\""),
         ("enabled", "[dns.cookies]\nenabled = false", "[dns.cookies]\nenabled = true"),
         ("secret_file", "cookies.secret", "other.secret"),
         ("connections", "connections = 900", "connections = 901"),
@@ -277,6 +278,8 @@ fn a_certificate_is_all_that_encryption_takes() {
 #[test]
 fn the_complete_file_means_what_it_says() {
     let config = good(COMPLETE).config;
+    let xdp = config.dns.xdp.as_ref().map(|xdp| (xdp.interface.as_str(), Some(xdp.place.line)));
+    assert_eq!(xdp, Some(("enp1s0", line_of("xdp = "))));
     let CookieSettings { enabled, secret_file, secret_file_place } = &config.dns.cookies;
     let secret_file = secret_file.as_deref().and_then(|path| path.to_str());
     assert_eq!((*enabled, secret_file), (false, Some("/etc/cadence-dns/cookies.secret")));

@@ -1,0 +1,36 @@
+//! One datagram: a query in, a reply out. UDP sockets and AF_XDP rings do the same with it.
+
+use std::net::IpAddr;
+
+use super::counters::Counters;
+use super::wall_clock;
+use crate::answer::{AnswerTable, Asker, Manners, Transport, respond};
+use crate::model::Moment;
+
+/// Answers the datagrams of one batch, all from one table and at one time, and counts them.
+pub(super) struct Answering<'b> {
+    table: &'b AnswerTable,
+    manners: &'b Manners,
+    now: Moment,
+    counted: Counters,
+}
+
+impl<'b> Answering<'b> {
+    pub(super) fn begin(table: &'b AnswerTable, manners: &'b Manners) -> Answering<'b> {
+        Answering { table, manners, now: wall_clock(), counted: Counters::default() }
+    }
+
+    /// Writes the reply to a query that says it came from `address`; returns its length, or nothing for silence.
+    pub(super) fn answer(&mut self, address: IpAddr, query: &[u8], reply: &mut [u8]) -> Option<usize> {
+        let Answering { table, manners, now, .. } = *self;
+        let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners };
+        let outcome = respond(table, query, &asker, reply);
+        self.counted.count(outcome, reply);
+        outcome.octets()
+    }
+
+    /// What has been counted.
+    pub(super) fn counted(&self) -> Counters {
+        self.counted
+    }
+}

@@ -1,0 +1,106 @@
+//! UDP past the kernel's network stack: `[dns] xdp`.
+//!
+//! ```text
+//! interface ─frame─▶ program ─query for us─▶ ring of its queue ─▶ worker ─reply─▶ ring ─▶ interface
+//!                       └─everything else──▶ the kernel ─▶ our ordinary sockets, TCP, everybody else
+//! ```
+//!
+//! `program` is what the interface runs, `attached` has it run, `rings` takes and sends frames, `frame` finds the query
+//! in one and makes it the frame of the reply, `worker` answers. It runs beside the sockets and never instead of
+//! them: whatever is missing for it, [`Refusal`] says, and the sockets answer everything.
+
+use std::fmt;
+
+#[cfg(feature = "xdp")]
+mod assembler;
+#[cfg(feature = "xdp")]
+mod attached;
+#[cfg(all(feature = "xdp", test))]
+mod crafted;
+#[cfg(feature = "xdp")]
+mod frame;
+#[cfg(feature = "xdp")]
+mod kernel;
+#[cfg(feature = "xdp")]
+mod program;
+#[cfg(feature = "xdp")]
+mod rings;
+#[cfg(feature = "xdp")]
+mod worker;
+
+#[cfg(feature = "xdp")]
+pub(super) use attached::{Attached, Link, attach};
+#[cfg(feature = "xdp")]
+pub(super) use worker::serve;
+
+/// Why the sockets answer everything although `[dns] xdp` is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is missing.
+    pub missing: String,
+    /// What would help.
+    pub help: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.missing, self.help)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What a build without the feature has instead.
+#[cfg(not(feature = "xdp"))]
+mod absent {
+    use std::fmt;
+    use std::io;
+    use std::net::SocketAddr;
+    use std::sync::atomic::AtomicBool;
+
+    use super::Refusal;
+    use crate::answer::Manners;
+    use crate::dns::Tables;
+    use crate::dns::counters::Tally;
+
+    /// There is none.
+    pub(in crate::dns) enum Attached {}
+
+    /// There is none.
+    pub(in crate::dns) enum Link {}
+
+    /// There is none.
+    pub(in crate::dns) enum Queue {}
+
+    pub(in crate::dns) fn attach(_: &str, _: &[SocketAddr]) -> Result<Attached, Refusal> {
+        Err(Refusal {
+            missing: "this build has no xdp".into(),
+            help: "build with `cargo build --release --features xdp`, or take `xdp` out of [dns]".into(),
+        })
+    }
+
+    impl Link {
+        pub(in crate::dns) fn detach(self) {
+            match self {}
+        }
+    }
+
+    impl Attached {
+        pub(in crate::dns) fn start(self) -> io::Result<(Link, Vec<Queue>)> {
+            match self {}
+        }
+    }
+
+    pub(in crate::dns) fn serve(queue: Queue, _: &Tables, _: &Manners, _: &AtomicBool, _: &Tally) {
+        match queue {}
+    }
+
+    impl fmt::Display for Attached {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match *self {}
+        }
+    }
+}
+
+#[cfg(not(feature = "xdp"))]
+pub(super) use absent::{Attached, Link, attach, serve};

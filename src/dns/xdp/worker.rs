@@ -1,0 +1,59 @@
+//! One thread for each queue: what its ring holds is answered where it lies.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use arc_swap::Cache;
+
+use super::frame;
+use super::program::QUERY_MAX_OCTETS;
+use super::rings::Queue;
+use crate::answer::Manners;
+use crate::dns::Tables;
+use crate::dns::counters::{Counters, Tally};
+use crate::dns::datagram::Answering;
+use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
+
+/// Answers until `stop`.
+pub(in crate::dns) fn serve(
+    queue: Queue,
+    tables: &Tables,
+    manners: &Manners,
+    stop: &AtomicBool,
+    tally: &Tally,
+) {
+    let mut rings = queue.start();
+    let mut tables = Cache::new(&*tables.0);
+    // The reply is written over the query, which is read from here meanwhile.
+    let mut kept = [0; QUERY_MAX_OCTETS];
+    while !stop.load(Ordering::Relaxed) {
+        let received = rings.receive();
+        let table = tables.load(); // also when nothing came: a table that is out of date is let go
+        if received > 0 {
+            let mut answering = Answering::begin(table, manners);
+            rings.answer(|frame, octets| answer(frame, octets, &mut kept, &mut answering));
+            // Before they leave: whoever has a reply sees it counted.
+            let counted = answering.counted();
+            tally.add(Counters { xdp: counted.queries, ..counted });
+        }
+        if rings.turn(LOOK_UP_EVERY).is_err() {
+            thread::sleep(PAUSE_AFTER_ERROR);
+        }
+    }
+}
+
+/// Makes of a frame with a query the frame with its reply; returns its length, or nothing for silence.
+fn answer(
+    frame: &mut [u8],
+    octets: usize,
+    kept: &mut [u8; QUERY_MAX_OCTETS],
+    answering: &mut Answering<'_>,
+) -> Option<usize> {
+    let came = &frame[..octets];
+    let layout = frame::read(came)?;
+    let query = layout.query(came);
+    let kept = kept.get_mut(..query.len())?;
+    kept.copy_from_slice(query);
+    let reply_octets = answering.answer(layout.source(came), kept, layout.room(frame))?;
+    Some(layout.turn_round(frame, reply_octets))
+}
