@@ -12,6 +12,7 @@
 
 mod clock;
 mod conductor;
+mod descriptors;
 mod keeper;
 mod load;
 mod zone_file;
@@ -85,6 +86,9 @@ pub struct Daemon {
 /// When the state folder, an address or the socket cannot be had.
 pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let Ready { config, zones, secrets, prober, .. } = ready;
+    if let Some(trouble) = descriptors::take(&config) {
+        warn!(event = "descriptors.few", "{trouble}");
+    }
     let store = Store::open(&config.node.state_dir).map_err(StartError::Store)?;
     let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
     let bound = match secrets {

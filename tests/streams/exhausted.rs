@@ -20,6 +20,10 @@ struct Program {
 
 impl Program {
     fn start() -> Program {
+        Program::start_by(Command::new(env!("CARGO_BIN_EXE_cadence-dns")))
+    }
+
+    fn start_by(mut command: Command) -> Program {
         let folder = tempfile::tempdir().expect("a folder");
         let write =
             |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("our own folder");
@@ -29,7 +33,6 @@ impl Program {
             "[node]\nname = \"ns1\"\nstate_dir = \"state\"\n[control]\nsocket = \"s\"\n\
              [dns]\nlisten = [\"127.0.0.1:0\"]\n[[zone]]\nname = \"t\"\nfile = \"t.zone\"\n",
         );
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cadence-dns"));
         command.arg("run").arg("--config").arg(folder.path().join("c.toml"));
         let child = command.stderr(Stdio::piped()).spawn().expect("the program can be started");
         let mut program = Program { child, server: ([127, 0, 0, 1], 0).into(), _folder: folder };
@@ -85,6 +88,18 @@ impl Drop for Program {
         let _ = self.child.kill(); // it may have ended
         let _ = self.child.wait();
     }
+}
+
+/// The usual limit is for the sake of programs of another time; strangers must not take what the probes need.
+#[test]
+fn it_takes_as_many_descriptors_as_it_may() {
+    let mut command = Command::new("sh");
+    let limits = "ulimit -S -n 100 && ulimit -H -n 3000 && exec \"$@\"";
+    command.args(["-c", limits, "sh", env!("CARGO_BIN_EXE_cadence-dns")]);
+    let program = Program::start_by(command);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", program.child.id())).expect("our child");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+    assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["3000", "3000"]);
 }
 
 #[test]
