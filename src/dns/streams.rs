@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicUsize;
 use std::task::ready;
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
@@ -87,22 +87,19 @@ pub(super) async fn serve(
     tasks.run_until(stopped).await; // with `tasks` the connections end
 }
 
-/// Takes in who comes. Without descriptors the system says so whether somebody waits or not; only a spare one, given
-/// up, shows which.
+/// Takes in who comes. Without descriptors the system says so whether somebody waits or not: only if somebody does, the
+/// one that has been idle for longest makes room.
 async fn accept(listener: TcpListener, carrier: Carrier, shared: Rc<Shared>) {
-    let mut spare = spare_descriptor();
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                admit(stream, peer, carrier.clone(), &shared);
-                spare = spare.or_else(spare_descriptor);
-            }
-            Err(error) if is_exhausted(&error) && spare.take().is_some() => {}
+            Ok((stream, peer)) => admit(stream, peer, carrier.clone(), &shared),
             Err(error) if is_exhausted(&error) => {
                 sleep(PAUSE_WITHOUT_DESCRIPTORS).await;
-                shared.connections.borrow_mut().close_longest_idle(PAUSE_WITHOUT_DESCRIPTORS, Instant::now());
-                yield_now().await; // it ends now
-                spare = spare_descriptor();
+                if is_awaited(&listener) {
+                    let now = Instant::now();
+                    shared.connections.borrow_mut().close_longest_idle(PAUSE_WITHOUT_DESCRIPTORS, now);
+                    yield_now().await; // it ends now
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {} // gone again before it was accepted
             Err(_) => sleep(PAUSE_WITHOUT_DESCRIPTORS).await,
@@ -110,9 +107,10 @@ async fn accept(listener: TcpListener, carrier: Carrier, shared: Rc<Shared>) {
     }
 }
 
-/// The cheapest descriptor there is.
-fn spare_descriptor() -> Option<Socket> {
-    Socket::new(Domain::UNIX, Type::DGRAM, None).ok()
+/// Whether somebody waits to be let in.
+fn is_awaited(listener: &TcpListener) -> bool {
+    let mut asked = [PollFd::new(listener, PollFlags::IN)];
+    poll(&mut asked, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 /// EMFILE, ENFILE, ENOBUFS, ENOMEM
