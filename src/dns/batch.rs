@@ -15,6 +15,10 @@ use crate::answer::AnswerTable;
 /// Datagrams for each system call: with fewer the kernel's fixed cost shows, with more nothing is gained.
 pub(super) const BATCH: usize = 32;
 
+/// A quiet worker makes room for no more than this: at low rates a batch is one datagram or two, and to prepare for 32
+/// would cost as much as answering them.
+const BATCH_LEAST: usize = 4;
+
 /// Longer queries are dropped: nobody has reason to send more than the 1232 octets that we say we take.
 const QUERY_MAX_OCTETS: usize = 1344;
 
@@ -53,6 +57,14 @@ pub(super) struct Batch {
     buffers: Box<[Buffer]>,
     datagrams: Box<[Datagram]>,
     received: usize,
+    /// What the system calls are told. Only what is written for a call is used in it.
+    calls: Box<Calls>,
+}
+
+/// One of each for each datagram. The headers' pointers are good for one call, and used in no other.
+struct Calls {
+    parts: [libc::iovec; BATCH],
+    headers: [libc::mmsghdr; BATCH],
 }
 
 impl Batch {
@@ -68,24 +80,28 @@ impl Batch {
             reply_octets: 0,
         };
         let buffers = (0..BATCH).map(|_| buffer()).collect();
-        Batch { buffers, datagrams: vec![datagram; BATCH].into(), received: 0 }
+        // SAFETY: all zeroes are valid for both: null pointers with lengths of zero.
+        let calls = Box::new(unsafe { zeroed() });
+        Batch { buffers, datagrams: vec![datagram; BATCH].into(), received: 0, calls }
     }
 
-    /// Waits for one datagram and takes all that are there, up to [`BATCH`]. Returns how many.
+    /// Waits for one datagram and takes those that are there: twice as many as last time at most, up to [`BATCH`].
+    /// Returns how many.
     pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
-        // SAFETY: all zeroes are valid for both: null pointers with lengths of zero.
-        let (mut parts, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) = unsafe { zeroed() };
+        let room = (2 * self.received).clamp(BATCH_LEAST, BATCH);
+        let Calls { parts, headers } = &mut *self.calls;
         self.received = 0;
-        for (index, (buffer, datagram)) in self.buffers.iter_mut().zip(&mut *self.datagrams).enumerate() {
+        let places = self.buffers.iter_mut().zip(&mut *self.datagrams).take(room);
+        for (index, (buffer, datagram)) in places.enumerate() {
             parts[index] = part(&mut buffer.query);
             let peer_octets = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
             headers[index].msg_hdr = header(&mut parts[index], datagram, peer_octets, CONTROL_OCTETS);
         }
-        let (socket, all) = (socket.as_raw_fd(), BATCH as libc::c_uint);
-        // SAFETY: `headers` holds BATCH headers whose pointers lead to buffers of the stated lengths. They are
-        // borrowed by `self`, which nobody else touches during the call, and the call keeps none of them.
+        let (socket, most) = (socket.as_raw_fd(), room as libc::c_uint);
+        // SAFETY: the first `room` headers were written just now; their pointers lead to buffers of the stated lengths.
+        // They are borrowed by `self`, which nobody else touches during the call, and the call keeps none of them.
         let received = unsafe {
-            libc::recvmmsg(socket, headers.as_mut_ptr(), all, libc::MSG_WAITFORONE as _, ptr::null_mut())
+            libc::recvmmsg(socket, headers.as_mut_ptr(), most, libc::MSG_WAITFORONE as _, ptr::null_mut())
         };
         self.received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
         for (header, datagram) in headers.iter().zip(&mut *self.datagrams).take(self.received) {
@@ -110,8 +126,7 @@ impl Batch {
 
     /// Sends what was answered; returns how many replies the system would not take.
     pub(super) fn send(&mut self, socket: &UdpSocket) -> u64 {
-        // SAFETY: all zeroes are valid for both: null pointers with lengths of zero.
-        let (mut parts, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) = unsafe { zeroed() };
+        let Calls { parts, headers } = &mut *self.calls;
         let mut count = 0;
         for (buffer, datagram) in self.buffers.iter_mut().zip(&mut *self.datagrams).take(self.received) {
             if datagram.reply_octets > 0 {

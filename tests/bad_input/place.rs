@@ -132,7 +132,10 @@ impl Place {
     /// The program is copied to where nobody can read it.
     fn as_nobody(&self) -> Command {
         let program = self.folder.join("cadence-dns");
-        fs::copy(PROGRAM, &program).expect("the folder is writable");
+        // By another process: one that another test starts meanwhile must not inherit the open file, or the program
+        // would be busy being written.
+        let copied = Command::new("cp").arg(PROGRAM).arg(&program).status().expect("cp is everywhere");
+        assert!(copied.success(), "the folder is writable");
         let mut command = Command::new("setpriv");
         command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]).arg(program);
         command
