@@ -28,6 +28,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::answer::{AnswerTable, CookieSecrets, Limiter, Manners, Secret};
 use crate::config::{DnsSettings, RateLimitSettings, TcpSettings, TlsSettings};
@@ -170,8 +171,11 @@ impl Bound {
                 serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
             }
         }
-        if let Some(Ok(attached)) = self.xdp {
-            serving.serve_rings(attached, tables, &manners)?;
+        if let Some(Ok(attached)) = self.xdp
+            && let Err(error) = serving.serve_rings(attached, tables, &manners)
+        {
+            serving.link = None; // with it, the interface gives everything to the kernel again
+            warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
         }
         let mut streaming = || {
             let (manners, tally) = (Arc::clone(&manners), serving.new_tally());

@@ -43,6 +43,17 @@ struct Opt {
     options: Vec<u8>,
 }
 
+/// The flags of a header that say something besides QR, in its order.
+pub(crate) const FLAGS: [(&str, u16); 7] = [
+    ("aa", 0x0400),
+    ("tc", 0x0200),
+    ("rd", 0x0100),
+    ("ra", 0x0080),
+    ("z", 0x0040),
+    ("ad", 0x0020),
+    ("cd", 0x0010),
+];
+
 impl Query {
     fn asking(question: Option<(&str, &str)>) -> Query {
         let name = question.map(|(name, _)| name.parse::<Name>().expect("a good name").wire().to_vec());
@@ -52,22 +63,13 @@ impl Query {
     }
 
     fn say(&mut self, key: &str, value: &str) {
-        const FLAGS: [(&str, u16); 8] = [
-            ("qr", 0x8000),
-            ("aa", 0x0400),
-            ("tc", 0x0200),
-            ("rd", 0x0100),
-            ("ra", 0x0080),
-            ("z", 0x0040),
-            ("ad", 0x0020),
-            ("cd", 0x0010),
-        ];
         let number = || value.parse::<u16>().unwrap_or_else(|_| panic!("{key}={value}: no number"));
         if let Some((_, flag)) = FLAGS.iter().find(|(name, _)| *name == key) {
             self.flags |= flag;
             return;
         }
         match key {
+            "qr" => self.flags |= 0x8000,
             "opcode" => self.flags |= number() << 11,
             "class" => self.class = number(),
             "questions" => self.counts[0] = number(),

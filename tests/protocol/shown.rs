@@ -5,6 +5,8 @@ use std::fmt::Write;
 use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::opt::EdnsOption;
 
+use super::dig::FLAGS;
+
 const HEADER_OCTETS: usize = 12;
 
 /// `CODE [opN] flags, qd QUESTIONS an ANSWERS au AUTHORITIES ad ADDITIONAL [, edns VERSION SIZE flags code:octets …]`
@@ -28,15 +30,6 @@ pub(crate) fn shown(query: &[u8], reply: &[u8]) -> String {
 }
 
 fn head(message: &Message, word: u16) -> String {
-    const FLAGS: [(&str, u16); 7] = [
-        ("aa", 0x0400),
-        ("tc", 0x0200),
-        ("rd", 0x0100),
-        ("ra", 0x0080),
-        ("z", 0x0040),
-        ("ad", 0x0020),
-        ("cd", 0x0010),
-    ];
     assert!(word & 0x8000 > 0, "a reply says that it is one");
     let mut text = match u16::from(message.metadata.response_code) {
         0 => "NOERROR".to_owned(),
