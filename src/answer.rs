@@ -25,9 +25,9 @@ mod records;
 mod reply;
 mod request;
 mod respond;
+mod rrl_key;
 mod secrets;
 mod steered;
-mod topic;
 mod wire;
 mod zones;
 
@@ -46,8 +46,8 @@ use names::Names;
 use node::{Arena, SlotId};
 use reply::{Code, Reply};
 use request::Request;
+use rrl_key::RrlKey;
 use steered::Steered;
-use topic::Topic;
 use zones::ZoneInfo;
 
 pub use freshness::freshness;
@@ -91,7 +91,7 @@ pub struct Identity {
 
 /// How this server answers everybody; `[dns]` of the configuration says it.
 #[derive(Debug)]
-pub struct Manners {
+pub struct ResponsePolicy {
     /// Round robin: a set of addresses begins with another one for each query, by the query's identifier.
     pub rotate: bool,
     /// What DNS cookies are made with; `None` when we do not speak of them.
@@ -102,7 +102,7 @@ pub struct Manners {
 
 /// Who asks, and what else a reply depends on besides the table and the query.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker<'m> {
+pub struct QueryContext<'m> {
     /// How the query came in.
     pub transport: Transport,
     /// Where it says it came from.
@@ -113,21 +113,21 @@ pub struct Asker<'m> {
     /// there is no connection, or it is not DNS's to keep.
     pub idle: Option<Duration>,
     /// How everybody is answered.
-    pub manners: &'m Manners,
+    pub policy: &'m ResponsePolicy,
 }
 
-impl Asker<'_> {
+impl QueryContext<'_> {
     /// What the cookie of a query says about who sent it.
     fn prove(&self, cookie: &[u8]) -> Proof {
-        let secrets = self.manners.cookies.as_ref();
-        secrets.map_or(Proof::None, |secrets| secrets.judge(cookie, self.address, self.now))
+        let secrets = self.policy.cookies.as_ref();
+        secrets.map_or(Proof::None, |secrets| secrets.verify(cookie, self.address, self.now))
     }
 
     /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
-    fn rule(&self, request: &Request<'_>, topic: Topic) -> Ruling {
-        match (&self.manners.limiter, self.transport) {
+    fn rule(&self, request: &Request<'_>, rrl_key: RrlKey) -> Ruling {
+        match (&self.policy.limiter, self.transport) {
             (Some(limiter), Transport::Udp) if !request.proof.is_good() && !limiter.spares(self.address) => {
-                limiter.judge(self.address, topic, self.now, request.id)
+                limiter.rule(self.address, rrl_key, self.now, request.id)
             }
             (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,
         }
@@ -219,24 +219,24 @@ impl AnswerTable {
 /// `reply` holds at least [`AnswerTable::UDP_REPLY_MAX_OCTETS`] for UDP and
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
-pub fn respond(table: &AnswerTable, query: &[u8], asker: &Asker<'_>, reply: &mut [u8]) -> Outcome {
-    let request = request::read(query, asker);
+pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, reply: &mut [u8]) -> Outcome {
+    let request = request::read(query, context);
     let Some(request) = &request else {
         return Outcome::Silence;
     };
     let cookie = request.proof.cookie();
-    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie, asker.idle));
-    let most = match (asker.transport, &request.edns) {
+    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie, context.idle));
+    let most = match (context.transport, &request.edns) {
         (Transport::Tcp, _) => AnswerTable::REPLY_MAX_OCTETS,
         (Transport::Udp, Some(edns)) => edns.udp_limit(),
         (Transport::Udp, None) => usize::from(UDP_OCTETS_WITHOUT),
     };
     let reserved = opt.as_ref().map_or(0, OptRecord::octets);
     let limit = most.min(reply.len()).saturating_sub(reserved);
-    let turn = if asker.manners.rotate { request.id } else { 0 };
+    let turn = if context.policy.rotate { request.id } else { 0 };
     let mut reply = Reply::begin(reply, request, limit, turn);
-    let (code, topic) = respond::fill(table, request, &mut reply);
-    match asker.rule(request, topic) {
+    let (code, rrl_key) = respond::fill(table, request, &mut reply);
+    match context.rule(request, rrl_key) {
         Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
         ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, request, reply, code, opt),
     }

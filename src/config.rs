@@ -6,13 +6,13 @@
 //! ```text
 //! text ─toml─▶ tree ─read─▶ spec (the file word for word) ─parse─▶ Config and warnings
 //!                └────────────┴───────────┬──────────────────┴──▶ every Problem, in file order
-//!                                      report
+//!                                      diagnostics
 //! ```
 
+mod diagnostics;
 mod near;
 mod parse;
 mod read;
-mod report;
 mod settings;
 mod spec;
 mod syntax;
@@ -23,7 +23,7 @@ mod whereabouts;
 use std::path::Path;
 
 use crate::model::Problem;
-use report::Report;
+use diagnostics::Diagnostics;
 use spec::Spec;
 
 pub use settings::{
@@ -50,11 +50,13 @@ pub struct Parsed {
 /// # Errors
 /// Every mistake found, warnings among them, in file order, when at least one of them is an error.
 pub fn parse(file: &str, text: &str, base: &Path, cores: usize) -> Result<Parsed, Vec<Problem>> {
-    let report = Report::new(file, text);
-    let spec = Spec::of(syntax::tree(text, &report), &report);
-    let config = parse::config(spec, base, cores, &report);
+    let diagnostics = Diagnostics::new(file, text);
+    let spec = Spec::of(syntax::tree(text, &diagnostics), &diagnostics);
+    let config = parse::config(spec, base, cores, &diagnostics);
     match config {
-        Some(config) if !report.has_errors() => Ok(Parsed { config, warnings: report.into_problems() }),
-        Some(_) | None => Err(report.into_problems()),
+        Some(config) if !diagnostics.has_errors() => {
+            Ok(Parsed { config, warnings: diagnostics.into_problems() })
+        }
+        Some(_) | None => Err(diagnostics.into_problems()),
     }
 }

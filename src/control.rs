@@ -13,7 +13,7 @@ pub use server::{BindError, Bound, Serving, bind};
 
 /// What the server hands to whoever owns the controller. A dropped reply means that nobody does any more.
 #[derive(Debug)]
-pub enum Request {
+pub enum ControlRequest {
     /// What is answered, since when and why.
     Status(oneshot::Sender<Status>),
     /// Give a name back to its preferred region now.
@@ -35,7 +35,7 @@ pub struct FailBack {
 
 /// What the API answers when it refuses, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct ProblemDetails {
     /// What is the matter, in a sentence.
     pub title: String,
 }

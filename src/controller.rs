@@ -1,7 +1,7 @@
 //! Event in, effects out. The controller owns every mutable fact; whoever calls it does what it says.
 //!
 //! ```text
-//! Observed(probe) ─▶ evidence: machines, verdicts ─▶ decide each name concerned ─▶ Publish, Persist, Report, Pace
+//! Observed(probe) ─▶ evidence: states, verdicts ─▶ decide each name concerned ─▶ Publish, Persist, Report, Pace
 //! TimePassed      ─▶ evidence grows stale, holds end ─┘
 //! ```
 

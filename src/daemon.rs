@@ -3,7 +3,7 @@
 //! ```text
 //! prober ─Observation─▶ ┌────────────┐ ─Record──▶ journal
 //! clock ───TimePassed─▶ │ controller │ ─Publish─▶ answer table ─▶ DNS threads
-//! socket ───Request───▶ └────────────┘ ─Persist─▶ keeper ─▶ state.json
+//! socket ───ControlRequest───▶ └────────────┘ ─Persist─▶ keeper ─▶ state.json
 //!                                      ─Pace────▶ prober     ─Report─▶ log
 //! ```
 //!
@@ -11,8 +11,8 @@
 //! is gone, the DNS threads go on with the last table.
 
 mod clock;
-mod conductor;
 mod descriptors;
+mod event_loop;
 mod keeper;
 mod load;
 mod zone_file;
@@ -33,7 +33,7 @@ use crate::dns;
 use crate::store::{Loaded as LoadedState, Store, StoreError};
 
 use clock::Clock;
-use conductor::{Conductor, STAGE_MAX};
+use event_loop::{EventLoop, STAGE_MAX};
 use keeper::Keeper;
 
 pub use load::{Ready, load, load_config};
@@ -76,7 +76,7 @@ pub struct Daemon {
     addresses: Vec<SocketAddr>,
     serving: dns::Serving,
     control: control::Serving,
-    conductor: JoinHandle<()>,
+    event_loop: JoinHandle<()>,
     stop: mpsc::Sender<()>,
 }
 
@@ -125,11 +125,11 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let probing = prober.start(observed);
     let (journal_trouble, dirty) = (None, false);
     let meter = serving.meter();
-    let mut conductor =
-        Conductor { controller, tables, meter, clock, keeper, journal, journal_trouble, probing, dirty };
-    conductor.perform(effects);
-    let conductor = tokio::spawn(conductor.run(observations, requests, stopped));
-    Ok(Daemon { addresses, serving, control: socket.serve(asked), conductor, stop })
+    let mut event_loop =
+        EventLoop { controller, tables, meter, clock, keeper, journal, journal_trouble, probing, dirty };
+    event_loop.perform(effects);
+    let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
+    Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
 }
 
 /// `[dns] xdp`, if it is set. A build without it is warned of with the configuration.
@@ -162,13 +162,13 @@ impl Daemon {
         let mut shutdown = std::pin::pin!(shutdown);
         tokio::select! {
             () = &mut shutdown => drop(self.stop.send(()).await), // gone already is stopped as well
-            ended = &mut self.conductor => {
+            ended = &mut self.event_loop => {
                 error!(event = "controller.stopped", ?ended, "the controller has stopped; the last answers stay until a restart");
                 shutdown.await;
             }
         }
-        if !self.conductor.is_finished()
-            && tokio::time::timeout(STAGE_MAX, &mut self.conductor).await.is_err()
+        if !self.event_loop.is_finished()
+            && tokio::time::timeout(STAGE_MAX, &mut self.event_loop).await.is_err()
         {
             warn!(event = "stop.forced", "the controller did not end in time");
         }

@@ -30,14 +30,14 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::answer::{AnswerTable, CookieSecrets, Limiter, Manners, Secret};
+use crate::answer::{AnswerTable, CookieSecrets, Limiter, ResponsePolicy, Secret};
 use crate::config::{DnsSettings, RateLimitSettings, TcpSettings, TlsSettings};
 use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
 pub use counters::{Counters, Meter};
-pub use xdp::Refusal;
+pub use xdp::XdpUnavailable;
 
 use bind::{Listen, listen_to_streams};
 use counters::Tally;
@@ -75,7 +75,7 @@ pub struct Bound {
     encrypted_addresses: Vec<(Protocol, SocketAddr)>,
     settings: DnsSettings,
     secrets: Option<CookieSecrets>,
-    xdp: Option<Result<xdp::Attached, Refusal>>,
+    xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
 }
 
 /// Takes every socket, or none. What is missing for `[dns] xdp` is no error: the sockets answer everything, then.
@@ -133,7 +133,7 @@ impl Bound {
 
     /// What became of `[dns] xdp`, if it is set: where it answers and for whom, or what is missing.
     #[must_use]
-    pub fn xdp(&self) -> Option<Result<String, &Refusal>> {
+    pub fn xdp(&self) -> Option<Result<String, &XdpUnavailable>> {
         self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
     }
 
@@ -149,7 +149,7 @@ impl Bound {
     /// # Errors
     /// When the system gives no more threads or descriptors, or no random numbers, or when there is no certificate.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
-        let manners = Arc::new(manners(&self.settings, self.secrets)?);
+        let policy = Arc::new(policy(&self.settings, self.secrets)?);
         let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
         let (stop_streams, stopped) = watch::channel(false);
         let mut serving = Serving {
@@ -164,22 +164,22 @@ impl Bound {
         for Listen { address, tcp, udp } in self.listens {
             streams.push((tcp, Carrier::Plain));
             for (worker, socket) in udp.into_iter().enumerate() {
-                let (tables, manners) = (tables.clone(), Arc::clone(&manners));
+                let (tables, policy) = (tables.clone(), Arc::clone(&policy));
                 let (stop, tally) = (Arc::clone(&serving.stop), serving.new_tally());
                 let name = format!("dns-{worker}-{}", address.port());
-                let work = move || udp::serve(&socket, &tables, &manners, &stop, &tally);
+                let work = move || udp::serve(&socket, &tables, &policy, &stop, &tally);
                 serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
             }
         }
         if let Some(Ok(attached)) = self.xdp
-            && let Err(error) = serving.serve_rings(attached, tables, &manners)
+            && let Err(error) = serving.serve_rings(attached, tables, &policy)
         {
             serving.link = None; // with it, the interface gives everything to the kernel again
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
         }
         let mut streaming = || {
-            let (manners, tally) = (Arc::clone(&manners), serving.new_tally());
-            Streaming { tables: tables.clone(), manners, settings: self.settings.tcp, tally }
+            let (policy, tally) = (Arc::clone(&policy), serving.new_tally());
+            Streaming { tables: tables.clone(), policy, settings: self.settings.tcp, tally }
         };
         let (plain, encrypted) = (streaming(), encrypted.map(|encrypted| (encrypted, streaming())));
         serving.threads.push(serve_streams("dns-tcp", streams, plain, stopped.clone())?);
@@ -196,7 +196,7 @@ impl Bound {
 }
 
 /// How everybody is answered.
-fn manners(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<Manners> {
+fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<ResponsePolicy> {
     let cookies = match secrets {
         _ if !settings.cookies.enabled => None,
         Some(secrets) => Some(secrets),
@@ -204,7 +204,7 @@ fn manners(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result
     };
     let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
     let limiter = if *enabled { Some(Limiter::new(*rate, *slip, exempt, random()?)) } else { None };
-    Ok(Manners { rotate: settings.rotate, cookies, limiter })
+    Ok(ResponsePolicy { rotate: settings.rotate, cookies, limiter })
 }
 
 /// What nobody can guess.
@@ -222,7 +222,7 @@ fn wall_clock() -> Moment {
 /// What all streams are answered with.
 struct Streaming {
     tables: Tables,
-    manners: Arc<Manners>,
+    policy: Arc<ResponsePolicy>,
     settings: TcpSettings,
     tally: Arc<Tally>,
 }
@@ -283,14 +283,14 @@ impl Serving {
         &mut self,
         attached: xdp::Attached,
         tables: &Tables,
-        manners: &Arc<Manners>,
+        policy: &Arc<ResponsePolicy>,
     ) -> io::Result<()> {
         let (link, queues) = attached.start()?;
         self.link = Some(link);
         for (number, queue) in queues.into_iter().enumerate() {
-            let (tables, manners) = (tables.clone(), Arc::clone(manners));
+            let (tables, policy) = (tables.clone(), Arc::clone(policy));
             let (stop, tally) = (Arc::clone(&self.stop), self.new_tally());
-            let work = move || xdp::serve(queue, &tables, &manners, &stop, &tally);
+            let work = move || xdp::serve(queue, &tables, &policy, &stop, &tally);
             self.threads.push(thread::Builder::new().name(format!("dns-xdp-{number}")).spawn(work)?);
         }
         Ok(())

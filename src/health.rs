@@ -1,15 +1,15 @@
 //! Observations become the health of checks, and the verdict of a region.
 //!
 //! ```text
-//! Observation ─▶ machine: one check from one vantage ─▶ view: what the vantages agree on ─▶ region: Verdict
+//! Observation ─▶ state: one check from one vantage ─▶ view: what the vantages agree on ─▶ region: Verdict
 //!                   ▲
 //!                 guard: did anything else answer us meanwhile?
 //! ```
 //!
 //! Nothing here knows that DNS exists, or what time it is: time is an argument.
 
+mod check_state;
 pub mod guard;
-mod machine;
 mod observation;
 mod region;
 mod view;
@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use crate::model::{CheckId, RegionId};
 
-pub use machine::{Health, Machine, Seen};
-pub use observation::{Failure, Observation, Outcome, Phase, Timings, TlsFailure};
+pub use check_state::{CheckState, Health, LastProbe};
+pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
 pub use region::{EndpointVerdict, State, Verdict, judge};
 pub use view::{Ballot, Doubt, View, Vote};
 

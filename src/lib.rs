@@ -10,7 +10,7 @@
 //! ```
 //!
 //! [`probe`] sends one request to one fixed address and reports an [`health::Observation`]. [`daemon`] stamps the
-//! time on it and hands it to the [`controller`], which feeds one [`health::Machine`]; what the machines of all
+//! time on it and hands it to the [`controller`], which feeds one [`health::CheckState`]; what the machines of all
 //! vantages say becomes the [`health::Verdict`] of the region; [`policy::decide`] turns verdicts into a
 //! [`policy::Decision`] that carries its derivation; [`answer::AnswerTable::with`] rebuilds the names that changed.
 //! What has to be done about it comes back as values, [`controller::Effect`]s, and [`daemon`] does them.

@@ -15,9 +15,9 @@
 
 mod checker;
 mod excerpt;
+mod expect;
 mod fault;
 mod http;
-mod judge;
 mod progress;
 mod tcp;
 mod timetable;
@@ -30,19 +30,19 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::checker::{Checker, Transport};
+use self::checker::{Checker, Exchange};
 use self::http::Http;
 use self::progress::Progress;
 use self::tcp::Tcp;
 use self::tls::Trust;
 use crate::config::{self, ProbeKind};
-use crate::health::{Observation, Outcome, Pace};
+use crate::health::{Observation, Pace, ProbeOutcome};
 use crate::model::{CheckId, Problem, VantageId};
 
 /// Everything that can fail is done: files are read, clients are built. Nothing is sent yet.
 #[derive(Debug)]
 pub struct Prober {
-    checkers: Vec<Checker<Way>>,
+    checkers: Vec<Checker<ProbeTransport>>,
 }
 
 /// The checks at work. Dropping it ends them.
@@ -69,11 +69,17 @@ pub fn prepare(probes: &[config::Probe], vantage: VantageId) -> Result<Prober, V
     if problems.is_empty() { Ok(Prober { checkers }) } else { Err(problems) }
 }
 
-fn checker(probe: &config::Probe, vantage: &VantageId, trust: &mut Trust) -> Result<Checker<Way>, Problem> {
+fn checker(
+    probe: &config::Probe,
+    vantage: &VantageId,
+    trust: &mut Trust,
+) -> Result<Checker<ProbeTransport>, Problem> {
     let progress = Arc::new(Progress::new());
     let transport = match &probe.kind {
-        ProbeKind::Tcp => Way::Tcp(Tcp { target: probe.target }),
-        ProbeKind::Http(http) => Way::Http(Box::new(Http::new(http, probe.target, trust, &progress)?)),
+        ProbeKind::Tcp => ProbeTransport::Tcp(Tcp { target: probe.target }),
+        ProbeKind::Http(http) => {
+            ProbeTransport::Http(Box::new(Http::new(http, probe.target, trust, &progress)?))
+        }
     };
     Ok(Checker { probe: probe.clone(), vantage: vantage.clone(), transport, progress })
 }
@@ -126,16 +132,16 @@ impl Probing {
 
 /// The way in which a check looks at its endpoint.
 #[derive(Debug)]
-enum Way {
+enum ProbeTransport {
     Tcp(Tcp),
     Http(Box<Http>),
 }
 
-impl Transport for Way {
-    async fn look(&self, progress: &Progress) -> Outcome {
+impl Exchange for ProbeTransport {
+    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         match self {
-            Way::Tcp(tcp) => tcp.look(progress).await,
-            Way::Http(http) => http.look(progress).await,
+            ProbeTransport::Tcp(tcp) => tcp.exchange(progress).await,
+            ProbeTransport::Http(http) => http.exchange(progress).await,
         }
     }
 }

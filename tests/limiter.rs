@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Barrier;
 use std::thread;
 
-use cadence_dns::answer::{AnswerTable, Asker, Identity, Limiter, Manners, Outcome, Transport, respond};
+use cadence_dns::answer::{
+    AnswerTable, Identity, Limiter, Outcome, QueryContext, ResponsePolicy, Transport, respond,
+};
 use cadence_dns::model::{Moment, Name};
 use cadence_dns::zone::{self, MasterFile};
 
@@ -28,15 +30,15 @@ fn table() -> AnswerTable {
 #[test]
 fn workers_count_together() {
     let (table, begin) = (table(), Barrier::new(WORKERS.into()));
-    let manners =
-        Manners { rotate: false, cookies: None, limiter: Some(Limiter::new(1000, 0, &[], [1; 16])) };
+    let policy =
+        ResponsePolicy { rotate: false, cookies: None, limiter: Some(Limiter::new(1000, 0, &[], [1; 16])) };
     let flood = |worker: u8| {
         let address: IpAddr = Ipv4Addr::new(192, 0, 2, worker).into();
         let now = Moment::from_millis(1_795_363_451_000);
-        let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners: &manners };
+        let context = QueryContext { transport: Transport::Udp, address, now, idle: None, policy: &policy };
         let mut reply = [0; AnswerTable::UDP_REPLY_MAX_OCTETS];
         begin.wait();
-        let outcomes = (0..2 * RATE).map(|_| respond(&table, QUERY, &asker, &mut reply));
+        let outcomes = (0..2 * RATE).map(|_| respond(&table, QUERY, &context, &mut reply));
         outcomes.filter(|outcome| matches!(outcome, Outcome::Reply(_))).count()
     };
     let told: usize = thread::scope(|scope| {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadence_dns::config::{Expect, HttpProbe, Probe, ProbeKind};
-use cadence_dns::health::{Observation, Outcome, Pace};
+use cadence_dns::health::{Observation, Pace, ProbeOutcome};
 use cadence_dns::model::{CheckId, Problem};
 use cadence_dns::probe::{self, Prober};
 use tokio::sync::mpsc;
@@ -58,11 +58,11 @@ async fn observe(probe: Probe) -> Observation {
     observation
 }
 
-async fn outcome(probe: Probe) -> Outcome {
+async fn outcome(probe: Probe) -> ProbeOutcome {
     observe(probe).await.outcome
 }
 
-async fn outcome_of_get(http: HttpProbe, target: SocketAddr, timeout: Duration) -> Outcome {
+async fn outcome_of_get(http: HttpProbe, target: SocketAddr, timeout: Duration) -> ProbeOutcome {
     outcome(a_probe(target, timeout, ProbeKind::Http(Arc::new(http)))).await
 }
 

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use cadence_dns::controller::{Controller, Event, Parameters, Status};
-use cadence_dns::health::{Outcome, State};
+use cadence_dns::health::{ProbeOutcome, State};
 use cadence_dns::model::{Family, Name, RegionId};
 use cadence_dns::policy::Decision;
 use proptest::prelude::*;
@@ -128,7 +128,7 @@ proptest! {
         let mut simulator = Simulator::start(parameters.clone());
         simulator.run_until(simulator.now + CALM);
         for check in checks {
-            let seen = observation(&parameters, check, &Outcome::Pass);
+            let seen = observation(&parameters, check, &ProbeOutcome::Pass);
             prop_assert_eq!(simulator.observe(seen), 0);
         }
     }

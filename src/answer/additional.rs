@@ -4,7 +4,7 @@ use crate::zone::RecordType;
 
 use super::records::{SetRef, target_offset};
 use super::reply::{NoSpace, Section, Written};
-use super::respond::Answering;
+use super::respond::Resolution;
 use super::wire::Key;
 
 /// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
@@ -43,7 +43,7 @@ impl Targets {
     /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
     pub(super) fn add(
         &mut self,
-        answering: &mut Answering<'_, '_>,
+        answering: &mut Resolution<'_, '_>,
         wanted: impl Fn(&Key) -> bool,
     ) -> Result<(), NoSpace> {
         let table = answering.table;
@@ -63,7 +63,7 @@ impl Targets {
         Ok(())
     }
 
-    fn next_name(&mut self, answering: &Answering<'_, '_>) -> Option<(Written, Key)> {
+    fn next_name(&mut self, answering: &Resolution<'_, '_>) -> Option<(Written, Key)> {
         self.left = self.left.checked_sub(1)?;
         let (data, end) = answering.reply.data_at(self.next)?;
         self.next = end;

@@ -63,7 +63,7 @@ impl Proof {
 
 impl CookieSecrets {
     /// Judges the data of a COOKIE option.
-    pub(super) fn judge(&self, data: &[u8], address: IpAddr, now: Moment) -> Proof {
+    pub(super) fn verify(&self, data: &[u8], address: IpAddr, now: Moment) -> Proof {
         let Some((client, server)) = data.split_first_chunk::<CLIENT_OCTETS>() else {
             return Proof::Malformed;
         };

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ipnet::IpNet;
 use siphasher::sip::SipHasher13;
 
-use super::topic::Topic;
+use super::rrl_key::RrlKey;
 use crate::model::Moment;
 
 /// Counts what each network was told, for all workers.
@@ -101,8 +101,8 @@ impl Limiter {
     }
 
     /// Judges a reply to an address; `id` is the query's.
-    pub(super) fn judge(&self, address: IpAddr, topic: Topic, now: Moment, id: u16) -> Ruling {
-        let hash = self.hash([network(address), topic.number()]);
+    pub(super) fn rule(&self, address: IpAddr, rrl_key: RrlKey, now: Moment, id: u16) -> Ruling {
+        let hash = self.hash([network(address), rrl_key.number()]);
         if self.pay(hash, now.as_millis().wrapping_mul(1000)) {
             return Ruling::Whole;
         }

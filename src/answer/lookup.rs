@@ -45,21 +45,21 @@ impl AnswerTable {
             Some(parent) if is_apex && rtype == RecordType::DS => {
                 Some((parent, self.find_in(parent, key, rtype)))
             }
-            Some(_) | None => Some((zone, self.judge(encloser, exact, rtype))),
+            Some(_) | None => Some((zone, self.classify(encloser, exact, rtype))),
         }
     }
 
     /// What a name is in a zone that it lies in.
     pub(super) fn find_in(&self, zone: ZoneId, key: &Key, rtype: RecordType) -> Found<'_> {
         match self.fixed.names.enclosing_in(&self.fixed.arena, zone, key) {
-            Some((encloser, exact)) => self.judge(encloser, exact, rtype),
+            Some((encloser, exact)) => self.classify(encloser, exact, rtype),
             None => Found::Absent,
         }
     }
 
     /// A name by what encloses it most closely: itself if `exact`.
     #[inline]
-    fn judge<'t>(&'t self, encloser: NodeRef<'t>, exact: bool, rtype: RecordType) -> Found<'t> {
+    fn classify<'t>(&'t self, encloser: NodeRef<'t>, exact: bool, rtype: RecordType) -> Found<'t> {
         match encloser.kind() {
             Kind::Cut if exact && rtype == RecordType::DS => Found::Exists(encloser),
             Kind::Cut => Found::Delegated(encloser),
@@ -113,7 +113,7 @@ impl AnswerTable {
     /// The addresses that may stand beside a referral or an answer: those of the zone, or known below a cut.
     pub(super) fn address_node(&self, zone: ZoneId, key: &Key, glue: bool) -> Option<NodeRef<'_>> {
         let (encloser, exact) = self.fixed.names.enclosing_in(&self.fixed.arena, zone, key)?;
-        match self.judge(encloser, exact, RecordType::A) {
+        match self.classify(encloser, exact, RecordType::A) {
             Found::Exists(node) => Some(node),
             Found::Delegated(_) if exact && glue => Some(encloser),
             Found::Delegated(_) | Found::Renamed(_) | Found::Absent => None,

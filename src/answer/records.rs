@@ -243,7 +243,7 @@ impl<'r> Encoder<'r> {
 }
 
 /// The place that a pointer in a body leads to.
-pub(super) enum Led {
+pub(super) enum PointerTarget {
     /// To the owner's name without this many of its first octets.
     Owner(usize),
     /// To this place in the body.
@@ -252,12 +252,12 @@ pub(super) enum Led {
 
 impl SetRef<'_> {
     /// Where the pointer at `at` in the body leads.
-    pub(super) fn led(&self, at: usize) -> Option<Led> {
+    pub(super) fn pointer_target(&self, at: usize) -> Option<PointerTarget> {
         let place = usize::from(u16_at(self.body, at)? & !POINTER_MARK);
         let body_at = QUESTION_AT + self.owner_octets + QUESTION_TAIL;
         Some(match place.checked_sub(body_at) {
-            Some(inner) => Led::Body(inner),
-            None => Led::Owner(place.checked_sub(QUESTION_AT)?),
+            Some(inner) => PointerTarget::Body(inner),
+            None => PointerTarget::Owner(place.checked_sub(QUESTION_AT)?),
         })
     }
 }

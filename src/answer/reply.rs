@@ -1,7 +1,7 @@
 //! A reply as it is put together: sections in order, space for the OPT kept free, flags built from zero.
 
 use super::edns::{ExtendedError, OptRecord, explain};
-use super::records::{INNER_POINTER_MAX, Led, QUESTION_TAIL, RECORD_HEADER, SetRef};
+use super::records::{INNER_POINTER_MAX, PointerTarget, QUESTION_TAIL, RECORD_HEADER, SetRef};
 use super::request::Request;
 use super::wire::{HEADER_OCTETS, Key, POINTER_MARK, POINTER_MAX, QUESTION_AT, Spelled, inside_name, u16_at};
 
@@ -153,10 +153,10 @@ impl<'b> Reply<'b> {
     /// Leads the pointers of a body that was built for another place.
     fn lead_pointers(&mut self, start: usize, owner: Written, set: SetRef<'_>) -> Option<()> {
         for at in set.pointers() {
-            let place = match set.led(at)? {
-                Led::Body(inner) => start + inner,
-                Led::Owner(0) => owner.at,
-                Led::Owner(skip) => self.suffix(owner, set.owner_octets - skip)?.at,
+            let place = match set.pointer_target(at)? {
+                PointerTarget::Body(inner) => start + inner,
+                PointerTarget::Owner(0) => owner.at,
+                PointerTarget::Owner(skip) => self.suffix(owner, set.owner_octets - skip)?.at,
             };
             self.octets[start + at..start + at + 2].copy_from_slice(&pointer(place)?);
         }

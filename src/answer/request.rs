@@ -2,7 +2,7 @@
 
 use crate::zone::RecordType;
 
-use super::Asker;
+use super::QueryContext;
 use super::cookies::Proof;
 use super::edns::{Edns, OPT};
 use super::wire::{HEADER_OCTETS, QUESTION_AT, name_length, skip_name, u16_at, u32_at};
@@ -25,10 +25,10 @@ pub(super) struct Request<'q> {
     pub(super) question: Option<Question<'q>>,
     /// What its OPT says, if it has one.
     pub(super) edns: Option<Edns<'q>>,
-    /// What its cookie says about the asker.
+    /// What its cookie says about who sent it.
     pub(super) proof: Proof,
     /// Why it is not answered from the table.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<Unanswerable>,
 }
 
 /// What is asked.
@@ -53,7 +53,7 @@ impl<'q> Question<'q> {
 
 /// Why a query is not answered from the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum Unanswerable {
     /// An EDNS version that we do not speak: BADVERS, before anything else is judged.
     Version,
     /// Not QUERY: NOTIMP.
@@ -67,7 +67,7 @@ pub(super) enum Fault {
 }
 
 /// Reads a query; `None` when silence is right: a response, or too short to have an identifier and flags.
-pub(super) fn read<'q>(query: &'q [u8], asker: &Asker<'_>) -> Option<Request<'q>> {
+pub(super) fn read<'q>(query: &'q [u8], context: &QueryContext<'_>) -> Option<Request<'q>> {
     let (id, word) = (u16_at(query, 0)?, u16_at(query, 2)?);
     if query.len() < HEADER_OCTETS || word & RESPONSE > 0 {
         return None;
@@ -84,14 +84,14 @@ pub(super) fn read<'q>(query: &'q [u8], asker: &Asker<'_>) -> Option<Request<'q>
     };
     let broken = read_body(query, &mut request).is_none();
     if let Some(cookie) = request.edns.as_ref().and_then(|edns| edns.cookie) {
-        request.proof = asker.prove(cookie);
+        request.proof = context.prove(cookie);
     }
     request.fault = if request.edns.as_ref().is_some_and(|edns| edns.version > 0) {
-        Some(Fault::Version)
+        Some(Unanswerable::Version)
     } else if opcode > 0 {
-        Some(Fault::Opcode)
-    } else if broken || request.proof == Proof::Malformed || demands_timeout(&request, asker) {
-        Some(Fault::Format)
+        Some(Unanswerable::Opcode)
+    } else if broken || request.proof == Proof::Malformed || demands_timeout(&request, context) {
+        Some(Unanswerable::Format)
     } else {
         request.question.is_none().then(|| fault_without_question(request.proof))
     };
@@ -99,15 +99,15 @@ pub(super) fn read<'q>(query: &'q [u8], asker: &Asker<'_>) -> Option<Request<'q>
 }
 
 /// Where no connection can be kept, the option means nothing (RFC 7828 section 3.3).
-fn demands_timeout(request: &Request<'_>, asker: &Asker<'_>) -> bool {
-    asker.idle.is_some() && request.edns.as_ref().is_some_and(Edns::demands_timeout)
+fn demands_timeout(request: &Request<'_>, context: &QueryContext<'_>) -> bool {
+    context.idle.is_some() && request.edns.as_ref().is_some_and(Edns::demands_timeout)
 }
 
-fn fault_without_question(proof: Proof) -> Fault {
+fn fault_without_question(proof: Proof) -> Unanswerable {
     match proof {
-        Proof::None | Proof::Malformed => Fault::Format,
-        Proof::Wanted(_) | Proof::Good(_) => Fault::CookieOnly,
-        Proof::Wrong(_) => Fault::CookieWrong,
+        Proof::None | Proof::Malformed => Unanswerable::Format,
+        Proof::Wanted(_) | Proof::Good(_) => Unanswerable::CookieOnly,
+        Proof::Wrong(_) => Unanswerable::CookieWrong,
     }
 }
 

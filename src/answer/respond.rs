@@ -10,8 +10,8 @@ use super::lookup::{ANY, Content, Found};
 use super::node::{At, NodeRef, ZoneId};
 use super::records::{CLASS_CH, RECORD_HEADER, SetRef, target_offset};
 use super::reply::{Code, NoSpace, Reply, Section, Written};
-use super::request::{Fault, Question, Request};
-use super::topic::Topic;
+use super::request::{Question, Request, Unanswerable};
+use super::rrl_key::RrlKey;
 use super::wire::{Key, QUESTION_AT};
 
 /// Aliases that are followed in one reply; a resolver asks on where we stop.
@@ -27,7 +27,7 @@ const AXFR: RecordType = RecordType(252);
 /// Everything that a query can turn out to be.
 enum Asked<'q, 't> {
     /// Not a query that is answered from the table.
-    Fault(Fault),
+    Unanswerable(Unanswerable),
     /// Another class than IN, or a zone transfer: not from us.
     Forbidden,
     /// Who we are, in class CH.
@@ -39,13 +39,15 @@ enum Asked<'q, 't> {
 }
 
 /// Fills the sections of a reply; returns its code, and what it tells.
-pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> (Code, Topic) {
+pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply<'_>) -> (Code, RrlKey) {
     let code = match asked(table, request) {
-        Asked::Fault(Fault::Format) => Code::FormErr,
-        Asked::Fault(Fault::Opcode) => not_from_us(reply, Code::NotImp, ExtendedError::NotSupported),
-        Asked::Fault(Fault::Version) => Code::BadVers,
-        Asked::Fault(Fault::CookieOnly) => Code::NoError,
-        Asked::Fault(Fault::CookieWrong) => Code::BadCookie,
+        Asked::Unanswerable(Unanswerable::Format) => Code::FormErr,
+        Asked::Unanswerable(Unanswerable::Opcode) => {
+            not_from_us(reply, Code::NotImp, ExtendedError::NotSupported)
+        }
+        Asked::Unanswerable(Unanswerable::Version) => Code::BadVers,
+        Asked::Unanswerable(Unanswerable::CookieOnly) => Code::NoError,
+        Asked::Unanswerable(Unanswerable::CookieWrong) => Code::BadCookie,
         Asked::Forbidden => not_from_us(reply, Code::Refused, ExtendedError::NotSupported),
         Asked::NotOurs => not_from_us(reply, Code::Refused, ExtendedError::NotAuthoritative),
         Asked::Ourselves(question, set) => {
@@ -58,12 +60,13 @@ pub(super) fn fill(table: &AnswerTable, request: &Request<'_>, reply: &mut Reply
         Asked::Ours(question, zone, found) => {
             reply.authoritative = true;
             let name = Written { at: QUESTION_AT, octets: question.name_octets };
-            let (chain, topic) = (Chain::default(), Topic::nothing_in(zone));
-            let mut answering = Answering { table, zone, rtype: question.rtype, reply, name, chain, topic };
-            return (answering.answer(found), answering.topic);
+            let (chain, rrl_key) = (Chain::default(), RrlKey::nothing_in(zone));
+            let mut answering =
+                Resolution { table, zone, rtype: question.rtype, reply, name, chain, rrl_key };
+            return (answering.answer(found), answering.rrl_key);
         }
     };
-    (code, Topic::code(code))
+    (code, RrlKey::code(code))
 }
 
 /// A code that could mean many things, and what it means.
@@ -74,8 +77,8 @@ fn not_from_us(reply: &mut Reply<'_>, code: Code, error: ExtendedError) -> Code 
 
 fn asked<'q, 't>(table: &'t AnswerTable, request: &'q Request<'q>) -> Asked<'q, 't> {
     let question = match (request.fault, &request.question) {
-        (Some(fault), _) => return Asked::Fault(fault),
-        (None, None) => return Asked::Fault(Fault::Format),
+        (Some(fault), _) => return Asked::Unanswerable(fault),
+        (None, None) => return Asked::Unanswerable(Unanswerable::Format),
         (None, Some(question)) => question,
     };
     if question.class != CLASS_IN || question.rtype == AXFR || question.rtype == IXFR {
@@ -98,7 +101,7 @@ fn asked_elsewhere<'q, 't>(table: &'t AnswerTable, question: &'q Question<'q>) -
 }
 
 /// A question on its way through a zone, from alias to alias.
-pub(super) struct Answering<'a, 'b> {
+pub(super) struct Resolution<'a, 'b> {
     pub(super) table: &'a AnswerTable,
     pub(super) zone: ZoneId,
     rtype: RecordType,
@@ -106,7 +109,7 @@ pub(super) struct Answering<'a, 'b> {
     /// The name that is looked at, where it stands in the reply.
     pub(super) name: Written,
     chain: Chain,
-    topic: Topic,
+    rrl_key: RrlKey,
 }
 
 /// The aliases that were followed.
@@ -125,7 +128,7 @@ enum Step<'t> {
     End(Code),
 }
 
-impl<'a> Answering<'a, '_> {
+impl<'a> Resolution<'a, '_> {
     /// From name to name until the reply is complete.
     fn answer(&mut self, mut found: Found<'a>) -> Code {
         loop {
@@ -163,7 +166,7 @@ impl<'a> Answering<'a, '_> {
     /// Notes what the reply tells: the first step of a chain says it all.
     fn tell(&mut self, node: NodeRef<'a>, rtype: RecordType) {
         if self.chain.steps == 0 {
-            self.topic = Topic::records(node.at, rtype);
+            self.rrl_key = RrlKey::records(node.at, rtype);
         }
     }
 

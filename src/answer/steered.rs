@@ -54,8 +54,8 @@ impl Addresses {
 impl Steered {
     /// One slot for each, in this order.
     pub(super) fn of<'s>(served: impl Iterator<Item = &'s Served>) -> Steered {
-        let mut press = Press::default();
-        let all: Vec<Arc<Addresses>> = served.map(|served| press.addresses(served)).collect();
+        let mut cache = EncodeCache::default();
+        let all: Vec<Arc<Addresses>> = served.map(|served| cache.addresses(served)).collect();
         Steered { chunks: all.chunks(CHUNK).map(Arc::from).collect() }
     }
 
@@ -67,11 +67,11 @@ impl Steered {
 
     /// The same with other addresses in some slots; chunks without a change are shared.
     pub(super) fn with<'s>(&self, changes: impl Iterator<Item = (SlotId, &'s Served)>) -> Steered {
-        let mut press = Press::default();
+        let mut cache = EncodeCache::default();
         let mut changed = self.clone();
         for (SlotId(slot), served) in changes {
             let slot = slot as usize;
-            Arc::make_mut(&mut changed.chunks[slot / CHUNK])[slot % CHUNK] = press.addresses(served);
+            Arc::make_mut(&mut changed.chunks[slot / CHUNK])[slot % CHUNK] = cache.addresses(served);
         }
         changed
     }
@@ -79,11 +79,11 @@ impl Steered {
 
 /// Presses each different set of addresses once, however many names get it.
 #[derive(Default)]
-struct Press<'s> {
+struct EncodeCache<'s> {
     pressed: HashMap<(&'s [IpAddr], Ttl), Arc<Addresses>>,
 }
 
-impl<'s> Press<'s> {
+impl<'s> EncodeCache<'s> {
     fn addresses(&mut self, served: &'s Served) -> Arc<Addresses> {
         let pressed = self.pressed.entry((&served.addresses, served.ttl));
         Arc::clone(pressed.or_insert_with(|| Arc::new(Addresses::of(served))))

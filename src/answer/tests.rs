@@ -10,8 +10,8 @@ mod properties;
 mod protocol;
 mod render;
 mod rotation;
+mod rrl_keys;
 mod steering;
-mod topics;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -19,7 +19,7 @@ use std::net::Ipv4Addr;
 use crate::model::{Moment, Name};
 use crate::zone::{MasterFile, Zone, parse};
 
-use super::{AnswerTable, Asker, Identity, Manners, Transport, respond};
+use super::{AnswerTable, Identity, QueryContext, ResponsePolicy, Transport, respond};
 
 use render::{query, render};
 
@@ -95,23 +95,23 @@ fn table(zones: &[(&str, &str)]) -> AnswerTable {
 }
 
 /// Nothing goes round, so that answers can be foretold.
-const PLAIN: Manners = Manners { rotate: false, cookies: None, limiter: None };
+const PLAIN: ResponsePolicy = ResponsePolicy { rotate: false, cookies: None, limiter: None };
 
-/// The reply to some octets, without any special manners.
+/// The reply to some octets, under the default policy.
 pub(super) fn reply_to(table: &AnswerTable, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
-    reply_for(&asker(transport, &PLAIN), table, query)
+    reply_for(&context(transport, &PLAIN), table, query)
 }
 
 /// Somebody at some time.
-pub(super) fn asker(transport: Transport, manners: &Manners) -> Asker<'_> {
+pub(super) fn context(transport: Transport, policy: &ResponsePolicy) -> QueryContext<'_> {
     let address = Ipv4Addr::new(198, 51, 100, 100).into();
-    Asker { transport, address, now: Moment::from_millis(1_559_731_985_000), idle: None, manners }
+    QueryContext { transport, address, now: Moment::from_millis(1_559_731_985_000), idle: None, policy }
 }
 
 /// The reply that somebody gets.
-pub(super) fn reply_for(asker: &Asker<'_>, table: &AnswerTable, query: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn reply_for(context: &QueryContext<'_>, table: &AnswerTable, query: &[u8]) -> Option<Vec<u8>> {
     let mut reply = vec![0xff; AnswerTable::REPLY_MAX_OCTETS];
-    respond(table, query, asker, &mut reply).octets().map(|octets| reply[..octets].to_vec())
+    respond(table, query, context, &mut reply).octets().map(|octets| reply[..octets].to_vec())
 }
 
 /// `question` is a name and a type; `expected` a code, flags, and what stands in each section.

@@ -1,6 +1,6 @@
 //! `cadence-dns failback`: an operator's word that a name may go back.
 
-use super::status::{self, Place};
+use super::status::{self, DaemonAddress};
 use super::{Failure, print, runtime};
 use crate::control::FailBack;
 use crate::control::client::{self, ClientError};
@@ -15,13 +15,13 @@ pub(super) struct Arguments {
     #[arg(long)]
     reason: String,
     #[command(flatten)]
-    place: Place,
+    daemon: DaemonAddress,
 }
 
 /// Asks the daemon to give the name back.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { name, reason, place } = arguments;
-    let socket = status::whereabouts(place)?.socket;
+    let Arguments { name, reason, daemon } = arguments;
+    let socket = status::whereabouts(daemon)?.socket;
     let wish = FailBack { name: name.clone(), reason: reason.clone(), by: String::new() };
     match runtime()?.block_on(client::fail_back(&socket, &wish)) {
         Ok(done) => {

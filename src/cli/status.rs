@@ -18,7 +18,7 @@ use render::render;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    place: Place,
+    daemon: DaemonAddress,
     /// How to print it
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
 /// How a command finds the daemon.
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(super) struct DaemonAddress {
     /// The configuration file, which names the socket and the state folder
     #[arg(long, short, value_name = "FILE", default_value = "/etc/cadence-dns/cadence-dns.toml")]
     config: PathBuf,
@@ -37,7 +37,7 @@ pub(super) struct Place {
 
 /// Shows the daemon's status; what it left behind when it is not there.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Whereabouts { socket, state_dir } = whereabouts(&arguments.place)?;
+    let Whereabouts { socket, state_dir } = whereabouts(&arguments.daemon)?;
     match runtime()?.block_on(client::status(&socket)) {
         Ok(status) => {
             show(&status, arguments.output);
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Where the daemon is to be found. A configuration that is wrong elsewhere must not keep an operator out.
-pub(super) fn whereabouts(place: &Place) -> Result<Whereabouts, Failure> {
+pub(super) fn whereabouts(place: &DaemonAddress) -> Result<Whereabouts, Failure> {
     let found = std::fs::read_to_string(&place.config);
     let mut whereabouts = match (&found, &place.socket) {
         (Ok(text), _) => Whereabouts::read(text, place.config.parent().unwrap_or(Path::new(""))),

@@ -20,20 +20,20 @@ pub(super) use node::{SOCKET, STATE_DIR};
 
 use std::path::Path;
 
+use super::diagnostics::{Diagnostics, quoted};
 use super::read::At;
-use super::report::{Report, quoted};
 use super::settings::Config;
 use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
-pub(super) fn config(spec: Spec, base: &Path, cores: usize, report: &Report<'_>) -> Option<Config> {
+pub(super) fn config(spec: Spec, base: &Path, cores: usize, diagnostics: &Diagnostics<'_>) -> Option<Config> {
     let Spec { node, dns, control, zone, region, steer } = spec;
-    let node = node::node(node, base, report);
-    let dns = node::dns(dns, base, cores, report);
-    let control = node::control(control, base, report);
-    let mut zones = zone::zones(entries(zone), base, report);
-    let regions = region::regions(entries(region), base, report);
-    let steers = steer::steers(entries(steer), &mut zones, &regions, report);
+    let node = node::node(node, base, diagnostics);
+    let dns = node::dns(dns, base, cores, diagnostics);
+    let control = node::control(control, base, diagnostics);
+    let mut zones = zone::zones(entries(zone), base, diagnostics);
+    let regions = region::regions(entries(region), base, diagnostics);
+    let steers = steer::steers(entries(steer), &mut zones, &regions, diagnostics);
     Some(Config {
         node: node?,
         dns: dns?,
@@ -54,7 +54,7 @@ fn entries<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
 const LABEL_CHARACTERS: usize = 64;
 
 /// A name of our own making: what appears in tables, labels and on command lines.
-fn label(key: &str, text: &At<String>, report: &Report<'_>) -> Option<String> {
+fn label(key: &str, text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
     let found = if text.value.is_empty() {
         "is empty"
     } else if text.value.len() > LABEL_CHARACTERS {
@@ -65,6 +65,6 @@ fn label(key: &str, text: &At<String>, report: &Report<'_>) -> Option<String> {
         "has characters that tables and command lines cannot show"
     };
     let help = format!("1 to {LABEL_CHARACTERS} letters, digits or signs of ASCII, no spaces");
-    report.error(&text.place, format!("{key} {} {found}", quoted(&text.value)), help);
+    diagnostics.error(&text.place, format!("{key} {} {found}", quoted(&text.value)), help);
     None
 }

@@ -6,8 +6,8 @@ use jiff::fmt::friendly::SpanParser;
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
+use super::diagnostics::{Diagnostics, quoted};
 use super::near::nearest;
-use super::report::{Report, quoted};
 use crate::model::Place;
 
 /// A value and where it stands.
@@ -30,7 +30,7 @@ pub(super) trait Read: Sized {
 
 /// A value of any type, on its way to being one.
 pub(super) struct Value<'r, 't> {
-    report: &'r Report<'t>,
+    diagnostics: &'r Diagnostics<'t>,
     /// How messages call it.
     name: String,
     place: Place,
@@ -39,7 +39,7 @@ pub(super) struct Value<'r, 't> {
 
 /// A table whose keys are taken one by one; what is left in the end is unknown.
 pub(super) struct Table<'r, 't> {
-    report: &'r Report<'t>,
+    diagnostics: &'r Diagnostics<'t>,
     /// How messages call it.
     name: String,
     place: Place,
@@ -49,23 +49,23 @@ pub(super) struct Table<'r, 't> {
 
 impl<'r, 't> Table<'r, 't> {
     /// The whole file.
-    pub(super) fn root(tree: DeTable<'t>, report: &'r Report<'t>) -> Table<'r, 't> {
+    pub(super) fn root(tree: DeTable<'t>, diagnostics: &'r Diagnostics<'t>) -> Table<'r, 't> {
         let name = "the configuration".to_owned();
-        Table { report, name, place: report.place(0), left: tree, known: Vec::new() }
+        Table { diagnostics, name, place: diagnostics.place(0), left: tree, known: Vec::new() }
     }
 
     /// A key that may be left out.
     pub(super) fn may<T: Read>(&mut self, key: &'static str) -> Option<At<T>> {
         self.known.push(key);
         let (_, tree) = self.left.remove_entry(key)?;
-        Value::new(format!("`{key}`"), tree, self.report).read()
+        Value::new(format!("`{key}`"), tree, self.diagnostics).read()
     }
 
     /// A key that must be there.
     pub(super) fn must<T: Read>(&mut self, key: &'static str) -> Option<At<T>> {
         if !self.left.contains_key(key) {
             let help = format!("add `{}`", T::sample(key));
-            self.report.absence(&self.place, format!("{} has no `{key}`", self.name), help);
+            self.diagnostics.absence(&self.place, format!("{} has no `{key}`", self.name), help);
         }
         self.may(key)
     }
@@ -73,21 +73,21 @@ impl<'r, 't> Table<'r, 't> {
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(self) {
         for (key, _) in self.left {
-            let place = self.report.place(key.span().start);
+            let place = self.diagnostics.place(key.span().start);
             let help = match nearest(key.get_ref(), self.known.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys here are {}", self.known.join(", ")),
             };
             let found = format!("{} has no key {}", self.name, quoted(key.get_ref()));
-            self.report.absence(&place, found, help);
+            self.diagnostics.absence(&place, found, help);
         }
     }
 }
 
 impl<'r, 't> Value<'r, 't> {
-    fn new(name: String, tree: Spanned<DeValue<'t>>, report: &'r Report<'t>) -> Value<'r, 't> {
-        let place = report.place(tree.span().start);
-        Value { report, name, place, tree: tree.into_inner() }
+    fn new(name: String, tree: Spanned<DeValue<'t>>, diagnostics: &'r Diagnostics<'t>) -> Value<'r, 't> {
+        let place = diagnostics.place(tree.span().start);
+        Value { diagnostics, name, place, tree: tree.into_inner() }
     }
 
     fn read<T: Read>(self) -> Option<At<T>> {
@@ -97,27 +97,27 @@ impl<'r, 't> Value<'r, 't> {
 
     /// The value as a table that is written like `sample`: `[node]`, or `fresh = { … }`.
     pub(super) fn table(self, sample: &'static str) -> Option<Table<'r, 't>> {
-        let Value { report, place, tree: DeValue::Table(left), .. } = self else {
+        let Value { diagnostics, place, tree: DeValue::Table(left), .. } = self else {
             return self.refuse("a table", &format!("write it as `{sample}`"));
         };
         let header = sample.split_once(" = ").map_or(sample, |(key, _)| key);
-        Some(Table { report, name: format!("`{header}`"), place, left, known: Vec::new() })
+        Some(Table { diagnostics, name: format!("`{header}`"), place, left, known: Vec::new() })
     }
 
     /// The entries of a list, in their order.
-    fn entries<T: Read>(name: &str, list: DeArray<'t>, report: &'r Report<'t>) -> Vec<At<T>> {
-        let entry = |tree| Value::new(format!("an entry of {name}"), tree, report).read();
+    fn entries<T: Read>(name: &str, list: DeArray<'t>, diagnostics: &'r Diagnostics<'t>) -> Vec<At<T>> {
+        let entry = |tree| Value::new(format!("an entry of {name}"), tree, diagnostics).read();
         list.into_iter().filter_map(entry).collect()
     }
 
     fn refuse<T>(&self, wanted: &str, help: &str) -> Option<T> {
         let found = format!("{} is {}, not {wanted}", self.name, kind(&self.tree));
-        self.report.error(&self.place, found, help);
+        self.diagnostics.error(&self.place, found, help);
         None
     }
 
     fn reject<T>(&self, found: &str, help: &str) -> Option<T> {
-        self.report.error(&self.place, format!("{} is {found}", self.name), help);
+        self.diagnostics.error(&self.place, format!("{} is {found}", self.name), help);
         None
     }
 }
@@ -184,7 +184,7 @@ impl Read for Duration {
         if let DeValue::Integer(number) = &value.tree {
             let found = format!("{} is a number without a unit", value.name);
             let help = format!("write the unit, as in \"{0}s\" or \"{0}ms\"", number.as_str());
-            value.report.error(&value.place, found, help);
+            value.diagnostics.error(&value.place, found, help);
             return None;
         }
         let DeValue::String(text) = &value.tree else {
@@ -211,16 +211,16 @@ impl Read for Duration {
 /// A list; an empty one says nothing, so it is a mistake.
 impl<T: Read> Read for Vec<At<T>> {
     fn read(value: Value<'_, '_>) -> Option<Vec<At<T>>> {
-        let Value { report, name, tree: DeValue::Array(list), .. } = value else {
+        let Value { diagnostics, name, tree: DeValue::Array(list), .. } = value else {
             let sample = <Vec<At<T>> as Read>::sample(value.name.trim_matches('`'));
             return value.refuse("a list", &format!("write it as `{sample}`"));
         };
         if list.is_empty() {
             let help = "leave it out, or write what belongs there";
-            report.error(&value.place, format!("{name} is an empty list"), help);
+            diagnostics.error(&value.place, format!("{name} is an empty list"), help);
             return None;
         }
-        Some(Value::entries(&name, list, report))
+        Some(Value::entries(&name, list, diagnostics))
     }
 
     fn sample(key: &str) -> String {
@@ -282,13 +282,13 @@ pub(super) struct Pairs<T>(pub(super) Vec<(At<String>, At<T>)>);
 
 impl<T: Read> Read for Pairs<T> {
     fn read(value: Value<'_, '_>) -> Option<Pairs<T>> {
-        let Value { report, tree: DeValue::Table(table), .. } = value else {
+        let Value { diagnostics, tree: DeValue::Table(table), .. } = value else {
             return value.refuse("a table", "write it as { \"key\" = \"value\" }");
         };
         let pair = |(key, tree): (Spanned<_>, Spanned<DeValue<'_>>)| {
-            let place = report.place(key.span().start);
+            let place = diagnostics.place(key.span().start);
             let key: String = std::borrow::Cow::into_owned(key.into_inner());
-            let value = Value::new(quoted(&key), tree, report).read()?;
+            let value = Value::new(quoted(&key), tree, diagnostics).read()?;
             Some((At { value: key, place }, value))
         };
         let mut pairs: Vec<_> = table.into_iter().filter_map(pair).collect();
@@ -304,7 +304,7 @@ impl<T: Read> Read for Pairs<T> {
 /// Whatever JSON can say, TOML says too, except for null.
 impl Read for serde_json::Value {
     fn read(value: Value<'_, '_>) -> Option<serde_json::Value> {
-        let report = value.report;
+        let diagnostics = value.diagnostics;
         match &value.tree {
             DeValue::Boolean(set) => Some((*set).into()),
             DeValue::String(text) => Some(text.as_ref().into()),
@@ -317,7 +317,8 @@ impl Read for serde_json::Value {
             }
             DeValue::Datetime(_) => value.refuse("anything that JSON knows", "put it in double quotes"),
             DeValue::Array(list) => {
-                let entries: Vec<At<serde_json::Value>> = Value::entries(&value.name, list.clone(), report);
+                let entries: Vec<At<serde_json::Value>> =
+                    Value::entries(&value.name, list.clone(), diagnostics);
                 Some(entries.into_iter().map(|entry| entry.value).collect())
             }
             DeValue::Table(_) => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::diagnostics::Diagnostics;
 use super::read::{At, OneOrMore, Pairs, Read, Table, Value, Word};
-use super::report::Report;
 
 /// Tables as structs. `must` marks a key that has no default; each field may be missing nevertheless, for a file
 /// with a mistake is read to its end.
@@ -129,7 +129,7 @@ tables! {
         may probe: Vec<At<ProbeSpec>>,
     }
 
-    /// How a region is looked at.
+    /// How a region is probed.
     "[[region.probe]]" ProbeSpec {
         may url: String,
         may tcp: i64,
@@ -195,7 +195,7 @@ tables! {
 
 impl Spec {
     /// Fills all of it from the tree.
-    pub(super) fn of<'t>(tree: DeTable<'t>, report: &Report<'t>) -> Spec {
-        Spec::take(Table::root(tree, report))
+    pub(super) fn of<'t>(tree: DeTable<'t>, diagnostics: &Diagnostics<'t>) -> Spec {
+        Spec::take(Table::root(tree, diagnostics))
     }
 }

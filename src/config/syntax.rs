@@ -2,16 +2,16 @@
 
 use toml::de::{DeTable, Error};
 
-use super::report::Report;
+use super::diagnostics::Diagnostics;
 
 /// The tree, with the place of every key and value; lines that are no TOML are reported.
-pub(super) fn tree<'t>(text: &'t str, report: &Report<'_>) -> DeTable<'t> {
+pub(super) fn tree<'t>(text: &'t str, diagnostics: &Diagnostics<'_>) -> DeTable<'t> {
     let (tree, mut errors) = DeTable::parse_recoverable(text);
     errors.sort_by_key(|error| error.span().map(|span| span.start));
     for error in errors {
         let span = error.span().unwrap_or_default();
         let (found, help) = explained(&error, text.get(span.clone()).unwrap_or_default());
-        report.syntax(report.place(span.start), &found, &help);
+        diagnostics.syntax(diagnostics.place(span.start), &found, &help);
     }
     tree.into_inner()
 }

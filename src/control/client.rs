@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::{FailBack, Refusal};
+use super::{FailBack, ProblemDetails};
 use crate::controller::Status;
 
 /// A daemon that is alive answers at once; longer means that it does not.
@@ -91,7 +91,7 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ClientError>
     if status == StatusCode::OK {
         return serde_json::from_slice(&body).map_err(|error| malformed(&error));
     }
-    match serde_json::from_slice::<Refusal>(&body) {
+    match serde_json::from_slice::<ProblemDetails>(&body) {
         Ok(refusal) => Err(ClientError::Refused(refusal.title)),
         Err(_) => Err(ClientError::Refused(format!("status {status}: {}", String::from_utf8_lossy(&body)))),
     }

@@ -17,7 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{FailBack, Refusal, Request};
+use super::{ControlRequest, FailBack, ProblemDetails};
 
 /// Operators of the socket's group may use it, nobody else.
 const SOCKET_MODE: u32 = 0o660;
@@ -113,7 +113,7 @@ pub struct Serving {
 impl Bound {
     /// Answers from now on, on the current tokio runtime; what needs the controller goes through `requests`.
     #[must_use]
-    pub fn serve(self, requests: mpsc::Sender<Request>) -> Serving {
+    pub fn serve(self, requests: mpsc::Sender<ControlRequest>) -> Serving {
         let (stop, stopped) = oneshot::channel::<()>();
         let service = routes(requests).into_make_service_with_connect_info::<Peer>();
         let server = axum::serve(self.listener, service).with_graceful_shutdown(async {
@@ -132,7 +132,7 @@ impl Serving {
     }
 }
 
-fn routes(requests: mpsc::Sender<Request>) -> Router {
+fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/failback", post(fail_back))
@@ -153,9 +153,9 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
-async fn status(State(requests): State<mpsc::Sender<Request>>) -> Response {
+async fn status(State(requests): State<mpsc::Sender<ControlRequest>>) -> Response {
     let (reply, replied) = oneshot::channel();
-    if requests.send(Request::Status(reply)).await.is_err() {
+    if requests.send(ControlRequest::Status(reply)).await.is_err() {
         return controller_is_gone();
     }
     match replied.await {
@@ -165,7 +165,7 @@ async fn status(State(requests): State<mpsc::Sender<Request>>) -> Response {
 }
 
 async fn fail_back(
-    State(requests): State<mpsc::Sender<Request>>,
+    State(requests): State<mpsc::Sender<ControlRequest>>,
     ConnectInfo(Peer(by)): ConnectInfo<Peer>,
     Json(wish): Json<FailBack>,
 ) -> Response {
@@ -173,7 +173,7 @@ async fn fail_back(
         return refuse(StatusCode::BAD_REQUEST, "no reason given".into());
     }
     let (reply, replied) = oneshot::channel();
-    if requests.send(Request::FailBack(FailBack { by, ..wish }, reply)).await.is_err() {
+    if requests.send(ControlRequest::FailBack(FailBack { by, ..wish }, reply)).await.is_err() {
         return controller_is_gone();
     }
     match replied.await {
@@ -190,5 +190,6 @@ fn controller_is_gone() -> Response {
 }
 
 fn refuse(status: StatusCode, title: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(Refusal { title })).into_response()
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(ProblemDetails { title }))
+        .into_response()
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::saved::{SavedCheck, SavedRegion};
 use super::{Change, News, Parameters, Report, SavedState};
-use crate::health::{Doubt, Machine, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge};
+use crate::health::{
+    CheckState, Doubt, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge,
+};
 use crate::model::{CheckId, Moment, RegionId, VantageId};
 use crate::policy::{Steer, Verdicts};
 
@@ -16,7 +18,7 @@ pub(super) struct Evidence {
     rules: BTreeMap<CheckId, Rules>,
     /// Regions that share a name with a region: they are looked at when it is in doubt.
     neighbours: BTreeMap<RegionId, BTreeSet<RegionId>>,
-    machines: BTreeMap<VantageId, BTreeMap<CheckId, Machine>>,
+    states: BTreeMap<VantageId, BTreeMap<CheckId, CheckState>>,
     verdicts: Verdicts,
     paces: BTreeMap<CheckId, Pace>,
 }
@@ -28,18 +30,18 @@ impl Evidence {
             parameters.regions.iter().map(|region| (region.id.clone(), region.clone())).collect();
         let checks = regions.values().flat_map(|region| &region.checks);
         let rules: BTreeMap<CheckId, Rules> = checks.map(|check| (check.id.clone(), check.rules)).collect();
-        let mut machines = saved.machines();
-        let ours = machines.entry(parameters.vantage.clone()).or_default();
+        let mut states = saved.states();
+        let ours = states.entry(parameters.vantage.clone()).or_default();
         for check in rules.keys() {
-            ours.entry(check.clone()).or_insert_with(|| Machine::unseen(now));
+            ours.entry(check.clone()).or_insert_with(|| CheckState::unseen(now));
         }
-        machines.retain(|vantage, _| *vantage == parameters.vantage);
-        for checks in machines.values_mut() {
+        states.retain(|vantage, _| *vantage == parameters.vantage);
+        for checks in states.values_mut() {
             checks.retain(|check, _| rules.contains_key(check));
         }
         let neighbours = neighbours(&parameters.steers);
         let (verdicts, paces) = (Verdicts::new(), BTreeMap::new());
-        let mut evidence = Evidence { regions, rules, neighbours, machines, verdicts, paces };
+        let mut evidence = Evidence { regions, rules, neighbours, states, verdicts, paces };
         for region in evidence.regions.keys().cloned().collect::<Vec<_>>() {
             let before = saved.verdict(&region);
             let verdict = evidence.judged(&region, before.as_ref(), now);
@@ -57,17 +59,17 @@ impl Evidence {
     ) -> Option<RegionId> {
         let check = &observation.check;
         let rules = self.rules.get(check)?; // removed while the probe was under way
-        let machines = self.machines.get_mut(&observation.vantage)?;
-        let testimony = guard::testimony(check, observation.timings.total, rules, machines, now);
-        let machine = machines.get_mut(check)?;
-        let before = machine.health;
-        let changed = machine.observe(observation, rules, testimony, now);
-        news.reports.extend(Report::of_check(check, before, machine));
+        let states = self.states.get_mut(&observation.vantage)?;
+        let testimony = guard::testimony(check, observation.timings.total, rules, states, now);
+        let state = states.get_mut(check)?;
+        let before = state.health;
+        let changed = state.observe(observation, rules, testimony, now);
+        news.reports.extend(Report::of_check(check, before, state));
         if !changed {
             return None;
         }
-        let (vantage, machine) = (observation.vantage.clone(), machine.clone());
-        news.changes.push(Change::Check(Box::new(SavedCheck { vantage, check: check.clone(), machine })));
+        let (vantage, state) = (observation.vantage.clone(), state.clone());
+        news.changes.push(Change::Check(Box::new(SavedCheck { vantage, check: check.clone(), state })));
         Some(check.region.clone())
     }
 
@@ -104,8 +106,8 @@ impl Evidence {
     }
 
     /// Who has seen what.
-    pub(super) fn machines(&self) -> &BTreeMap<VantageId, BTreeMap<CheckId, Machine>> {
-        &self.machines
+    pub(super) fn states(&self) -> &BTreeMap<VantageId, BTreeMap<CheckId, CheckState>> {
+        &self.states
     }
 
     /// Checks whose pace is another one than when this was last asked.
@@ -120,13 +122,13 @@ impl Evidence {
     /// A check is probed faster while it is unsettled itself, and while a region that it could be compared with or
     /// take over from is failing: that is where the witness comes from, and proof that the other region is fit.
     fn wanted_paces(&self) -> BTreeMap<CheckId, Pace> {
-        let machines = || self.machines.values().flatten();
+        let states = || self.states.values().flatten();
         let failing =
-            machines().filter(|(_, machine)| machine.health.failures() > 0).map(|(check, _)| &check.region);
+            states().filter(|(_, state)| state.health.failures() > 0).map(|(check, _)| &check.region);
         let alarmed: BTreeSet<&RegionId> =
             failing.flat_map(|region| self.neighbours.get(region)).flatten().collect();
         let unsettled: BTreeSet<&CheckId> =
-            machines().filter(|(_, machine)| machine.health.is_unsettled()).map(|(check, _)| check).collect();
+            states().filter(|(_, state)| state.health.is_unsettled()).map(|(check, _)| check).collect();
         let pace = |check: &CheckId| match unsettled.contains(check) || alarmed.contains(&check.region) {
             true => Pace::Recheck,
             false => Pace::Steady,
@@ -136,7 +138,7 @@ impl Evidence {
 
     fn judged(&self, region: &RegionId, before: Option<&Verdict>, now: Moment) -> Verdict {
         let views: Vec<View<'_>> =
-            self.machines.iter().map(|(vantage, machines)| View { vantage, machines }).collect();
+            self.states.iter().map(|(vantage, states)| View { vantage, states }).collect();
         judge(&self.regions[region], &views, before, now)
     }
 }

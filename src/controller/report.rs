@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::health::{Health, Machine, State, Verdict};
+use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::CheckId;
 use crate::policy::{Decision, Wait};
 
@@ -65,9 +65,9 @@ impl Report {
         }
     }
 
-    pub(super) fn of_check(check: &CheckId, before: Health, machine: &Machine) -> Option<Report> {
-        let (from, to) = (belief(before), belief(machine.health));
-        let because = match machine.last.as_ref().and_then(|seen| seen.failure.as_ref()) {
+    pub(super) fn of_check(check: &CheckId, before: Health, state: &CheckState) -> Option<Report> {
+        let (from, to) = (belief(before), belief(state.health));
+        let because = match state.last.as_ref().and_then(|seen| seen.failure.as_ref()) {
             Some(failure) => failure.to_string(),
             None => "passes".into(),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Controller;
-use crate::health::{Machine, State, Verdict};
+use crate::health::{CheckState, State, Verdict};
 use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
 use crate::policy::{Decision, Rule, Standing, Wait};
 
@@ -83,7 +83,7 @@ pub struct SavedCheck {
     /// At what.
     pub check: CheckId,
     /// And what it saw.
-    pub machine: Machine,
+    pub state: CheckState,
 }
 
 impl Saved {
@@ -141,7 +141,7 @@ impl Saved {
             saved.since = saved.since.min(now);
         }
         for saved in &mut state.checks {
-            saved.machine.forget_future(now);
+            saved.state.forget_future(now);
         }
         for saved in &mut state.names {
             saved.standing.since = saved.standing.since.min(now);
@@ -156,12 +156,12 @@ impl SavedState {
         self.names.iter().map(|saved| (saved.name.clone(), saved.standing.clone())).collect()
     }
 
-    pub(super) fn machines(&self) -> BTreeMap<VantageId, BTreeMap<CheckId, Machine>> {
-        let mut machines: BTreeMap<VantageId, BTreeMap<CheckId, Machine>> = BTreeMap::new();
-        for SavedCheck { vantage, check, machine } in &self.checks {
-            machines.entry(vantage.clone()).or_default().insert(check.clone(), machine.clone());
+    pub(super) fn states(&self) -> BTreeMap<VantageId, BTreeMap<CheckId, CheckState>> {
+        let mut states: BTreeMap<VantageId, BTreeMap<CheckId, CheckState>> = BTreeMap::new();
+        for SavedCheck { vantage, check, state } in &self.checks {
+            states.entry(vantage.clone()).or_default().insert(check.clone(), state.clone());
         }
-        machines
+        states
     }
 
     /// The saved verdict on a region, as far as the next one builds on it.
@@ -199,12 +199,12 @@ impl Controller {
     /// All that a restart needs to go on as if nothing had happened.
     #[must_use]
     pub fn saved(&self, now: Moment) -> Saved {
-        let machines = self.evidence.machines().iter();
-        let checks = machines.flat_map(|(vantage, machines)| {
-            machines.iter().map(|(check, machine)| SavedCheck {
+        let states = self.evidence.states().iter();
+        let checks = states.flat_map(|(vantage, states)| {
+            states.iter().map(|(check, state)| SavedCheck {
                 vantage: vantage.clone(),
                 check: check.clone(),
-                machine: machine.clone(),
+                state: state.clone(),
             })
         });
         Saved::V1(SavedState {

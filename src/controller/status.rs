@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Controller;
 use super::saved::{Saved, SavedState};
-use crate::health::{Doubt, Failure, Health, Machine, State, Verdict};
+use crate::health::{CheckState, Doubt, Failure, Health, State, Verdict};
 use crate::model::{CheckId, Moment, Name, RegionId, Ttl, VantageId};
 use crate::policy::{Decision, Hold, Rule, Steer, Wait, budget};
 
@@ -293,11 +293,11 @@ impl Controller {
         let region = self.parameters.regions.iter().find(|candidate| candidate.id == *region);
         let checks =
             region.into_iter().flat_map(|region| &region.checks).filter(|check| check.covers(address));
-        let everybody = || self.evidence.machines().iter();
+        let everybody = || self.evidence.states().iter();
         checks
             .flat_map(|check| {
-                everybody().filter_map(|(vantage, machines)| {
-                    machines.get(&check.id).map(|machine| CheckStatus::new(vantage, &check.id, machine))
+                everybody().filter_map(|(vantage, states)| {
+                    states.get(&check.id).map(|state| CheckStatus::new(vantage, &check.id, state))
                 })
             })
             .collect()
@@ -326,15 +326,15 @@ impl RegionStatus {
     fn from_saved(saved: &super::saved::SavedRegion, state: &SavedState) -> RegionStatus {
         let mut endpoints: Vec<EndpointStatus> = Vec::new();
         for check in state.checks.iter().filter(|check| check.check.region == saved.region) {
-            let status = CheckStatus::new(&check.vantage, &check.check, &check.machine);
+            let status = CheckStatus::new(&check.vantage, &check.check, &check.state);
             let address = check.check.address;
             match endpoints.iter_mut().find(|endpoint| endpoint.address == address) {
                 Some(endpoint) => endpoint.checks.push(status),
                 None => endpoints.push(EndpointStatus {
                     address,
-                    state: belief(check.machine.health),
+                    state: belief(check.state.health),
                     doubt: None,
-                    suspect: check.machine.health.failures() > 0,
+                    suspect: check.state.health.failures() > 0,
                     checks: vec![status],
                 }),
             }
@@ -360,19 +360,19 @@ impl WaitStatus {
 }
 
 impl CheckStatus {
-    fn new(vantage: &VantageId, check: &CheckId, machine: &Machine) -> CheckStatus {
-        let seen = machine.last.as_ref();
+    fn new(vantage: &VantageId, check: &CheckId, state: &CheckState) -> CheckStatus {
+        let seen = state.last.as_ref();
         CheckStatus {
             vantage: vantage.clone(),
             probe: check.probe,
-            health: machine.health,
+            health: state.health,
             seen: seen.map(|seen| seen.at),
             latency: seen.map(|seen| seen.timings.total.as_secs_f64()),
             connect: seen.and_then(|seen| seen.timings.connect).map(|span| span.as_secs_f64()),
             failure: seen.and_then(|seen| seen.failure.clone()),
-            last_failure: machine.last_failure.clone(),
-            certificate_expires: machine.certificate_expires,
-            trouble: machine.trouble.clone(),
+            last_failure: state.last_failure.clone(),
+            certificate_expires: state.certificate_expires,
+            trouble: state.trouble.clone(),
         }
     }
 }

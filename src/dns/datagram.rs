@@ -4,27 +4,27 @@ use std::net::IpAddr;
 
 use super::counters::Counters;
 use super::wall_clock;
-use crate::answer::{AnswerTable, Asker, Manners, Transport, respond};
+use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
 use crate::model::Moment;
 
 /// Answers the datagrams of one batch, all from one table and at one time, and counts them.
-pub(super) struct Answering<'b> {
+pub(super) struct DatagramBatch<'b> {
     table: &'b AnswerTable,
-    manners: &'b Manners,
+    policy: &'b ResponsePolicy,
     now: Moment,
     counted: Counters,
 }
 
-impl<'b> Answering<'b> {
-    pub(super) fn begin(table: &'b AnswerTable, manners: &'b Manners) -> Answering<'b> {
-        Answering { table, manners, now: wall_clock(), counted: Counters::default() }
+impl<'b> DatagramBatch<'b> {
+    pub(super) fn begin(table: &'b AnswerTable, policy: &'b ResponsePolicy) -> DatagramBatch<'b> {
+        DatagramBatch { table, policy, now: wall_clock(), counted: Counters::default() }
     }
 
     /// Writes the reply to a query that says it came from `address`; returns its length, or nothing for silence.
     pub(super) fn answer(&mut self, address: IpAddr, query: &[u8], reply: &mut [u8]) -> Option<usize> {
-        let Answering { table, manners, now, .. } = *self;
-        let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners };
-        let outcome = respond(table, query, &asker, reply);
+        let DatagramBatch { table, policy, now, .. } = *self;
+        let context = QueryContext { transport: Transport::Udp, address, now, idle: None, policy };
+        let outcome = respond(table, query, &context, reply);
         self.counted.count(outcome, reply);
         outcome.octets()
     }

@@ -94,11 +94,11 @@ async fn answer(
 }
 
 /// Why a request is not answered with a DNS message.
-struct Refusal(StatusCode, &'static str);
+struct HttpError(StatusCode, &'static str);
 
-impl Refusal {
+impl HttpError {
     fn response(self) -> Response<Full<Bytes>> {
-        let Refusal(status, why) = self;
+        let HttpError(status, why) = self;
         let mut response = Response::new(Full::from(why));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -111,33 +111,35 @@ impl Refusal {
 }
 
 /// The query in a request.
-async fn query(request: Request<Incoming>, path: &str) -> Result<Vec<u8>, Refusal> {
+async fn query(request: Request<Incoming>, path: &str) -> Result<Vec<u8>, HttpError> {
     if request.uri().path() != path {
-        return Err(Refusal(StatusCode::NOT_FOUND, "nothing is here\n"));
+        return Err(HttpError(StatusCode::NOT_FOUND, "nothing is here\n"));
     }
     match *request.method() {
         Method::GET => query_in_url(request.uri().query().unwrap_or_default()),
         Method::POST => query_in_body(request).await,
-        _ => Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "GET or POST\n")),
+        _ => Err(HttpError(StatusCode::METHOD_NOT_ALLOWED, "GET or POST\n")),
     }
 }
 
 /// `dns=` and base64url, never padded (RFC 8484 section 6).
-fn query_in_url(parameters: &str) -> Result<Vec<u8>, Refusal> {
-    const WRONG: Refusal =
-        Refusal(StatusCode::BAD_REQUEST, "the parameter dns is a DNS message in base64url without padding\n");
+fn query_in_url(parameters: &str) -> Result<Vec<u8>, HttpError> {
+    const WRONG: HttpError = HttpError(
+        StatusCode::BAD_REQUEST,
+        "the parameter dns is a DNS message in base64url without padding\n",
+    );
     let text = parameters.split('&').find_map(|parameter| parameter.strip_prefix("dns=")).ok_or(WRONG)?;
     let query = URL_SAFE_NO_PAD.decode(text).map_err(|_| WRONG)?;
     if query.len() > QUERY_MAX_OCTETS {
-        return Err(Refusal(StatusCode::URI_TOO_LONG, "no query is so long\n"));
+        return Err(HttpError(StatusCode::URI_TOO_LONG, "no query is so long\n"));
     }
     Ok(query)
 }
 
-async fn query_in_body(request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
-    const TOO_LONG: Refusal = Refusal(StatusCode::PAYLOAD_TOO_LARGE, "no query is so long\n");
+async fn query_in_body(request: Request<Incoming>) -> Result<Vec<u8>, HttpError> {
+    const TOO_LONG: HttpError = HttpError(StatusCode::PAYLOAD_TOO_LARGE, "no query is so long\n");
     if request.headers().get(CONTENT_TYPE) != Some(&DNS_MESSAGE) {
-        return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/dns-message\n"));
+        return Err(HttpError(StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/dns-message\n"));
     }
     let body = request.into_body();
     if body.size_hint().lower() > QUERY_MAX_OCTETS as u64 {
@@ -150,7 +152,7 @@ async fn query_in_body(request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
 /// Whatever the code of the reply is, HTTP has done its work (RFC 8484 section 4.2.1).
 fn reply(query: &[u8], client: Client, shared: &Shared) -> Response<Full<Bytes>> {
     if shared.waiting.load(Ordering::Relaxed) > WAITING_MAX_OCTETS {
-        return Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many replies wait to be read\n").response();
+        return HttpError(StatusCode::SERVICE_UNAVAILABLE, "too many replies wait to be read\n").response();
     }
     let mut response = None;
     shared.answer(client, query, None, |reply| {
@@ -163,7 +165,7 @@ fn reply(query: &[u8], client: Client, shared: &Shared) -> Response<Full<Bytes>>
         }
     });
     shared.active(client);
-    response.unwrap_or_else(|| Refusal(StatusCode::BAD_REQUEST, "this is no DNS query\n").response())
+    response.unwrap_or_else(|| HttpError(StatusCode::BAD_REQUEST, "this is no DNS query\n").response())
 }
 
 /// A reply on its way, counted until the client has taken it.

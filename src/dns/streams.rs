@@ -28,7 +28,7 @@ use super::counters::Counters;
 use super::https;
 use super::tcp::converse;
 use super::{Streaming, wall_clock};
-use crate::answer::{AnswerTable, Asker, Transport, respond};
+use crate::answer::{AnswerTable, QueryContext, Transport, respond};
 
 /// Octets that are taken from one stream at a time.
 const READ_MAX_OCTETS: usize = 8192;
@@ -213,11 +213,11 @@ impl Shared {
         idle: Option<Duration>,
         take: impl FnOnce(&[u8]),
     ) {
-        let Streaming { tables, manners, tally, .. } = &self.streaming;
+        let Streaming { tables, policy, tally, .. } = &self.streaming;
         let (address, now) = (client.address, wall_clock());
-        let asker = Asker { transport: Transport::Tcp, address, now, idle, manners };
+        let context = QueryContext { transport: Transport::Tcp, address, now, idle, policy };
         let mut reply = self.reply.borrow_mut();
-        let outcome = respond(&tables.0.load(), query, &asker, &mut reply);
+        let outcome = respond(&tables.0.load(), query, &context, &mut reply);
         let mut counted = Counters::default();
         counted.count(outcome, &reply);
         tally.add(counted);
@@ -237,9 +237,9 @@ impl Shared {
     /// For a conversation without a server.
     pub(super) fn of_nothing() -> Shared {
         let table = AnswerTable::compile(&[], &[], crate::answer::Identity::default());
-        let manners = Arc::new(crate::answer::Manners { rotate: false, cookies: None, limiter: None });
+        let policy = Arc::new(crate::answer::ResponsePolicy { rotate: false, cookies: None, limiter: None });
         let (tables, settings) = (super::Tables::new(Arc::new(table)), crate::config::TcpSettings::default());
-        Shared::new(Streaming { tables, manners, settings, tally: Arc::default() })
+        Shared::new(Streaming { tables, policy, settings, tally: Arc::default() })
     }
 
     /// What it has been asked.

@@ -100,9 +100,9 @@ mod tests {
     #[tokio::test]
     async fn who_asks_much_at_once_waits_for_the_others_now_and_then() {
         let shared = Shared::of_nothing();
-        let (mut asker, stream) = duplex(1 << 20);
+        let (mut context, stream) = duplex(1 << 20);
         let query = [0, 12, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        asker.write_all(&query.repeat(500)).await.expect("a buffer with room");
+        context.write_all(&query.repeat(500)).await.expect("a buffer with room");
         let mut conversation = pin!(converse(stream, Client::nobody(), &shared));
         for turn in 1..5 {
             let waits =

@@ -10,8 +10,8 @@ use arc_swap::Cache;
 use super::Tables;
 use super::batch::Batch;
 use super::counters::{Counters, Tally};
-use super::datagram::Answering;
-use crate::answer::Manners;
+use super::datagram::DatagramBatch;
+use crate::answer::ResponsePolicy;
 
 /// How long a quiet worker waits before it looks whether it is to stop.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
@@ -23,7 +23,7 @@ pub(super) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 pub(super) fn serve(
     socket: &UdpSocket,
     tables: &Tables,
-    manners: &Manners,
+    policy: &ResponsePolicy,
     stop: &AtomicBool,
     tally: &Tally,
 ) {
@@ -34,7 +34,7 @@ pub(super) fn serve(
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         match received {
             Ok(_) => {
-                let mut answering = Answering::begin(table, manners);
+                let mut answering = DatagramBatch::begin(table, policy);
                 batch.answer(|address, query, reply| answering.answer(address, query, reply));
                 tally.add(answering.counted()); // before they leave: whoever has a reply sees it counted
                 let unsent = batch.send(socket);

@@ -7,7 +7,7 @@
 //!
 //! `program` is what the interface runs, `attached` has it run, `rings` takes and sends frames, `frame` finds the query
 //! in one and makes it the frame of the reply, `worker` answers. It runs beside the sockets and never instead of
-//! them: whatever is missing for it, [`Refusal`] says, and the sockets answer everything.
+//! them: whatever is missing for it, [`XdpUnavailable`] says, and the sockets answer everything.
 
 use std::fmt;
 
@@ -35,20 +35,20 @@ pub(super) use worker::serve;
 
 /// Why the sockets answer everything although `[dns] xdp` is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct XdpUnavailable {
     /// What is missing.
     pub missing: String,
     /// What would help.
     pub help: String,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for XdpUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.missing, self.help)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for XdpUnavailable {}
 
 /// What a build without the feature has instead.
 #[cfg(not(feature = "xdp"))]
@@ -58,8 +58,8 @@ mod absent {
     use std::net::SocketAddr;
     use std::sync::atomic::AtomicBool;
 
-    use super::Refusal;
-    use crate::answer::Manners;
+    use super::XdpUnavailable;
+    use crate::answer::ResponsePolicy;
     use crate::dns::Tables;
     use crate::dns::counters::Tally;
 
@@ -72,8 +72,8 @@ mod absent {
     /// There is none.
     pub(in crate::dns) enum Queue {}
 
-    pub(in crate::dns) fn attach(_: &str, _: &[SocketAddr]) -> Result<Attached, Refusal> {
-        Err(Refusal {
+    pub(in crate::dns) fn attach(_: &str, _: &[SocketAddr]) -> Result<Attached, XdpUnavailable> {
+        Err(XdpUnavailable {
             missing: "this build has no xdp".into(),
             help: "build with `cargo build --release --features xdp`, or take `xdp` out of [dns]".into(),
         })
@@ -91,7 +91,7 @@ mod absent {
         }
     }
 
-    pub(in crate::dns) fn serve(queue: Queue, _: &Tables, _: &Manners, _: &AtomicBool, _: &Tally) {
+    pub(in crate::dns) fn serve(queue: Queue, _: &Tables, _: &ResponsePolicy, _: &AtomicBool, _: &Tally) {
         match queue {}
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Machine, Rules};
+use super::{CheckState, Rules};
 use crate::model::{CheckId, Family, Moment};
 
 /// What the other addresses say about a failure.
@@ -27,23 +27,21 @@ pub fn testimony(
     failing: &CheckId,
     lasted: Duration,
     rules: &Rules,
-    machines: &BTreeMap<CheckId, Machine>,
+    states: &BTreeMap<CheckId, CheckState>,
     now: Moment,
 ) -> Testimony {
     let family = Family::of(failing.address);
-    let others = || machines.iter().filter(|(id, _)| id.address != failing.address);
-    let relatives =
-        || others().filter(|(id, _)| Family::of(id.address) == family).map(|(_, machine)| machine);
-    let witnesses: Vec<&Machine> = match relatives().next() {
+    let others = || states.iter().filter(|(id, _)| id.address != failing.address);
+    let relatives = || others().filter(|(id, _)| Family::of(id.address) == family).map(|(_, state)| state);
+    let witnesses: Vec<&CheckState> = match relatives().next() {
         Some(_) => relatives().collect(),
-        None => others().map(|(_, machine)| machine).collect(),
+        None => others().map(|(_, state)| state).collect(),
     };
-    let began = machines.get(failing).and_then(|machine| machine.failing_since).unwrap_or_default();
+    let began = states.get(failing).and_then(|state| state.failing_since).unwrap_or_default();
     let failing = Failing { began, lasted, recent: lasted.max(rules.recheck * 2), now };
-    if witnesses.is_empty() || witnesses.iter().any(|machine| failing.is_witnessed_by(machine)) {
+    if witnesses.is_empty() || witnesses.iter().any(|state| failing.is_witnessed_by(state)) {
         Testimony::Witnessed
-    } else if witnesses.iter().all(|machine| machine.last.as_ref().is_some_and(|seen| seen.failure.is_some()))
-    {
+    } else if witnesses.iter().all(|state| state.last.as_ref().is_some_and(|seen| seen.failure.is_some())) {
         Testimony::Shared
     } else {
         Testimony::Silent
@@ -62,7 +60,7 @@ impl Failing {
     /// Its last probe must have passed: since the failures began, and no longer ago than the probe that has just
     /// failed lasted, or two rechecks. And it must have been passing when that probe started, or the probe was lost
     /// in a trouble of ours that is over by now.
-    fn is_witnessed_by(&self, witness: &Machine) -> bool {
+    fn is_witnessed_by(&self, witness: &CheckState) -> bool {
         let passed = witness.last.as_ref().filter(|seen| seen.failure.is_none()).map(|seen| seen.at);
         let lately = passed.is_some_and(|at| at >= self.began && self.now.since(at) <= self.recent);
         lately && witness.passing_since.is_some_and(|since| since + self.lasted <= self.now)
@@ -73,7 +71,7 @@ impl Failing {
 mod tests {
     use super::Testimony::{Shared, Silent, Witnessed};
     use super::*;
-    use crate::health::{Failure, Observation, Outcome, Timings};
+    use crate::health::{Failure, Observation, ProbeOutcome, Timings};
 
     const RULES: Rules = Rules {
         fall: 3,
@@ -92,28 +90,28 @@ mod tests {
     /// and, now, 12, after a probe of a second.
     fn check(others: &[(&str, &str, &[i64])], expected: Testimony) {
         let ours = id("us", "192.0.2.1");
-        let mut machines = BTreeMap::new();
-        let mut see = |check: &CheckId, at: u64, outcome: Outcome| {
+        let mut states = BTreeMap::new();
+        let mut see = |check: &CheckId, at: u64, outcome: ProbeOutcome| {
             let now = Moment::from_millis(at * 1000);
             let (timings, vantage) = (Timings::default(), "v".into());
             let seen =
                 Observation { check: check.clone(), vantage, outcome, timings, certificate_expires: None };
-            machines.entry(check.clone()).or_insert_with(|| Machine::unseen(now)).observe(
+            states.entry(check.clone()).or_insert_with(|| CheckState::unseen(now)).observe(
                 &seen,
                 &RULES,
                 Testimony::Witnessed,
                 now,
             );
         };
-        see(&ours, 10, Outcome::Fail(Failure::Refused));
+        see(&ours, 10, ProbeOutcome::Fail(Failure::Refused));
         for (region, address, probes) in others {
             for at in *probes {
-                let outcome = if *at < 0 { Outcome::Fail(Failure::Refused) } else { Outcome::Pass };
+                let outcome = if *at < 0 { ProbeOutcome::Fail(Failure::Refused) } else { ProbeOutcome::Pass };
                 see(&id(region, address), at.unsigned_abs(), outcome);
             }
         }
         let now = Moment::from_millis(12_000);
-        let found = testimony(&ours, Duration::from_secs(1), &RULES, &machines, now);
+        let found = testimony(&ours, Duration::from_secs(1), &RULES, &states, now);
         assert_eq!(found, expected, "{others:?}");
     }
 

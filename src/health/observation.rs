@@ -15,7 +15,7 @@ pub struct Observation {
     /// Who looked.
     pub vantage: VantageId,
     /// What was seen.
-    pub outcome: Outcome,
+    pub outcome: ProbeOutcome,
     /// How long it took.
     pub timings: Timings,
     /// When the certificate that was shown expires, whether it was accepted or not.
@@ -25,7 +25,7 @@ pub struct Observation {
 /// What a probe says about the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum ProbeOutcome {
     /// All that was expected.
     Pass,
     /// The endpoint failed us.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Failure, Health, Machine, Region, State};
+use super::{Check, CheckState, Failure, Health, Region, State};
 use crate::model::{CheckId, Moment, VantageId};
 
 /// All that one vantage has seen.
@@ -13,8 +13,8 @@ use crate::model::{CheckId, Moment, VantageId};
 pub struct View<'m> {
     /// Who looked.
     pub vantage: &'m VantageId,
-    /// What it believes about each check, as of the moment in each machine.
-    pub machines: &'m BTreeMap<CheckId, Machine>,
+    /// What it believes about each check, as of the moment in each of them.
+    pub states: &'m BTreeMap<CheckId, CheckState>,
 }
 
 /// Why a vantage cannot say whether an endpoint is up.
@@ -70,13 +70,13 @@ impl View<'_> {
             seen: None,
         };
         for check in region.checks.iter().filter(|check| check.covers(address)) {
-            let Some(machine) = self.machines.get(&check.id) else {
+            let Some(state) = self.states.get(&check.id) else {
                 ballot.vote = worse(ballot.vote, Vote::Unknown(Doubt::Unproven));
                 continue;
             };
-            ballot.vote = worse(ballot.vote, vote_of(machine, check, now));
-            if let Some(seen) = &machine.last {
-                ballot.suspect |= machine.health.failures() > 0;
+            ballot.vote = worse(ballot.vote, vote_of(state, check, now));
+            if let Some(seen) = &state.last {
+                ballot.suspect |= state.health.failures() > 0;
                 ballot.failure = ballot.failure.take().or_else(|| seen.failure.clone());
                 ballot.seen = Some(ballot.seen.map_or(seen.at, |at| at.min(seen.at)));
             }
@@ -86,17 +86,17 @@ impl View<'_> {
 }
 
 /// What a single check says.
-fn vote_of(machine: &Machine, check: &Check, now: Moment) -> Vote {
-    if machine.last.is_none() {
+fn vote_of(state: &CheckState, check: &Check, now: Moment) -> Vote {
+    if state.last.is_none() {
         return Vote::Unknown(Doubt::Unproven);
     }
-    if machine.is_stale(&check.rules, now) {
+    if state.is_stale(&check.rules, now) {
         return Vote::Unknown(Doubt::Stale);
     }
-    match machine.health {
+    match state.health {
         Health::Unknown { failures, .. } | Health::Up { failures } if failures >= check.rules.fall => {
             // Nobody has looked elsewhere meanwhile, or everything else failed as well.
-            Vote::Unknown(if machine.is_doubtful() { Doubt::Isolated } else { Doubt::Unproven })
+            Vote::Unknown(if state.is_doubtful() { Doubt::Isolated } else { Doubt::Unproven })
         }
         Health::Unknown { .. } => Vote::Unknown(Doubt::Unproven),
         Health::Up { .. } => Vote::Up,

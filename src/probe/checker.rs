@@ -9,14 +9,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::progress::Progress;
 use super::timetable::Timetable;
 use crate::config;
-use crate::health::{Failure, Observation, Outcome, Pace, Timings};
+use crate::health::{Failure, Observation, Pace, ProbeOutcome, Timings};
 use crate::model::VantageId;
 
-/// How an endpoint is looked at.
-pub(super) trait Transport: Send + Sync + 'static {
+/// How an endpoint is probed.
+pub(super) trait Exchange: Send + Sync + 'static {
     /// One probe, from connecting to the last byte that matters. It says how far it is, and keeps no time: it is
     /// dropped when its time is over.
-    fn look(&self, progress: &Progress) -> impl Future<Output = Outcome> + Send;
+    fn exchange(&self, progress: &Progress) -> impl Future<Output = ProbeOutcome> + Send;
 }
 
 /// One check at work. Its probes cannot overlap: it waits for each.
@@ -29,7 +29,7 @@ pub(super) struct Checker<T> {
     pub(super) progress: Arc<Progress>,
 }
 
-impl<T: Transport> Checker<T> {
+impl<T: Exchange> Checker<T> {
     /// Probes until nobody wants to know any more.
     pub(super) async fn run(
         self,
@@ -49,12 +49,12 @@ impl<T: Transport> Checker<T> {
 
     async fn observe(&self, late: Duration) -> Observation {
         self.progress.begin();
-        let looked = timeout(self.probe.timeout, self.transport.look(&self.progress)).await;
+        let exchanged = timeout(self.probe.timeout, self.transport.exchange(&self.progress)).await;
         let steps = self.progress.so_far();
         Observation {
             check: self.probe.check.clone(),
             vantage: self.vantage.clone(),
-            outcome: looked.unwrap_or(Outcome::Fail(Failure::Timeout(steps.phase))),
+            outcome: exchanged.unwrap_or(ProbeOutcome::Fail(Failure::Timeout(steps.phase))),
             timings: Timings {
                 late,
                 connect: steps.connect,
@@ -117,14 +117,14 @@ mod tests {
         }
     }
 
-    impl Transport for Endpoint {
-        async fn look(&self, _progress: &Progress) -> Outcome {
+    impl Exchange for Endpoint {
+        async fn exchange(&self, _progress: &Progress) -> ProbeOutcome {
             let seen = &self.seen;
             seen.starts.lock().expect("no test panics with it").push(Instant::now());
             seen.together.fetch_max(seen.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             let _in_flight = InFlight(Arc::clone(seen));
             tokio::time::sleep(self.takes).await;
-            Outcome::Pass
+            ProbeOutcome::Pass
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
         assert!((95..=105).contains(&count), "{count} probes in 100 intervals");
         assert!(endpoint.gaps().iter().all(|gap| (4.49..=5.51).contains(gap)), "{:?}", endpoint.gaps());
         let observation = running.observations.recv().await.expect("still at work");
-        assert_eq!(observation.outcome, Outcome::Pass);
+        assert_eq!(observation.outcome, ProbeOutcome::Pass);
         assert_eq!(observation.timings.total, SECOND / 10);
         assert_eq!(running.observations.len(), count - 1);
     }
@@ -226,7 +226,7 @@ mod tests {
         running.pace.send_replace(Pace::Recheck);
         for _ in 0..10 {
             let seen = running.observations.recv().await.expect("still at work");
-            assert_eq!(seen.outcome, Outcome::Fail(Failure::Timeout(Phase::Connect)));
+            assert_eq!(seen.outcome, ProbeOutcome::Fail(Failure::Timeout(Phase::Connect)));
             assert!((2.0..2.01).contains(&seen.timings.total.as_secs_f64()), "{:?}", seen.timings.total);
             assert!(seen.timings.late < SECOND / 100, "it was due when the last one ended");
         }

@@ -7,10 +7,10 @@ use std::iter::successors;
 use rustls::CertificateError;
 
 use super::excerpt::excerpt;
-use crate::health::{Failure, Outcome, Phase, TlsFailure};
+use crate::health::{Failure, Phase, ProbeOutcome, TlsFailure};
 
 /// What an error means that ended a probe in `phase`. The first cause that we know decides.
-pub(super) fn outcome(error: &(dyn Error + 'static), phase: Phase) -> Outcome {
+pub(super) fn outcome(error: &(dyn Error + 'static), phase: Phase) -> ProbeOutcome {
     causes(error).find_map(|cause| recognise(cause, phase)).unwrap_or_else(|| unknown(error, phase))
 }
 
@@ -19,18 +19,18 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
     successors(Some(error), |&error| error.source())
 }
 
-fn recognise(cause: &(dyn Error + 'static), phase: Phase) -> Option<Outcome> {
+fn recognise(cause: &(dyn Error + 'static), phase: Phase) -> Option<ProbeOutcome> {
     if let Some(cause) = cause.downcast_ref::<io::Error>() {
         return of_io(cause, phase);
     }
     if let Some(cause) = cause.downcast_ref::<rustls::Error>() {
-        return Some(Outcome::Fail(Failure::Tls(of_tls(cause))));
+        return Some(ProbeOutcome::Fail(Failure::Tls(of_tls(cause))));
     }
-    cause.downcast_ref::<hyper::Error>().and_then(of_http).map(Outcome::Fail)
+    cause.downcast_ref::<hyper::Error>().and_then(of_http).map(ProbeOutcome::Fail)
 }
 
 /// `None` leaves it to the error's own cause.
-fn of_io(error: &io::Error, phase: Phase) -> Option<Outcome> {
+fn of_io(error: &io::Error, phase: Phase) -> Option<ProbeOutcome> {
     if let Some(code) = error.raw_os_error() {
         return Some(of_system(code, error, phase));
     }
@@ -42,18 +42,18 @@ fn of_io(error: &io::Error, phase: Phase) -> Option<Outcome> {
         }
     }
     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
-    cut.then_some(Outcome::Fail(Failure::Reset))
+    cut.then_some(ProbeOutcome::Fail(Failure::Reset))
 }
 
 /// Whatever else the system says is about us: no descriptor (EMFILE, ENFILE), no memory (ENOMEM, ENOBUFS), no free
 /// port (EADDRNOTAVAIL), our own firewall (EPERM, EACCES), no such protocol here (EAFNOSUPPORT).
-fn of_system(code: i32, error: &io::Error, phase: Phase) -> Outcome {
-    Outcome::Fail(match code {
+fn of_system(code: i32, error: &io::Error, phase: Phase) -> ProbeOutcome {
+    ProbeOutcome::Fail(match code {
         libc::ECONNREFUSED => Failure::Refused,
         libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE | libc::ENOTCONN => Failure::Reset,
         libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENOPROTOOPT => Failure::Unreachable,
         libc::ETIMEDOUT => Failure::Timeout(phase),
-        _ => return Outcome::Inconclusive(error.to_string()),
+        _ => return ProbeOutcome::Inconclusive(error.to_string()),
     })
 }
 
@@ -89,14 +89,14 @@ fn of_http(error: &hyper::Error) -> Option<Failure> {
 }
 
 /// Once connected, an odd error is the endpoint's oddity; before that nothing has been heard of it.
-fn unknown(error: &(dyn Error + 'static), phase: Phase) -> Outcome {
+fn unknown(error: &(dyn Error + 'static), phase: Phase) -> ProbeOutcome {
     match phase {
         Phase::Connect => {
             let deepest = causes(error).last().unwrap_or(error);
-            Outcome::Inconclusive(excerpt(&deepest.to_string()))
+            ProbeOutcome::Inconclusive(excerpt(&deepest.to_string()))
         }
-        Phase::Tls => Outcome::Fail(Failure::Tls(TlsFailure::Handshake)),
-        Phase::Response | Phase::Body => Outcome::Fail(Failure::Protocol),
+        Phase::Tls => ProbeOutcome::Fail(Failure::Tls(TlsFailure::Handshake)),
+        Phase::Response | Phase::Body => ProbeOutcome::Fail(Failure::Protocol),
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn check(error: io::Error, wanted: Failure) {
-        assert_eq!(outcome(&error, Phase::Connect), Outcome::Fail(wanted), "{error:?}");
+        assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::Fail(wanted), "{error:?}");
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
             [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EADDRNOTAVAIL, libc::EPERM];
         for code in codes {
             let error = io::Error::from_raw_os_error(code);
-            assert_eq!(outcome(&error, Phase::Connect), Outcome::Inconclusive(error.to_string()));
+            assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::Inconclusive(error.to_string()));
         }
     }
 
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn what_nobody_knows_depends_on_how_far_we_were() {
         let odd = io::Error::other("odd\x1b");
-        assert_eq!(outcome(&odd, Phase::Connect), Outcome::Inconclusive("odd\u{fffd}".into()));
-        assert_eq!(outcome(&odd, Phase::Response), Outcome::Fail(Failure::Protocol));
-        assert_eq!(outcome(&odd, Phase::Tls), Outcome::Fail(Failure::Tls(TlsFailure::Handshake)));
+        assert_eq!(outcome(&odd, Phase::Connect), ProbeOutcome::Inconclusive("odd\u{fffd}".into()));
+        assert_eq!(outcome(&odd, Phase::Response), ProbeOutcome::Fail(Failure::Protocol));
+        assert_eq!(outcome(&odd, Phase::Tls), ProbeOutcome::Fail(Failure::Tls(TlsFailure::Handshake)));
     }
 }

@@ -10,12 +10,12 @@ use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, r
 use rustls::ClientConfig;
 use tower::util::MapFutureLayer;
 
-use super::checker::Transport;
+use super::checker::Exchange;
 use super::progress::Progress;
 use super::tls::Trust;
-use super::{excerpt::excerpt, fault, judge};
+use super::{excerpt::excerpt, expect, fault};
 use crate::config::HttpProbe;
-use crate::health::{Failure, Outcome};
+use crate::health::{Failure, ProbeOutcome};
 use crate::model::Problem;
 
 /// A probe reads this much of a body, then hangs up: a slow or endless page is not health.
@@ -50,46 +50,46 @@ impl Http {
         Ok(Http { client, request, probe: Arc::clone(probe) })
     }
 
-    async fn response(&self, progress: &Progress) -> Result<Vec<u8>, Seen> {
+    async fn response(&self, progress: &Progress) -> Result<Vec<u8>, NoBody> {
         let request = self.request.try_clone().expect("a request without a body can be repeated");
         let response = self.client.execute(request).await?;
         progress.responded();
-        judge::status(&self.probe.expect, response.status().as_u16())?;
+        expect::status(&self.probe.expect, response.status().as_u16())?;
         body_of(response).await
     }
 }
 
-impl Transport for Http {
-    async fn look(&self, progress: &Progress) -> Outcome {
+impl Exchange for Http {
+    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         let body = match self.response(progress).await {
             Ok(body) => body,
-            Err(Seen::Failure(failure)) => return Outcome::Fail(failure),
-            Err(Seen::Error(error)) => return fault::outcome(&error, progress.so_far().phase),
+            Err(NoBody::Failure(failure)) => return ProbeOutcome::Fail(failure),
+            Err(NoBody::Error(error)) => return fault::outcome(&error, progress.so_far().phase),
         };
-        judge::body(&self.probe.expect, &body, Timestamp::now())
-            .map_or_else(Outcome::Fail, |()| Outcome::Pass)
+        expect::body(&self.probe.expect, &body, Timestamp::now())
+            .map_or_else(ProbeOutcome::Fail, |()| ProbeOutcome::Pass)
     }
 }
 
 /// Why there is no body to judge.
-enum Seen {
+enum NoBody {
     Failure(Failure),
     Error(reqwest::Error),
 }
 
-impl From<Failure> for Seen {
-    fn from(failure: Failure) -> Seen {
-        Seen::Failure(failure)
+impl From<Failure> for NoBody {
+    fn from(failure: Failure) -> NoBody {
+        NoBody::Failure(failure)
     }
 }
 
-impl From<reqwest::Error> for Seen {
-    fn from(error: reqwest::Error) -> Seen {
-        Seen::Error(error)
+impl From<reqwest::Error> for NoBody {
+    fn from(error: reqwest::Error) -> NoBody {
+        NoBody::Error(error)
     }
 }
 
-async fn body_of(mut response: Response) -> Result<Vec<u8>, Seen> {
+async fn body_of(mut response: Response) -> Result<Vec<u8>, NoBody> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > BODY_MAX_BYTES {

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
 
-use super::checker::Transport;
+use super::checker::Exchange;
 use super::fault;
 use super::progress::Progress;
-use crate::health::{Failure, Outcome, Phase};
+use crate::health::{Failure, Phase, ProbeOutcome};
 
 /// Where to connect.
 #[derive(Debug)]
@@ -15,15 +15,15 @@ pub(super) struct Tcp {
     pub(super) target: SocketAddr,
 }
 
-impl Transport for Tcp {
+impl Exchange for Tcp {
     /// Closes politely (FIN): to a database that is a client which changed its mind, and not worth a line in its
     /// log, whereas a reset is.
-    async fn look(&self, progress: &Progress) -> Outcome {
+    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         match TcpStream::connect(self.target).await {
-            Ok(stream) if is_its_own_peer(&stream) => Outcome::Fail(Failure::Refused),
+            Ok(stream) if is_its_own_peer(&stream) => ProbeOutcome::Fail(Failure::Refused),
             Ok(_) => {
                 progress.connected();
-                Outcome::Pass
+                ProbeOutcome::Pass
             }
             Err(error) => fault::outcome(&error, Phase::Connect),
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::lexer::Fault;
+use super::lexer::LexError;
 use crate::model::{Place, Problem, Severity};
 
 /// The most errors, and the most warnings, that are shown of one zone: nobody reads more, and a file that is
@@ -54,7 +54,7 @@ impl Findings {
         keep(&mut self.warnings, &mut self.more_warnings, spot, found.into(), help.into());
     }
 
-    pub(super) fn fault(&mut self, source: u16, fault: Fault) {
+    pub(super) fn fault(&mut self, source: u16, fault: LexError) {
         let at = u32::try_from(fault.at).unwrap_or(u32::MAX);
         self.error(Spot { source, at }, fault.found, fault.help);
     }

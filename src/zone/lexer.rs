@@ -3,7 +3,7 @@
 
 /// What is wrong at one place of the text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct LexError {
     /// The octet of the text at which it stands.
     pub(super) at: usize,
     /// What was found.
@@ -12,9 +12,9 @@ pub(super) struct Fault {
     pub(super) help: String,
 }
 
-impl Fault {
-    pub(super) fn new(at: usize, found: impl Into<String>, help: impl Into<String>) -> Fault {
-        Fault { at, found: found.into(), help: help.into() }
+impl LexError {
+    pub(super) fn new(at: usize, found: impl Into<String>, help: impl Into<String>) -> LexError {
+        LexError { at, found: found.into(), help: help.into() }
     }
 }
 
@@ -69,7 +69,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next token of the entry; `None` at its end.
-    pub(super) fn next(&mut self) -> Result<Option<Token<'t>>, Fault> {
+    pub(super) fn next(&mut self) -> Result<Option<Token<'t>>, LexError> {
         if let Some(token) = self.pending.take() {
             return Ok(Some(token));
         }
@@ -96,28 +96,28 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next token, which must be there and not a pair.
-    pub(super) fn need(&mut self, what: &str) -> Result<Token<'t>, Fault> {
+    pub(super) fn need(&mut self, what: &str) -> Result<Token<'t>, LexError> {
         let end = self.at;
         match self.next()? {
             Some(token) if token.form == Form::Pair => Err(quote_inside(token.at)),
             Some(token) => Ok(token),
-            None => Err(Fault::new(end, format!("{what} is missing"), "the record ends too early")),
+            None => Err(LexError::new(end, format!("{what} is missing"), "the record ends too early")),
         }
     }
 
     /// The next token, which must be a word without quotes.
-    pub(super) fn need_word(&mut self, what: &str) -> Result<Token<'t>, Fault> {
+    pub(super) fn need_word(&mut self, what: &str) -> Result<Token<'t>, LexError> {
         let token = self.need(what)?;
         match token.form {
             Form::Word => Ok(token),
             Form::Quoted | Form::Pair => {
-                Err(Fault::new(token.at, format!("quotes where {what} belongs"), "take the quotes away"))
+                Err(LexError::new(token.at, format!("quotes where {what} belongs"), "take the quotes away"))
             }
         }
     }
 
     /// Goes to the end of a broken entry. Tells when it has none, for then all that follows was swallowed.
-    pub(super) fn skip_entry(&mut self) -> Option<Fault> {
+    pub(super) fn skip_entry(&mut self) -> Option<LexError> {
         self.pending = None;
         let mut unclosed = None;
         while !self.ended {
@@ -146,35 +146,37 @@ impl<'t> Lexer<'t> {
         self.at += 1;
     }
 
-    fn close(&mut self) -> Result<(), Fault> {
+    fn close(&mut self) -> Result<(), LexError> {
         self.at += 1;
         match self.depth.checked_sub(1) {
             Some(depth) => self.depth = depth,
-            None => return Err(Fault::new(self.at - 1, "a ) without its (", "take it away, or write \\)")),
+            None => {
+                return Err(LexError::new(self.at - 1, "a ) without its (", "take it away, or write \\)"));
+            }
         }
         Ok(())
     }
 
-    fn end_text(&mut self) -> Result<(), Fault> {
+    fn end_text(&mut self) -> Result<(), LexError> {
         self.ended = true;
         if std::mem::take(&mut self.depth) == 0 {
             return Ok(());
         }
-        Err(Fault::new(
+        Err(LexError::new(
             self.opened,
             "a ( that is never closed",
             "close it with ) after the last word of the record",
         ))
     }
 
-    fn quoted(&mut self) -> Result<Token<'t>, Fault> {
+    fn quoted(&mut self) -> Result<Token<'t>, LexError> {
         let at = self.at;
         self.pass_quotes()?;
         let text = &self.text[at + 1..self.at - 1];
         Ok(Token { at, text, form: Form::Quoted })
     }
 
-    fn word(&mut self) -> Result<Token<'t>, Fault> {
+    fn word(&mut self) -> Result<Token<'t>, LexError> {
         let at = self.at;
         let mut form = Form::Word;
         while let Some(&octet) = self.text.get(self.at) {
@@ -199,7 +201,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Passes a quoted string that starts here; it ends on the same line, and a blank follows.
-    fn pass_quotes(&mut self) -> Result<(), Fault> {
+    fn pass_quotes(&mut self) -> Result<(), LexError> {
         let start = self.at;
         self.at += 1;
         loop {
@@ -207,7 +209,7 @@ impl<'t> Lexer<'t> {
                 Some(b'"') => break,
                 Some(b'\\') => self.pass_escape()?,
                 Some(b'\n' | b'\r') | None => {
-                    return Err(Fault::new(
+                    return Err(LexError::new(
                         start,
                         "a quote that is not closed on its line",
                         "close it with \"",
@@ -220,13 +222,15 @@ impl<'t> Lexer<'t> {
         self.at += 1;
         match self.text.get(self.at) {
             Some(b' ' | b'\t' | b'\n' | b'\r' | b'(' | b')' | b';') | None => Ok(()),
-            Some(_) => {
-                Err(Fault::new(self.at, "a quote with no blank after it", "put a blank between two strings"))
-            }
+            Some(_) => Err(LexError::new(
+                self.at,
+                "a quote with no blank after it",
+                "put a blank between two strings",
+            )),
         }
     }
 
-    fn pass_escape(&mut self) -> Result<(), Fault> {
+    fn pass_escape(&mut self) -> Result<(), LexError> {
         match self.text.get(self.at + 1) {
             Some(&octet) if !is_control(octet) => {
                 self.at += 2;
@@ -234,7 +238,7 @@ impl<'t> Lexer<'t> {
             }
             Some(_) | None => {
                 self.at += 1;
-                Err(Fault::new(
+                Err(LexError::new(
                     self.at - 1,
                     "a \\ at the end of a line",
                     "write \\\\ for the character itself",
@@ -248,13 +252,13 @@ impl<'t> Lexer<'t> {
         self.at += rest.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\n')).unwrap_or(rest.len());
     }
 
-    fn refuse_control<T>(&mut self, octet: u8) -> Result<T, Fault> {
+    fn refuse_control<T>(&mut self, octet: u8) -> Result<T, LexError> {
         self.at += 1;
         let found = match octet {
             b'\r' => "a carriage return in the middle of a line".to_owned(),
             _ => format!("the control character {octet}"),
         };
-        Err(Fault::new(
+        Err(LexError::new(
             self.at - 1,
             found,
             format!("take it away, or write \\{octet:03} where a name or text needs it"),
@@ -262,8 +266,8 @@ impl<'t> Lexer<'t> {
     }
 }
 
-fn quote_inside(at: usize) -> Fault {
-    Fault::new(at, "a quote in the middle of a word", "put a blank before the quote, or write \\\"")
+fn quote_inside(at: usize) -> LexError {
+    LexError::new(at, "a quote in the middle of a word", "put a blank before the quote, or write \\\"")
 }
 
 fn is_control(octet: u8) -> bool {

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::RecordType;
-use super::lexer::{Fault, Form, Lexer, Token};
+use super::lexer::{Form, LexError, Lexer, Token};
 use super::types::{self, Field};
 use super::{show, svcb, value};
 use crate::model::{Name, NameError};
@@ -18,7 +18,7 @@ pub(super) fn read(
     rtype: RecordType,
     origin: &Name,
     wire: &mut Vec<u8>,
-) -> Result<(), Fault> {
+) -> Result<(), LexError> {
     let start = wire.len();
     let first = lexer.need("the data of the record")?;
     if first.form == Form::Word && first.text == b"\\#" {
@@ -31,7 +31,7 @@ pub(super) fn read(
         }
     }
     if wire.len() - start > RDATA_MAX_OCTETS {
-        return Err(Fault::new(first.at, "data of more than 65535 octets", "no DNS message can carry it"));
+        return Err(LexError::new(first.at, "data of more than 65535 octets", "no DNS message can carry it"));
     }
     match lexer.next()? {
         Some(junk) => Err(too_much(rtype, &junk)),
@@ -45,18 +45,22 @@ fn read_generic(
     rtype: RecordType,
     at: usize,
     wire: &mut Vec<u8>,
-) -> Result<(), Fault> {
+) -> Result<(), LexError> {
     let start = wire.len();
     let stated = value::number(lexer, 0xffff)?;
     value::push_hex(lexer, wire)?;
     let length = wire.len() - start;
     if usize::try_from(stated) != Ok(length) {
         let found = format!("\\# {stated} before {length} octets");
-        return Err(Fault::new(at, found, "make the number that of the octets, two hexadecimal digits each"));
+        return Err(LexError::new(
+            at,
+            found,
+            "make the number that of the octets, two hexadecimal digits each",
+        ));
     }
     let well_formed = show::rdata(rtype, &wire[start..]).is_some();
     well_formed.then_some(()).ok_or_else(|| {
-        Fault::new(
+        LexError::new(
             at,
             format!("octets that are no data of type {rtype}"),
             "uncompressed wire form of the type",
@@ -64,7 +68,12 @@ fn read_generic(
     })
 }
 
-fn read_field(lexer: &mut Lexer<'_>, field: Field, origin: &Name, wire: &mut Vec<u8>) -> Result<(), Fault> {
+fn read_field(
+    lexer: &mut Lexer<'_>,
+    field: Field,
+    origin: &Name,
+    wire: &mut Vec<u8>,
+) -> Result<(), LexError> {
     match field {
         Field::U8 => wire.extend(&value::number(lexer, 0xff)?.to_be_bytes()[3..]),
         Field::U16 => wire.extend(&value::number(lexer, 0xffff)?.to_be_bytes()[2..]),
@@ -87,7 +96,7 @@ fn read_field(lexer: &mut Lexer<'_>, field: Field, origin: &Name, wire: &mut Vec
 }
 
 /// Appends a name: `@` is the origin, and what does not end in a dot is completed by it.
-pub(super) fn push_name(token: &Token<'_>, origin: &Name, wire: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn push_name(token: &Token<'_>, origin: &Name, wire: &mut Vec<u8>) -> Result<(), LexError> {
     if token.text == b"@" {
         wire.extend_from_slice(origin.wire());
         return Ok(());
@@ -95,25 +104,25 @@ pub(super) fn push_name(token: &Token<'_>, origin: &Name, wire: &mut Vec<u8>) ->
     Name::push_text(token.text, Some(origin), wire).map_err(|error| bad_name(token, error))
 }
 
-pub(super) fn bad_name(token: &Token<'_>, error: NameError) -> Fault {
-    Fault::new(
+pub(super) fn bad_name(token: &Token<'_>, error: NameError) -> LexError {
+    LexError::new(
         token.at,
         format!("{} is not a name: {error}", value::shown(token.text)),
         "write it as in www.example.com.",
     )
 }
 
-fn address<A: FromStr>(lexer: &mut Lexer<'_>, what: &str) -> Result<A, Fault> {
+fn address<A: FromStr>(lexer: &mut Lexer<'_>, what: &str) -> Result<A, LexError> {
     let token = lexer.need_word(what)?;
     let parsed = std::str::from_utf8(token.text).ok().and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| {
         let help =
             if what.contains('4') { "write it as in 192.0.2.10" } else { "write it as in 2001:db8::10" };
-        Fault::new(token.at, format!("{} is not {what}", value::shown(token.text)), help)
+        LexError::new(token.at, format!("{} is not {what}", value::shown(token.text)), help)
     })
 }
 
-fn push_texts(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+fn push_texts(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     value::push_text(&lexer.need("a string")?, wire)?;
     while let Some(token) = lexer.next()? {
         lexer.unread(token);
@@ -122,11 +131,11 @@ fn push_texts(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn push_tag(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+fn push_tag(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let good = token.text.iter().all(u8::is_ascii_alphanumeric);
     if !good {
         let found = format!("{} is not a property", value::shown(token.text));
-        return Err(Fault::new(token.at, found, "letters and digits, as in issue, issuewild or iodef"));
+        return Err(LexError::new(token.at, found, "letters and digits, as in issue, issuewild or iodef"));
     }
     value::push_text(token, wire)
 }
@@ -136,19 +145,19 @@ fn push_some(
     lexer: &mut Lexer<'_>,
     what: &str,
     wire: &mut Vec<u8>,
-    push: fn(&mut Lexer<'_>, &mut Vec<u8>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    push: fn(&mut Lexer<'_>, &mut Vec<u8>) -> Result<(), LexError>,
+) -> Result<(), LexError> {
     let first = lexer.need_word(what)?;
     lexer.unread(first);
     push(lexer, wire)
 }
 
 /// A bitmap per window of 256 types, those without a type left out (RFC 4034 section 4.1.2).
-fn push_type_set(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+fn push_type_set(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let mut windows = std::collections::BTreeMap::<u8, [u8; 32]>::new();
     while let Some(token) = value::next_word(lexer, "record types")? {
         let rtype = types::by_name(token.text).ok_or_else(|| {
-            Fault::new(
+            LexError::new(
                 token.at,
                 format!("{} is not a record type", value::shown(token.text)),
                 "such as A or TYPE65280",
@@ -165,25 +174,25 @@ fn push_type_set(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Fault>
     Ok(())
 }
 
-fn algorithm(lexer: &mut Lexer<'_>) -> Result<u8, Fault> {
+fn algorithm(lexer: &mut Lexer<'_>) -> Result<u8, LexError> {
     let token = lexer.need_word("an algorithm")?;
     let number = value::digits(token.text).and_then(|number| u8::try_from(number).ok());
     number.or_else(|| types::algorithm(token.text)).ok_or_else(|| {
         let found = format!("{} is not a DNSSEC algorithm", value::shown(token.text));
-        Fault::new(token.at, found, "a number up to 255, or a mnemonic such as ECDSAP256SHA256")
+        LexError::new(token.at, found, "a number up to 255, or a mnemonic such as ECDSAP256SHA256")
     })
 }
 
-fn only_generic(rtype: RecordType, at: usize) -> Fault {
-    Fault::new(
+fn only_generic(rtype: RecordType, at: usize) -> LexError {
+    LexError::new(
         at,
         format!("the text form of {rtype} data, which is not understood here"),
         format!("write it as {rtype} \\# LENGTH HEXADECIMAL (RFC 3597 section 5)"),
     )
 }
 
-fn too_much(rtype: RecordType, junk: &Token<'_>) -> Fault {
-    Fault::new(
+fn too_much(rtype: RecordType, junk: &Token<'_>) -> LexError {
+    LexError::new(
         junk.at,
         format!("{} after the end of the {rtype} data", value::shown(junk.text)),
         "take it away, or begin a comment with ;",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::draft::{Draft, Owner};
 use super::findings::{Findings, Source, Spot};
-use super::lexer::{Fault, Form, Lexer, Token};
+use super::lexer::{Form, LexError, Lexer, Token};
 use super::{Include, MasterFile, RecordType, order, rdata, types, value};
 use crate::model::{Name, Ttl};
 
@@ -81,9 +81,8 @@ impl<'t> Reader<'_, 't> {
         let mut context = Context { source, origin, lifetimes, owner: None };
         match u32::try_from(text.len()) {
             Ok(_) => self.entries(&text, &mut context),
-            Err(_) => {
-                self.fault(source, Fault::new(0, "a file of more than 4 GiB", "split the zone by delegation"))
-            }
+            Err(_) => self
+                .fault(source, LexError::new(0, "a file of more than 4 GiB", "split the zone by delegation")),
         }
         self.reading.sources[usize::from(source)].text = text;
     }
@@ -91,7 +90,7 @@ impl<'t> Reader<'_, 't> {
     fn entries(&mut self, text: &[u8], context: &mut Context) {
         let mut lexer = Lexer::new(text);
         if lexer.skip_byte_order_mark() {
-            self.fault(context.source, Fault::new(0, "a byte order mark", "save the file without one"));
+            self.fault(context.source, LexError::new(0, "a byte order mark", "save the file without one"));
         }
         while let Some(blank) = lexer.start_entry() {
             if let Err(fault) = self.entry(&mut lexer, blank, context) {
@@ -103,14 +102,18 @@ impl<'t> Reader<'_, 't> {
         }
     }
 
-    fn fault(&mut self, source: u16, fault: Fault) {
+    fn fault(&mut self, source: u16, fault: LexError) {
         self.reading.findings.fault(source, fault);
     }
 
-    fn entry(&mut self, lexer: &mut Lexer<'_>, blank: bool, context: &mut Context) -> Result<(), Fault> {
+    fn entry(&mut self, lexer: &mut Lexer<'_>, blank: bool, context: &mut Context) -> Result<(), LexError> {
         let Some(first) = lexer.next()? else { return Ok(()) };
         if !self.reading.draft.has_room() {
-            return Err(Fault::new(first.at, "more than 4 GiB of records", "split the zone by delegation"));
+            return Err(LexError::new(
+                first.at,
+                "more than 4 GiB of records",
+                "split the zone by delegation",
+            ));
         }
         if blank {
             lexer.unread(first);
@@ -121,28 +124,33 @@ impl<'t> Reader<'_, 't> {
             context.owner = Some(Stated::Good(self.owner(&first, &context.origin)?));
         }
         let no_owner =
-            || Fault::new(first.at, "no owner, and none before it", "begin the line with a name, or @");
+            || LexError::new(first.at, "no owner, and none before it", "begin the line with a name, or @");
         let owner = context.owner.ok_or_else(no_owner)?;
         self.record(owner, lexer, context)
     }
 
-    fn owner(&mut self, token: &Token<'_>, origin: &Name) -> Result<Owner, Fault> {
+    fn owner(&mut self, token: &Token<'_>, origin: &Name) -> Result<Owner, LexError> {
         if token.form != Form::Word {
-            return Err(Fault::new(token.at, "quotes around an owner", "take the quotes away"));
+            return Err(LexError::new(token.at, "quotes around an owner", "take the quotes away"));
         }
         let owner = self.reading.draft.owner(|arena| rdata::push_name(token, origin, arena))?;
         if order::is_within(self.reading.draft.owner_wire(owner), self.zone.wire()) {
             return Ok(owner);
         }
         let found = format!("{} is not in the zone {}", value::shown(token.text), self.zone);
-        Err(Fault::new(
+        Err(LexError::new(
             token.at,
             found,
             "names without a last dot are completed by the origin; check $ORIGIN too",
         ))
     }
 
-    fn record(&mut self, owner: Stated, lexer: &mut Lexer<'_>, context: &mut Context) -> Result<(), Fault> {
+    fn record(
+        &mut self,
+        owner: Stated,
+        lexer: &mut Lexer<'_>,
+        context: &mut Context,
+    ) -> Result<(), LexError> {
         let head = head(lexer)?;
         let ttl = self.ttl(&head, &mut context.lifetimes)?;
         let draft = &mut self.reading.draft;
@@ -161,13 +169,13 @@ impl<'t> Reader<'_, 't> {
         }
     }
 
-    fn ttl(&self, head: &Head, lifetimes: &mut Lifetimes) -> Result<Ttl, Fault> {
+    fn ttl(&self, head: &Head, lifetimes: &mut Lifetimes) -> Result<Ttl, LexError> {
         lifetimes.last = head.ttl.or(lifetimes.last);
         let ttl = head.ttl.or(lifetimes.default).or(lifetimes.last);
         // A broken line may have been the one that stated it: one message is enough.
         let ttl = ttl.or_else(|| self.reading.findings.has_errors().then_some(Ttl::MAX));
         ttl.ok_or_else(|| {
-            Fault::new(head.at, "no TTL, and none before it", "begin the file with $TTL, as in $TTL 1h")
+            LexError::new(head.at, "no TTL, and none before it", "begin the file with $TTL, as in $TTL 1h")
         })
     }
 
@@ -176,17 +184,21 @@ impl<'t> Reader<'_, 't> {
         name: &Token<'_>,
         lexer: &mut Lexer<'_>,
         context: &mut Context,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), LexError> {
         match name.text.to_ascii_uppercase().as_slice() {
             b"$ORIGIN" => context.origin = read_origin(&lexer.need_word("a name")?, &context.origin)?,
             b"$TTL" => context.lifetimes.default = Some(value::seconds(&lexer.need_word("a time")?)?),
             b"$INCLUDE" => return self.include(lexer, context),
             b"$GENERATE" => {
-                return Err(Fault::new(name.at, "$GENERATE, which is no standard", "write the records out"));
+                return Err(LexError::new(
+                    name.at,
+                    "$GENERATE, which is no standard",
+                    "write the records out",
+                ));
             }
             _ => {
                 let found = format!("{} is not a directive", value::shown(name.text));
-                return Err(Fault::new(
+                return Err(LexError::new(
                     name.at,
                     found,
                     "there are $ORIGIN, $TTL and $INCLUDE; a name is written \\$x",
@@ -197,7 +209,7 @@ impl<'t> Reader<'_, 't> {
     }
 
     /// `$INCLUDE file [origin]`: what the file states about origin, TTL and owner ends with it.
-    fn include(&mut self, lexer: &mut Lexer<'_>, context: &Context) -> Result<(), Fault> {
+    fn include(&mut self, lexer: &mut Lexer<'_>, context: &Context) -> Result<(), LexError> {
         let file = lexer.need("a file")?;
         let mut octets = Vec::new();
         value::push_unescaped(&file, &mut octets)?;
@@ -211,10 +223,10 @@ impl<'t> Reader<'_, 't> {
             let found = format!("$INCLUDE of {}, the one too many", value::shown(&octets));
             let help =
                 format!("at most {INCLUDE_DEPTH_MAX} deep and {INCLUDES_MAX} files; does it include itself?");
-            return Err(Fault::new(file.at, found, help));
+            return Err(LexError::new(file.at, found, help));
         }
         let text = (self.include)(&name).map_err(|error| {
-            Fault::new(
+            LexError::new(
                 file.at,
                 format!("cannot include {}: {error}", value::shown(&octets)),
                 "a file in the zone's folder",
@@ -227,29 +239,29 @@ impl<'t> Reader<'_, 't> {
     }
 }
 
-fn read_origin(token: &Token<'_>, origin: &Name) -> Result<Name, Fault> {
+fn read_origin(token: &Token<'_>, origin: &Name) -> Result<Name, LexError> {
     if token.text == b"@" {
         return Ok(origin.clone());
     }
     Name::from_text(token.text, Some(origin)).map_err(|error| rdata::bad_name(token, error))
 }
 
-fn end_of_entry(lexer: &mut Lexer<'_>) -> Result<(), Fault> {
+fn end_of_entry(lexer: &mut Lexer<'_>) -> Result<(), LexError> {
     match lexer.next()? {
         Some(junk) => {
             let found = format!("{} after the end of the directive", value::shown(junk.text));
-            Err(Fault::new(junk.at, found, "take it away, or begin a comment with ;"))
+            Err(LexError::new(junk.at, found, "take it away, or begin a comment with ;"))
         }
         None => Ok(()),
     }
 }
 
 /// TTL and class in any order, each at most once, then the type.
-fn head(lexer: &mut Lexer<'_>) -> Result<Head, Fault> {
+fn head(lexer: &mut Lexer<'_>) -> Result<Head, LexError> {
     let (mut ttl, mut class) = (None, false);
     loop {
         let word = lexer.need_word("a record type")?;
-        let twice = |what| Err(Fault::new(word.at, format!("a second {what}"), "one is enough"));
+        let twice = |what| Err(LexError::new(word.at, format!("a second {what}"), "one is enough"));
         if word.text[0].is_ascii_digit() {
             match ttl.replace(value::seconds(&word)?) {
                 Some(_) => return twice("TTL"),
@@ -260,7 +272,7 @@ fn head(lexer: &mut Lexer<'_>) -> Result<Head, Fault> {
             match (number, std::mem::replace(&mut class, true)) {
                 (1, false) => continue,
                 (1, true) => return twice("class"),
-                _ => return Err(Fault::new(word.at, "a class that is not IN", "only class IN is served")),
+                _ => return Err(LexError::new(word.at, "a class that is not IN", "only class IN is served")),
             }
         }
         let at = word.at;
@@ -275,9 +287,10 @@ fn class_number(word: &[u8]) -> Option<u16> {
     known.map(|(_, number)| *number).or_else(|| types::numbered(word, b"CLASS"))
 }
 
-fn record_type(word: &Token<'_>) -> Result<RecordType, Fault> {
-    let wrong =
-        |what: &str, help: &str| Fault::new(word.at, format!("{} is {what}", value::shown(word.text)), help);
+fn record_type(word: &Token<'_>) -> Result<RecordType, LexError> {
+    let wrong = |what: &str, help: &str| {
+        LexError::new(word.at, format!("{} is {what}", value::shown(word.text)), help)
+    };
     match types::by_name(word.text) {
         Some(rtype) if types::is_data(rtype) => Ok(rtype),
         Some(_) => Err(wrong("a type for messages, not for zones", "take the record away")),

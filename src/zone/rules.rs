@@ -20,12 +20,12 @@ pub(super) fn judge(records: &mut Sorted, zone: &Name, steered: &BTreeSet<Name>,
     let broken = findings.has_errors();
     sets::settle(records, findings);
     let zone = Judged { records, zone: zone.wire(), steered };
-    names::judge(&zone, findings);
-    steering::judge(&zone, findings);
+    names::check(&zone, findings);
+    steering::check(&zone, findings);
     if !broken {
         // Records that could not be read would be missed here.
         names::judge_apex(&zone, findings);
-        targets::judge(&zone, findings);
+        targets::check(&zone, findings);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::lexer::{Fault, Form, Lexer, Token};
+use super::lexer::{Form, LexError, Lexer, Token};
 use super::types::numbered;
 use super::{show, value};
 
@@ -36,7 +36,7 @@ const KEYS: [(&str, u16); 9] = [
 type Help = &'static str;
 
 /// Reads parameters up to the end of the entry; on the wire they are in the order of their keys.
-pub(super) fn read(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn read(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let mut parameters = BTreeMap::new();
     let mut first = None;
     while let Some(token) = lexer.next()? {
@@ -47,7 +47,7 @@ pub(super) fn read(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Faul
         }
     }
     agree(&parameters).map_err(|help| {
-        Fault::new(first.unwrap_or_default(), "service parameters that do not fit together", help)
+        LexError::new(first.unwrap_or_default(), "service parameters that do not fit together", help)
     })?;
     for (key, encoded) in parameters {
         let length = u16::try_from(encoded.len()).expect("a parameter is bounded where it is read");
@@ -79,7 +79,7 @@ pub(super) fn text(mut wire: &[u8]) -> Option<String> {
 }
 
 /// Splits `key`, `key=value` or `key="value"` and encodes the value.
-fn parameter(token: &Token<'_>) -> Result<(u16, Vec<u8>), Fault> {
+fn parameter(token: &Token<'_>) -> Result<(u16, Vec<u8>), LexError> {
     if token.form == Form::Quoted {
         return Err(wrong(token, "put the quotes around the value only, as in alpn=\"h2,h3\""));
     }
@@ -106,8 +106,8 @@ fn parameter(token: &Token<'_>) -> Result<(u16, Vec<u8>), Fault> {
     Ok((key, encoded))
 }
 
-fn wrong(token: &Token<'_>, help: Help) -> Fault {
-    Fault::new(token.at, format!("the service parameter {}", value::shown(token.text)), help)
+fn wrong(token: &Token<'_>, help: Help) -> LexError {
+    LexError::new(token.at, format!("the service parameter {}", value::shown(token.text)), help)
 }
 
 fn named_key(name: &[u8]) -> Option<u16> {

@@ -1,17 +1,17 @@
 //! Single words become values: numbers, times, strings, hexadecimal and Base64.
 
-use super::lexer::{Fault, Form, Lexer, Token};
+use super::lexer::{Form, LexError, Lexer, Token};
 use crate::model::Ttl;
 
 /// The longest string of a TXT record and its like: its length is one octet (RFC 1035 section 3.3).
 pub(super) const TEXT_MAX_OCTETS: usize = 255;
 
 /// Reads the next word as a number up to `max`.
-pub(super) fn number(lexer: &mut Lexer<'_>, max: u32) -> Result<u32, Fault> {
+pub(super) fn number(lexer: &mut Lexer<'_>, max: u32) -> Result<u32, LexError> {
     let token = lexer.need_word("a number")?;
     let value = digits(token.text).filter(|value| *value <= u64::from(max));
     value.and_then(|value| u32::try_from(value).ok()).ok_or_else(|| {
-        Fault::new(
+        LexError::new(
             token.at,
             format!("{} is not a number from 0 to {max}", shown(token.text)),
             "write it in digits",
@@ -27,9 +27,9 @@ pub(super) fn digits(text: &[u8]) -> Option<u64> {
 }
 
 /// A time as `3600`, `1h` or `1h30m`; units are s, m, h, d and w.
-pub(super) fn seconds(token: &Token<'_>) -> Result<Ttl, Fault> {
+pub(super) fn seconds(token: &Token<'_>) -> Result<Ttl, LexError> {
     let wrong =
-        |found: &str, help: &str| Fault::new(token.at, format!("{} {found}", shown(token.text)), help);
+        |found: &str, help: &str| LexError::new(token.at, format!("{} {found}", shown(token.text)), help);
     let total = digits(token.text).or_else(|| with_units(token.text));
     let total =
         total.ok_or_else(|| wrong("is not a time", "write seconds, or units as in 1h30m (s, m, h, d, w)"))?;
@@ -61,9 +61,13 @@ fn with_units(mut text: &[u8]) -> Option<u64> {
 }
 
 /// Appends the octets of a string, its escapes resolved.
-pub(super) fn push_unescaped(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn push_unescaped(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let wrong = || {
-        Fault::new(token.at, "a bad escape", "write \\ and one character, or \\ and three digits up to 255")
+        LexError::new(
+            token.at,
+            "a bad escape",
+            "write \\ and one character, or \\ and three digits up to 255",
+        )
     };
     let mut octets = token.text.iter().copied();
     while let Some(octet) = octets.next() {
@@ -83,14 +87,14 @@ fn escaped(octets: &mut impl Iterator<Item = u8>) -> Option<u8> {
 }
 
 /// Appends a string with its length before it.
-pub(super) fn push_text(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn push_text(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let start = wire.len();
     wire.push(0);
     push_unescaped(token, wire)?;
     let length = wire.len() - start - 1;
     wire[start] = u8::try_from(length).map_err(|_| {
         let found = format!("a string of {length} octets");
-        Fault::new(
+        LexError::new(
             token.at,
             found,
             format!("write several of at most {TEXT_MAX_OCTETS}, with blanks between them"),
@@ -100,13 +104,13 @@ pub(super) fn push_text(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), Fau
 }
 
 /// Appends the octets that the hexadecimal words up to the end of the entry stand for.
-pub(super) fn push_hex(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn push_hex(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let mut high: Option<(usize, u8)> = None;
     while let Some(token) = next_word(lexer, "hexadecimal digits")? {
         for (index, octet) in token.text.iter().enumerate() {
             let at = token.at + index;
             let digit = hex_digit(*octet).ok_or_else(|| {
-                Fault::new(at, "a character that is no hexadecimal digit", "use 0-9 and a-f")
+                LexError::new(at, "a character that is no hexadecimal digit", "use 0-9 and a-f")
             })?;
             match high.take() {
                 Some((_, high)) => wire.push(high << 4 | digit),
@@ -116,7 +120,7 @@ pub(super) fn push_hex(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), 
     }
     match high {
         Some((at, _)) => {
-            Err(Fault::new(at, "an odd number of hexadecimal digits", "write two for each octet"))
+            Err(LexError::new(at, "an odd number of hexadecimal digits", "write two for each octet"))
         }
         None => Ok(()),
     }
@@ -127,7 +131,7 @@ fn hex_digit(octet: u8) -> Option<u8> {
 }
 
 /// Appends the octets that the Base64 words up to the end of the entry stand for.
-pub(super) fn push_base64(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn push_base64(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let mut text = Vec::new();
     let mut first = None;
     while let Some(token) = next_word(lexer, "Base64")? {
@@ -135,7 +139,7 @@ pub(super) fn push_base64(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(
         text.extend_from_slice(token.text);
     }
     let wrong =
-        || Fault::new(first.unwrap_or_default(), "what is no Base64", "padded with = to a multiple of 4");
+        || LexError::new(first.unwrap_or_default(), "what is no Base64", "padded with = to a multiple of 4");
     base64(&text, wire).ok_or_else(wrong)
 }
 
@@ -171,10 +175,10 @@ fn base64_digit(octet: u8) -> Option<u32> {
 }
 
 /// The next token if there is one; it must be a word.
-pub(super) fn next_word<'t>(lexer: &mut Lexer<'t>, what: &str) -> Result<Option<Token<'t>>, Fault> {
+pub(super) fn next_word<'t>(lexer: &mut Lexer<'t>, what: &str) -> Result<Option<Token<'t>>, LexError> {
     let Some(token) = lexer.next()? else { return Ok(None) };
     if token.form != Form::Word {
-        return Err(Fault::new(token.at, format!("quotes where {what} belong"), "take the quotes away"));
+        return Err(LexError::new(token.at, format!("quotes where {what} belong"), "take the quotes away"));
     }
     Ok(Some(token))
 }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 use cadence_dns::answer::{
-    AnswerTable, Asker, CookieSecrets, Identity, Limiter, Manners, Transport, respond,
+    AnswerTable, CookieSecrets, Identity, Limiter, QueryContext, ResponsePolicy, Transport, respond,
 };
 use cadence_dns::model::Moment;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -31,15 +31,15 @@ fn answers(criterion: &mut Criterion) {
 
 fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Queries) {
     let limiter = Limiter::new(200, 2, &[], [7; 16]);
-    let manners =
-        Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
+    let policy =
+        ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
     let now = Moment::default();
-    let asker = Asker {
+    let context = QueryContext {
         transport: Transport::Udp,
         address: Ipv4Addr::LOCALHOST.into(),
         now,
         idle: None,
-        manners: &manners,
+        policy: &policy,
     };
     let mut reply = [0; AnswerTable::UDP_REPLY_MAX_OCTETS];
     let mut group = criterion.benchmark_group("respond");
@@ -47,7 +47,7 @@ fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Q
     group.bench_function(mix, |bencher| {
         bencher.iter(|| {
             for query in queries.iter() {
-                let _ = black_box(respond(table, black_box(query), &asker, &mut reply));
+                let _ = black_box(respond(table, black_box(query), &context, &mut reply));
             }
         });
     });

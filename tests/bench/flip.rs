@@ -12,7 +12,7 @@ use cadence_dns::answer::Identity;
 use cadence_dns::config::{self, Config};
 use cadence_dns::controller::{Controller, Effect, Event, Parameters};
 use cadence_dns::dns::Tables;
-use cadence_dns::health::{Failure, Observation, Outcome, Timings};
+use cadence_dns::health::{Failure, Observation, ProbeOutcome, Timings};
 use cadence_dns::model::{CheckId, Moment};
 use cadence_dns::store::{Journal, Store};
 use cadence_dns::zone::{self, MasterFile, Zone};
@@ -63,7 +63,7 @@ impl Bench {
         for _ in 0..3 {
             self.now = self.now + Duration::from_secs(1);
             for check in 0..self.checks.len() {
-                self.observe(check, Outcome::Pass);
+                self.observe(check, ProbeOutcome::Pass);
             }
         }
     }
@@ -74,9 +74,9 @@ impl Bench {
         loop {
             self.now = self.now + Duration::from_millis(10);
             (0..self.checks.len()).filter(|check| *check > region).for_each(|check| {
-                self.observe(check, Outcome::Pass);
+                self.observe(check, ProbeOutcome::Pass);
             });
-            let took = self.observe(region, Outcome::Fail(Failure::Refused));
+            let took = self.observe(region, ProbeOutcome::Fail(Failure::Refused));
             let published = self.tables.current();
             let standing = &self.controller.decisions()[region * NAMES_OF_A_REGION].standing;
             if standing.region.as_str() == "spare" {
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     /// Hands in a probe and does what follows from it, as the daemon does.
-    fn observe(&mut self, check: usize, outcome: Outcome) -> Duration {
+    fn observe(&mut self, check: usize, outcome: ProbeOutcome) -> Duration {
         let (check, vantage) = (self.checks[check].clone(), "bench".into());
         let timings = Timings::default();
         let observation = Observation { check, vantage, outcome, timings, certificate_expires: None };

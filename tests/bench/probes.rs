@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cadence_dns::config::{Expect, HttpProbe, Probe, ProbeKind};
-use cadence_dns::health::{Observation, Outcome};
+use cadence_dns::health::{Observation, ProbeOutcome};
 use cadence_dns::model::CheckId;
 use cadence_dns::probe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -131,7 +131,7 @@ async fn measure(port: u16, span: Duration) -> bool {
 }
 
 fn report(seen: Vec<Observation>, span: Duration, share: f64) -> bool {
-    let failed = seen.iter().filter(|observation| observation.outcome != Outcome::Pass).count();
+    let failed = seen.iter().filter(|observation| observation.outcome != ProbeOutcome::Pass).count();
     let late = sorted(&seen, |observation| observation.timings.late);
     let total = sorted(&seen, |observation| observation.timings.total);
     println!("{ENDPOINTS} endpoints, {} probes in {span:?}, {failed} not passed", seen.len());

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cadence_dns::answer::{self, AnswerTable, Asker, CookieSecrets, Identity, Manners, Served, Transport};
+use cadence_dns::answer::{
+    self, AnswerTable, CookieSecrets, Identity, QueryContext, ResponsePolicy, Served, Transport,
+};
 use cadence_dns::config;
 use cadence_dns::controller::{Controller, Event, Parameters, Saved};
 use cadence_dns::model::{Moment, Name, Ttl, has_errors};
@@ -23,13 +25,13 @@ fn name(text: &str) -> Name {
 
 /// Queries: silence where it is right, else a reply that keeps every bound, twice the same.
 pub fn respond(query: &[u8]) {
-    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
+    let policy = ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
     let [over_udp, over_tcp] = [Transport::Udp, Transport::Tcp].map(|transport| {
         let address = Ipv4Addr::new(198, 51, 100, 7).into();
-        let asker = Asker { transport, address, now: NOW, idle: idle(transport), manners: &manners };
+        let context = QueryContext { transport, address, now: NOW, idle: idle(transport), policy: &policy };
         let reply = |filling| {
             let mut reply = vec![filling; AnswerTable::REPLY_MAX_OCTETS];
-            answer::respond(table(), query, &asker, &mut reply)
+            answer::respond(table(), query, &context, &mut reply)
                 .octets()
                 .map(|octets| reply[..octets].to_vec())
         };
@@ -167,20 +169,20 @@ fn answers(zone: Zone) {
             question.concat()
         })
         .collect();
-    let manners = Manners { rotate: false, cookies: None, limiter: None };
+    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: None };
     let table = AnswerTable::compile(&[zone], &[], Identity::default());
     let mut reply = vec![0; AnswerTable::REPLY_MAX_OCTETS];
     for query in asked {
         for transport in [Transport::Udp, Transport::Tcp] {
-            let asker = Asker {
+            let context = QueryContext {
                 transport,
                 address: Ipv4Addr::LOCALHOST.into(),
                 now: NOW,
                 idle: idle(transport),
-                manners: &manners,
+                policy: &policy,
             };
             let octets =
-                answer::respond(&table, &query, &asker, &mut reply).octets().expect("a query is answered");
+                answer::respond(&table, &query, &context, &mut reply).octets().expect("a query is answered");
             let code = reply[3] & 0xf;
             assert!(code == 0 || code == 3 || code == 6, "code {code} to {query:02x?}");
             assert!(transport == Transport::Tcp || octets <= 512);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadence_dns::config::{BodyRule, Expect, Fresh, HttpProbe, ProbeKind};
-use cadence_dns::health::{Failure, Outcome, Phase};
+use cadence_dns::health::{Failure, Phase, ProbeOutcome};
 
 use tokio::sync::mpsc;
 
@@ -33,13 +33,13 @@ fn cadence() -> HttpProbe {
 async fn check(http: HttpProbe, then: Then, wanted: Result<(), Failure>) {
     let endpoint = endpoint::that(then).await;
     let got = outcome_of_get(http, endpoint.address, PLENTY).await;
-    assert_eq!(got, wanted.map_or_else(Outcome::Fail, |()| Outcome::Pass));
+    assert_eq!(got, wanted.map_or_else(ProbeOutcome::Fail, |()| ProbeOutcome::Pass));
 }
 
 async fn check_body(http: HttpProbe, body: &str, wanted: Result<(), Failure>) {
     let endpoint = endpoint::with_body(body).await;
     let got = outcome_of_get(http, endpoint.address, PLENTY).await;
-    assert_eq!(got, wanted.map_or_else(Outcome::Fail, |()| Outcome::Pass), "{body}");
+    assert_eq!(got, wanted.map_or_else(ProbeOutcome::Fail, |()| ProbeOutcome::Pass), "{body}");
 }
 
 fn say(text: &str) -> Then {
@@ -60,7 +60,7 @@ async fn cadence_is_well() {
 async fn a_frozen_answer_is_not_health() {
     let endpoint = endpoint::with_body(&health("2020-01-01T00:00:00Z")).await;
     let got = outcome_of_get(cadence(), endpoint.address, PLENTY).await;
-    let Outcome::Fail(Failure::Stale { pointer, got }) = got else { panic!("{got:?}") };
+    let ProbeOutcome::Fail(Failure::Stale { pointer, got }) = got else { panic!("{got:?}") };
     assert_eq!(pointer, "/time");
     assert!(got.ends_with(" s old"), "{got}");
 }
@@ -121,12 +121,12 @@ async fn cut_short() {
 #[tokio::test]
 async fn nobody_there() {
     let address = endpoint::closed().await;
-    assert_eq!(outcome_of_get(get(URL), address, PLENTY).await, Outcome::Fail(Failure::Refused));
+    assert_eq!(outcome_of_get(get(URL), address, PLENTY).await, ProbeOutcome::Fail(Failure::Refused));
 }
 
 async fn check_timeout(address: SocketAddr, phase: Phase) {
     let got = outcome_of_get(get(URL), address, SHORT).await;
-    assert_eq!(got, Outcome::Fail(Failure::Timeout(phase)));
+    assert_eq!(got, ProbeOutcome::Fail(Failure::Timeout(phase)));
 }
 
 async fn check_hang(then: Then, phase: Phase) {
@@ -160,7 +160,7 @@ async fn request_of(http: HttpProbe) -> Vec<String> {
     let endpoint = endpoint::with_body("fine").await;
     let with_port = http.url.replace("PORT", &endpoint.address.port().to_string());
     let got = outcome_of_get(HttpProbe { url: with_port, ..http }, endpoint.address, PLENTY).await;
-    assert_eq!(got, Outcome::Pass);
+    assert_eq!(got, ProbeOutcome::Pass);
     endpoint.requests()[0].lines().filter(|line| !line.is_empty()).map(str::to_lowercase).collect()
 }
 
@@ -215,7 +215,7 @@ async fn each_probe_has_a_connection_of_its_own() {
     let (sender, mut observations) = mpsc::channel(1);
     let _probing = prepared(probe).expect("a probe that can be prepared").start(sender);
     for _ in 0..3 {
-        assert_eq!(observations.recv().await.expect("at work").outcome, Outcome::Pass);
+        assert_eq!(observations.recv().await.expect("at work").outcome, ProbeOutcome::Pass);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cadence_dns::config::{HttpProbe, ProbeKind};
-use cadence_dns::health::{Failure, Observation, Outcome, Phase, TlsFailure};
+use cadence_dns::health::{Failure, Observation, Phase, ProbeOutcome, TlsFailure};
 use cadence_dns::model::{Moment, Place};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
@@ -99,15 +99,15 @@ async fn look(http: HttpProbe, server: ServerConfig) -> Observation {
     observe(a_probe(serve(server).await, PLENTY, ProbeKind::Http(Arc::new(http)))).await
 }
 
-fn tls(why: TlsFailure) -> Outcome {
-    Outcome::Fail(Failure::Tls(why))
+fn tls(why: TlsFailure) -> ProbeOutcome {
+    ProbeOutcome::Fail(Failure::Tls(why))
 }
 
 #[tokio::test]
 async fn a_good_certificate_passes_and_its_expiry_is_remembered() {
     let (authority, end) = (Authority::new(), now() + 90 * HOUR);
     let seen = look(authority.probe(), authority.server("www.example.com", now() - HOUR, end)).await;
-    assert_eq!(seen.outcome, Outcome::Pass);
+    assert_eq!(seen.outcome, ProbeOutcome::Pass);
     assert_eq!(seen.certificate_expires, moment(end));
     assert!(seen.timings.connect.is_some() && seen.timings.connect <= seen.timings.response);
 }
@@ -143,7 +143,7 @@ async fn certificates_of_others() {
 async fn who_insists_gets_any_certificate() {
     let expired = Authority::new().server("www.example.net", now() - 9 * HOUR, now() - HOUR);
     let seen = look(HttpProbe { insecure: true, ..get(URL) }, expired).await;
-    assert_eq!(seen.outcome, Outcome::Pass);
+    assert_eq!(seen.outcome, ProbeOutcome::Pass);
     assert!(seen.certificate_expires.is_some());
 }
 
@@ -154,7 +154,7 @@ async fn a_host_header_does_not_change_the_certificate_s_name() {
     let headers = vec![("host".to_owned(), "www.example.net".to_owned())];
     let probe = HttpProbe { headers, ..authority.probe() };
     let server = authority.server("www.example.com", now() - HOUR, now() + HOUR);
-    assert_eq!(look(probe, server).await.outcome, Outcome::Pass);
+    assert_eq!(look(probe, server).await.outcome, ProbeOutcome::Pass);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn time_runs_out_in_the_handshake() {
     let authority = Authority::new();
     let (frozen, _listener) = endpoint::frozen().await;
     let (vanishing, _sockets) = endpoint::black_hole().await;
-    let timeout = |phase| Outcome::Fail(Failure::Timeout(phase));
+    let timeout = |phase| ProbeOutcome::Fail(Failure::Timeout(phase));
     assert_eq!(outcome_of_get(authority.probe(), frozen, SHORT).await, timeout(Phase::Tls));
     assert_eq!(outcome_of_get(authority.probe(), vanishing, SHORT).await, timeout(Phase::Connect));
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use cadence_dns::answer::Identity;
 use cadence_dns::controller::Parameters;
-use cadence_dns::health::{Brownout, Check, Failure, Observation, Outcome, Phase, Region, Rules, Timings};
+use cadence_dns::health::{
+    Brownout, Check, Failure, Observation, Phase, ProbeOutcome, Region, Rules, Timings,
+};
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
 use cadence_dns::policy::{Failback, Steer};
 use proptest::prelude::*;
@@ -249,17 +251,17 @@ impl Isolation {
 #[derive(Debug, Clone)]
 pub(crate) struct Noise {
     pub(crate) check: usize,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ProbeOutcome,
     pub(crate) after: Duration,
 }
 
 pub(crate) fn noise() -> impl Strategy<Value = Vec<Noise>> {
     let outcome = select(vec![
-        Outcome::Pass,
-        Outcome::Pass,
-        Outcome::Fail(Failure::Refused),
-        Outcome::Fail(Failure::Timeout(Phase::Body)),
-        Outcome::Inconclusive("out of memory".into()),
+        ProbeOutcome::Pass,
+        ProbeOutcome::Pass,
+        ProbeOutcome::Fail(Failure::Refused),
+        ProbeOutcome::Fail(Failure::Timeout(Phase::Body)),
+        ProbeOutcome::Inconclusive("out of memory".into()),
     ]);
     let noise = (0..40_usize, outcome, 0..4_000_u64).prop_map(|(check, outcome, after)| Noise {
         check,
@@ -270,7 +272,7 @@ pub(crate) fn noise() -> impl Strategy<Value = Vec<Noise>> {
 }
 
 /// Of the check with this number; beyond the last one of a check that does not exist.
-pub(crate) fn observation(parameters: &Parameters, check: usize, outcome: &Outcome) -> Observation {
+pub(crate) fn observation(parameters: &Parameters, check: usize, outcome: &ProbeOutcome) -> Observation {
     let stranger = || CheckId { region: "nowhere".into(), probe: 0, address: Ipv4Addr::LOCALHOST.into() };
     let known = parameters.regions.iter().flat_map(|region| &region.checks).nth(check);
     Observation {

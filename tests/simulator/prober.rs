@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cadence_dns::health::{Observation, Outcome, Pace, Region, Rules, Timings};
+use cadence_dns::health::{Observation, Pace, ProbeOutcome, Region, Rules, Timings};
 use cadence_dns::model::{CheckId, Moment, VantageId};
 
 use super::World;
@@ -35,7 +35,7 @@ struct Slot {
 #[derive(Clone)]
 struct Flight {
     ends: Moment,
-    outcome: Outcome,
+    outcome: ProbeOutcome,
     lasts: Duration,
 }
 

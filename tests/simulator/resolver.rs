@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use cadence_dns::answer::{AnswerTable, Asker, Manners, Transport, respond};
+use cadence_dns::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
 use cadence_dns::model::{Family, Moment, Name};
 use cadence_dns::policy::{Decision, Steer};
 use cadence_dns::zone::{self, MasterFile, Zone};
@@ -43,9 +43,9 @@ fn query(table: &AnswerTable, name: &Name, rtype: RecordType) -> Message {
     let query = message.to_vec().expect("a query that can be written");
     let mut reply = vec![0; AnswerTable::UDP_REPLY_MAX_OCTETS];
     let (address, now) = (Ipv4Addr::LOCALHOST.into(), Moment::default());
-    let manners = &Manners { rotate: true, cookies: None, limiter: None };
-    let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners };
-    let length = respond(table, &query, &asker, &mut reply).octets().expect("a query gets a reply");
+    let policy = &ResponsePolicy { rotate: true, cookies: None, limiter: None };
+    let context = QueryContext { transport: Transport::Udp, address, now, idle: None, policy };
+    let length = respond(table, &query, &context, &mut reply).octets().expect("a query gets a reply");
     Message::from_vec(&reply[..length]).expect("a reply that can be read")
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use cadence_dns::controller::{Controller, Effect, Event, Parameters};
-use cadence_dns::health::{Outcome, Region, State};
+use cadence_dns::health::{ProbeOutcome, Region, State};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
 use cadence_dns::policy::{Decision, Hold, Steer};
 
@@ -88,11 +88,11 @@ impl Watch {
     fn remember(&mut self, event: &Event, now: Moment) {
         let Event::Observed(seen) = event else { return };
         match seen.outcome {
-            Outcome::Inconclusive(_) => return,
-            Outcome::Fail(_) => self.failures.entry(seen.check.region.clone()).or_default().push(now),
-            Outcome::Pass => {}
+            ProbeOutcome::Inconclusive(_) => return,
+            ProbeOutcome::Fail(_) => self.failures.entry(seen.check.region.clone()).or_default().push(now),
+            ProbeOutcome::Pass => {}
         }
-        self.passed.insert(seen.check.clone(), seen.outcome == Outcome::Pass);
+        self.passed.insert(seen.check.clone(), seen.outcome == ProbeOutcome::Pass);
     }
 
     fn judge(&mut self, decision: &Decision, now: Moment) {

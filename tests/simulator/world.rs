@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cadence_dns::health::{Failure, Outcome, Phase};
+use cadence_dns::health::{Failure, Phase, ProbeOutcome};
 use cadence_dns::model::Family;
 
 /// What a probe of a healthy address takes.
@@ -65,10 +65,10 @@ impl World {
     }
 
     /// What a probe that starts now will see, and how long it takes.
-    pub(crate) fn probe(&mut self, address: IpAddr, timeout: Duration) -> (Outcome, Duration) {
-        let lost = (Outcome::Fail(Failure::Timeout(Phase::Connect)), timeout);
+    pub(crate) fn probe(&mut self, address: IpAddr, timeout: Duration) -> (ProbeOutcome, Duration) {
+        let lost = (ProbeOutcome::Fail(Failure::Timeout(Phase::Connect)), timeout);
         if self.exhausted {
-            return (Outcome::Inconclusive("too many open files".into()), Duration::ZERO);
+            return (ProbeOutcome::Inconclusive("too many open files".into()), Duration::ZERO);
         }
         if self.cut_off.contains(&Family::of(address)) {
             return lost;
@@ -78,12 +78,12 @@ impl World {
             return lost;
         }
         match self.conditions.get(&address).copied().unwrap_or(Condition::Up) {
-            Condition::Up => (Outcome::Pass, LATENCY.min(timeout)),
-            Condition::Refuses => (Outcome::Fail(Failure::Refused), Duration::from_millis(1)),
+            Condition::Up => (ProbeOutcome::Pass, LATENCY.min(timeout)),
+            Condition::Refuses => (ProbeOutcome::Fail(Failure::Refused), Duration::from_millis(1)),
             Condition::Hangs => lost,
-            Condition::Answers(status) => (Outcome::Fail(Failure::Status(status)), LATENCY.min(timeout)),
-            Condition::Slow(span) if span < timeout => (Outcome::Pass, span),
-            Condition::Slow(_) => (Outcome::Fail(Failure::Timeout(Phase::Response)), timeout),
+            Condition::Answers(status) => (ProbeOutcome::Fail(Failure::Status(status)), LATENCY.min(timeout)),
+            Condition::Slow(span) if span < timeout => (ProbeOutcome::Pass, span),
+            Condition::Slow(_) => (ProbeOutcome::Fail(Failure::Timeout(Phase::Response)), timeout),
         }
     }
 }

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::answer::node::ZoneId;
 
-fn topic(number: u32) -> Topic {
-    Topic::nothing_in(ZoneId(number))
+fn rrl_key(number: u32) -> RrlKey {
+    RrlKey::nothing_in(ZoneId(number))
 }
 
 /// An address of a network of its own.
@@ -21,8 +21,8 @@ fn limiter(rate: u32) -> Limiter {
     Limiter::new(rate, 0, &[], [5; 16])
 }
 
-fn is_told(limiter: &Limiter, client: IpAddr, topic: Topic, millis: u64) -> bool {
-    limiter.judge(client, topic, Moment::from_millis(millis), 0) == Ruling::Whole
+fn is_told(limiter: &Limiter, client: IpAddr, rrl_key: RrlKey, millis: u64) -> bool {
+    limiter.rule(client, rrl_key, Moment::from_millis(millis), 0) == Ruling::Whole
 }
 
 const START: u64 = 1_795_363_451_000;
@@ -32,10 +32,10 @@ fn a_rate_is_kept_for_as_long_as_it_lasts() {
     for rate in [1, 2, 3, 7, 200, 333, 1000, 30_000, 100_000] {
         let limiter = limiter(rate);
         let told_at =
-            |millis| (0..2 * rate).filter(|_| is_told(&limiter, client(1), topic(1), millis)).count();
+            |millis| (0..2 * rate).filter(|_| is_told(&limiter, client(1), rrl_key(1), millis)).count();
         assert_eq!(told_at(START), rate as usize, "at once, at a rate of {rate}");
         let later = (1..=10_000).map(|millis| {
-            (0..=rate / 500).filter(|_| is_told(&limiter, client(1), topic(1), START + millis)).count()
+            (0..=rate / 500).filter(|_| is_told(&limiter, client(1), rrl_key(1), START + millis)).count()
         });
         let (told, expected) = (later.sum::<usize>(), 10 * rate as usize);
         assert!(
@@ -51,11 +51,11 @@ fn setting_the_clock_back_or_starting_its_count_again_hurts_nobody() {
     for later in [START - 3600 * 1000, START + round - 3000, START + round + 3000, START + 3 * round / 2] {
         let limiter = limiter(10);
         for _ in 0..20 {
-            is_told(&limiter, client(1), topic(1), START);
+            is_told(&limiter, client(1), rrl_key(1), START);
         }
-        assert!(!is_told(&limiter, client(1), topic(1), START));
-        assert!(!is_told(&limiter, client(1), topic(1), START - 5), "a batch of another worker");
-        let told = (0..20).filter(|_| is_told(&limiter, client(1), topic(1), later)).count();
+        assert!(!is_told(&limiter, client(1), rrl_key(1), START));
+        assert!(!is_told(&limiter, client(1), rrl_key(1), START - 5), "a batch of another worker");
+        let told = (0..20).filter(|_| is_told(&limiter, client(1), rrl_key(1), later)).count();
         assert!(told >= 9, "{told} at {later}");
     }
 }
@@ -67,13 +67,13 @@ fn a_flood_of_others_changes_nothing() {
     let limiter = limiter(10);
     let flooding = client(0);
     for _ in 0..20 {
-        is_told(&limiter, flooding, topic(1), START);
+        is_told(&limiter, flooding, rrl_key(1), START);
     }
     let mut told = 0;
     for number in 1..200_000 {
         let now = START + u64::from(number) / 1000;
-        assert!(is_told(&limiter, client(number), topic(1), now), "its first");
-        told += usize::from(number % 100 == 0 && is_told(&limiter, flooding, topic(1), now));
+        assert!(is_told(&limiter, client(number), rrl_key(1), now), "its first");
+        told += usize::from(number % 100 == 0 && is_told(&limiter, flooding, rrl_key(1), now));
     }
     assert!(told <= 2, "{told} in 200 ms");
 }
@@ -92,7 +92,7 @@ fn the_table_has_one_size_and_its_lines_are_lines() {
 fn another_key_makes_other_neighbours() {
     let line = |key: u8| {
         let limiter = Limiter::new(1, 0, &[], [key; 16]);
-        limiter.hash([network(client(1)), topic(1).number()])
+        limiter.hash([network(client(1)), rrl_key(1).number()])
     };
     assert_ne!(line(1), line(2));
 }
@@ -114,7 +114,7 @@ proptest! {
             // What came before this and is not yet paid for, in thousandths of a reply.
             let paid_by = told.iter().fold(0, |paid_by: u64, at| paid_by.max(at * 1000) + limiter.price);
             let has_credit = paid_by.saturating_sub(now * 1000) + limiter.price <= limiter.credit;
-            let is_told = is_told(&limiter, client(number), topic(about), now);
+            let is_told = is_told(&limiter, client(number), rrl_key(about), now);
             prop_assert_eq!(is_told, has_credit);
             if is_told {
                 told.push(now);

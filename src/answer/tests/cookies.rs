@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hickory_proto::op::{Edns, Message};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 
-use super::super::{Asker, CookieSecrets, Manners, Transport};
+use super::super::{CookieSecrets, QueryContext, ResponsePolicy, Transport};
 use super::render::{query_with, render};
 use super::{ZONE, reply_for, reply_to, table};
 use crate::model::Moment;
@@ -29,10 +29,10 @@ fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-fn manners(secrets: &str) -> Manners {
+fn policy(secrets: &str) -> ResponsePolicy {
     let secrets = secrets.replace(' ', "\n");
     let cookies = Some(CookieSecrets::parse("x", &secrets).expect("good secrets"));
-    Manners { rotate: false, cookies, limiter: None }
+    ResponsePolicy { rotate: false, cookies, limiter: None }
 }
 
 fn asking(question: &str, cookies: &[&str]) -> Vec<u8> {
@@ -57,11 +57,11 @@ fn told(reply: &[u8]) -> String {
 }
 
 fn exchange(secrets: &str, client: &str, seconds: u64, query: &[u8]) -> String {
-    let manners = manners(secrets);
+    let policy = policy(secrets);
     let address: IpAddr = client.parse().expect("an address");
     let now = Moment::from_millis(seconds * 1000);
-    let asker = Asker { transport: Transport::Udp, address, now, idle: None, manners: &manners };
-    told(&reply_for(&asker, &table(&[("t", ZONE)]), query).expect("a reply"))
+    let context = QueryContext { transport: Transport::Udp, address, now, idle: None, policy: &policy };
+    told(&reply_for(&context, &table(&[("t", ZONE)]), query).expect("a reply"))
 }
 
 /// What comes back with an answer.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::{Asker, Transport};
+use super::super::{QueryContext, Transport};
 use super::render::{query, query_with};
-use super::{PLAIN, ZONE, asker, reply_for, table};
+use super::{PLAIN, ZONE, context, reply_for, table};
 
 /// A query whose OPT has these octets as its options.
 fn asking(options: &[u8]) -> Vec<u8> {
@@ -17,7 +17,8 @@ fn asking(options: &[u8]) -> Vec<u8> {
 /// The reply's code, and what stands behind the fixed part of its OPT, on a connection that may be idle for so long.
 fn told(idle: Option<Duration>, query: &[u8]) -> (u8, Vec<u8>) {
     let transport = if idle.is_some() { Transport::Tcp } else { Transport::Udp };
-    let reply = reply_for(&Asker { idle, ..asker(transport, &PLAIN) }, &table(&[("t", ZONE)]), query);
+    let reply =
+        reply_for(&QueryContext { idle, ..context(transport, &PLAIN) }, &table(&[("t", ZONE)]), query);
     let reply = reply.expect("a reply");
     let opt = [0, 0, 41, 4, 208, 0, 0, 0, 0];
     let options = reply.windows(opt.len()).position(|octets| octets == opt).map(|at| at + opt.len() + 2);

@@ -7,7 +7,7 @@ use hickory_proto::op::Edns;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 
 use super::super::{
-    AnswerTable, Asker, CookieSecrets, Identity, Limiter, Manners, Outcome, Transport, respond,
+    AnswerTable, CookieSecrets, Identity, Limiter, Outcome, QueryContext, ResponsePolicy, Transport, respond,
 };
 use super::render::{query, query_with, render};
 use super::{ZONE, zone};
@@ -15,31 +15,31 @@ use crate::model::Moment;
 
 const RATE: u32 = 3;
 
-fn manners(slip: u32, exempt: &[&str]) -> Manners {
+fn policy(slip: u32, exempt: &[&str]) -> ResponsePolicy {
     let exempt: Vec<_> = exempt.iter().map(|network| network.parse().expect("a network")).collect();
     let cookies = Some(CookieSecrets::new([7; 16]));
-    Manners { rotate: false, cookies, limiter: Some(Limiter::new(RATE, slip, &exempt, [3; 16])) }
+    ResponsePolicy { rotate: false, cookies, limiter: Some(Limiter::new(RATE, slip, &exempt, [3; 16])) }
 }
 
 /// A server, and the time there.
 struct Asked {
     table: AnswerTable,
-    manners: Manners,
+    policy: ResponsePolicy,
     now: Moment,
 }
 
 impl Asked {
-    fn start(manners: Manners) -> Asked {
+    fn start(policy: ResponsePolicy) -> Asked {
         let identity = Identity { nsid: "ns1".into(), ..Identity::default() };
         let table = AnswerTable::compile(&[zone("t", ZONE)], &[], identity);
-        Asked { table, manners, now: Moment::from_millis(1_795_363_451_000) }
+        Asked { table, policy, now: Moment::from_millis(1_795_363_451_000) }
     }
 
     fn ask(&self, from: &str, transport: Transport, query: &[u8]) -> (Outcome, Vec<u8>) {
         let address: IpAddr = from.parse().expect("an address");
-        let asker = Asker { transport, address, now: self.now, idle: None, manners: &self.manners };
+        let context = QueryContext { transport, address, now: self.now, idle: None, policy: &self.policy };
         let mut reply = vec![0; AnswerTable::REPLY_MAX_OCTETS];
-        let outcome = respond(&self.table, query, &asker, &mut reply);
+        let outcome = respond(&self.table, query, &context, &mut reply);
         reply.truncate(outcome.octets().unwrap_or(0));
         (outcome, reply)
     }
@@ -77,7 +77,7 @@ fn cookie_in(reply: &[u8]) -> Option<Vec<u8>> {
 
 #[test]
 fn a_network_is_told_one_thing_so_often_in_a_second() {
-    let mut server = Asked::start(manners(0, &[]));
+    let mut server = Asked::start(policy(0, &[]));
     let www = query("www.t A");
     assert_eq!(server.flood("192.0.2.1", &www, 5), "RRRdd");
     assert_eq!(server.flood("192.0.2.200", &www, 2), "dd", "the same network");
@@ -94,7 +94,7 @@ fn a_network_is_told_one_thing_so_often_in_a_second() {
 
 #[test]
 fn whoever_makes_up_names_is_told_one_thing() {
-    let server = Asked::start(manners(0, &[]));
+    let server = Asked::start(policy(0, &[]));
     let ask = |name: &str| server.flood("192.0.2.1", &query(name), 1);
     assert_eq!(["x1.t A", "x2.t A", "x3.t TXT", "x4.t A", "www.t AAAA"].map(ask).concat(), "RRRdd");
     assert_eq!(["1.wild.t A", "2.wild.t A", "3.wild.t A", "4.wild.t A"].map(ask).concat(), "RRRd");
@@ -104,7 +104,7 @@ fn whoever_makes_up_names_is_told_one_thing() {
 
 #[test]
 fn some_are_not_limited_at_all() {
-    let server = Asked::start(manners(0, &["198.51.100.0/24", "2001:db8:7::/48"]));
+    let server = Asked::start(policy(0, &["198.51.100.0/24", "2001:db8:7::/48"]));
     let www = query("www.t A");
     for spared in ["127.0.0.1", "127.9.9.9", "::1", "198.51.100.255", "2001:db8:7:ffff::1"] {
         assert_eq!(server.flood(spared, &www, 9), "RRRRRRRRR", "{spared}");
@@ -119,7 +119,7 @@ fn some_are_not_limited_at_all() {
 
 #[test]
 fn who_speaks_cookies_gets_one_and_is_answered_with_it() {
-    let server = Asked::start(manners(0, &[]));
+    let server = Asked::start(policy(0, &[]));
     let from = "192.0.2.1";
     let client = [9; 8];
     assert_eq!(server.flood(from, &with_cookie("www.t A", &client), 5), "RRRcc");
@@ -137,7 +137,7 @@ fn who_speaks_cookies_gets_one_and_is_answered_with_it() {
 #[test]
 fn one_in_so_many_slips_through_without_records() {
     let www = query("www.t A");
-    let all = Asked::start(manners(1, &[]));
+    let all = Asked::start(policy(1, &[]));
     assert_eq!(all.flood("192.0.2.1", &www, 6), "RRRsss");
     let (_, reply) = all.ask("192.0.2.1", Transport::Udp, &www);
     assert_eq!(render(&reply), ["NOERROR aa tc"]);
@@ -148,7 +148,7 @@ fn one_in_so_many_slips_through_without_records() {
     assert_eq!((outcome, render(&reply)), (Outcome::Slipped(reply.len()), vec!["REFUSED edns 1232".into()]));
     assert!(reply.len() < query.len(), "neither NSID nor the reason");
 
-    let mut second = Asked::start(manners(2, &[]));
+    let mut second = Asked::start(policy(2, &[]));
     second.flood("192.0.2.1", &www, 3);
     let mut slipped = 0;
     for _ in 0..1000 {

@@ -10,10 +10,10 @@ use crate::model::{Name, Ttl};
 use crate::zone::{MasterFile, RecordType, Zone, parse};
 
 use super::super::lookup::ANY;
-use super::super::{AnswerTable, CookieSecrets, Identity, Manners, Served, Transport};
+use super::super::{AnswerTable, CookieSecrets, Identity, ResponsePolicy, Served, Transport};
 use super::model::Model;
 use super::render::{query, query_with, render};
-use super::{ZONE, asker, reply_for, reply_to, zone};
+use super::{ZONE, context, reply_for, reply_to, zone};
 
 fn try_zone(origin: &str, text: &str) -> Option<Zone> {
     try_steered(origin, text, &BTreeSet::new())
@@ -216,10 +216,10 @@ fn check_octets(octets: &[u8]) -> Result<(), TestCaseError> {
     thread_local! {
         static TABLE: AnswerTable = AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "n".into(), ..Identity::default() });
     }
-    let manners = Manners { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
+    let policy = ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
     let is_response = octets.get(2).is_none_or(|flags| flags & 0x80 > 0);
     for transport in [Transport::Udp, Transport::Tcp] {
-        let reply = TABLE.with(|table| reply_for(&asker(transport, &manners), table, octets));
+        let reply = TABLE.with(|table| reply_for(&context(transport, &policy), table, octets));
         prop_assert_eq!(reply.is_none(), octets.len() < 12 || is_response);
         let Some(reply) = reply else { continue };
         let message = Message::from_vec(&reply);

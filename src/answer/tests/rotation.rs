@@ -3,9 +3,9 @@
 use crate::model::Ttl;
 use crate::zone::RecordType;
 
-use super::super::{AnswerTable, Identity, Manners, Served, Transport};
+use super::super::{AnswerTable, Identity, ResponsePolicy, Served, Transport};
 use super::render::{query, render};
-use super::{asker, reply_for, zone};
+use super::{context, reply_for, zone};
 
 const ZONE: &str = "\
 @   300 SOA ns.t. a.t. 1 2 3 4 60
@@ -24,7 +24,7 @@ alias 300 CNAME mail
 *.any 300 A   192.0.2.9
 ";
 
-const ROUND: Manners = Manners { rotate: true, cookies: None, limiter: None };
+const ROUND: ResponsePolicy = ResponsePolicy { rotate: true, cookies: None, limiter: None };
 
 fn table() -> AnswerTable {
     let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| text.parse().expect("an address"));
@@ -34,10 +34,10 @@ fn table() -> AnswerTable {
 }
 
 /// The last part of each record's data, for a query with this identifier.
-fn data(manners: &Manners, transport: Transport, question: &str, id: u16) -> String {
+fn data(policy: &ResponsePolicy, transport: Transport, question: &str, id: u16) -> String {
     let mut query = query(question);
     query[..2].copy_from_slice(&id.to_be_bytes());
-    let reply = reply_for(&asker(transport, manners), &table(), &query).expect("a reply");
+    let reply = reply_for(&context(transport, policy), &table(), &query).expect("a reply");
     let last = |line: &String| line.rsplit(['.', ':', ' ']).next().map(str::to_owned);
     render(&reply)[1..].iter().filter_map(last).collect::<Vec<_>>().join(" ")
 }
@@ -47,7 +47,7 @@ fn check(question: &str, expected: [&str; 4]) {
     for (id, expected) in (0..).zip(expected) {
         assert_eq!(data(&ROUND, Transport::Udp, question, id), expected, "{question} {id}");
         assert_eq!(data(&ROUND, Transport::Tcp, question, id), expected, "{question} {id} over TCP");
-        let still = Manners { rotate: false, cookies: None, limiter: None };
+        let still = ResponsePolicy { rotate: false, cookies: None, limiter: None };
         assert_eq!(data(&still, Transport::Udp, question, id), data(&still, Transport::Udp, question, 0));
     }
 }

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::At;
-use crate::config::report::{Report, quoted};
 
 /// An address that packets can be sent to.
-pub(super) fn unicast(text: &At<String>, report: &Report<'_>) -> Option<IpAddr> {
+pub(super) fn unicast(text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<IpAddr> {
     let Ok(address) = text.value.parse::<IpAddr>() else {
-        report.error(
+        diagnostics.error(
             &text.place,
             format!("{} is no IP address", quoted(&text.value)),
             not_an_address(&text.value),
@@ -16,7 +16,7 @@ pub(super) fn unicast(text: &At<String>, report: &Report<'_>) -> Option<IpAddr> 
         return None;
     };
     match nobody_there(address) {
-        Some((why, help)) => report.error(&text.place, format!("{address} is {why}"), help),
+        Some((why, help)) => diagnostics.error(&text.place, format!("{address} is {why}"), help),
         None => return Some(address),
     }
     None
@@ -45,19 +45,23 @@ fn nobody_there(address: IpAddr) -> Option<(&'static str, String)> {
 }
 
 /// An address and port that a socket can be bound to; `port` is where clients ask.
-pub(super) fn bindable(text: &At<String>, port: u16, report: &Report<'_>) -> Option<SocketAddr> {
+pub(super) fn bindable(text: &At<String>, port: u16, diagnostics: &Diagnostics<'_>) -> Option<SocketAddr> {
     let Ok(socket) = text.value.parse::<SocketAddr>() else {
         let found = format!("{} is no address with a port", quoted(&text.value));
-        report.error(&text.place, found, not_a_socket(&text.value, port));
+        diagnostics.error(&text.place, found, not_a_socket(&text.value, port));
         return None;
     };
     if socket.ip().is_multicast() {
-        report.error(&text.place, format!("{socket} is a multicast address"), "an address of this machine");
+        diagnostics.error(
+            &text.place,
+            format!("{socket} is a multicast address"),
+            "an address of this machine",
+        );
         return None;
     }
     if socket.port() == 0 {
         let help = format!("resolvers ask on port {port}; leave 0 to tests");
-        report.warning(&text.place, format!("{socket} is on whatever port the system picks"), help);
+        diagnostics.warning(&text.place, format!("{socket} is on whatever port the system picks"), help);
     }
     Some(socket)
 }

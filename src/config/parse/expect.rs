@@ -6,8 +6,8 @@ use std::time::Duration;
 use regex::RegexBuilder;
 
 use super::limit::Limit;
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::{At, OneOrMore, Pairs, Word};
-use crate::config::report::{Report, quoted};
 use crate::config::settings::{BodyRule, Expect, Fresh};
 use crate::config::spec::{BodySpec, ExpectSpec, FreshSpec};
 use crate::model::Place;
@@ -29,23 +29,27 @@ const MAX_AGE: Limit<Duration> = Limit {
 const REGEX_OCTETS: usize = 1024 * 1024;
 
 /// The expectations; `bodiless` when the method is HEAD.
-pub(super) fn expect(spec: Option<At<ExpectSpec>>, bodiless: bool, report: &Report<'_>) -> Option<Expect> {
+pub(super) fn expect(
+    spec: Option<At<ExpectSpec>>,
+    bodiless: bool,
+    diagnostics: &Diagnostics<'_>,
+) -> Option<Expect> {
     let ExpectSpec { status, json, fresh, body } = spec.map(|spec| spec.value).unwrap_or_default();
     if bodiless {
         let places = [("json", place(&json)), ("fresh", place(&fresh)), ("body", place(&body))];
         for (key, place) in places.into_iter().filter_map(|(key, place)| Some((key, place?))) {
             let found = format!("`{key}` beside the method HEAD, whose response has no body");
-            report.error(place, found, "leave it out, or use GET");
+            diagnostics.error(place, found, "leave it out, or use GET");
         }
     }
-    let status = status.map_or(vec![SUCCESS], |words| codes(words.value, report));
-    let json = json.map(|json| pointers(json.value, report)).unwrap_or_default();
+    let status = status.map_or(vec![SUCCESS], |words| codes(words.value, diagnostics));
+    let json = json.map(|json| pointers(json.value, diagnostics)).unwrap_or_default();
     let fresh = match fresh {
-        Some(spec) => Some(freshness(spec.value, report)?),
+        Some(spec) => Some(freshness(spec.value, diagnostics)?),
         None => None,
     };
     let body = match body {
-        Some(spec) => Some(rule(spec, report)?),
+        Some(spec) => Some(rule(spec, diagnostics)?),
         None => None,
     };
     Some(Expect { status, json, fresh, body })
@@ -56,7 +60,7 @@ fn place<T>(at: &Option<At<T>>) -> Option<&Place> {
 }
 
 /// The accepted status codes, those left out that were reported.
-fn codes(OneOrMore(words): OneOrMore<Word>, report: &Report<'_>) -> Vec<RangeInclusive<u16>> {
+fn codes(OneOrMore(words): OneOrMore<Word>, diagnostics: &Diagnostics<'_>) -> Vec<RangeInclusive<u16>> {
     let mut ranges = Vec::new();
     for At { value, place } in words {
         let text = match value {
@@ -68,7 +72,7 @@ fn codes(OneOrMore(words): OneOrMore<Word>, report: &Report<'_>) -> Vec<RangeInc
                 Some(range) => ranges.push(range),
                 None => {
                     let help = "a code or a range from 200 to 599, as in 200 or \"200-299,301\"";
-                    report.error(&place, format!("{} is no status", quoted(part)), help);
+                    diagnostics.error(&place, format!("{} is no status", quoted(part)), help);
                 }
             }
         }
@@ -85,13 +89,17 @@ fn range(part: &str) -> Option<RangeInclusive<u16>> {
 }
 
 /// JSON pointers and what must stand there, those left out that were reported.
-fn pointers(Pairs(pairs): Pairs<serde_json::Value>, report: &Report<'_>) -> Vec<(String, serde_json::Value)> {
-    let pair = |(key, value): (At<String>, At<serde_json::Value>)| Some((pointer(key, report)?, value.value));
+fn pointers(
+    Pairs(pairs): Pairs<serde_json::Value>,
+    diagnostics: &Diagnostics<'_>,
+) -> Vec<(String, serde_json::Value)> {
+    let pair =
+        |(key, value): (At<String>, At<serde_json::Value>)| Some((pointer(key, diagnostics)?, value.value));
     pairs.into_iter().filter_map(pair).collect()
 }
 
 /// RFC 6901 section 3: empty, or parts with a slash before each; `~` is written `~0`, a slash in a part `~1`.
-fn pointer(text: At<String>, report: &Report<'_>) -> Option<String> {
+fn pointer(text: At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
     let At { value, place } = text;
     let escapes_are_whole = value.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
     if (value.is_empty() || value.starts_with('/')) && escapes_are_whole {
@@ -101,23 +109,26 @@ fn pointer(text: At<String>, report: &Report<'_>) -> Option<String> {
         true => format!("begin with a slash: {}", quoted(&format!("/{value}"))),
         false => "write ~ as ~0, and a slash within a name as ~1".into(),
     };
-    report.error(&place, format!("{} is no JSON pointer", quoted(&value)), help);
+    diagnostics.error(&place, format!("{} is no JSON pointer", quoted(&value)), help);
     None
 }
 
-fn freshness(FreshSpec { pointer: text, max_age }: FreshSpec, report: &Report<'_>) -> Option<Fresh> {
-    let pointer = text.and_then(|text| pointer(text, report));
-    let max_age = max_age.and_then(|max_age| MAX_AGE.check(&max_age, report));
+fn freshness(
+    FreshSpec { pointer: text, max_age }: FreshSpec,
+    diagnostics: &Diagnostics<'_>,
+) -> Option<Fresh> {
+    let pointer = text.and_then(|text| pointer(text, diagnostics));
+    let max_age = max_age.and_then(|max_age| MAX_AGE.check(&max_age, diagnostics));
     Some(Fresh { pointer: pointer?, max_age: max_age? })
 }
 
 fn rule(
     At { value: BodySpec { contains, regex }, place }: At<BodySpec>,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Option<BodyRule> {
     match (contains, regex) {
         (Some(text), None) if text.value.is_empty() => {
-            report.error(
+            diagnostics.error(
                 &text.place,
                 "`contains` is empty, and so is in every body",
                 "a text that only the right body has",
@@ -125,19 +136,23 @@ fn rule(
             None
         }
         (Some(text), None) => Some(BodyRule::Contains(text.value)),
-        (None, Some(text)) => expression(&text, report).map(BodyRule::Regex),
+        (None, Some(text)) => expression(&text, diagnostics).map(BodyRule::Regex),
         (Some(_), Some(text)) => {
-            report.error(&text.place, "`body` with `contains` and with `regex`", "one of the two");
+            diagnostics.error(&text.place, "`body` with `contains` and with `regex`", "one of the two");
             None
         }
         (None, None) => {
-            report.absence(&place, "`body` without `contains` and without `regex`", "add one of the two");
+            diagnostics.absence(
+                &place,
+                "`body` without `contains` and without `regex`",
+                "add one of the two",
+            );
             None
         }
     }
 }
 
-fn expression(At { value, place }: &At<String>, report: &Report<'_>) -> Option<regex::Regex> {
+fn expression(At { value, place }: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<regex::Regex> {
     let error = match RegexBuilder::new(value).size_limit(REGEX_OCTETS).build() {
         Ok(regex) => return Some(regex),
         Err(error) => error.to_string(),
@@ -145,6 +160,6 @@ fn expression(At { value, place }: &At<String>, report: &Report<'_>) -> Option<r
     // The error is a drawing of several lines; what is wrong stands in the last.
     let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").trim_end_matches('.');
     let help = "an expression as the regex crate of Rust reads it; in single quotes a \\ is a \\";
-    report.error(place, format!("{} is no regular expression: {why}", quoted(value)), help);
+    diagnostics.error(place, format!("{} is no regular expression: {why}", quoted(value)), help);
     None
 }

@@ -8,14 +8,14 @@ use url::{Host, Url};
 
 use super::expect::expect;
 use super::node::path;
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::{At, Pairs};
-use crate::config::report::{Report, quoted};
 use crate::config::settings::HttpProbe;
 use crate::config::spec::ExpectSpec;
 use crate::model::Place;
 
 /// The keys of a probe that only HTTP gives a meaning.
-pub(super) struct Request {
+pub(super) struct RequestSpec {
     pub(super) method: Option<At<String>>,
     pub(super) headers: Option<At<Pairs<String>>>,
     pub(super) expect: Option<At<ExpectSpec>>,
@@ -23,10 +23,10 @@ pub(super) struct Request {
     pub(super) insecure: Option<At<bool>>,
 }
 
-impl Request {
+impl RequestSpec {
     /// Reports all of them: a TCP probe connects, nothing more.
-    pub(super) fn refuse_beside_tcp(self, report: &Report<'_>) {
-        let Request { method, headers, expect, ca_file, insecure } = self;
+    pub(super) fn refuse_beside_tcp(self, diagnostics: &Diagnostics<'_>) {
+        let RequestSpec { method, headers, expect, ca_file, insecure } = self;
         let keys = [
             ("method", place(method.as_ref())),
             ("headers", place(headers.as_ref())),
@@ -36,7 +36,7 @@ impl Request {
         ];
         for (key, place) in keys.into_iter().filter_map(|(key, place)| Some((key, place?))) {
             let found = format!("`{key}` beside `tcp`, which connects and nothing more");
-            report.error(place, found, "leave it out, or probe a `url`");
+            diagnostics.error(place, found, "leave it out, or probe a `url`");
         }
     }
 }
@@ -45,19 +45,20 @@ impl Request {
 pub(super) fn http(
     text: &At<String>,
     port: Option<&At<u16>>,
-    request: Request,
+    request: RequestSpec,
     aims: &[IpAddr],
     base: &Path,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Option<(u16, HttpProbe)> {
-    let Request { method: wanted, headers: extra, expect: spec, ca_file, insecure } = request;
-    let url = target(text, port, aims, report);
+    let RequestSpec { method: wanted, headers: extra, expect: spec, ca_file, insecure } = request;
+    let url = target(text, port, aims, diagnostics);
     let tls = url.as_ref().is_none_or(|url| url.scheme() == "https");
-    let (ca_file, insecure) = trust(ca_file, insecure, tls, report);
-    let (ca_file, ca_file_place) = ca_file.map(|at| (path(&at, "ca_file", base, report), at.place)).unzip();
-    let method = method(wanted.as_ref(), report);
-    let headers = headers(extra, report);
-    let expect = expect(spec, method.as_deref() == Some("HEAD"), report);
+    let (ca_file, insecure) = trust(ca_file, insecure, tls, diagnostics);
+    let (ca_file, ca_file_place) =
+        ca_file.map(|at| (path(&at, "ca_file", base, diagnostics), at.place)).unzip();
+    let method = method(wanted.as_ref(), diagnostics);
+    let headers = headers(extra, diagnostics);
+    let expect = expect(spec, method.as_deref() == Some("HEAD"), diagnostics);
     let url = url?;
     let probe = HttpProbe {
         host: url.host_str()?.trim_matches(['[', ']']).to_owned(),
@@ -73,23 +74,28 @@ pub(super) fn http(
 }
 
 /// The URL with the port that is connected to.
-fn target(text: &At<String>, port: Option<&At<u16>>, aims: &[IpAddr], report: &Report<'_>) -> Option<Url> {
+fn target(
+    text: &At<String>,
+    port: Option<&At<u16>>,
+    aims: &[IpAddr],
+    diagnostics: &Diagnostics<'_>,
+) -> Option<Url> {
     let mut url = match Url::parse(&text.value) {
         Ok(url) => url,
         Err(error) => {
             let found = format!("{} is no URL: {error}", quoted(&text.value));
-            report.error(&text.place, found, "as in \"https://cadence.example.com/health\"");
+            diagnostics.error(&text.place, found, "as in \"https://cadence.example.com/health\"");
             return None;
         }
     };
     if let Some((found, help)) = unfit(&url, aims) {
-        report.error(&text.place, format!("the URL {} {found}", quoted(&text.value)), help);
+        diagnostics.error(&text.place, format!("the URL {} {found}", quoted(&text.value)), help);
         return None;
     }
     if let Some(port) = port {
         if url.port().is_some() {
             let found = "`port` beside a `url` that names a port";
-            report.error(&port.place, found, "one of the two");
+            diagnostics.error(&port.place, found, "one of the two");
             return None;
         }
         // Only a URL without a host takes no port.
@@ -138,23 +144,23 @@ fn trust(
     ca_file: Option<At<String>>,
     insecure: Option<At<bool>>,
     tls: bool,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> (Option<At<String>>, bool) {
     if !tls {
         let useless = [("ca_file", place(ca_file.as_ref())), ("insecure", place(insecure.as_ref()))];
         for (key, place) in useless.into_iter().filter_map(|(key, place)| Some((key, place?))) {
             let found = format!("`{key}` beside an http:// URL, where there is no certificate");
-            report.error(place, found, "leave it out, or probe https://");
+            diagnostics.error(place, found, "leave it out, or probe https://");
         }
         return (None, false);
     }
     let Some(At { value: true, place }) = insecure else { return (ca_file, false) };
     if ca_file.is_some() {
         let found = "`insecure` beside `ca_file`: any certificate is accepted, so nobody asks the authority";
-        report.error(&place, found, "leave out `insecure`");
+        diagnostics.error(&place, found, "leave out `insecure`");
     } else {
         let found = "`insecure`: any certificate is accepted, an expired or stolen one, too";
-        report.warning(&place, found, "name the authority that signed it in `ca_file`");
+        diagnostics.warning(&place, found, "name the authority that signed it in `ca_file`");
     }
     (ca_file, true)
 }
@@ -166,7 +172,7 @@ fn place<T>(at: Option<&At<T>>) -> Option<&Place> {
 /// The longest method that IANA knows has 17 letters.
 const METHOD_OCTETS: usize = 17;
 
-fn method(wanted: Option<&At<String>>, report: &Report<'_>) -> Option<String> {
+fn method(wanted: Option<&At<String>>, diagnostics: &Diagnostics<'_>) -> Option<String> {
     let Some(At { value, place }) = wanted else { return Some("GET".into()) };
     let help = match value.as_str() {
         "CONNECT" => "it opens a tunnel and asks nothing; GET or HEAD",
@@ -176,7 +182,7 @@ fn method(wanted: Option<&At<String>>, report: &Report<'_>) -> Option<String> {
         }
         _ => "a word in capitals, as in GET or HEAD",
     };
-    report.error(place, format!("`method` is {}", quoted(value)), help);
+    diagnostics.error(place, format!("`method` is {}", quoted(value)), help);
     None
 }
 
@@ -193,7 +199,7 @@ const NOT_YOURS: [&str; 8] = [
 ];
 
 /// The additional headers, those left out that were reported.
-fn headers(extra: Option<At<Pairs<String>>>, report: &Report<'_>) -> Vec<(String, String)> {
+fn headers(extra: Option<At<Pairs<String>>>, diagnostics: &Diagnostics<'_>) -> Vec<(String, String)> {
     let pairs = extra.map(|extra| extra.value.0).unwrap_or_default();
     let mut lines = HashMap::new();
     let mut headers = Vec::new();
@@ -208,13 +214,17 @@ fn headers(extra: Option<At<Pairs<String>>>, report: &Report<'_>) -> Vec<(String
             (format!("stands in line {line} already"), "each header once")
         } else if !is_field_value(&value.value) {
             let found = format!("the header {} has the value {}", quoted(&name.value), quoted(&value.value));
-            report.error(&value.place, found, "characters of ASCII, in one line, without spaces around them");
+            diagnostics.error(
+                &value.place,
+                found,
+                "characters of ASCII, in one line, without spaces around them",
+            );
             continue;
         } else {
             headers.push((name.value, value.value));
             continue;
         };
-        report.error(&name.place, format!("the header {} {found}", quoted(&name.value)), help);
+        diagnostics.error(&name.place, format!("the header {} {found}", quoted(&name.value)), help);
     }
     headers
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::fmt::friendly::{Spacing, SpanPrinter};
 
+use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
-use crate::config::report::Report;
 
 /// The least and the most that a key may say.
 pub(super) struct Limit<T> {
@@ -21,13 +21,17 @@ pub(super) struct Limit<T> {
 
 impl Limit<i64> {
     /// The number, if it is within the limits.
-    pub(super) fn check<N: TryFrom<i64>>(&self, number: &At<i64>, report: &Report<'_>) -> Option<N> {
+    pub(super) fn check<N: TryFrom<i64>>(
+        &self,
+        number: &At<i64>,
+        diagnostics: &Diagnostics<'_>,
+    ) -> Option<N> {
         let within = (self.least..=self.most).contains(&number.value);
         let fitting = within.then_some(number.value).and_then(|value| N::try_from(value).ok());
         if fitting.is_none() {
             let Limit { key, least, most, why } = self;
             let help = format!("from {least} to {most}: {why}");
-            report.error(&number.place, format!("`{key}` is {}", number.value), help);
+            diagnostics.error(&number.place, format!("`{key}` is {}", number.value), help);
         }
         fitting
     }
@@ -37,19 +41,19 @@ impl Limit<i64> {
         &self,
         number: Option<&At<i64>>,
         default: N,
-        report: &Report<'_>,
+        diagnostics: &Diagnostics<'_>,
     ) -> Option<N> {
-        number.map_or(Some(default), |number| self.check(number, report))
+        number.map_or(Some(default), |number| self.check(number, diagnostics))
     }
 }
 
 impl Limit<Duration> {
     /// The span, if it is within the limits.
-    pub(super) fn check(&self, span: &At<Duration>, report: &Report<'_>) -> Option<Duration> {
+    pub(super) fn check(&self, span: &At<Duration>, diagnostics: &Diagnostics<'_>) -> Option<Duration> {
         let within = (self.least..=self.most).contains(&span.value);
         if !within {
             let help = format!("from {} to {}: {}", shown(self.least), shown(self.most), self.why);
-            report.error(&span.place, format!("`{}` is {}", self.key, shown(span.value)), help);
+            diagnostics.error(&span.place, format!("`{}` is {}", self.key, shown(span.value)), help);
         }
         within.then_some(span.value)
     }
@@ -59,9 +63,9 @@ impl Limit<Duration> {
         &self,
         span: Option<&At<Duration>>,
         default: Duration,
-        report: &Report<'_>,
+        diagnostics: &Diagnostics<'_>,
     ) -> Option<Duration> {
-        span.map_or(Some(default), |span| self.check(span, report))
+        span.map_or(Some(default), |span| self.check(span, diagnostics))
     }
 }
 

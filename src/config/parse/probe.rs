@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::address;
-use super::http::{self, Request};
+use super::http::{self, RequestSpec};
 use super::limit::Limit;
-use super::rules::{When, rules};
+use super::rules::{Timing, rules};
+use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
-use crate::config::report::Report;
 use crate::config::settings::{Probe, ProbeKind};
 use crate::config::spec::ProbeSpec;
 use crate::health::{Check, Rules};
@@ -20,10 +20,10 @@ const TCP: Limit<i64> = Limit { key: "tcp", ..PORT };
 
 /// What comes of a probe: the same checks, for the core and for the prober.
 #[derive(Default)]
-pub(super) struct Looked {
+pub(super) struct ProbeTargets {
     /// What health is kept of.
     pub(super) checks: Vec<Check>,
-    /// How it is looked at.
+    /// How it is probed.
     pub(super) probes: Vec<Probe>,
 }
 
@@ -33,30 +33,31 @@ pub(super) fn probe(
     (region, number): (&RegionId, u16),
     addresses: &[IpAddr],
     base: &Path,
-    report: &Report<'_>,
-) -> Option<Looked> {
+    diagnostics: &Diagnostics<'_>,
+) -> Option<ProbeTargets> {
     #[rustfmt::skip]
     let ProbeSpec {
         url, tcp, address, port, method, headers, expect, ca_file, insecure,
         interval, recheck, timeout, fall, rise, brownout,
     } = spec;
-    let rules = rules(When { interval, recheck, timeout, fall, rise, brownout }, report);
+    let rules = rules(Timing { interval, recheck, timeout, fall, rise, brownout }, diagnostics);
     let one_for_all = address.is_some();
-    let address = address.and_then(|text| address::unicast(&text, report));
+    let address = address.and_then(|text| address::unicast(&text, diagnostics));
     let aims = if one_for_all { address.as_slice() } else { addresses };
-    let port = port.and_then(|at| Some(At { value: PORT.check(&at, report)?, place: at.place }));
-    let how = How { url, tcp, port, request: Request { method, headers, expect, ca_file, insecure } };
-    let (port, kind) = how.judge(&place, aims, base, report)?;
+    let port = port.and_then(|at| Some(At { value: PORT.check(&at, diagnostics)?, place: at.place }));
+    let method =
+        ProbeMethod { url, tcp, port, request: RequestSpec { method, headers, expect, ca_file, insecure } };
+    let (port, kind) = method.parse(&place, aims, base, diagnostics)?;
     let rules = rules?;
-    let mut looked = Looked::default();
+    let mut targets = ProbeTargets::default();
     for target in aims.iter().map(|address| SocketAddr::new(*address, port)) {
         let check = CheckId { region: region.clone(), probe: number, address: target.ip() };
-        looked.push(check, !one_for_all, rules, target, &kind);
+        targets.push(check, !one_for_all, rules, target, &kind);
     }
-    Some(looked)
+    Some(targets)
 }
 
-impl Looked {
+impl ProbeTargets {
     fn push(&mut self, check: CheckId, served: bool, rules: Rules, target: SocketAddr, kind: &ProbeKind) {
         let Rules { interval, recheck, timeout, .. } = rules;
         self.checks.push(Check { id: check.clone(), endpoint: served.then_some(check.address), rules });
@@ -65,44 +66,44 @@ impl Looked {
 }
 
 /// The keys of a probe that say how.
-struct How {
+struct ProbeMethod {
     url: Option<At<String>>,
     tcp: Option<At<i64>>,
     port: Option<At<u16>>,
-    request: Request,
+    request: RequestSpec,
 }
 
-impl How {
+impl ProbeMethod {
     /// The port to connect to, and what to do there.
-    fn judge(
+    fn parse(
         self,
         place: &Place,
         aims: &[IpAddr],
         base: &Path,
-        report: &Report<'_>,
+        diagnostics: &Diagnostics<'_>,
     ) -> Option<(u16, ProbeKind)> {
-        let How { url, tcp, port, request } = self;
+        let ProbeMethod { url, tcp, port, request } = self;
         match (url, tcp) {
             (Some(url), None) => {
-                let (port, http) = http::http(&url, port.as_ref(), request, aims, base, report)?;
+                let (port, http) = http::http(&url, port.as_ref(), request, aims, base, diagnostics)?;
                 Some((port, ProbeKind::Http(Arc::new(http))))
             }
             (None, Some(tcp)) => {
-                request.refuse_beside_tcp(report);
+                request.refuse_beside_tcp(diagnostics);
                 if let Some(port) = port {
                     let found = "`port` beside `tcp`, which names the port already";
-                    report.error(&port.place, found, "leave `port` out");
+                    diagnostics.error(&port.place, found, "leave `port` out");
                 }
-                Some((TCP.check(&tcp, report)?, ProbeKind::Tcp))
+                Some((TCP.check(&tcp, diagnostics)?, ProbeKind::Tcp))
             }
             (Some(_), Some(tcp)) => {
                 let help = "one of the two: for both, add a second `[[region.probe]]`";
-                report.error(&tcp.place, "a probe with `url` and with `tcp`", help);
+                diagnostics.error(&tcp.place, "a probe with `url` and with `tcp`", help);
                 None
             }
             (None, None) => {
                 let help = "add `url = \"https://…\"`, or `tcp` and a port";
-                report.absence(place, "a probe without `url` and without `tcp`", help);
+                diagnostics.absence(place, "a probe without `url` and without `tcp`", help);
                 None
             }
         }

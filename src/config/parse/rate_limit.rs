@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use super::entries;
 use super::limit::Limit;
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::At;
-use crate::config::report::{Report, quoted};
 use crate::config::settings::RateLimitSettings;
 use crate::config::spec::RateLimitSpec;
 
@@ -22,27 +22,30 @@ const SLIP: Limit<i64> = Limit {
 };
 
 /// `[dns.rate_limit]`
-pub(super) fn rate_limit(spec: Option<At<RateLimitSpec>>, report: &Report<'_>) -> Option<RateLimitSettings> {
+pub(super) fn rate_limit(
+    spec: Option<At<RateLimitSpec>>,
+    diagnostics: &Diagnostics<'_>,
+) -> Option<RateLimitSettings> {
     let RateLimitSpec { enabled, rate, slip, exempt } = spec.map(|spec| spec.value).unwrap_or_default();
     let default = RateLimitSettings::default();
     let enabled = enabled.map_or(default.enabled, |enabled| enabled.value);
-    let rate = RATE.or(rate.as_ref(), default.rate, report);
-    let slip = SLIP.or(slip.as_ref(), default.slip, report);
-    let exempt = entries(exempt).iter().filter_map(|text| network(text, report)).collect();
+    let rate = RATE.or(rate.as_ref(), default.rate, diagnostics);
+    let slip = SLIP.or(slip.as_ref(), default.slip, diagnostics);
+    let exempt = entries(exempt).iter().filter_map(|text| network(text, diagnostics)).collect();
     Some(RateLimitSettings { enabled, rate: rate?, slip: slip?, exempt })
 }
 
 /// A network by its prefix; an address alone is one of a single machine.
-fn network(text: &At<String>, report: &Report<'_>) -> Option<IpNet> {
+fn network(text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<IpNet> {
     let read = text.value.parse::<IpNet>().or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from));
     let Ok(network) = read else {
         let help = "an address and the length of its prefix, as in \"192.0.2.0/24\" or \"2001:db8::/32\"";
-        report.error(&text.place, format!("{} is no network", quoted(&text.value)), help);
+        diagnostics.error(&text.place, format!("{} is no network", quoted(&text.value)), help);
         return None;
     };
     if network != network.trunc() {
         let found = format!("{network} has bits set behind its prefix");
-        report.error(&text.place, found, format!("\"{}\", or a longer prefix", network.trunc()));
+        diagnostics.error(&text.place, found, format!("\"{}\", or a longer prefix", network.trunc()));
         return None;
     }
     Some(network)

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::probe::{self, Looked};
+use super::probe::{self, ProbeTargets};
 use super::{address, entries, label};
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::{At, Word};
-use crate::config::report::{Report, quoted};
 use crate::config::settings::Probe;
 use crate::config::spec::{ProbeSpec, RegionSpec};
 use crate::health::Region;
@@ -29,56 +29,56 @@ pub(super) struct Regions {
 }
 
 /// All of `[[region]]`.
-pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, report: &Report<'_>) -> Regions {
+pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, diagnostics: &Diagnostics<'_>) -> Regions {
     let mut all = Regions { regions: Vec::new(), probes: Vec::new(), names: HashMap::new(), complete: true };
     let mut owners = HashMap::new();
     for At { value: RegionSpec { name, addresses, min_up, probe }, .. } in specs {
-        let id = name.as_ref().and_then(|name| all.claim(name, report));
+        let id = name.as_ref().and_then(|name| all.claim(name, diagnostics));
         all.complete &= name.is_some();
-        let addresses = distinct(&entries(addresses), report);
-        shared(id.as_ref(), &addresses, &mut owners, report);
+        let addresses = distinct(&entries(addresses), diagnostics);
+        shared(id.as_ref(), &addresses, &mut owners, diagnostics);
         let addresses: Vec<IpAddr> = addresses.into_iter().map(|address| address.value).collect();
-        let min_up = capacity(min_up.as_ref(), addresses.len(), report);
+        let min_up = capacity(min_up.as_ref(), addresses.len(), diagnostics);
         // Judged even when the region has no usable name: its mistakes are to be seen now, too.
         let looked_as = id.clone().unwrap_or_else(|| "?".into());
         let specs = entries(probe);
         let watched = !specs.is_empty();
-        let looked = look(specs, &looked_as, &addresses, base, report);
+        let targets = look(specs, &looked_as, &addresses, base, diagnostics);
         let (Some(id), Some(name), Some(min_up)) = (id, name, min_up) else { continue };
         if !watched {
-            unwatched(&id, &name.place, report);
+            unwatched(&id, &name.place, diagnostics);
         }
-        all.probes.extend(looked.probes);
-        all.regions.push(Region { id, addresses, min_up, checks: looked.checks });
+        all.probes.extend(targets.probes);
+        all.regions.push(Region { id, addresses, min_up, checks: targets.checks });
     }
     all
 }
 
 impl Regions {
     /// The region's name, which nobody else has.
-    fn claim(&mut self, name: &At<String>, report: &Report<'_>) -> Option<RegionId> {
+    fn claim(&mut self, name: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<RegionId> {
         let id = RegionId::from(name.value.as_str());
         if let Some(first) = self.names.get(&id) {
             let found = format!("the region {} stands in line {} already", quoted(&name.value), first.line);
-            report.error(&name.place, found, "each region once, with all of its addresses");
+            diagnostics.error(&name.place, found, "each region once, with all of its addresses");
             return None;
         }
         self.names.insert(id, name.place.clone());
-        label("the region's name", name, report).map(|name| name.as_str().into())
+        label("the region's name", name, diagnostics).map(|name| name.as_str().into())
     }
 }
 
 /// The addresses of one region, none twice.
-fn distinct(texts: &[At<String>], report: &Report<'_>) -> Vec<At<IpAddr>> {
+fn distinct(texts: &[At<String>], diagnostics: &Diagnostics<'_>) -> Vec<At<IpAddr>> {
     let mut lines = HashMap::new();
     let mut addresses = Vec::new();
     for text in texts {
-        let Some(address) = address::unicast(text, report) else { continue };
+        let Some(address) = address::unicast(text, diagnostics) else { continue };
         match lines.insert(address, text.place.line) {
             None => addresses.push(At { value: address, place: text.place.clone() }),
             Some(line) => {
                 let found = format!("{address} stands in line {line} already");
-                report.error(&text.place, found, "each address of a region once");
+                diagnostics.error(&text.place, found, "each address of a region once");
             }
         }
     }
@@ -90,14 +90,14 @@ fn shared(
     id: Option<&RegionId>,
     addresses: &[At<IpAddr>],
     owners: &mut HashMap<IpAddr, RegionId>,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) {
     for At { value: address, place } in addresses {
         let Some(id) = id else { return };
         match owners.get(address) {
             Some(other) => {
                 let found = format!("{address} is an address of the region `{other}`, too");
-                report.warning(
+                diagnostics.warning(
                     place,
                     found,
                     "an address in one region only: a failover to itself helps nobody",
@@ -109,7 +109,7 @@ fn shared(
 }
 
 /// How many of a region's addresses must be up.
-fn capacity(min_up: Option<&At<Word>>, addresses: usize, report: &Report<'_>) -> Option<usize> {
+fn capacity(min_up: Option<&At<Word>>, addresses: usize, diagnostics: &Diagnostics<'_>) -> Option<usize> {
     const HALF: usize = 50;
     let Some(At { value, place }) = min_up else { return share(HALF, addresses) };
     let (found, help) = match value {
@@ -125,7 +125,7 @@ fn capacity(min_up: Option<&At<Word>>, addresses: usize, report: &Report<'_>) ->
             Ok(_) | Err(_) => (number.to_string(), format!("from 1 to {addresses}, the number of addresses")),
         },
     };
-    report.error(place, format!("`min_up` is {found}"), help);
+    diagnostics.error(place, format!("`min_up` is {found}"), help);
     None
 }
 
@@ -140,15 +140,16 @@ fn look(
     region: &RegionId,
     addresses: &[IpAddr],
     base: &Path,
-    report: &Report<'_>,
-) -> Looked {
-    let mut all = Looked::default();
+    diagnostics: &Diagnostics<'_>,
+) -> ProbeTargets {
+    let mut all = ProbeTargets::default();
     if let Some(spec) = specs.get(PROBES) {
         let help = format!("at most {PROBES}: every one of them is a check of every address");
-        report.error(&spec.place, format!("the region `{region}` has {} probes", specs.len()), help);
+        diagnostics.error(&spec.place, format!("the region `{region}` has {} probes", specs.len()), help);
     }
     for (number, spec) in (0..).zip(specs.into_iter().take(PROBES)) {
-        if let Some(Looked { checks, probes }) = probe::probe(spec, (region, number), addresses, base, report)
+        if let Some(ProbeTargets { checks, probes }) =
+            probe::probe(spec, (region, number), addresses, base, diagnostics)
         {
             all.checks.extend(checks);
             all.probes.extend(probes);
@@ -157,7 +158,7 @@ fn look(
     all
 }
 
-fn unwatched(id: &RegionId, place: &Place, report: &Report<'_>) {
+fn unwatched(id: &RegionId, place: &Place, diagnostics: &Diagnostics<'_>) {
     let found = format!("nobody looks at the region `{id}`: it counts as up for ever");
-    report.warning(place, found, "add a `[[region.probe]]` with a `url` or a `tcp` port");
+    diagnostics.warning(place, found, "add a `[[region.probe]]` with a `url` or a `tcp` port");
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::limit::shown;
+use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
-use crate::config::report::Report;
 use crate::health::Region;
 use crate::policy::{Budget, Steer, budget};
 
 /// Reports a budget that is larger than the operator wants, or that nobody can promise.
-pub(super) fn judge(steer: &Steer, rto: &At<Duration>, regions: &[Region], report: &Report<'_>) {
+pub(super) fn check(steer: &Steer, rto: &At<Duration>, regions: &[Region], diagnostics: &Diagnostics<'_>) {
     let name = &steer.name;
     let blind = regions.iter().find(|region| region.checks.is_empty() && steer.regions.contains(&region.id));
     let (found, help) = match (blind, budget(steer, regions)) {
@@ -30,7 +30,7 @@ pub(super) fn judge(steer: &Steer, rto: &At<Duration>, regions: &[Region], repor
         ),
         (None, Some(_) | None) => return,
     };
-    report.error(&rto.place, found, help);
+    diagnostics.error(&rto.place, found, help);
 }
 
 /// What to change so that the budget is kept.

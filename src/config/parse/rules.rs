@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::limit::{Limit, shown};
+use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
-use crate::config::report::Report;
 use crate::config::spec::BrownoutSpec;
 use crate::health::{Brownout, Rules};
 
@@ -49,7 +49,7 @@ const DEFAULT_FALL: u8 = 3;
 const DEFAULT_RISE: u8 = 3;
 
 /// The keys of a probe that say when.
-pub(super) struct When {
+pub(super) struct Timing {
     pub(super) interval: Option<At<Duration>>,
     pub(super) recheck: Option<At<Duration>>,
     pub(super) timeout: Option<At<Duration>>,
@@ -59,15 +59,15 @@ pub(super) struct When {
 }
 
 /// The rules of a check.
-pub(super) fn rules(when: When, report: &Report<'_>) -> Option<Rules> {
-    let When { interval, recheck, timeout, fall, rise, brownout } = when;
-    let fall = FALL.or(fall.as_ref(), DEFAULT_FALL, report);
-    let rise = RISE.or(rise.as_ref(), DEFAULT_RISE, report);
-    let interval = INTERVAL.or(interval.as_ref(), DEFAULT_INTERVAL, report);
-    let recheck = within(&RECHECK, recheck.as_ref(), DEFAULT_RECHECK, interval, FASTER, report);
-    let timeout = within(&TIMEOUT, timeout.as_ref(), DEFAULT_TIMEOUT, interval, NO_OVERLAP, report);
+pub(super) fn rules(timing: Timing, diagnostics: &Diagnostics<'_>) -> Option<Rules> {
+    let Timing { interval, recheck, timeout, fall, rise, brownout } = timing;
+    let fall = FALL.or(fall.as_ref(), DEFAULT_FALL, diagnostics);
+    let rise = RISE.or(rise.as_ref(), DEFAULT_RISE, diagnostics);
+    let interval = INTERVAL.or(interval.as_ref(), DEFAULT_INTERVAL, diagnostics);
+    let recheck = within(&RECHECK, recheck.as_ref(), DEFAULT_RECHECK, interval, FASTER, diagnostics);
+    let timeout = within(&TIMEOUT, timeout.as_ref(), DEFAULT_TIMEOUT, interval, NO_OVERLAP, diagnostics);
     let brownout = match brownout {
-        Some(spec) => Some(judge(spec.value, fall, recheck, report)?),
+        Some(spec) => Some(brownout_of(spec.value, fall, recheck, diagnostics)?),
         None => None,
     };
     Some(Rules {
@@ -90,31 +90,31 @@ fn within(
     default: Duration,
     interval: Option<Duration>,
     why: &str,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Option<Duration> {
     let Some(at) = span else { return interval.map(|interval| default.min(interval)) };
-    let span = limit.check(at, report)?;
+    let span = limit.check(at, diagnostics)?;
     let Some(interval) = interval.filter(|interval| span > *interval) else { return Some(span) };
     let found =
         format!("`{}` is {}, longer than the `interval` of {}", limit.key, shown(span), shown(interval));
-    report.error(&at.place, found, format!("at most {}: {why}", shown(interval)));
+    diagnostics.error(&at.place, found, format!("at most {}: {why}", shown(interval)));
     None
 }
 
 /// The brown-out window: one that can come true, and says more than `fall` does.
-fn judge(
+fn brownout_of(
     spec: BrownoutSpec,
     fall: Option<u8>,
     recheck: Option<Duration>,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Option<Brownout> {
     let BrownoutSpec { failures, window } = spec;
-    let count: Option<u8> = failures.as_ref().and_then(|failures| FAILURES.check(failures, report));
-    let span = window.as_ref().and_then(|window| WINDOW.check(window, report));
+    let count: Option<u8> = failures.as_ref().and_then(|failures| FAILURES.check(failures, diagnostics));
+    let span = window.as_ref().and_then(|window| WINDOW.check(window, diagnostics));
     let (failures, window, count, span) = (failures?, window?, count?, span?);
     if let Some(fall) = fall.filter(|fall| count < *fall) {
         let found = format!("`failures` is {count}, fewer than the `fall` of {fall}");
-        report.error(&failures.place, found, format!("at least {fall}, or `fall` would never count"));
+        diagnostics.error(&failures.place, found, format!("at least {fall}, or `fall` would never count"));
         return None;
     }
     let least = recheck? * u32::from(count - 1);
@@ -122,7 +122,7 @@ fn judge(
         let found = format!("{count} failures never fit into a `window` of {}", shown(span));
         let help =
             format!("at least {}, for probes are `recheck` apart; better ten times that", shown(least));
-        report.error(&window.place, found, help);
+        diagnostics.error(&window.place, found, help);
         return None;
     }
     Some(Brownout { failures: count, window: span })

@@ -8,9 +8,9 @@ use super::limit::{Limit, shown};
 use super::region::Regions;
 use super::rto;
 use super::zone::{Zones, domain};
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::near::nearest;
 use crate::config::read::At;
-use crate::config::report::{Report, quoted};
 use crate::config::spec::{FailbackSpec, SteerSpec};
 use crate::health::Region;
 use crate::model::{Family, Name, Place, RegionId, Ttl};
@@ -56,19 +56,19 @@ pub(super) fn steers(
     specs: Vec<At<SteerSpec>>,
     zones: &mut Zones,
     regions: &Regions,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Vec<Steer> {
-    let mut bench = Bench::new(zones, regions, report);
-    let steers = specs.into_iter().filter_map(|spec| bench.steer(spec.value)).collect();
-    bench.warn_of_unused_regions();
+    let mut parser = SteerParser::new(zones, regions, diagnostics);
+    let steers = specs.into_iter().filter_map(|spec| parser.steer(spec.value)).collect();
+    parser.warn_of_unused_regions();
     steers
 }
 
 /// What is known while the steers are judged one after the other.
-struct Bench<'a> {
+struct SteerParser<'a> {
     zones: &'a mut Zones,
     regions: &'a Regions,
-    report: &'a Report<'a>,
+    diagnostics: &'a Diagnostics<'a>,
     by_id: HashMap<&'a RegionId, &'a Region>,
     lines: HashMap<Name, u32>,
     used: HashSet<RegionId>,
@@ -78,24 +78,24 @@ struct Bench<'a> {
     lacking: BTreeSet<(RegionId, Family)>,
 }
 
-impl<'a> Bench<'a> {
-    fn new(zones: &'a mut Zones, regions: &'a Regions, report: &'a Report<'a>) -> Bench<'a> {
+impl<'a> SteerParser<'a> {
+    fn new(zones: &'a mut Zones, regions: &'a Regions, diagnostics: &'a Diagnostics<'a>) -> SteerParser<'a> {
         let by_id = regions.regions.iter().map(|region| (&region.id, region)).collect();
         let (lines, used, lacking) = (HashMap::new(), HashSet::new(), BTreeSet::new());
-        Bench { zones, regions, report, by_id, lines, used, strays: false, lacking }
+        SteerParser { zones, regions, diagnostics, by_id, lines, used, strays: false, lacking }
     }
 
     fn steer(&mut self, spec: SteerSpec) -> Option<Steer> {
         let SteerSpec { name, regions, ttl, ttl_suspect, failback: mode, dwell, max_flips_per_hour, rto } =
             spec;
-        let report = self.report;
+        let diagnostics = self.diagnostics;
         let name = name.and_then(|name| self.name(&name));
         let regions = self.regions(&entries(regions));
-        let (ttl, ttl_suspect) = ttls(ttl, ttl_suspect, report);
-        let failback = failback(mode, report);
-        let dwell = DWELL.or(dwell.as_ref(), DEFAULT_DWELL, report);
-        let flips = FLIPS.or(max_flips_per_hour.as_ref(), DEFAULT_FLIPS, report);
-        let rto = rto.and_then(|rto| Some(At { value: RTO.check(&rto, report)?, place: rto.place }));
+        let (ttl, ttl_suspect) = ttls(ttl, ttl_suspect, diagnostics);
+        let failback = failback(mode, diagnostics);
+        let dwell = DWELL.or(dwell.as_ref(), DEFAULT_DWELL, diagnostics);
+        let flips = FLIPS.or(max_flips_per_hour.as_ref(), DEFAULT_FLIPS, diagnostics);
+        let rto = rto.and_then(|rto| Some(At { value: RTO.check(&rto, diagnostics)?, place: rto.place }));
         let steer = Steer {
             name: name?,
             regions: regions?,
@@ -107,22 +107,22 @@ impl<'a> Bench<'a> {
             rto: rto.as_ref().map(|rto| rto.value),
         };
         if let Some(rto) = rto.filter(|_| steer.regions.iter().all(|id| self.by_id.contains_key(id))) {
-            rto::judge(&steer, &rto, &self.regions.regions, report);
+            rto::check(&steer, &rto, &self.regions.regions, diagnostics);
         }
         Some(steer)
     }
 
     /// A name within a zone, steered once.
     fn name(&mut self, text: &At<String>) -> Option<Name> {
-        let name = domain(text, self.report)?;
+        let name = domain(text, self.diagnostics)?;
         if let Some(line) = self.lines.insert(name.clone(), text.place.line) {
             let found = format!("{name} is steered in line {line} already");
-            self.report.error(&text.place, found, "each name once, with all of its regions");
+            self.diagnostics.error(&text.place, found, "each name once, with all of its regions");
             return None;
         }
         if !self.zones.steer(&name) {
             let help = "a zone's apex or a name below it; add the `[[zone]]`, or correct one of the names";
-            self.report.absence(&text.place, format!("{name} is in none of the zones"), help);
+            self.diagnostics.absence(&text.place, format!("{name} is in none of the zones"), help);
             return None;
         }
         Some(name)
@@ -138,7 +138,7 @@ impl<'a> Bench<'a> {
                 self.unknown(value, place);
             } else if ids.iter().any(|other| other.value == id) {
                 let found = format!("{} stands in this list twice", quoted(value));
-                self.report.error(place, found, "each region once, the most preferred first");
+                self.diagnostics.error(place, found, "each region once, the most preferred first");
             } else {
                 ids.push(At { value: id, place: place.clone() });
             }
@@ -160,7 +160,7 @@ impl<'a> Bench<'a> {
             None if names.is_empty() => "add a `[[region]]` with its addresses".into(),
             None => format!("the regions here are {}", some_of(&names)),
         };
-        self.report.absence(place, format!("there is no region {}", quoted(value)), help);
+        self.diagnostics.absence(place, format!("there is no region {}", quoted(value)), help);
     }
 
     /// A failover must not take a family away unnoticed.
@@ -178,7 +178,7 @@ impl<'a> Bench<'a> {
                         format!("the region `{id}` has no {family} address, and `{}` has", rich.value);
                     let help =
                         format!("add one, or know that {family} clients find nothing while `{id}` is served");
-                    self.report.warning(place, found, help);
+                    self.diagnostics.warning(place, found, help);
                 }
             }
         }
@@ -190,7 +190,7 @@ impl<'a> Bench<'a> {
         }
         for (id, place) in self.regions.names.iter().filter(|(id, _)| !self.used.contains(*id)) {
             let found = format!("no name is steered to the region {}", quoted(id.as_str()));
-            self.report.warning(place, found, "name it in the `regions` of a `[[steer]]`, or remove it");
+            self.diagnostics.warning(place, found, "name it in the `regions` of a `[[steer]]`, or remove it");
         }
     }
 }
@@ -207,15 +207,15 @@ fn some_of(names: &[&str]) -> String {
 fn ttls(
     ttl: Option<At<Duration>>,
     suspect: Option<At<Duration>>,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> (Option<Ttl>, Option<Ttl>) {
-    let ttl = whole(&TTL, ttl.as_ref(), DEFAULT_TTL, report);
+    let ttl = whole(&TTL, ttl.as_ref(), DEFAULT_TTL, diagnostics);
     let default = ttl.map_or(DEFAULT_TTL_SUSPECT, |ttl| DEFAULT_TTL_SUSPECT.min(ttl.as_duration()));
-    let seconds = whole(&TTL_SUSPECT, suspect.as_ref(), default, report);
+    let seconds = whole(&TTL_SUSPECT, suspect.as_ref(), default, diagnostics);
     match (ttl, seconds, suspect) {
         (Some(ttl), Some(seconds), Some(at)) if seconds > ttl => {
             let found = format!("`ttl_suspect` is {seconds}, longer than the `ttl` of {ttl}");
-            report.error(
+            diagnostics.error(
                 &at.place,
                 found,
                 format!("at most {ttl}: it is there to be shorter when a change is near"),
@@ -231,11 +231,11 @@ fn whole(
     limit: &Limit<Duration>,
     span: Option<&At<Duration>>,
     default: Duration,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Option<Ttl> {
-    let seconds = limit.or(span, default, report)?;
+    let seconds = limit.or(span, default, diagnostics)?;
     if let Some(at) = span.filter(|_| seconds.subsec_nanos() != 0) {
-        report.error(
+        diagnostics.error(
             &at.place,
             format!("`{}` is {}", limit.key, shown(seconds)),
             "whole seconds: DNS knows no others",
@@ -245,25 +245,25 @@ fn whole(
     Ttl::from_secs(seconds.as_secs())
 }
 
-fn failback(spec: Option<At<FailbackSpec>>, report: &Report<'_>) -> Option<Failback> {
+fn failback(spec: Option<At<FailbackSpec>>, diagnostics: &Diagnostics<'_>) -> Option<Failback> {
     let Some(spec) = spec else { return Some(Failback::Delayed(DEFAULT_AFTER)) };
     let FailbackSpec { mode, after } = spec.value;
     let mode = mode?;
     let failback = match mode.value.as_str() {
-        "delayed" => return AFTER.or(after.as_ref(), DEFAULT_AFTER, report).map(Failback::Delayed),
+        "delayed" => return AFTER.or(after.as_ref(), DEFAULT_AFTER, diagnostics).map(Failback::Delayed),
         "auto" => Failback::Auto,
         "manual" => Failback::Manual,
         other => {
             let meant = nearest(other, ["auto", "delayed", "manual"]);
             let help =
                 meant.map_or("auto, delayed or manual".into(), |meant| format!("did you mean `{meant}`?"));
-            report.error(&mode.place, format!("there is no failback mode {}", quoted(other)), help);
+            diagnostics.error(&mode.place, format!("there is no failback mode {}", quoted(other)), help);
             return None;
         }
     };
     if let Some(after) = after {
         let found = format!("`after` beside the mode \"{}\", which does not wait", mode.value);
-        report.error(&after.place, found, "leave it out, or use the mode \"delayed\"");
+        diagnostics.error(&after.place, found, "leave it out, or use the mode \"delayed\"");
         return None;
     }
     Some(failback)

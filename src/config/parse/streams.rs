@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::limit::Limit;
 use super::node::{distinct, path};
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::At;
-use crate::config::report::{Report, quoted};
 use crate::config::settings::{HttpsSettings, TcpSettings, TlsSettings};
 use crate::config::spec::{HttpsSpec, TcpSpec, TlsSpec};
 
@@ -36,11 +36,11 @@ const IDLE_TIMEOUT: Limit<Duration> = Limit {
 };
 
 /// `[dns.tcp]`
-pub(super) fn tcp(spec: Option<At<TcpSpec>>, report: &Report<'_>) -> Option<TcpSettings> {
+pub(super) fn tcp(spec: Option<At<TcpSpec>>, diagnostics: &Diagnostics<'_>) -> Option<TcpSettings> {
     let TcpSpec { connections, idle_timeout } = spec.map(|spec| spec.value).unwrap_or_default();
     let default = TcpSettings::default();
-    let connections = CONNECTIONS.or(connections.as_ref(), default.connections, report);
-    let idle_timeout = IDLE_TIMEOUT.or(idle_timeout.as_ref(), default.idle_timeout, report);
+    let connections = CONNECTIONS.or(connections.as_ref(), default.connections, diagnostics);
+    let idle_timeout = IDLE_TIMEOUT.or(idle_timeout.as_ref(), default.idle_timeout, diagnostics);
     Some(TcpSettings { connections: connections?, idle_timeout: idle_timeout? })
 }
 
@@ -50,11 +50,11 @@ pub(super) fn tls(
     https: Option<At<HttpsSpec>>,
     taken: &mut BTreeMap<SocketAddr, u32>,
     base: &Path,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Option<Option<TlsSettings>> {
     let Some(tls) = tls else {
         let Some(https) = https else { return Some(None) };
-        report.error(
+        diagnostics.error(
             &https.place,
             "`[dns.https]` has no certificate",
             "`[dns.tls]` with `certificate` and `key`",
@@ -62,18 +62,18 @@ pub(super) fn tls(
         return None;
     };
     let TlsSpec { certificate, key, listen } = tls.value;
-    let listen = addresses(listen, TLS_PORT, taken, report);
+    let listen = addresses(listen, TLS_PORT, taken, diagnostics);
     let https = match https {
         None => None,
-        Some(https) => Some(self::https(https.value, taken, report)?),
+        Some(https) => Some(self::https(https.value, taken, diagnostics)?),
     };
     let (certificate, key) = (certificate?, key?);
     Some(Some(TlsSettings {
         listen,
         https,
-        certificate: path(&certificate, "certificate", base, report)?,
+        certificate: path(&certificate, "certificate", base, diagnostics)?,
         certificate_place: certificate.place,
-        key: path(&key, "key", base, report)?,
+        key: path(&key, "key", base, diagnostics)?,
         key_place: key.place,
     }))
 }
@@ -81,17 +81,17 @@ pub(super) fn tls(
 fn https(
     spec: HttpsSpec,
     taken: &mut BTreeMap<SocketAddr, u32>,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Option<HttpsSettings> {
     let HttpsSpec { listen, path } = spec;
-    let listen = addresses(listen, HTTPS_PORT, taken, report);
+    let listen = addresses(listen, HTTPS_PORT, taken, diagnostics);
     let Some(path) = path else { return Some(HttpsSettings { listen, path: HTTPS_PATH.into() }) };
     let fits = |octet: u8| octet.is_ascii_graphic() && !b"?#%".contains(&octet);
     if path.value.starts_with('/') && path.value.bytes().all(fits) {
         return Some(HttpsSettings { listen, path: path.value.into() });
     }
     let found = format!("`path` is {}", quoted(&path.value));
-    report.error(&path.place, found, "what stands behind the host in the URL, as in \"/dns-query\"");
+    diagnostics.error(&path.place, found, "what stands behind the host in the URL, as in \"/dns-query\"");
     None
 }
 
@@ -99,10 +99,10 @@ fn addresses(
     listen: Option<At<Vec<At<String>>>>,
     port: u16,
     taken: &mut BTreeMap<SocketAddr, u32>,
-    report: &Report<'_>,
+    diagnostics: &Diagnostics<'_>,
 ) -> Vec<SocketAddr> {
     match listen {
         None => vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()],
-        Some(listen) => distinct(&listen.value, port, taken, report),
+        Some(listen) => distinct(&listen.value, port, taken, diagnostics),
     }
 }

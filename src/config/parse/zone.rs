@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::node::path;
+use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::At;
-use crate::config::report::{Report, quoted};
 use crate::config::settings::ZoneSettings;
 use crate::config::spec::ZoneSpec;
 use crate::model::Name;
@@ -21,17 +21,21 @@ pub(super) struct Zones {
 }
 
 /// All of `[[zone]]`.
-pub(super) fn zones(specs: Vec<At<ZoneSpec>>, base: &Path, report: &Report<'_>) -> Zones {
+pub(super) fn zones(specs: Vec<At<ZoneSpec>>, base: &Path, diagnostics: &Diagnostics<'_>) -> Zones {
     let mut zones = Zones { settings: Vec::new(), known: HashMap::new(), complete: true };
     let mut lines = HashMap::new();
     for At { value: ZoneSpec { name, file }, place } in specs {
-        let file = file.and_then(|text| Some((path(&text, "file", base, report)?, text.place)));
-        let Some((name, at)) = name.and_then(|text| Some((domain(&text, report)?, text.place))) else {
+        let file = file.and_then(|text| Some((path(&text, "file", base, diagnostics)?, text.place)));
+        let Some((name, at)) = name.and_then(|text| Some((domain(&text, diagnostics)?, text.place))) else {
             zones.complete = false;
             continue;
         };
         if let Some(line) = lines.insert(name.clone(), place.line) {
-            report.error(&at, format!("the zone {name} stands in line {line} already"), "each zone once");
+            diagnostics.error(
+                &at,
+                format!("the zone {name} stands in line {line} already"),
+                "each zone once",
+            );
             continue;
         }
         zones.known.insert(name.clone(), file.is_some().then_some(zones.settings.len()));
@@ -57,7 +61,7 @@ impl Zones {
 }
 
 /// A domain name as people write it, with or without the last dot.
-pub(super) fn domain(text: &At<String>, report: &Report<'_>) -> Option<Name> {
+pub(super) fn domain(text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<Name> {
     let plain = text.value.bytes().all(|octet| octet.is_ascii_graphic());
     let (why, help) = match text.value.parse::<Name>() {
         Ok(name) if plain => return Some(name),
@@ -66,6 +70,6 @@ pub(super) fn domain(text: &At<String>, report: &Report<'_>) -> Option<Name> {
         }
         Err(error) => (error.to_string(), "a name as in \"cadence.example.com\""),
     };
-    report.error(&text.place, format!("{} is no domain name: {why}", quoted(&text.value)), help);
+    diagnostics.error(&text.place, format!("{} is no domain name: {why}", quoted(&text.value)), help);
     None
 }

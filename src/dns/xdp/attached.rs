@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 
 use xdp::nic::NicIndex;
 
-use super::Refusal;
+use super::XdpUnavailable;
 use super::frame::PACKET_MAX_OCTETS;
 use super::kernel::{self, Map, MapKind, Mode};
 use super::program::{self, KEY_OCTETS};
@@ -44,7 +44,7 @@ impl Link {
 }
 
 /// Attaches to an interface, for those of `listens` that are addresses of it.
-pub(in crate::dns) fn attach(name: &str, listens: &[SocketAddr]) -> Result<Attached, Refusal> {
+pub(in crate::dns) fn attach(name: &str, listens: &[SocketAddr]) -> Result<Attached, XdpUnavailable> {
     let interface = Interface::find(name)?;
     let addresses = interface.addresses(listens)?;
     let hardware = interface.fit()?;
@@ -91,7 +91,7 @@ struct Interface {
 }
 
 impl Interface {
-    fn find(name: &str) -> Result<Interface, Refusal> {
+    fn find(name: &str) -> Result<Interface, XdpUnavailable> {
         let shown = name.to_owned();
         let found = CString::new(name).ok().and_then(|name| {
             let index = NicIndex::lookup_by_name(&name).ok().flatten()?;
@@ -107,7 +107,7 @@ impl Interface {
 
     /// Those of `listens` that are addresses of this interface, or of the loopback beyond 127.0.0.1 and ::1, where
     /// addresses live that several servers share. An address that comes later is answered by the sockets.
-    fn addresses(&self, listens: &[SocketAddr]) -> Result<Vec<SocketAddr>, Refusal> {
+    fn addresses(&self, listens: &[SocketAddr]) -> Result<Vec<SocketAddr>, XdpUnavailable> {
         let all = if_addrs::get_if_addrs().map_err(|error| {
             refuse(format!("the addresses of {} cannot be read: {error}", self.shown), "this is not expected")
         })?;
@@ -135,7 +135,7 @@ impl Interface {
     }
 
     /// Its hardware address, if it is Ethernet and carries every reply whole.
-    fn fit(&self) -> Result<[u8; 6], Refusal> {
+    fn fit(&self) -> Result<[u8; 6], XdpUnavailable> {
         let failed =
             |error| refuse(format!("{} cannot be asked: {error}", self.shown), "this is not expected");
         let asked = kernel::Asked::new(&self.name).map_err(failed)?;
@@ -154,7 +154,7 @@ impl Interface {
     }
 
     /// Runs the program natively if the driver can, otherwise behind it.
-    fn run(&self, program: &OwnedFd) -> Result<(Link, Mode), Refusal> {
+    fn run(&self, program: &OwnedFd) -> Result<(Link, Mode), XdpUnavailable> {
         let run = |mode| kernel::attach(program, self.index, mode).map(|link| (Link(link), mode));
         let attached = run(Mode::Native).or_else(|error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EBUSY | libc::EEXIST) => Err(error),
@@ -170,7 +170,7 @@ impl Interface {
     }
 
     /// A socket for each queue: the kernel knows none behind the last one.
-    fn queues(&self, mode: Mode) -> Result<Vec<Queue>, Refusal> {
+    fn queues(&self, mode: Mode) -> Result<Vec<Queue>, XdpUnavailable> {
         let mut queues = Vec::new();
         for number in 0..QUEUES_MAX {
             match Queue::open(self.index, number, mode) {
@@ -182,7 +182,7 @@ impl Interface {
         Ok(queues)
     }
 
-    fn no_queue(&self, step: Step, error: &io::Error) -> Refusal {
+    fn no_queue(&self, step: Step, error: &io::Error) -> XdpUnavailable {
         let name = &self.shown;
         match (step, error.raw_os_error()) {
             (Step::Socket, Some(libc::EPERM)) => {
@@ -217,11 +217,11 @@ const RIGHTS: &str =
     "start as root, or with AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_NET_RAW in the systemd unit";
 const KERNEL: &str = "it takes Linux 5.10 or later with CONFIG_BPF_SYSCALL and CONFIG_XDP_SOCKETS";
 
-fn refuse(missing: impl Into<String>, help: &str) -> Refusal {
-    Refusal { missing: missing.into(), help: help.to_owned() }
+fn refuse(missing: impl Into<String>, help: &str) -> XdpUnavailable {
+    XdpUnavailable { missing: missing.into(), help: help.to_owned() }
 }
 
-fn no_program(error: io::Error) -> Refusal {
+fn no_program(error: io::Error) -> XdpUnavailable {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => refuse("the right to run an XDP program is missing", RIGHTS),
         _ => refuse(format!("the kernel runs no XDP program: {error}"), KERNEL),
@@ -229,7 +229,7 @@ fn no_program(error: io::Error) -> Refusal {
 }
 
 /// The kernel's own words go along: they tell which line it does not like.
-fn unverified((error, said): (io::Error, String)) -> Refusal {
+fn unverified((error, said): (io::Error, String)) -> XdpUnavailable {
     if error.raw_os_error() == Some(libc::EPERM) || said.is_empty() {
         return no_program(error);
     }

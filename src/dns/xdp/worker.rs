@@ -8,17 +8,17 @@ use arc_swap::Cache;
 use super::frame;
 use super::program::QUERY_MAX_OCTETS;
 use super::rings::Queue;
-use crate::answer::Manners;
+use crate::answer::ResponsePolicy;
 use crate::dns::Tables;
 use crate::dns::counters::{Counters, Tally};
-use crate::dns::datagram::Answering;
+use crate::dns::datagram::DatagramBatch;
 use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
 
 /// Answers until `stop`.
 pub(in crate::dns) fn serve(
     queue: Queue,
     tables: &Tables,
-    manners: &Manners,
+    policy: &ResponsePolicy,
     stop: &AtomicBool,
     tally: &Tally,
 ) {
@@ -30,7 +30,7 @@ pub(in crate::dns) fn serve(
         let received = rings.receive();
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         if received > 0 {
-            let mut answering = Answering::begin(table, manners);
+            let mut answering = DatagramBatch::begin(table, policy);
             rings.answer(|frame, octets| answer(frame, octets, &mut kept, &mut answering));
             // Before they leave: whoever has a reply sees it counted.
             let counted = answering.counted();
@@ -47,7 +47,7 @@ fn answer(
     frame: &mut [u8],
     octets: usize,
     kept: &mut [u8; QUERY_MAX_OCTETS],
-    answering: &mut Answering<'_>,
+    answering: &mut DatagramBatch<'_>,
 ) -> Option<usize> {
     let came = &frame[..octets];
     let layout = frame::read(came)?;

@@ -24,7 +24,7 @@ pub(super) fn judge_apex(zone: &Judged<'_>, findings: &mut Findings) {
 
 /// Judges every name by what is at it and above it. Names come in canonical order, so what covers a name is
 /// always the last cut or DNAME that was seen.
-pub(super) fn judge(zone: &Judged<'_>, findings: &mut Findings) {
+pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
     let mut glue = None;
     let mut cover: Option<(Cover, &[u8])> = None;
     for records in zone.records.owners() {

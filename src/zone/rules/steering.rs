@@ -6,7 +6,7 @@ use super::{Cover, Judged, cover_of, order, shown};
 use crate::model::Name;
 
 /// Judges every steered name of the zone; others are not this zone's business.
-pub(super) fn judge(zone: &Judged<'_>, findings: &mut Findings) {
+pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
     for name in zone.steered.iter().filter(|name| order::is_within(name.wire(), zone.zone)) {
         in_the_way(zone, name, findings);
         out_of_reach(zone, name, findings);

@@ -7,7 +7,7 @@ use super::names::has;
 use super::{Cover, Judged, shown};
 
 /// Judges the target of every NS, CNAME, MX and SRV record that lies in the zone.
-pub(super) fn judge(zone: &Judged<'_>, findings: &mut Findings) {
+pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
     let mut last: Option<(&[u8], Reached)> = None;
     for records in zone.records.owners() {
         let owner = zone.records.owner(&records[0]);

@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::keeper::Keeper;
-use crate::control::{FailBack, Request};
+use crate::control::{ControlRequest, FailBack};
 use crate::controller::{
     Change, Controller, DnsStatus, Effect, Event, LimitedStatus, Report, Saved, Status, Warning,
 };
@@ -24,7 +24,7 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
 
 /// The controller and all that its effects act upon.
-pub(super) struct Conductor {
+pub(super) struct EventLoop {
     pub(super) controller: Controller,
     pub(super) tables: Tables,
     pub(super) meter: Meter,
@@ -38,12 +38,12 @@ pub(super) struct Conductor {
     pub(super) dirty: bool,
 }
 
-impl Conductor {
+impl EventLoop {
     /// Until told to stop; then the probes end, and the last state is saved.
     pub(super) async fn run(
         mut self,
         mut observations: mpsc::Receiver<Observation>,
-        mut requests: mpsc::Receiver<Request>,
+        mut requests: mpsc::Receiver<ControlRequest>,
         mut stopped: mpsc::Receiver<()>,
     ) {
         let mut watchdog = interval(WATCHDOG);
@@ -99,10 +99,10 @@ impl Conductor {
         self.controller.saved(self.clock.now()).up_to_journal(number)
     }
 
-    fn answer(&mut self, request: Request) {
+    fn answer(&mut self, request: ControlRequest) {
         match request {
-            Request::Status(reply) => drop(reply.send(self.status())), // a client that hung up needs none
-            Request::FailBack(wish, reply) => drop(reply.send(self.fail_back(&wish))),
+            ControlRequest::Status(reply) => drop(reply.send(self.status())), // a client that hung up needs none
+            ControlRequest::FailBack(wish, reply) => drop(reply.send(self.fail_back(&wish))),
         }
     }
 
@@ -132,7 +132,7 @@ impl Conductor {
 
     async fn finish(mut self) {
         let last = self.saved();
-        let Conductor { keeper, probing, .. } = self;
+        let EventLoop { keeper, probing, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::{Place, Problem, Severity};
 
 /// What has been found wrong so far. Shared by all who read, hence the cell.
-pub(super) struct Report<'t> {
+pub(super) struct Diagnostics<'t> {
     file: Arc<str>,
     text: &'t str,
     /// Where each line begins, in octets.
@@ -18,11 +18,11 @@ pub(super) struct Report<'t> {
     failed: Cell<bool>,
 }
 
-impl<'t> Report<'t> {
+impl<'t> Diagnostics<'t> {
     /// About one file.
-    pub(super) fn new(file: &str, text: &'t str) -> Report<'t> {
+    pub(super) fn new(file: &str, text: &'t str) -> Diagnostics<'t> {
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
-        Report {
+        Diagnostics {
             file: file.into(),
             text,
             lines: std::iter::once(0).chain(ends).collect(),

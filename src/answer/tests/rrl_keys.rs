@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::super::reply::Reply;
-use super::super::topic::Topic;
+use super::super::rrl_key::RrlKey;
 use super::super::{AnswerTable, Transport, request, respond};
 use super::render::query;
-use super::{PLAIN, ZONE, asker, table};
+use super::{PLAIN, ZONE, context, table};
 
-fn topic(table: &AnswerTable, question: &str) -> Topic {
+fn rrl_key(table: &AnswerTable, question: &str) -> RrlKey {
     let query = query(question);
-    let request = request::read(&query, &asker(Transport::Udp, &PLAIN)).expect("a query");
+    let request = request::read(&query, &context(Transport::Udp, &PLAIN)).expect("a query");
     let mut reply = vec![0; 1232];
     let mut reply = Reply::begin(&mut reply, &request, 1232, 0);
     respond::fill(table, &request, &mut reply).1
@@ -40,7 +40,7 @@ fn whatever_is_asked_few_things_are_told() {
     let mut seen = BTreeMap::new();
     for line in lines {
         for question in line.split(", ") {
-            let told = format!("{:?}", topic(&table, question));
+            let told = format!("{:?}", rrl_key(&table, question));
             assert_eq!(*seen.entry(told).or_insert(line), line, "{question}");
         }
     }

@@ -8,25 +8,25 @@ use super::reply::Code;
 /// What a reply tells, as a number that nothing else has. Whoever makes up names or types is still told few things:
 /// below a wildcard always the wildcard, at an alias always the alias, where nothing is the zone's SOA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Topic(u64);
+pub(super) struct RrlKey(u64);
 
-/// The upper bits tell kinds of topics from each other; the lower ones are places, types and numbers.
+/// The upper bits tell kinds of keys from each other; the lower ones are places, types and numbers.
 const KIND: u32 = 48;
 
-impl Topic {
+impl RrlKey {
     /// The records of a type at a node.
-    pub(super) fn records(node: At, rtype: RecordType) -> Topic {
-        Topic(1 << KIND | u64::from(rtype.0) << 32 | u64::from(node.number()))
+    pub(super) fn records(node: At, rtype: RecordType) -> RrlKey {
+        RrlKey(1 << KIND | u64::from(rtype.0) << 32 | u64::from(node.number()))
     }
 
     /// That a zone has no such name, or no such records.
-    pub(super) fn nothing_in(ZoneId(zone): ZoneId) -> Topic {
-        Topic(2 << KIND | u64::from(zone))
+    pub(super) fn nothing_in(ZoneId(zone): ZoneId) -> RrlKey {
+        RrlKey(2 << KIND | u64::from(zone))
     }
 
     /// A response code without any records.
-    pub(super) fn code(code: Code) -> Topic {
-        Topic(3 << KIND | code as u64)
+    pub(super) fn code(code: Code) -> RrlKey {
+        RrlKey(3 << KIND | code as u64)
     }
 
     /// As a number.

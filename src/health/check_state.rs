@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::guard::Testimony;
-use super::{Failure, Observation, Outcome, Rules, Timings};
+use super::{Failure, Observation, ProbeOutcome, Rules, Timings};
 use crate::model::Moment;
 
 /// What one vantage believes about one check.
@@ -42,7 +42,7 @@ impl Health {
     /// A check that nobody has looked at.
     pub const UNSEEN: Health = Health::Unknown { passes: 0, failures: 0 };
 
-    /// The whole machine. `witnessed`: something else answered this vantage while the check was failing, so the
+    /// The whole state machine. `witnessed`: something else answered this vantage while the check was failing, so the
     /// fault is not our own. `worn`: the brown-out window is full.
     ///
     /// | health  | sign | becomes |
@@ -109,13 +109,13 @@ impl Health {
 
 /// One vantage's memory of one check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Machine {
+pub struct CheckState {
     /// What is believed.
     pub health: Health,
     /// Since when it is up, down or unknown.
     pub since: Moment,
     /// The last probe that said something.
-    pub last: Option<Seen>,
+    pub last: Option<LastProbe>,
     /// The first pass of the row that is going on.
     pub passing_since: Option<Moment>,
     /// The first failure of the row that is going on.
@@ -134,7 +134,7 @@ pub struct Machine {
 
 /// The last probe that said something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct LastProbe {
     /// When it ended.
     pub at: Moment,
     /// Why it failed; none for a pass.
@@ -143,11 +143,11 @@ pub struct Seen {
     pub timings: Timings,
 }
 
-impl Machine {
+impl CheckState {
     /// A check that nobody has looked at.
     #[must_use]
-    pub fn unseen(now: Moment) -> Machine {
-        Machine {
+    pub fn unseen(now: Moment) -> CheckState {
+        CheckState {
             health: Health::UNSEEN,
             since: now,
             last: None,
@@ -166,12 +166,12 @@ impl Machine {
     pub fn observe(&mut self, seen: &Observation, rules: &Rules, testimony: Testimony, now: Moment) -> bool {
         self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
         let failure = match &seen.outcome {
-            Outcome::Inconclusive(why) => {
+            ProbeOutcome::Inconclusive(why) => {
                 self.trouble = Some(why.clone());
                 return false; // no evidence: the last one ages
             }
-            Outcome::Pass => None,
-            Outcome::Fail(failure) => Some(failure.clone()),
+            ProbeOutcome::Pass => None,
+            ProbeOutcome::Fail(failure) => Some(failure.clone()),
         };
         self.trouble = None;
         let before = self.health;
@@ -187,7 +187,7 @@ impl Machine {
         self.health = self.health.step(sign, rules, witnessed, self.is_worn(rules));
         let reason = self.last.as_ref().and_then(|seen| seen.failure.as_ref());
         let says_otherwise = came_back || self.health != before || reason != failure.as_ref();
-        self.last = Some(Seen { at: now, failure, timings: seen.timings });
+        self.last = Some(LastProbe { at: now, failure, timings: seen.timings });
         self.note_transition(before, now);
         says_otherwise
     }
@@ -289,16 +289,16 @@ mod tests {
     /// everything else, `?` says nothing, `_` is twenty seconds without any. The result is one letter for the belief
     /// after each probe.
     fn play(probes: &str) -> String {
-        let mut machine = Machine::unseen(Moment::default());
+        let mut state = CheckState::unseen(Moment::default());
         let mut now = Moment::default();
         let mut beliefs = String::new();
         for probe in probes.chars() {
             now = now + Duration::from_secs(if probe == '_' { 20 } else { 1 });
             let outcome = match probe {
-                '.' => Outcome::Pass,
-                '?' => Outcome::Inconclusive("no descriptor".into()),
+                '.' => ProbeOutcome::Pass,
+                '?' => ProbeOutcome::Inconclusive("no descriptor".into()),
                 '_' => continue,
-                _ => Outcome::Fail(Failure::Refused),
+                _ => ProbeOutcome::Fail(Failure::Refused),
             };
             let seen = Observation {
                 check: crate::model::CheckId {
@@ -316,8 +316,8 @@ mod tests {
                 's' => Testimony::Silent,
                 _ => Testimony::Witnessed,
             };
-            machine.observe(&seen, &rules(), testimony, now);
-            beliefs.push(match machine.health {
+            state.observe(&seen, &rules(), testimony, now);
+            beliefs.push(match state.health {
                 Health::Unknown { .. } => '?',
                 Health::Up { .. } => 'U',
                 Health::Down { .. } => 'D',
