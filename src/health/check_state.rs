@@ -166,12 +166,12 @@ impl CheckState {
     pub fn observe(&mut self, seen: &Observation, rules: &Rules, testimony: Testimony, now: Moment) -> bool {
         self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
         let failure = match &seen.outcome {
-            ProbeOutcome::Inconclusive(why) => {
+            ProbeOutcome::Ours(why) => {
                 self.trouble = Some(why.clone());
                 return false; // no evidence: the last one ages
             }
             ProbeOutcome::Pass => None,
-            ProbeOutcome::Fail(failure) => Some(failure.clone()),
+            ProbeOutcome::Heard(failure) | ProbeOutcome::Silent(failure) => Some(failure.clone()),
         };
         self.trouble = None;
         let before = self.health;
@@ -296,9 +296,9 @@ mod tests {
             now = now + Duration::from_secs(if probe == '_' { 20 } else { 1 });
             let outcome = match probe {
                 '.' => ProbeOutcome::Pass,
-                '?' => ProbeOutcome::Inconclusive("no descriptor".into()),
+                '?' => ProbeOutcome::Ours("no descriptor".into()),
                 '_' => continue,
-                _ => ProbeOutcome::Fail(Failure::Refused),
+                _ => ProbeOutcome::failed(Failure::Refused),
             };
             let seen = Observation {
                 check: crate::model::CheckId {

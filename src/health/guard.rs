@@ -103,10 +103,11 @@ mod tests {
                 now,
             );
         };
-        see(&ours, 10, ProbeOutcome::Fail(Failure::Refused));
+        see(&ours, 10, ProbeOutcome::failed(Failure::Refused));
         for (region, address, probes) in others {
             for at in *probes {
-                let outcome = if *at < 0 { ProbeOutcome::Fail(Failure::Refused) } else { ProbeOutcome::Pass };
+                let outcome =
+                    if *at < 0 { ProbeOutcome::failed(Failure::Refused) } else { ProbeOutcome::Pass };
                 see(&id(region, address), at.unsigned_abs(), outcome);
             }
         }

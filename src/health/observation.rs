@@ -22,16 +22,36 @@ pub struct Observation {
     pub certificate_expires: Option<Moment>,
 }
 
-/// What a probe says about the endpoint.
+/// What a probe proves about the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeOutcome {
     /// All that was expected.
     Pass,
-    /// The endpoint failed us.
-    Fail(Failure),
-    /// We failed ourselves (no descriptor, no memory): says nothing about the endpoint.
-    Inconclusive(String),
+    /// It failed, and the far end itself said so: a packet of it reached us during this probe. The path carries packets
+    /// both ways, so the fault is the endpoint's.
+    Heard(Failure),
+    /// It failed, and nothing of the far end reached us: the endpoint's fault or our path's.
+    Silent(Failure),
+    /// We failed ourselves (no route, no descriptor, no memory, starved): says nothing about the endpoint.
+    Ours(String),
+}
+
+impl ProbeOutcome {
+    /// A failed probe, as [`Failure::was_heard`] classifies it.
+    #[must_use]
+    pub fn failed(failure: Failure) -> ProbeOutcome {
+        if failure.was_heard() { ProbeOutcome::Heard(failure) } else { ProbeOutcome::Silent(failure) }
+    }
+
+    /// Why it failed; none for a pass, and for what was our own fault.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            ProbeOutcome::Heard(failure) | ProbeOutcome::Silent(failure) => Some(failure),
+            ProbeOutcome::Pass | ProbeOutcome::Ours(_) => None,
+        }
+    }
 }
 
 /// The part of a probe that time ran out in.
@@ -107,6 +127,25 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether a packet of the far end reached us during the probe. Once TCP stands, it has; a refusal is one too.
+    #[must_use]
+    pub fn was_heard(&self) -> bool {
+        match self {
+            Failure::Unreachable | Failure::Timeout(Phase::Connect) => false,
+            Failure::Refused
+            | Failure::Reset
+            | Failure::Timeout(Phase::Tls | Phase::Response | Phase::Body)
+            | Failure::Tls(_)
+            | Failure::Protocol
+            | Failure::Status(_)
+            | Failure::BodyTooLarge
+            | Failure::BodyMismatch
+            | Failure::NotJson
+            | Failure::JsonMismatch { .. }
+            | Failure::Stale { .. } => true,
+        }
+    }
+
     /// The metric label.
     #[must_use]
     pub fn label(&self) -> &'static str {

@@ -54,7 +54,7 @@ impl<T: Exchange> Checker<T> {
         Observation {
             check: self.probe.check.clone(),
             vantage: self.vantage.clone(),
-            outcome: exchanged.unwrap_or(ProbeOutcome::Fail(Failure::Timeout(steps.phase))),
+            outcome: exchanged.unwrap_or(ProbeOutcome::failed(Failure::Timeout(steps.phase))),
             timings: Timings {
                 late,
                 connect: steps.connect,
@@ -226,7 +226,7 @@ mod tests {
         running.pace.send_replace(Pace::Recheck);
         for _ in 0..10 {
             let seen = running.observations.recv().await.expect("still at work");
-            assert_eq!(seen.outcome, ProbeOutcome::Fail(Failure::Timeout(Phase::Connect)));
+            assert_eq!(seen.outcome, ProbeOutcome::failed(Failure::Timeout(Phase::Connect)));
             assert!((2.0..2.01).contains(&seen.timings.total.as_secs_f64()), "{:?}", seen.timings.total);
             assert!(seen.timings.late < SECOND / 100, "it was due when the last one ended");
         }

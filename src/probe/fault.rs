@@ -24,9 +24,9 @@ fn recognise(cause: &(dyn Error + 'static), phase: Phase) -> Option<ProbeOutcome
         return of_io(cause, phase);
     }
     if let Some(cause) = cause.downcast_ref::<rustls::Error>() {
-        return Some(ProbeOutcome::Fail(Failure::Tls(of_tls(cause))));
+        return Some(ProbeOutcome::failed(Failure::Tls(of_tls(cause))));
     }
-    cause.downcast_ref::<hyper::Error>().and_then(of_http).map(ProbeOutcome::Fail)
+    cause.downcast_ref::<hyper::Error>().and_then(of_http).map(ProbeOutcome::failed)
 }
 
 /// `None` leaves it to the error's own cause.
@@ -42,18 +42,18 @@ fn of_io(error: &io::Error, phase: Phase) -> Option<ProbeOutcome> {
         }
     }
     let cut = error.kind() == io::ErrorKind::UnexpectedEof;
-    cut.then_some(ProbeOutcome::Fail(Failure::Reset))
+    cut.then_some(ProbeOutcome::failed(Failure::Reset))
 }
 
 /// Whatever else the system says is about us: no descriptor (EMFILE, ENFILE), no memory (ENOMEM, ENOBUFS), no free
 /// port (EADDRNOTAVAIL), our own firewall (EPERM, EACCES), no such protocol here (EAFNOSUPPORT).
 fn of_system(code: i32, error: &io::Error, phase: Phase) -> ProbeOutcome {
-    ProbeOutcome::Fail(match code {
+    ProbeOutcome::failed(match code {
         libc::ECONNREFUSED => Failure::Refused,
         libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE | libc::ENOTCONN => Failure::Reset,
         libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENOPROTOOPT => Failure::Unreachable,
         libc::ETIMEDOUT => Failure::Timeout(phase),
-        _ => return ProbeOutcome::Inconclusive(error.to_string()),
+        _ => return ProbeOutcome::Ours(error.to_string()),
     })
 }
 
@@ -93,10 +93,10 @@ fn unknown(error: &(dyn Error + 'static), phase: Phase) -> ProbeOutcome {
     match phase {
         Phase::Connect => {
             let deepest = causes(error).last().unwrap_or(error);
-            ProbeOutcome::Inconclusive(excerpt(&deepest.to_string()))
+            ProbeOutcome::Ours(excerpt(&deepest.to_string()))
         }
-        Phase::Tls => ProbeOutcome::Fail(Failure::Tls(TlsFailure::Handshake)),
-        Phase::Response | Phase::Body => ProbeOutcome::Fail(Failure::Protocol),
+        Phase::Tls => ProbeOutcome::failed(Failure::Tls(TlsFailure::Handshake)),
+        Phase::Response | Phase::Body => ProbeOutcome::failed(Failure::Protocol),
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn check(error: io::Error, wanted: Failure) {
-        assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::Fail(wanted), "{error:?}");
+        assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::failed(wanted), "{error:?}");
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
             [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EADDRNOTAVAIL, libc::EPERM];
         for code in codes {
             let error = io::Error::from_raw_os_error(code);
-            assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::Inconclusive(error.to_string()));
+            assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::Ours(error.to_string()));
         }
     }
 
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn what_nobody_knows_depends_on_how_far_we_were() {
         let odd = io::Error::other("odd\x1b");
-        assert_eq!(outcome(&odd, Phase::Connect), ProbeOutcome::Inconclusive("odd\u{fffd}".into()));
-        assert_eq!(outcome(&odd, Phase::Response), ProbeOutcome::Fail(Failure::Protocol));
-        assert_eq!(outcome(&odd, Phase::Tls), ProbeOutcome::Fail(Failure::Tls(TlsFailure::Handshake)));
+        assert_eq!(outcome(&odd, Phase::Connect), ProbeOutcome::Ours("odd\u{fffd}".into()));
+        assert_eq!(outcome(&odd, Phase::Response), ProbeOutcome::failed(Failure::Protocol));
+        assert_eq!(outcome(&odd, Phase::Tls), ProbeOutcome::failed(Failure::Tls(TlsFailure::Handshake)));
     }
 }

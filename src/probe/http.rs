@@ -63,11 +63,11 @@ impl Exchange for Http {
     async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         let body = match self.response(progress).await {
             Ok(body) => body,
-            Err(NoBody::Failure(failure)) => return ProbeOutcome::Fail(failure),
+            Err(NoBody::Failure(failure)) => return ProbeOutcome::failed(failure),
             Err(NoBody::Error(error)) => return fault::outcome(&error, progress.so_far().phase),
         };
         expect::body(&self.probe.expect, &body, Timestamp::now())
-            .map_or_else(ProbeOutcome::Fail, |()| ProbeOutcome::Pass)
+            .map_or_else(ProbeOutcome::failed, |()| ProbeOutcome::Pass)
     }
 }
 

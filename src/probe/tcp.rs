@@ -20,7 +20,7 @@ impl Exchange for Tcp {
     /// log, whereas a reset is.
     async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         match TcpStream::connect(self.target).await {
-            Ok(stream) if is_its_own_peer(&stream) => ProbeOutcome::Fail(Failure::Refused),
+            Ok(stream) if is_its_own_peer(&stream) => ProbeOutcome::failed(Failure::Refused),
             Ok(_) => {
                 progress.connected();
                 ProbeOutcome::Pass

@@ -76,7 +76,7 @@ impl Bench {
             (0..self.checks.len()).filter(|check| *check > region).for_each(|check| {
                 self.observe(check, ProbeOutcome::Pass);
             });
-            let took = self.observe(region, ProbeOutcome::Fail(Failure::Refused));
+            let took = self.observe(region, ProbeOutcome::failed(Failure::Refused));
             let published = self.tables.current();
             let standing = &self.controller.decisions()[region * NAMES_OF_A_REGION].standing;
             if standing.region.as_str() == "spare" {

@@ -33,13 +33,13 @@ fn cadence() -> HttpProbe {
 async fn check(http: HttpProbe, then: Then, wanted: Result<(), Failure>) {
     let endpoint = endpoint::that(then).await;
     let got = outcome_of_get(http, endpoint.address, PLENTY).await;
-    assert_eq!(got, wanted.map_or_else(ProbeOutcome::Fail, |()| ProbeOutcome::Pass));
+    assert_eq!(got, wanted.map_or_else(ProbeOutcome::failed, |()| ProbeOutcome::Pass));
 }
 
 async fn check_body(http: HttpProbe, body: &str, wanted: Result<(), Failure>) {
     let endpoint = endpoint::with_body(body).await;
     let got = outcome_of_get(http, endpoint.address, PLENTY).await;
-    assert_eq!(got, wanted.map_or_else(ProbeOutcome::Fail, |()| ProbeOutcome::Pass), "{body}");
+    assert_eq!(got, wanted.map_or_else(ProbeOutcome::failed, |()| ProbeOutcome::Pass), "{body}");
 }
 
 fn say(text: &str) -> Then {
@@ -60,7 +60,7 @@ async fn cadence_is_well() {
 async fn a_frozen_answer_is_not_health() {
     let endpoint = endpoint::with_body(&health("2020-01-01T00:00:00Z")).await;
     let got = outcome_of_get(cadence(), endpoint.address, PLENTY).await;
-    let ProbeOutcome::Fail(Failure::Stale { pointer, got }) = got else { panic!("{got:?}") };
+    let ProbeOutcome::Heard(Failure::Stale { pointer, got }) = got else { panic!("{got:?}") };
     assert_eq!(pointer, "/time");
     assert!(got.ends_with(" s old"), "{got}");
 }
@@ -121,12 +121,12 @@ async fn cut_short() {
 #[tokio::test]
 async fn nobody_there() {
     let address = endpoint::closed().await;
-    assert_eq!(outcome_of_get(get(URL), address, PLENTY).await, ProbeOutcome::Fail(Failure::Refused));
+    assert_eq!(outcome_of_get(get(URL), address, PLENTY).await, ProbeOutcome::failed(Failure::Refused));
 }
 
 async fn check_timeout(address: SocketAddr, phase: Phase) {
     let got = outcome_of_get(get(URL), address, SHORT).await;
-    assert_eq!(got, ProbeOutcome::Fail(Failure::Timeout(phase)));
+    assert_eq!(got, ProbeOutcome::failed(Failure::Timeout(phase)));
 }
 
 async fn check_hang(then: Then, phase: Phase) {

@@ -18,13 +18,16 @@ async fn connecting_is_enough() {
 #[tokio::test]
 async fn nobody_there() {
     let address = endpoint::closed().await;
-    assert_eq!(outcome(a_probe(address, PLENTY, ProbeKind::Tcp)).await, ProbeOutcome::Fail(Failure::Refused));
+    assert_eq!(
+        outcome(a_probe(address, PLENTY, ProbeKind::Tcp)).await,
+        ProbeOutcome::failed(Failure::Refused)
+    );
 }
 
 #[tokio::test]
 async fn packets_vanish() {
     let (address, _sockets) = endpoint::black_hole().await;
-    let timeout = ProbeOutcome::Fail(Failure::Timeout(Phase::Connect));
+    let timeout = ProbeOutcome::failed(Failure::Timeout(Phase::Connect));
     assert_eq!(outcome(a_probe(address, SHORT, ProbeKind::Tcp)).await, timeout);
 }
 
@@ -44,7 +47,7 @@ async fn what_our_own_kernel_refuses_is_inconclusive() {
     let http = ProbeKind::Http(Arc::new(get("http://www.example.com/")));
     for kind in [ProbeKind::Tcp, http] {
         let target = "[fe80::1]:80".parse().expect("an address");
-        let ProbeOutcome::Inconclusive(why) = outcome(a_probe(target, PLENTY, kind)).await else {
+        let ProbeOutcome::Ours(why) = outcome(a_probe(target, PLENTY, kind)).await else {
             panic!("not ours")
         };
         assert!(why.contains("os error"), "{why}");

@@ -100,7 +100,7 @@ async fn look(http: HttpProbe, server: ServerConfig) -> Observation {
 }
 
 fn tls(why: TlsFailure) -> ProbeOutcome {
-    ProbeOutcome::Fail(Failure::Tls(why))
+    ProbeOutcome::failed(Failure::Tls(why))
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn time_runs_out_in_the_handshake() {
     let authority = Authority::new();
     let (frozen, _listener) = endpoint::frozen().await;
     let (vanishing, _sockets) = endpoint::black_hole().await;
-    let timeout = |phase| ProbeOutcome::Fail(Failure::Timeout(phase));
+    let timeout = |phase| ProbeOutcome::failed(Failure::Timeout(phase));
     assert_eq!(outcome_of_get(authority.probe(), frozen, SHORT).await, timeout(Phase::Tls));
     assert_eq!(outcome_of_get(authority.probe(), vanishing, SHORT).await, timeout(Phase::Connect));
 }

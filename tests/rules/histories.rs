@@ -259,9 +259,9 @@ pub(crate) fn noise() -> impl Strategy<Value = Vec<Noise>> {
     let outcome = select(vec![
         ProbeOutcome::Pass,
         ProbeOutcome::Pass,
-        ProbeOutcome::Fail(Failure::Refused),
-        ProbeOutcome::Fail(Failure::Timeout(Phase::Body)),
-        ProbeOutcome::Inconclusive("out of memory".into()),
+        ProbeOutcome::failed(Failure::Refused),
+        ProbeOutcome::failed(Failure::Timeout(Phase::Body)),
+        ProbeOutcome::Ours("out of memory".into()),
     ]);
     let noise = (0..40_usize, outcome, 0..4_000_u64).prop_map(|(check, outcome, after)| Noise {
         check,

@@ -88,8 +88,10 @@ impl Watch {
     fn remember(&mut self, event: &Event, now: Moment) {
         let Event::Observed(seen) = event else { return };
         match seen.outcome {
-            ProbeOutcome::Inconclusive(_) => return,
-            ProbeOutcome::Fail(_) => self.failures.entry(seen.check.region.clone()).or_default().push(now),
+            ProbeOutcome::Ours(_) => return,
+            ProbeOutcome::Heard(_) | ProbeOutcome::Silent(_) => {
+                self.failures.entry(seen.check.region.clone()).or_default().push(now)
+            }
             ProbeOutcome::Pass => {}
         }
         self.passed.insert(seen.check.clone(), seen.outcome == ProbeOutcome::Pass);

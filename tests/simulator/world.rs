@@ -66,9 +66,9 @@ impl World {
 
     /// What a probe that starts now will see, and how long it takes.
     pub(crate) fn probe(&mut self, address: IpAddr, timeout: Duration) -> (ProbeOutcome, Duration) {
-        let lost = (ProbeOutcome::Fail(Failure::Timeout(Phase::Connect)), timeout);
+        let lost = (ProbeOutcome::failed(Failure::Timeout(Phase::Connect)), timeout);
         if self.exhausted {
-            return (ProbeOutcome::Inconclusive("too many open files".into()), Duration::ZERO);
+            return (ProbeOutcome::Ours("too many open files".into()), Duration::ZERO);
         }
         if self.cut_off.contains(&Family::of(address)) {
             return lost;
@@ -79,11 +79,13 @@ impl World {
         }
         match self.conditions.get(&address).copied().unwrap_or(Condition::Up) {
             Condition::Up => (ProbeOutcome::Pass, LATENCY.min(timeout)),
-            Condition::Refuses => (ProbeOutcome::Fail(Failure::Refused), Duration::from_millis(1)),
+            Condition::Refuses => (ProbeOutcome::failed(Failure::Refused), Duration::from_millis(1)),
             Condition::Hangs => lost,
-            Condition::Answers(status) => (ProbeOutcome::Fail(Failure::Status(status)), LATENCY.min(timeout)),
+            Condition::Answers(status) => {
+                (ProbeOutcome::failed(Failure::Status(status)), LATENCY.min(timeout))
+            }
             Condition::Slow(span) if span < timeout => (ProbeOutcome::Pass, span),
-            Condition::Slow(_) => (ProbeOutcome::Fail(Failure::Timeout(Phase::Response)), timeout),
+            Condition::Slow(_) => (ProbeOutcome::failed(Failure::Timeout(Phase::Response)), timeout),
         }
     }
 }
