@@ -37,9 +37,9 @@ const IMPURE: &[&str] = &[
 /// Crates that only some modules may know.
 const FENCED: &[(&str, &[&str])] = &[
     ("hickory_proto", &["zone", "answer", "dns"]),
-    ("hickory_server", &["dns"]),
+    ("hickory_server", &["cli"]),
     ("reqwest", &["probe", "control"]),
-    ("axum", &["control", "cli"]),
+    ("axum", &["control"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe"]),
     ("xdp::", &["dns"]),

@@ -2,23 +2,27 @@
 //!
 //! ```text
 //! region: HTTP servers that die and return ◀─probes─ the daemon, as `run` starts it ◀─UDP, control socket─ watch
+//!                                                               ▲─UDP─ resolver: a cache ◀─UDP─ watch, as a client
 //! watch ─Seen─▶ story: what it means, what to do next ─Event─▶ show: a line each
 //! ```
 //!
-//! Nothing is simulated: a flip is seen when an answer over UDP carries other addresses, and in no other way.
+//! Nothing is simulated or computed: a flip is seen when an answer over UDP carries other addresses, at the name server
+//! and, later, behind the cache.
 
-mod event;
+mod line;
 mod news;
+mod plan;
 mod region;
+mod resolver;
 mod show;
 mod stage;
 mod story;
 #[cfg(test)]
 mod tests;
+mod view;
 mod watch;
 
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,16 +32,18 @@ use tokio::time::{Instant, sleep_until};
 use super::{Failure, refused, runtime};
 use crate::daemon::{self, Daemon, StartError};
 
-use event::{Deed, Event, Seen};
+use plan::Plan;
 use region::Servers;
+use resolver::{Resolver, Sockets};
 use show::Intro;
 use stage::Stage;
-use story::{Plan, Story};
+use story::{Deed, Event, Story};
+use watch::Targets;
 
-/// A cycle with everything at its slowest, from the start to the failback, and a little for a busy machine.
-const SECONDS_MIN: u64 = 25;
+/// A cycle with everything at its slowest, from the start until the client is back, and a little for a busy machine.
+const SECONDS_MIN: u64 = 30;
 
-/// A day: whoever wants longer leaves the option away.
+/// A day; without the option the demo has no end of its own.
 const SECONDS_MAX: u64 = 24 * 60 * 60;
 
 /// Observations on their way to the story.
@@ -52,6 +58,9 @@ pub(super) struct Arguments {
     /// The port of the name server on 127.0.0.1; 0 is any that is free
     #[arg(long, value_name = "PORT", default_value_t = 5300)]
     port: u16,
+    /// The port of the caching resolver on 127.0.0.1; 0 is any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 5301)]
+    resolver_port: u16,
 }
 
 /// Shorter than a cycle would always end with exit code 1, and look like a failure.
@@ -59,15 +68,15 @@ fn seconds(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(seconds) if (SECONDS_MIN..=SECONDS_MAX).contains(&seconds) => Ok(seconds),
         Ok(0..SECONDS_MIN) => Err(format!(
-            "at least {SECONDS_MIN}: a region must be proven up, die, lose the name, return, and be held before the \
-             failback"
+            "at least {SECONDS_MIN}: a region must be proven up, die, lose the name, return, be held before the \
+             failback, and be seen again behind the cache"
         )),
         Ok(_) => Err(format!("at most {SECONDS_MAX}; without --seconds it runs until Ctrl-C")),
         Err(_) => Err(format!("a whole number of seconds, at least {SECONDS_MIN}")),
     }
 }
 
-/// Plays until the time is over or somebody ends it.
+/// Plays until the time is over, or SIGINT or SIGTERM ends it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     runtime()?.block_on(play(arguments))
 }
@@ -75,23 +84,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 async fn play(arguments: &Arguments) -> Result<(), Failure> {
     let interrupted = interruption()?;
     let [east, west] = region::open().await.map_err(Failure::Failed)?;
+    let sockets = Sockets::bind(arguments.resolver_port).await.map_err(Failure::Failed)?;
     let stage = Stage::build(arguments.port, east.port()).map_err(Failure::Failed)?;
     let ready = daemon::load(&stage.config()).map_err(|problems| refused(&problems))?;
     let length = arguments.seconds.map(Duration::from_secs);
     let plan = Plan::of(&ready.config, length).expect("the demo's own configuration can fail over");
     let daemon = daemon::start(ready).await.map_err(|error| explain(&error, arguments.port))?;
     let server = daemon.addresses()[0];
+    let resolver = Resolver::start(sockets, server).map_err(Failure::Failed)?;
 
     let mut screen = Screen::open();
-    screen.show(&Intro::of(&plan, server, east.port(), &stage).render(screen.colour));
+    let (config, resolver_address) = (stage.config(), resolver.address());
+    let intro = Intro {
+        plan: &plan,
+        server,
+        resolver: resolver_address,
+        region_port: east.port(),
+        program: program(),
+        config,
+    };
+    screen.show(&intro.render(screen.colour));
+    let name = plan.steer.name.clone();
+    let targets = Targets { name, server, resolver: resolver_address, socket: stage.socket() };
     let (stop, stopped) = oneshot::channel::<()>();
     let daemon = tokio::spawn(run_daemon(daemon, stopped));
-    let story = tell(Story::new(plan), east, server, &stage, &mut screen, interrupted).await;
+    let story = tell(Story::new(plan), east, targets, &mut screen, interrupted).await;
     drop(stop);
     drop(daemon.await); // it has stopped, one way or another
-    drop(west);
+    drop((west, resolver));
     screen.show(&show::closing(&story, screen.colour));
     verdict(&story, arguments)
+}
+
+/// This program, so that the commands on the screen work in any folder.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "cadence-dns".into(), |path| path.display().to_string())
 }
 
 async fn run_daemon(daemon: Daemon, stopped: oneshot::Receiver<()>) {
@@ -102,15 +129,14 @@ async fn run_daemon(daemon: Daemon, stopped: oneshot::Receiver<()>) {
 async fn tell(
     mut story: Story,
     mut preferred: Servers,
-    server: SocketAddr,
-    stage: &Stage,
+    targets: Targets,
     screen: &mut Screen,
     interrupted: impl Future<Output = ()>,
 ) -> Story {
     let (sender, mut seen) = mpsc::channel(SEEN_MAX);
-    let _watcher = watch::start(server, story.name().clone(), stage.socket(), sender);
+    let _watcher = watch::start(targets, sender);
     let start = Instant::now();
-    let end = story.length().map(|length| start + length);
+    let end = story.plan().length.map(|length| start + length);
     let mut interrupted = std::pin::pin!(interrupted);
     while screen.is_there() {
         let what = tokio::select! {
@@ -123,7 +149,7 @@ async fn tell(
         if let Some(deed) = story.due(start.elapsed()) {
             events.extend(perform(deed, &mut preferred, &mut story, start).await);
         }
-        events.iter().for_each(|event| screen.show(&show::line(event, screen.colour)));
+        events.iter().for_each(|event| screen.show(&show::event(event, screen.colour)));
     }
     story
 }
@@ -138,17 +164,17 @@ async fn perform(deed: Deed, region: &mut Servers, story: &mut Story, start: Ins
         }
         Deed::Revive => match region.revive().await {
             Ok(()) => story.done(deed, start.elapsed()),
-            Err(why) => story.take(start.elapsed(), &Seen::Trouble(why)),
+            Err(why) => story.trouble(start.elapsed(), &why),
         },
     }
 }
 
-/// Only answers count, and only when somebody waits for a verdict.
+/// Only answers count, and only where `--seconds` asks for a verdict.
 fn verdict(story: &Story, arguments: &Arguments) -> Result<(), Failure> {
     let missing = story.missing();
     match arguments.seconds {
         Some(_) if !missing.is_empty() => {
-            Err(Failure::Failed(format!("not seen in the answers over UDP: {}", missing.join(" and "))))
+            Err(Failure::Failed(format!("not seen in the answers: {}", missing.join(", "))))
         }
         Some(_) | None => Ok(()),
     }
@@ -177,14 +203,14 @@ fn interruption() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Stdout for as long as somebody reads it.
+/// Stdout, until its reader has gone.
 struct Screen {
     colour: bool,
     there: bool,
 }
 
 impl Screen {
-    /// Colour only on a terminal that has it, and unless somebody does not want it (no-color.org).
+    /// Colour only on a terminal that has it, and not against NO_COLOR (no-color.org).
     fn open() -> Screen {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
@@ -196,7 +222,7 @@ impl Screen {
         self.there &= stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok();
     }
 
-    /// A demo that nobody can see (`| head`) ends.
+    /// A demo without a reader (`| head`) ends.
     fn is_there(&self) -> bool {
         self.there
     }

@@ -53,7 +53,7 @@ impl std::error::Error for LookupError {}
 /// The longest reply that we take in.
 const REPLY_MAX_OCTETS: usize = 4096;
 
-/// Asks over UDP, once, without EDNS.
+/// Asks an authoritative server over UDP, once, without EDNS.
 ///
 /// # Errors
 /// When no answer to this question came within `timeout`.
@@ -63,8 +63,26 @@ pub async fn lookup(
     rtype: RecordType,
     timeout: Duration,
 ) -> Result<Reply, LookupError> {
-    let query = query(name, rtype)?;
-    let reply = tokio::time::timeout(timeout, exchange(server, &query)).await;
+    ask(server, &query(name, rtype)?, timeout).await
+}
+
+/// Asks a resolver over UDP, once, without EDNS: as [`lookup`], with recursion desired (RFC 1035 section 4.1.1).
+///
+/// # Errors
+/// When no answer to this question came within `timeout`.
+pub async fn resolve(
+    resolver: SocketAddr,
+    name: &Name,
+    rtype: RecordType,
+    timeout: Duration,
+) -> Result<Reply, LookupError> {
+    let mut query = query(name, rtype)?;
+    query.metadata.recursion_desired = true;
+    ask(resolver, &query, timeout).await
+}
+
+async fn ask(server: SocketAddr, query: &Message, timeout: Duration) -> Result<Reply, LookupError> {
+    let reply = tokio::time::timeout(timeout, exchange(server, query)).await;
     reply.map_err(|_| LookupError::Timeout(timeout))?
 }
 

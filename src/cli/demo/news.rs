@@ -1,14 +1,52 @@
 //! What is new in a status since the one before.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use super::event::Told;
+use super::line::Tone;
 use crate::controller::{CheckStatus, Status, WaitStatus};
-use crate::health::{Health, Rules, State};
+use crate::health::{Failure, Health, Rules, State};
 use crate::model::RegionId;
 use crate::policy::Hold;
 
-/// The probe that somebody waits for.
+/// Told by the daemon's status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The first probe that failed after the death.
+    FirstFailure { address: IpAddr, failure: Failure, count: u8, fall: u8 },
+    /// The first probe that passed after the return.
+    FirstPass { address: IpAddr, count: u8, rise: u8 },
+    /// Another verdict on a region.
+    Verdict { region: RegionId, state: State, why: String },
+    /// A change is wanted and must wait.
+    Waits { to: RegionId, hold: Hold, left: Option<u64> },
+    /// It waits for so many seconds more.
+    StillWaits { hold: Hold, left: u64 },
+}
+
+impl Told {
+    pub(super) fn words(&self) -> (Tone, String) {
+        match self {
+            Told::FirstFailure { address, failure, count, fall } => {
+                (Tone::Warn, format!("first failed probe: {address}, {failure} ({count} of {fall} in a row)"))
+            }
+            Told::FirstPass { address, count, rise } => {
+                (Tone::Plain, format!("first probe that passes: {address} ({count} of {rise} in a row)"))
+            }
+            Told::Verdict { region, state, why } => {
+                let tone = if *state == State::Up { Tone::Plain } else { Tone::Warn };
+                (tone, format!("{region} is {why}"))
+            }
+            Told::Waits { to, hold, left } => {
+                let left = left.map(|left| format!(", {left} s to go")).unwrap_or_default();
+                (Tone::Plain, format!("{hold} hold: the name may not go to {to} yet{left}"))
+            }
+            Told::StillWaits { hold, left } => (Tone::Faint, format!("{hold} hold: {left} s to go")),
+        }
+    }
+}
+
+/// The probe that the story waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Awaited {
     Nothing,

@@ -1,14 +1,19 @@
 //! Regions as real HTTP servers on loopback addresses, which answer as Cadence does.
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use axum::routing::get;
-use axum::{Json, Router};
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// A region of the demo.
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +35,11 @@ pub(super) const EU_WEST: Place =
 /// Where Cadence listens by default.
 const CADENCE_PORT: u16 = 8000;
 
-/// Ports that are tried when somebody else has Cadence's.
+/// Ports that are tried when another program has Cadence's.
 const PORT_TRIALS: usize = 16;
 
-/// A dying server's connections get this long to be closed; then they are left to end by themselves.
-const CLOSE_MAX: Duration = Duration::from_millis(100);
+/// After a connection that cannot be accepted, for example for want of a file descriptor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Starts the servers of both regions, all on the same port: Cadence's, or another if that is taken.
 ///
@@ -62,26 +67,21 @@ async fn open_on(port: u16) -> io::Result<[Servers; 2]> {
     Ok([east, west])
 }
 
-/// The servers of a region.
+/// The servers of a region; they die when this is dropped.
 pub(super) struct Servers {
     place: Place,
     port: u16,
-    running: Vec<Server>,
-}
-
-struct Server {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
+    running: JoinSet<()>,
 }
 
 impl Servers {
     /// Port 0 is any port that is free on the first address.
     async fn listen(place: Place, port: u16) -> io::Result<Servers> {
-        let mut servers = Servers { place, port, running: Vec::new() };
+        let mut servers = Servers { place, port, running: JoinSet::new() };
         for address in place.addresses {
             let listener = TcpListener::bind((address, servers.port)).await?;
             servers.port = listener.local_addr()?.port();
-            servers.running.push(Server::start(listener));
+            servers.running.spawn(serve(listener));
         }
         Ok(servers)
     }
@@ -91,22 +91,15 @@ impl Servers {
         self.port
     }
 
-    /// Nothing listens any more, so that connections are refused; open connections are closed.
+    /// Closes listeners and connections: from now on connections are refused.
     pub(super) async fn kill(&mut self) {
-        let (stops, tasks): (Vec<_>, Vec<_>) =
-            self.running.drain(..).map(|Server { stop, task }| (stop, task)).unzip();
-        drop(stops); // all at the same moment, as a region dies
-        for mut task in tasks {
-            if tokio::time::timeout(CLOSE_MAX, &mut task).await.is_err() {
-                task.abort();
-            }
-        }
+        self.running.shutdown().await;
     }
 
     /// Listens again, where it did before.
     ///
     /// # Errors
-    /// When somebody has taken the port meanwhile; then the region stays dead.
+    /// When another program has taken the port meanwhile; then the region stays dead.
     pub(super) async fn revive(&mut self) -> Result<(), String> {
         let Servers { place, port, .. } = *self;
         *self = Servers::listen(place, port)
@@ -116,16 +109,35 @@ impl Servers {
     }
 }
 
-impl Server {
-    fn start(listener: TcpListener) -> Server {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(listener, Router::new().route("/health", get(health)))
-            .with_graceful_shutdown(async { drop(stopped.await) });
-        Server { stop, task: tokio::spawn(server.into_future()) }
+/// One connection after the other in tasks of their own, which end with this one.
+async fn serve(listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else {
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                };
+                let service = service_fn(async |request| Ok::<_, Infallible>(respond(&request)));
+                let mut server = http1::Builder::new();
+                server.timer(TokioTimer::new()); // a client that sends no request is closed after 30 s
+                connections.spawn(server.serve_connection(TokioIo::new(stream), service));
+            }
+            Some(_) = connections.join_next() => {}
+        }
     }
 }
 
-/// What Cadence says, whatever the state of its databases.
-async fn health() -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "status": "ok", "time": jiff::Timestamp::now().to_string() }))
+/// What Cadence says at `/health`, whatever the state of its databases.
+fn respond(request: &Request<Incoming>) -> Response<String> {
+    let mut response = Response::new(String::new());
+    if request.uri().path() == "/health" {
+        let time = jiff::Timestamp::now().to_string();
+        *response.body_mut() = serde_json::json!({ "status": "ok", "time": time }).to_string();
+        response.headers_mut().insert(CONTENT_TYPE, "application/json".parse().expect("a media type"));
+    } else {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
 }

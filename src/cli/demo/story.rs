@@ -1,80 +1,55 @@
 //! What the observations mean, and what happens next: pure, time is an argument.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::event::{Answer, Answered, Cycle, Deed, Done, Event, Seen, What};
-use super::news::News;
-use crate::config::Config;
-use crate::health::Region;
-use crate::model::{Name, RegionId};
-use crate::policy::{Budget, Failback, Steer, budget};
+use super::line::{Line, Source, Tone};
+use super::news::{News, Told};
+use super::plan::Plan;
+use super::show::shown;
+use super::view::{Change, View};
+use super::watch::Seen;
+use crate::health::State;
+use crate::policy::Budget;
 
-/// Who plays, and when.
-#[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) steer: Steer,
-    pub(super) regions: Vec<Region>,
-    pub(super) budget: Budget,
-    failback_after: Duration,
-    /// When it ends; none: not by itself.
-    length: Option<Duration>,
+/// What is to be done to the preferred region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Kill,
+    Revive,
 }
 
-impl Plan {
-    /// From the very configuration that the daemon runs on; none if that cannot fail over.
-    pub(super) fn of(config: &Config, length: Option<Duration>) -> Option<Plan> {
-        let steer = config.steers.first()?.clone();
-        let budget = budget(&steer, &config.regions)?;
-        let failback_after = match steer.failback {
-            Failback::Delayed(after) => after,
-            Failback::Auto | Failback::Manual => Duration::ZERO,
-        };
-        Some(Plan { steer, regions: config.regions.clone(), budget, failback_after, length })
-    }
+/// What comes out of the story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Event {
+    Line(Line),
+    CycleEnds(Box<Cycle>),
+}
 
-    pub(super) fn preferred(&self) -> &RegionId {
-        &self.steer.regions[0]
-    }
-
-    /// Long enough after a change that no hold keeps the next one waiting.
-    fn quiet(&self) -> Duration {
-        self.steer.dwell + Duration::from_secs(1)
-    }
-
-    /// Long enough to see the last cache let go, and to try a `dig`.
-    fn dead(&self) -> Duration {
-        self.budget.total + Duration::from_secs(2)
-    }
-
-    /// The longest that the region needs to be proven up.
-    fn proof(&self) -> Duration {
-        let rules = &self.budget.rules;
-        self.budget.first_failed + rules.recheck.max(rules.timeout) * u32::from(rules.rise.saturating_sub(1))
-    }
-
-    /// The longest from the return to the failback, with a second for a busy machine.
-    fn healing(&self) -> Duration {
-        self.proof() + self.failback_after + Duration::from_secs(1)
-    }
-
-    /// The longest from the start to the first failback.
-    #[cfg(test)]
-    pub(super) fn longest(&self) -> Duration {
-        self.proof() + self.quiet() + self.dead() + self.healing()
-    }
-
-    /// The region that all of these addresses belong to.
-    fn region_of(&self, addresses: &[IpAddr]) -> Option<&RegionId> {
-        let owns = |region: &&Region| addresses.iter().all(|address| region.addresses.contains(address));
-        self.regions.iter().find(owns).map(|region| &region.id).filter(|_| !addresses.is_empty())
-    }
+/// What was measured in one cycle. Times are since the start of the demo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cycle {
+    pub(super) number: u32,
+    pub(super) budget: Budget,
+    pub(super) died: Duration,
+    /// The status told the first failed probe.
+    pub(super) first_failed: Option<Duration>,
+    /// The status told that the region is down.
+    pub(super) down: Option<Duration>,
+    /// The name server answered with the other region.
+    pub(super) flip: Option<Duration>,
+    /// So did the cache.
+    pub(super) client_flip: Option<Duration>,
+    pub(super) returned: Option<Duration>,
+    /// The name server answered with the preferred region again.
+    pub(super) failback: Option<Duration>,
+    /// So did the cache.
+    pub(super) client_failback: Option<Duration>,
 }
 
 /// Where in a cycle we are, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Until the preferred region is answered and every region is up.
+    /// Until the preferred region is answered everywhere and every region is up.
     Proving,
     Quiet(Duration),
     Dead(Duration),
@@ -88,16 +63,10 @@ pub(super) struct Story {
     plan: Plan,
     phase: Phase,
     news: News,
-    shown: Option<(RegionId, Answer)>,
+    server: View,
+    client: View,
     cycle: Option<Cycle>,
     cycles: u32,
-    /// When the last cache forgets the last answer with the preferred region.
-    caches_hold_until: Duration,
-    asked: u64,
-    lost: u64,
-    flipped: bool,
-    failed_back: bool,
-    complaint: Option<Answered>,
     trouble: Option<String>,
 }
 
@@ -107,50 +76,62 @@ impl Story {
             news: News::new(plan.preferred().clone(), plan.budget.rules),
             plan,
             phase: Phase::Proving,
-            shown: None,
+            server: View::default(),
+            client: View::default(),
             cycle: None,
             cycles: 0,
-            caches_hold_until: Duration::ZERO,
-            asked: 0,
-            lost: 0,
-            flipped: false,
-            failed_back: false,
-            complaint: None,
             trouble: None,
         }
     }
 
-    pub(super) fn name(&self) -> &Name {
-        &self.plan.steer.name
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
-    pub(super) fn length(&self) -> Option<Duration> {
-        self.plan.length
-    }
-
-    /// Questions over UDP, and those of them that were not answered with the addresses of one region.
-    pub(super) fn questions(&self) -> (u64, u64) {
-        (self.asked, self.lost)
+    /// Questions to the name server and through the cache, and those of them that were not answered with the
+    /// addresses of one region.
+    pub(super) fn questions(&self) -> [(u64, u64); 2] {
+        [self.server.questions(), self.client.questions()]
     }
 
     /// What was never seen in an answer.
     pub(super) fn missing(&self) -> Vec<&'static str> {
-        let wanted = [(self.flipped, "the flip"), (self.failed_back, "the failback")];
+        let ((flip, failback), (client_flip, client_failback)) = (self.server.saw(), self.client.saw());
+        let wanted = [
+            (flip, "the flip"),
+            (client_flip, "the flip behind the cache"),
+            (failback, "the failback"),
+            (client_failback, "the failback behind the cache"),
+        ];
         wanted.into_iter().filter(|(seen, _)| !seen).map(|(_, what)| what).collect()
     }
 
     /// Takes in what was seen.
     pub(super) fn take(&mut self, now: Duration, seen: &Seen) -> Vec<Event> {
-        let whats: Vec<What> = match seen {
-            Seen::Answer(answer) => self.answer(now, answer).map(What::Answered).into_iter().collect(),
-            Seen::NoAnswer(why) => self.no_answer(why).map(What::Answered).into_iter().collect(),
-            Seen::Status(status) => self.news.of(status).into_iter().map(What::Told).collect(),
-            Seen::Trouble(why) => self.trouble(why).map(What::Done).into_iter().collect(),
+        let mut events = match seen {
+            Seen::Server(reply) => {
+                let change = self.server.take(&self.plan, reply);
+                change.and_then(|change| self.server_changes(now, change)).into_iter().collect()
+            }
+            Seen::Client(reply) => {
+                let change = self.client.take(&self.plan, reply);
+                change.and_then(|change| self.client_changes(now, change)).into_iter().collect()
+            }
+            Seen::Status(Ok(status)) => {
+                let news = self.news.of(status);
+                news.into_iter().map(|told| self.told(now, &told)).collect()
+            }
+            Seen::Status(Err(why)) => self.trouble(now, why),
         };
-        let mut events: Vec<Event> = whats.into_iter().map(|what| self.event(now, what)).collect();
-        events.extend(self.caches_let_go(now));
         events.extend(self.turn(now));
         events
+    }
+
+    /// Something of the demo itself does not work; the same trouble is told once.
+    pub(super) fn trouble(&mut self, now: Duration, why: &str) -> Vec<Event> {
+        let before = self.trouble.replace(why.to_owned());
+        let is_new = before.as_deref() != Some(why);
+        is_new.then(|| self.line(now, Source::Demo, Tone::Bad, why.to_owned())).into_iter().collect()
     }
 
     /// What has to be done now.
@@ -164,14 +145,21 @@ impl Story {
 
     /// It was done, just now.
     pub(super) fn done(&mut self, deed: Deed, now: Duration) -> Vec<Event> {
-        let region = self.plan.preferred().clone();
-        let what = match deed {
+        let region = self.plan.preferred().as_str();
+        let loud = region.to_uppercase();
+        match deed {
             Deed::Kill => {
                 self.phase = Phase::Dead(now);
                 self.news.expect_failure();
                 self.cycles += 1;
                 self.cycle = Some(Cycle::new(self.cycles, self.plan.budget.clone(), now));
-                Done::Dies(region)
+                let text = format!("{loud} DIES: its servers are gone, connections are refused");
+                let mut events = vec![self.chapter(now, Tone::Bad, text)];
+                events.extend(self.client.current().map(|(region, answer)| {
+                    let text = format!("the cache keeps {region} for up to {} more", answer.ttl);
+                    self.line(now, Source::Client, Tone::Plain, text)
+                }));
+                events
             }
             Deed::Revive => {
                 self.phase = Phase::Healing(now);
@@ -179,90 +167,97 @@ impl Story {
                 if let Some(cycle) = &mut self.cycle {
                     cycle.returned = Some(now);
                 }
-                Done::Returns(region)
+                vec![self.chapter(now, Tone::Good, format!("{loud} RETURNS: its servers listen again"))]
             }
-        };
-        vec![self.event(now, What::Done(what))]
+        }
     }
 
-    fn event(&self, at: Duration, what: What) -> Event {
+    fn line(&self, at: Duration, source: Source, tone: Tone, text: String) -> Event {
         let since = match self.phase {
             Phase::Dead(since) | Phase::Healing(since) => Some(since),
             Phase::Proving | Phase::Quiet(_) | Phase::Lingering => None,
         };
-        Event { at, after: since.map(|since| at.saturating_sub(since)), what }
+        let after = since.map(|since| at.saturating_sub(since));
+        Event::Line(Line { at, after, source, tone, text, starts_a_chapter: false })
     }
 
-    fn answer(&mut self, now: Duration, answer: &Answer) -> Option<Answered> {
-        self.asked += 1;
-        let Some(region) = self.plan.region_of(&answer.addresses).cloned() else {
-            return self.complain(Answered::Mixed(answer.clone()));
-        };
-        self.complaint = None;
-        if region == *self.plan.preferred() {
-            self.caches_hold_until = self.caches_hold_until.max(now + answer.ttl.as_duration());
-        }
-        let before = self.shown.replace((region.clone(), answer.clone()));
-        let (name, answer) = (self.name().clone(), answer.clone());
-        match before {
-            None => Some(Answered::Begins { name, region, answer }),
-            Some((old, _)) if old != region => Some(self.moved(now, name, region, answer)),
-            Some((_, old)) if old.addresses != answer.addresses => Some(Answered::Members { region, answer }),
-            Some((_, old)) if old.ttl != answer.ttl => {
-                Some(Answered::Ttl { before: old.ttl, now: answer.ttl })
+    fn chapter(&self, at: Duration, tone: Tone, text: String) -> Event {
+        let (source, after) = (Source::Demo, None);
+        Event::Line(Line { at, after, source, tone, text, starts_a_chapter: true })
+    }
+
+    fn told(&mut self, now: Duration, told: &Told) -> Event {
+        if let Some(cycle) = &mut self.cycle {
+            match told {
+                Told::FirstFailure { .. } => mark(&mut cycle.first_failed, now),
+                Told::Verdict { region, state: State::Down, .. } if region == self.plan.preferred() => {
+                    mark(&mut cycle.down, now);
+                }
+                Told::FirstPass { .. }
+                | Told::Verdict { .. }
+                | Told::Waits { .. }
+                | Told::StillWaits { .. } => {}
             }
-            Some(_) => None,
         }
+        let (tone, text) = told.words();
+        self.line(now, Source::Status, tone, text)
     }
 
-    fn moved(&mut self, now: Duration, name: Name, region: RegionId, answer: Answer) -> Answered {
-        let back = region == *self.plan.preferred();
-        let mark = match &mut self.cycle {
-            Some(cycle) if back => Some(&mut cycle.failback),
-            Some(cycle) => Some(&mut cycle.flip),
-            None => None,
+    fn server_changes(&mut self, now: Duration, change: Change) -> Option<Event> {
+        let name = &self.plan.steer.name;
+        let (tone, text) = match change {
+            Change::Begins(region, answer) => {
+                (Tone::Plain, format!("{name} is {region}: {}", shown(&answer)))
+            }
+            Change::Moves(region, answer) => {
+                self.cycle.iter_mut().for_each(|cycle| mark(&mut cycle.flip, now));
+                (Tone::Good, format!("FLIP: {name} is {region}: {}", shown(&answer)))
+            }
+            Change::Returns(region, answer) => {
+                self.cycle.iter_mut().for_each(|cycle| mark(&mut cycle.failback, now));
+                (Tone::Good, format!("FAILBACK: {name} is {region}: {}", shown(&answer)))
+            }
+            Change::Members(region, answer) => {
+                (Tone::Plain, format!("still {region}, now as {}", shown(&answer)))
+            }
+            Change::Ttl { before, now, .. } if now < before => (
+                Tone::Plain,
+                format!("TTL {before} -> {now}: a change may be near, so caches shall ask sooner"),
+            ),
+            Change::Ttl { before, now, .. } => {
+                (Tone::Plain, format!("TTL {before} -> {now}: no change is near"))
+            }
+            Change::Bad(complaint) => (Tone::Bad, complaint),
         };
-        if let Some(mark) = mark {
-            mark.get_or_insert(now);
-        }
-        if back {
-            self.failed_back |= self.flipped;
-            Answered::Failback { name, region, answer }
-        } else {
-            self.flipped = true;
-            Answered::Flip { name, region, answer }
-        }
+        Some(self.line(now, Source::Server, tone, text))
     }
 
-    fn no_answer(&mut self, why: &str) -> Option<Answered> {
-        self.asked += 1;
-        self.complain(Answered::NoAnswer(why.to_owned()))
-    }
-
-    /// Each bad answer counts; the same one after the other is told once.
-    fn complain(&mut self, what: Answered) -> Option<Answered> {
-        self.lost += 1;
-        let before = self.complaint.replace(what.clone());
-        (before.as_ref() != Some(&what)).then_some(what)
-    }
-
-    /// The same trouble is told once.
-    fn trouble(&mut self, why: &str) -> Option<Done> {
-        let before = self.trouble.replace(why.to_owned());
-        (before.as_deref() != Some(why)).then(|| Done::Trouble(why.to_owned()))
-    }
-
-    /// When the last answer that still carried the dead region has lived out its TTL.
-    fn caches_let_go(&mut self, now: Duration) -> Option<Event> {
-        let (until, (region, _)) = (self.caches_hold_until, self.shown.as_ref()?);
-        let moved = region != self.plan.preferred();
-        let (old, new) = (self.plan.preferred().clone(), region.clone());
-        let cycle = self.cycle.as_mut()?;
-        if !moved || now < until || cycle.caches_let_go.is_some() {
-            return None;
-        }
-        cycle.caches_let_go = Some(until);
-        Some(self.event(until, What::Answered(Answered::CachesLetGo { old, new })))
+    /// The TTL of a cached answer counts down, which is not told; where it jumps up the cache has asked again, which is
+    /// told while the region is dead.
+    fn client_changes(&mut self, now: Duration, change: Change) -> Option<Event> {
+        let (tone, text) = match change {
+            Change::Begins(region, answer) => {
+                (Tone::Plain, format!("behind the cache it is {region} too: {}", shown(&answer)))
+            }
+            Change::Moves(region, answer) => {
+                self.cycle.iter_mut().for_each(|cycle| mark(&mut cycle.client_flip, now));
+                (Tone::Good, format!("CLIENT MOVED: the cache says {region}: {}", shown(&answer)))
+            }
+            Change::Returns(region, answer) => {
+                self.cycle.iter_mut().for_each(|cycle| mark(&mut cycle.client_failback, now));
+                (Tone::Good, format!("CLIENT BACK: the cache says {region}: {}", shown(&answer)))
+            }
+            Change::Ttl { region, before, now: ttl } => {
+                let has_asked_again = ttl > before && matches!(self.phase, Phase::Dead(_));
+                if !has_asked_again || region != *self.plan.preferred() {
+                    return None;
+                }
+                (Tone::Plain, format!("the cache has asked again: still {region}, TTL {ttl}"))
+            }
+            Change::Members(..) => return None,
+            Change::Bad(complaint) => (Tone::Bad, complaint),
+        };
+        Some(self.line(now, Source::Client, tone, text))
     }
 
     /// From one phase to the next, where that follows from what was seen.
@@ -271,13 +266,15 @@ impl Story {
             Phase::Proving if self.is_proven() && self.has_room(now) => self.phase = Phase::Quiet(now),
             Phase::Proving if self.is_proven() => {
                 self.phase = Phase::Lingering;
-                return self.plan.length.map(|length| self.event(now, What::Done(Done::Lingers(length))));
+                let end = self.plan.length?.as_secs();
+                let text = format!("no time for another cycle; everything keeps answering until {end} s");
+                return Some(self.chapter(now, Tone::Faint, text));
             }
             Phase::Healing(since) => {
                 let over = now >= since + self.plan.healing() * 2;
-                let cycle = self.cycle.take_if(|cycle| cycle.failback.is_some() || over)?;
+                let cycle = self.cycle.take_if(|cycle| cycle.is_complete() || over)?;
                 self.phase = Phase::Proving;
-                return Some(self.event(now, What::Done(Done::CycleEnds(Box::new(cycle)))));
+                return Some(Event::CycleEnds(Box::new(cycle)));
             }
             Phase::Proving | Phase::Quiet(_) | Phase::Dead(_) | Phase::Lingering => {}
         }
@@ -285,8 +282,8 @@ impl Story {
     }
 
     fn is_proven(&self) -> bool {
-        let preferred = self.shown.as_ref().is_some_and(|(region, _)| region == self.plan.preferred());
-        preferred && self.news.all_up()
+        let preferred = self.plan.preferred();
+        self.server.is_on(preferred) && self.client.is_on(preferred) && self.news.all_up()
     }
 
     /// The first cycle is always tried; another only if it can be seen to its end.
@@ -296,8 +293,28 @@ impl Story {
     }
 }
 
+/// The first time counts.
+fn mark(place: &mut Option<Duration>, now: Duration) {
+    place.get_or_insert(now);
+}
+
 impl Cycle {
     fn new(number: u32, budget: Budget, died: Duration) -> Cycle {
-        Cycle { number, budget, died, flip: None, caches_let_go: None, returned: None, failback: None }
+        Cycle {
+            number,
+            budget,
+            died,
+            first_failed: None,
+            down: None,
+            flip: None,
+            client_flip: None,
+            returned: None,
+            failback: None,
+            client_failback: None,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.failback.is_some() && self.client_failback.is_some()
     }
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::event::{Answer, Deed, Event, Seen};
-use super::show::{Intro, closing, line};
-use super::story::{Plan, Story};
+use super::plan::Plan;
+use super::show::{Intro, closing, event};
+use super::story::{Deed, Event, Story};
+use super::watch::{Answer, Seen};
 use super::{SECONDS_MIN, seconds, stage};
 use crate::config;
 use crate::controller::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Source, Status, WaitStatus};
@@ -23,9 +24,17 @@ fn plan(length: u64) -> Plan {
 const EAST: &[&str] = &["127.0.0.11", "127.0.0.12"];
 const WEST: &[&str] = &["127.0.0.21", "127.0.0.22"];
 
-fn answer(addresses: &[&str], ttl: u64) -> Seen {
+fn answer(addresses: &[&str], ttl: u64) -> Result<Answer, String> {
     let addresses = addresses.iter().map(|address| address.parse().expect("an address")).collect();
-    Seen::Answer(Answer { addresses, ttl: Ttl::from_secs(ttl).expect("a small TTL") })
+    Ok(Answer { addresses, ttl: Ttl::from_secs(ttl).expect("a small TTL") })
+}
+
+fn server(addresses: &[&str], ttl: u64) -> Seen {
+    Seen::Server(answer(addresses, ttl))
+}
+
+fn client(addresses: &[&str], ttl: u64) -> Seen {
+    Seen::Client(answer(addresses, ttl))
 }
 
 /// `us-east` in this state, with a single check of this health; `eu-west` is up.
@@ -53,7 +62,7 @@ fn status(east: (State, &str), health: Health, failure: Option<Failure>, left: O
     let west = region("eu-west", State::Up, "up: 2/2 up", Vec::new());
     status.regions = vec![west, region("us-east", east.0, east.1, vec![endpoint])];
     status.names = vec![name(left)];
-    Seen::Status(Box::new(status))
+    Seen::Status(Ok(Box::new(status)))
 }
 
 fn name(left: Option<f64>) -> NameStatus {
@@ -77,7 +86,7 @@ fn name(left: Option<f64>) -> NameStatus {
 /// Plays observations, each at its millisecond, and does what the story wants done.
 fn play(story: &mut Story, script: Vec<(u64, Seen)>) -> String {
     let mut text = String::new();
-    let mut show = |events: Vec<Event>| events.iter().for_each(|event| text.push_str(&line(event, false)));
+    let mut show = |events: Vec<Event>| events.iter().for_each(|what| text.push_str(&event(what, false)));
     for (millis, seen) in script {
         let now = Duration::from_millis(millis);
         show(story.take(now, &seen));
@@ -93,27 +102,35 @@ fn whole_cycle() -> Vec<(u64, Seen)> {
     let down = || (State::Down, "down: 0/2 up, 1 needed, connection refused");
     let well = Health::Up { failures: 0 };
     vec![
-        (2, answer(EAST, 2)),
+        (2, server(EAST, 2)),
+        (2, client(EAST, 2)),
         (2, status((State::Unknown, "unknown"), Health::UNSEEN, None, None)),
-        (740, answer(EAST, 5)),
+        (740, server(EAST, 5)),
         (760, status(up(), well, None, None)),
-        (4760, answer(EAST, 5)), // dies
+        (1003, client(EAST, 1)), // counts down
+        (2004, client(EAST, 5)), // the cache has asked again
+        (4004, client(EAST, 3)),
+        (4760, server(EAST, 5)), // dies
         (5310, status(up(), Health::Up { failures: 1 }, Some(Failure::Refused), None)),
-        (5320, answer(EAST, 2)),
-        (6300, answer(&EAST[1..], 2)),
+        (5320, server(EAST, 2)),
+        (6300, server(&EAST[1..], 2)),
         (6660, status(down(), Health::Down { passes: 0 }, Some(Failure::Refused), None)),
-        (6670, answer(WEST, 5)),
-        (9759, answer(WEST, 5)),
-        (9761, answer(WEST, 5)),   // the last answer of 4.76 s has lived for 5 s
-        (13_270, answer(WEST, 5)), // returns
-        (13_500, status(down(), Health::Down { passes: 1 }, None, None)),
-        (14_000, status(up(), well, None, Some(4.99))),
-        (14_010, answer(WEST, 2)),
-        (14_500, status(up(), well, None, Some(4.5))),
-        (15_000, status(up(), well, None, Some(3.99))),
-        (18_990, status(up(), well, None, None)),
-        (19_000, answer(EAST, 5)),
-        (19_020, answer(EAST, 5)),
+        (6665, client(EAST, 1)),
+        (6666, client(EAST, 2)), // the cache asks just before the answer changes
+        (6670, server(WEST, 5)),
+        (7670, client(EAST, 1)),
+        (8670, client(WEST, 5)),
+        (12_270, server(WEST, 5)), // returns
+        (12_500, status(down(), Health::Down { passes: 1 }, None, None)),
+        (13_000, status(up(), well, None, Some(4.99))),
+        (13_010, server(WEST, 2)),
+        (13_500, status(up(), well, None, Some(4.5))),
+        (13_800, client(WEST, 5)), // asked again, but no region is dead any more
+        (14_000, status(up(), well, None, Some(3.99))),
+        (17_990, status(up(), well, None, None)),
+        (18_000, server(EAST, 5)),
+        (19_800, client(EAST, 5)),
+        (19_820, server(EAST, 5)),
     ]
 }
 
@@ -121,41 +138,49 @@ fn whole_cycle() -> Vec<(u64, Seen)> {
 fn a_whole_cycle() {
     let mut story = Story::new(plan(30));
     insta::assert_snapshot!(play(&mut story, whole_cycle()), @r"
-      0.00          answer   cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 2s
+      0.00          server   cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 2s
+      0.00          client   behind the cache it is us-east too: 127.0.0.11 127.0.0.12, TTL 2s
       0.00          status   eu-west is up: 2/2 up
-      0.74          answer   TTL 2s -> 5s: all is quiet
+      0.74          server   TTL 2s -> 5s: no change is near
       0.76          status   us-east is up: 2/2 up
 
       4.76          demo     US-EAST DIES: its servers are gone, connections are refused
+      4.76          client   the cache keeps us-east for up to 3s more
       5.31   +0.55  status   first failed probe: 127.0.0.11, connection refused (1 of 3 in a row)
-      5.32   +0.56  answer   TTL 5s -> 2s: a change may be near, so caches keep answers less long
-      6.30   +1.54  answer   still us-east, now as 127.0.0.12, TTL 2s
+      5.32   +0.56  server   TTL 5s -> 2s: a change may be near, so caches shall ask sooner
+      6.30   +1.54  server   still us-east, now as 127.0.0.12, TTL 2s
       6.66   +1.90  status   us-east is down: 0/2 up, 1 needed, connection refused
-      6.67   +1.91  answer   FLIP: cadence.example.com is eu-west: 127.0.0.21 127.0.0.22, TTL 5s
-      9.76   +5.00  answer   caches that keep to the TTL have let go of us-east; clients are on eu-west
+      6.67   +1.91  client   the cache has asked again: still us-east, TTL 2s
+      6.67   +1.91  server   FLIP: cadence.example.com is eu-west: 127.0.0.21 127.0.0.22, TTL 5s
+      8.67   +3.91  client   CLIENT MOVED: the cache says eu-west: 127.0.0.21 127.0.0.22, TTL 5s
 
-     13.27          demo     US-EAST RETURNS: its servers listen again
-     13.50   +0.23  status   first probe that passes: 127.0.0.11 (1 of 2 in a row)
-     14.00   +0.73  status   us-east is up: 2/2 up
-     14.00   +0.73  status   failback hold: us-east must prove itself first, 5 s to go
-     14.01   +0.74  answer   TTL 5s -> 2s: a change may be near, so caches keep answers less long
-     15.00   +1.73  status   failback hold: 4 s to go
-     19.00   +5.73  answer   FAILBACK: cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 5s
+     12.27          demo     US-EAST RETURNS: its servers listen again
+     12.50   +0.23  status   first probe that passes: 127.0.0.11 (1 of 2 in a row)
+     13.00   +0.73  status   us-east is up: 2/2 up
+     13.00   +0.73  status   failback hold: the name may not go to us-east yet, 5 s to go
+     13.01   +0.74  server   TTL 5s -> 2s: a change may be near, so caches shall ask sooner
+     14.00   +1.73  status   failback hold: 4 s to go
+     18.00   +5.73  server   FAILBACK: cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 5s
+     19.80   +7.53  client   CLIENT BACK: the cache says us-east: 127.0.0.11 127.0.0.12, TTL 5s
 
-    Cycle 1                                           BUDGET   MEASURED
-    from the death to the flip                        2.50 s     1.91 s  kept
-    from the death to the last cached answer          6.50 s     5.00 s  kept
-    from the return to the failback                              5.73 s
+    Cycle 1, from the death until                     BUDGET   MEASURED
+      first failed probe                              1.50 s     0.55 s  kept
+      the region is declared down                     2.50 s     1.90 s  kept
+      the name server answers with the next region    2.50 s     1.91 s  kept
+      the client behind the cache gets it             6.50 s     3.91 s  kept
+    from the return until
+      the name server answers with it again                      5.73 s
+      the client behind the cache gets it                        7.53 s
     budget = 1s + 500ms + 2 × 500ms = 2.5s to detect
              max(1.5s + ttl 5s, 2.5s + ttl_suspect 2s) = 6.5s
 
-     19.02          demo     no time for another cycle; the name server answers until 30 s
+     19.82          demo     no time for another cycle; everything keeps answering until 30 s
     ");
     assert_eq!(story.missing(), Vec::<&str>::new());
     insta::assert_snapshot!(closing(&story, false).trim_start(), @r"
-    Done: flip and failback were seen in real answers over UDP.
-    12 questions, each answered with the addresses of one region.
-    Name server, regions and their folder are gone.
+    Done: flip and failback were seen in real answers, also behind the cache.
+    10 questions to the name server and 10 through the cache, each answered with the addresses of one region.
+    Name server, resolver, regions and their folder are gone.
     ");
 }
 
@@ -165,6 +190,7 @@ fn the_introduction() {
     let intro = Intro {
         plan: &plan,
         server: "127.0.0.1:5300".parse().expect("an address"),
+        resolver: "127.0.0.1:5301".parse().expect("an address"),
         region_port: 8000,
         program: "/usr/bin/cadence-dns".into(),
         config: "/tmp/demo/cadence-dns.toml".into(),
@@ -172,21 +198,23 @@ fn the_introduction() {
     insta::assert_snapshot!(intro.render(false), @r"
     cadence-dns demo: a region dies, and the name moves to the next one
 
-      us-east     127.0.0.11 127.0.0.12   real HTTP servers on port 8000, preferred
-      eu-west     127.0.0.21 127.0.0.22   real HTTP servers on port 8000, takes over
-      name server 127.0.0.1:5300   answers for cadence.example.com
-      probes      GET /health on each address every 1s, every 500ms while something fails;
-                  3 failures in a row are down, 2 passes are up
-      TTL         5s, and 2s from the first failed probe on
+      us-east  127.0.0.11 127.0.0.12   real HTTP servers on port 8000, preferred
+      eu-west  127.0.0.21 127.0.0.22   real HTTP servers on port 8000, takes over
+      server   127.0.0.1:5300   answers for cadence.example.com with one region,
+               TTL 5s, and 2s while a change may be near
+      client   asks 127.0.0.1:5301, a resolver with a cache, which asks the name server
+      probes   GET /health at each address every 1s, every 500ms after a failure;
+               3 failures in a row are down, 2 passes are up
 
     Try meanwhile, in another terminal:
 
       dig @127.0.0.1 -p 5300 cadence.example.com +noall +answer
+      dig @127.0.0.1 -p 5301 cadence.example.com +noall +answer
       /usr/bin/cadence-dns status --config /tmp/demo/cadence-dns.toml
       /usr/bin/cadence-dns check --config /tmp/demo/cadence-dns.toml
       less /tmp/demo/cadence-dns.toml
 
-     SECONDS   AFTER  SEEN IN  WHAT
+     SECONDS   AFTER  SEEN BY  WHAT
     ");
 }
 
@@ -194,35 +222,68 @@ fn the_introduction() {
 fn what_was_not_in_an_answer_was_not_seen() {
     let mut story = Story::new(plan(30));
     let quiet = || status((State::Up, "up: 2/2 up"), Health::Up { failures: 0 }, None, None);
-    let script =
-        [0, 5000, 14_000, 20_000, 40_000].into_iter().flat_map(|at| [(at, quiet()), (at, answer(EAST, 5))]);
-    let text = play(&mut story, script.collect());
+    let looks = |at| [(at, quiet()), (at, server(EAST, 5)), (at, client(EAST, 5))];
+    let text = play(&mut story, [0, 5000, 14_000, 20_000, 60_000].into_iter().flat_map(looks).collect());
     assert!(text.contains("US-EAST DIES") && text.contains("US-EAST RETURNS"), "{text}");
-    assert_eq!(text.matches("NOT SEEN").count(), 3, "{text}");
-    assert_eq!(story.missing(), ["the flip", "the failback"]);
-    assert!(closing(&story, false).contains("not seen: the flip and the failback"));
+    assert_eq!(text.matches("NOT SEEN").count(), 6, "{text}");
+    let missing = ["the flip", "the flip behind the cache", "the failback", "the failback behind the cache"];
+    assert_eq!(story.missing(), missing);
+    assert!(closing(&story, false).contains("not seen: the flip, the flip behind the cache, the"));
+}
+
+#[test]
+fn a_flip_that_stays_at_the_server_is_not_seen_behind_the_cache() {
+    let mut story = Story::new(plan(30));
+    let mut script = whole_cycle();
+    let from_the_west = answer(WEST, 5);
+    script.retain(|(_, seen)| !matches!(seen, Seen::Client(reply) if *reply == from_the_west));
+    play(&mut story, script);
+    assert!(story.missing().contains(&"the flip behind the cache"), "{:?}", story.missing());
 }
 
 #[test]
 fn a_region_is_not_killed_before_everything_is_proven() {
-    let mut story = Story::new(plan(30));
-    let unproven = status((State::Unknown, "unknown"), Health::UNSEEN, None, None);
-    play(&mut story, vec![(0, unproven), (0, answer(EAST, 2)), (60_000, answer(EAST, 2))]);
-    assert_eq!(story.due(Duration::from_secs(120)), None);
+    for proven in [State::Up, State::Unknown] {
+        let mut story = Story::new(plan(30));
+        let script = vec![(0, status((proven, "as told"), Health::UNSEEN, None, None)), (0, server(EAST, 2))];
+        play(&mut story, script);
+        assert_eq!(story.due(Duration::from_secs(120)), None, "the client has seen nothing yet");
+        play(&mut story, vec![(10, client(EAST, 2))]);
+        let due = (proven == State::Up).then_some(Deed::Kill);
+        assert_eq!(story.due(Duration::from_secs(120)), due);
+    }
 }
 
 #[test]
 fn bad_answers_are_told_once_and_all_counted() {
     let mut story = Story::new(plan(30));
-    let mixed = || answer(&[EAST[0], WEST[0]], 5);
-    let lost = || Seen::NoAnswer("no answer within 500ms".into());
-    let script = vec![(0, answer(EAST, 5)), (20, mixed()), (40, mixed()), (60, lost()), (80, lost())];
+    let mixed = || server(&[EAST[0], WEST[0]], 5);
+    let lost = || Seen::Server(Err("no answer within 500ms".into()));
+    let refused = || Seen::Client(Err("an empty answer, response code 2".into()));
+    let script = vec![
+        (0, server(EAST, 5)),
+        (20, mixed()),
+        (40, mixed()),
+        (60, lost()),
+        (80, lost()),
+        (90, refused()),
+        (95, refused()),
+    ];
     insta::assert_snapshot!(play(&mut story, script), @r"
-    0.00          answer   cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 5s
-    0.02          answer   NOT OF ONE REGION: 127.0.0.11 127.0.0.21, TTL 5s
-    0.06          answer   NO ADDRESS: no answer within 500ms
+    0.00          server   cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 5s
+    0.02          server   NOT OF ONE REGION: 127.0.0.11 127.0.0.21, TTL 5s
+    0.06          server   NO ADDRESS: no answer within 500ms
+    0.09          client   NO ADDRESS: an empty answer, response code 2
     ");
-    assert_eq!(story.questions(), (5, 4));
+    assert_eq!(story.questions(), [(5, 4), (2, 2)]);
+}
+
+#[test]
+fn the_same_trouble_is_told_once() {
+    let mut story = Story::new(plan(30));
+    let mute = || Seen::Status(Err("no status within 200ms".into()));
+    let text = play(&mut story, vec![(0, mute()), (20, mute()), (40, server(EAST, 5)), (60, mute())]);
+    assert_eq!(text.matches("no status within 200ms").count(), 1, "{text}");
 }
 
 #[test]
@@ -238,16 +299,16 @@ fn a_second_cycle_starts_only_if_it_can_be_seen_to_its_end() {
 
 #[test]
 fn colour_only_where_it_is_wanted() {
-    let event = &Story::new(plan(30)).take(Duration::ZERO, &Seen::Trouble("no".into()))[0];
-    assert!(line(event, true).contains("\x1b[1;31mno\x1b[0m"));
-    assert!(!line(event, false).contains('\x1b'));
+    let trouble = &Story::new(plan(30)).trouble(Duration::ZERO, "no")[0];
+    assert!(event(trouble, true).contains("\x1b[1;31mno\x1b[0m"));
+    assert!(!event(trouble, false).contains('\x1b'));
 }
 
 #[test]
 fn a_length_that_no_cycle_fits_into_is_refused_with_the_reason() {
-    assert_eq!(seconds("30"), Ok(30));
+    assert_eq!(seconds("40"), Ok(40));
     for (text, reason) in
-        [("24", "at least 25: a region"), ("x", "whole number"), ("-1", "whole number"), ("86401", "Ctrl-C")]
+        [("29", "at least 30: a region"), ("x", "whole number"), ("-1", "whole number"), ("86401", "Ctrl-C")]
     {
         let error = seconds(text).expect_err("it is refused");
         assert!(error.contains(reason), "{text}: {error}");

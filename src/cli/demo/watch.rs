@@ -1,4 +1,4 @@
-//! Looks at the daemon from outside, as a resolver and as an operator.
+//! Looks at the daemon from outside: as a client behind a cache, as a resolver, and as an operator.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::event::{Answer, Seen};
 use crate::control::client;
-use crate::dns::client::lookup;
-use crate::model::Name;
+use crate::controller::Status;
+use crate::dns::client::{LookupError, Reply, lookup, resolve};
+use crate::model::{Name, Ttl};
 use crate::zone::RecordType;
 
 /// From one look to the next: how exactly a change is timed.
@@ -23,46 +23,68 @@ const ANSWER_MAX: Duration = Duration::from_millis(500);
 /// A status that takes longer is left alone, so that it cannot keep an answer waiting.
 const STATUS_MAX: Duration = Duration::from_millis(200);
 
+/// What was seen of the daemon from outside.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// The name server's reply over UDP, or why there is no address in it.
+    Server(Result<Answer, String>),
+    /// The caching resolver's reply over UDP, or why there is no address in it.
+    Client(Result<Answer, String>),
+    /// What the control socket says, or why it says nothing.
+    Status(Result<Box<Status>, String>),
+}
+
+/// An answer over UDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// In ascending order: the server rotates the addresses of a set, and that is no change.
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) ttl: Ttl,
+}
+
+/// What to look at.
+pub(super) struct Targets {
+    pub(super) name: Name,
+    pub(super) server: SocketAddr,
+    pub(super) resolver: SocketAddr,
+    pub(super) socket: PathBuf,
+}
+
 /// Watches until what is returned is dropped.
 ///
-/// The status is asked for last and told first: it knows at least what the answer knew, so that no effect is told
-/// before its cause.
-pub(super) fn start(server: SocketAddr, name: Name, socket: PathBuf, seen: Sender<Seen>) -> JoinSet<()> {
+/// The effect is looked at before its cause, and told after it: a status asked for last knows at least what the
+/// answers of before knew.
+pub(super) fn start(targets: Targets, seen: Sender<Seen>) -> JoinSet<()> {
     let mut watcher = JoinSet::new();
     watcher.spawn(async move {
+        let Targets { name, server, resolver, socket } = targets;
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let (answer, status) = (answer(server, &name).await, status(&socket).await);
-            if seen.send(status).await.is_err() || seen.send(answer).await.is_err() {
-                return;
+            let client = Seen::Client(answer(resolve(resolver, &name, RecordType::A, ANSWER_MAX).await));
+            let server = Seen::Server(answer(lookup(server, &name, RecordType::A, ANSWER_MAX).await));
+            for what in [Seen::Status(status(&socket).await), server, client] {
+                if seen.send(what).await.is_err() {
+                    return;
+                }
             }
         }
     });
     watcher
 }
 
-async fn status(socket: &Path) -> Seen {
+async fn status(socket: &Path) -> Result<Box<Status>, String> {
     match timeout(STATUS_MAX, client::status(socket)).await {
-        Ok(Ok(status)) => Seen::Status(Box::new(status)),
-        Ok(Err(error)) => Seen::Trouble(error.to_string()),
-        Err(_) => Seen::Trouble(format!("no status within {STATUS_MAX:?}")),
+        Ok(Ok(status)) => Ok(Box::new(status)),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no status within {STATUS_MAX:?}")),
     }
 }
 
-async fn answer(server: SocketAddr, name: &Name) -> Seen {
-    match lookup(server, name, RecordType::A, ANSWER_MAX).await {
-        Ok(reply) => match reply.ttl {
-            Some(ttl) => Seen::Answer(Answer { addresses: in_order(reply.addresses), ttl }),
-            None => Seen::NoAnswer(format!("an empty answer, response code {}", reply.rcode)),
-        },
-        Err(error) => Seen::NoAnswer(error.to_string()),
-    }
-}
-
-/// The server lets the addresses of a set go round; that is no news.
-fn in_order(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+fn answer(reply: Result<Reply, LookupError>) -> Result<Answer, String> {
+    let Reply { mut addresses, ttl, rcode, .. } = reply.map_err(|error| error.to_string())?;
+    let ttl = ttl.ok_or_else(|| format!("an empty answer, response code {rcode}"))?;
     addresses.sort_unstable();
-    addresses
+    Ok(Answer { addresses, ttl })
 }
