@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::{State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
-pub use budget::{Budget, budget};
+pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
 pub use decide::{Verdicts, decide, fail_back_now};
 pub use hold::{Flips, Hold, Wait};
 

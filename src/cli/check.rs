@@ -73,7 +73,7 @@ mod tests {
         "#;
         let config = parse("c.toml", text, Path::new("."), 2).expect("a good configuration").config;
         insta::assert_snapshot!(render(&config, Path::new("c.toml")), @r"
-        example.com  budget 37s of rto 45s  = 5s + 2s + 2 × 2s = 11s to detect; max(7s + ttl 30s, 11s + ttl_suspect 10s) = 37s
+        example.com  budget 38.5s of rto 45s  = interval 5s + 10% + timeout 2s + 2 × 2s + witness 2s = 13.5s to detect; max(7.5s + ttl 30s + 1s, 13.5s + ttl_suspect 10s + 1s) = 38.5s; up to dwell 60s more if the next region has itself just come up
         c.toml: right (zones: 1, regions: 2, checks: 2, steered names: 1)
         ");
     }

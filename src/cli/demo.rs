@@ -41,7 +41,7 @@ use story::{Deed, Event, Story};
 use watch::Targets;
 
 /// A cycle with everything at its slowest, from the start until the client is back, and a little for a busy machine.
-const SECONDS_MIN: u64 = 30;
+const SECONDS_MIN: u64 = 35;
 
 /// A day; without the option the demo has no end of its own.
 const SECONDS_MAX: u64 = 24 * 60 * 60;

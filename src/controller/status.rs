@@ -95,8 +95,11 @@ pub struct WaitStatus {
 /// The failover budget of a name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BudgetStatus {
-    /// In seconds.
+    /// From the death of a region to the last well-behaved client on the next one, in seconds.
     pub total: f64,
+    /// From the death of a region to the new answer of the name server, in seconds.
+    #[serde(default)]
+    pub detect: f64,
     /// The longest that the configuration allows, in seconds.
     pub rto: Option<f64>,
     /// How it comes about.
@@ -253,6 +256,7 @@ impl Controller {
         let standing = &decision.standing;
         let budget = budget(steer, &self.parameters.regions).map(|budget| BudgetStatus {
             total: budget.total.as_secs_f64(),
+            detect: budget.detect.as_secs_f64(),
             rto: steer.rto.map(|rto| rto.as_secs_f64()),
             derivation: budget.to_string(),
         });

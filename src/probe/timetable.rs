@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use crate::config;
 use crate::health::Pace;
+use crate::policy::INTERVAL_JITTER_PERCENT;
 
 /// How far a start may stray from the interval, each way: many name servers must not probe in step.
-const JITTER: f64 = 0.1;
+const JITTER: f64 = INTERVAL_JITTER_PERCENT as f64 / 100.0;
 
 /// The first round is spread over no more than this, so that a restarted name server soon knows its regions.
 const FIRST_ROUND_MAX: Duration = Duration::from_secs(1);

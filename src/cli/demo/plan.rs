@@ -43,6 +43,11 @@ impl Plan {
         self.steer.dwell + PAUSE
     }
 
+    /// The longest that the end of the quiet may wait for the cache to ask again.
+    pub(super) fn cached(&self) -> Duration {
+        self.steer.ttl.as_duration() + PAUSE
+    }
+
     /// Long enough to see the client on the other region, and to try a `dig`.
     pub(super) fn dead(&self) -> Duration {
         self.budget.total + PAUSE
@@ -59,10 +64,15 @@ impl Plan {
         self.proof() + self.failback_after + self.steer.ttl.as_duration() + PAUSE
     }
 
+    /// The longest that a cycle takes.
+    pub(super) fn cycle(&self) -> Duration {
+        self.quiet() + self.cached() + self.dead() + self.healing()
+    }
+
     /// The longest from the start to the end of the first cycle.
     #[cfg(test)]
     pub(super) fn longest(&self) -> Duration {
-        self.proof() + self.quiet() + self.dead() + self.healing()
+        self.proof() + self.cycle()
     }
 
     /// The region that all of these addresses belong to.

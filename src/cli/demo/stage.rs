@@ -60,7 +60,7 @@ ttl_suspect = "2s"              # from the first failed probe on
 failback = {{ mode = "delayed", after = "5s" }}
 dwell = "3s"
 max_flips_per_hour = 1000       # the demo flips all day long; leave this at its 3
-rto = "7s"                      # `cadence-dns check` refuses settings that cannot keep this
+rto = "8s"                      # `cadence-dns check` refuses settings that cannot keep this
 "#,
         east = US_EAST.name,
         west = EU_WEST.name,

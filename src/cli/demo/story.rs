@@ -137,7 +137,7 @@ impl Story {
     /// What has to be done now.
     pub(super) fn due(&self, now: Duration) -> Option<Deed> {
         match self.phase {
-            Phase::Quiet(since) if now >= since + self.plan.quiet() => Some(Deed::Kill),
+            Phase::Quiet(since) if self.is_quiet_over(now.saturating_sub(since)) => Some(Deed::Kill),
             Phase::Dead(since) if now >= since + self.plan.dead() => Some(Deed::Revive),
             Phase::Proving | Phase::Quiet(_) | Phase::Dead(_) | Phase::Healing(_) | Phase::Lingering => None,
         }
@@ -288,8 +288,14 @@ impl Story {
 
     /// The first cycle is always tried; another only if it can be seen to its end.
     fn has_room(&self, now: Duration) -> bool {
-        let cycle = self.plan.quiet() + self.plan.dead() + self.plan.healing();
-        self.cycles == 0 || self.plan.length.is_none_or(|length| now + cycle <= length)
+        self.cycles == 0 || self.plan.length.is_none_or(|length| now + self.plan.cycle() <= length)
+    }
+
+    /// The region dies soon after the cache has asked, which is nearly the worst for the client.
+    fn is_quiet_over(&self, quiet: Duration) -> bool {
+        let has_just_asked =
+            self.client.current().is_some_and(|(_, answer)| answer.ttl >= self.plan.steer.ttl);
+        quiet >= self.plan.quiet() && (has_just_asked || quiet >= self.plan.quiet() + self.plan.cached())
     }
 }
 

@@ -110,33 +110,33 @@ fn whole_cycle() -> Vec<(u64, Seen)> {
         (1003, client(EAST, 1)), // counts down
         (2004, client(EAST, 5)), // the cache has asked again
         (4004, client(EAST, 3)),
-        (4760, server(EAST, 5)), // dies
-        (5310, status(up(), Health::Up { failures: 1 }, Some(Failure::Refused), None)),
-        (5320, server(EAST, 2)),
-        (6300, server(&EAST[1..], 2)),
-        (6660, status(down(), Health::Down { passes: 0 }, Some(Failure::Refused), None)),
-        (6665, client(EAST, 1)),
-        (6666, client(EAST, 2)), // the cache asks just before the answer changes
-        (6670, server(WEST, 5)),
-        (7670, client(EAST, 1)),
-        (8670, client(WEST, 5)),
-        (12_270, server(WEST, 5)), // returns
-        (12_500, status(down(), Health::Down { passes: 1 }, None, None)),
-        (13_000, status(up(), well, None, Some(4.99))),
-        (13_010, server(WEST, 2)),
-        (13_500, status(up(), well, None, Some(4.5))),
-        (13_800, client(WEST, 5)), // asked again, but no region is dead any more
-        (14_000, status(up(), well, None, Some(3.99))),
-        (17_990, status(up(), well, None, None)),
-        (18_000, server(EAST, 5)),
-        (19_800, client(EAST, 5)),
-        (19_820, server(EAST, 5)),
+        (4760, server(EAST, 5)), // long enough quiet, but the cache will ask again soon
+        (6900, client(EAST, 1)),
+        (7004, client(EAST, 5)), // it has asked again: dies
+        (7550, status(up(), Health::Up { failures: 1 }, Some(Failure::Refused), None)),
+        (7560, server(EAST, 2)),
+        (8540, server(&EAST[1..], 2)),
+        (8900, status(down(), Health::Down { passes: 0 }, Some(Failure::Refused), None)),
+        (8910, server(WEST, 5)),
+        (11_990, client(EAST, 1)),
+        (12_010, client(WEST, 5)),
+        (15_610, server(WEST, 5)), // returns
+        (15_800, status(down(), Health::Down { passes: 1 }, None, None)),
+        (16_300, status(up(), well, None, Some(4.99))),
+        (16_310, server(WEST, 2)),
+        (16_800, status(up(), well, None, Some(4.5))),
+        (17_020, client(WEST, 2)), // asked again, but no region is dead any more
+        (17_300, status(up(), well, None, Some(3.99))),
+        (21_290, status(up(), well, None, None)),
+        (21_300, server(EAST, 5)),
+        (23_020, client(EAST, 5)),
+        (23_040, server(EAST, 5)),
     ]
 }
 
 #[test]
 fn a_whole_cycle() {
-    let mut story = Story::new(plan(30));
+    let mut story = Story::new(plan(40));
     insta::assert_snapshot!(play(&mut story, whole_cycle()), @r"
       0.00          server   cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 2s
       0.00          client   behind the cache it is us-east too: 127.0.0.11 127.0.0.12, TTL 2s
@@ -144,37 +144,37 @@ fn a_whole_cycle() {
       0.74          server   TTL 2s -> 5s: no change is near
       0.76          status   us-east is up: 2/2 up
 
-      4.76          demo     US-EAST DIES: its servers are gone, connections are refused
-      4.76          client   the cache keeps us-east for up to 3s more
-      5.31   +0.55  status   first failed probe: 127.0.0.11, connection refused (1 of 3 in a row)
-      5.32   +0.56  server   TTL 5s -> 2s: a change may be near, so caches shall ask sooner
-      6.30   +1.54  server   still us-east, now as 127.0.0.12, TTL 2s
-      6.66   +1.90  status   us-east is down: 0/2 up, 1 needed, connection refused
-      6.67   +1.91  client   the cache has asked again: still us-east, TTL 2s
-      6.67   +1.91  server   FLIP: cadence.example.com is eu-west: 127.0.0.21 127.0.0.22, TTL 5s
-      8.67   +3.91  client   CLIENT MOVED: the cache says eu-west: 127.0.0.21 127.0.0.22, TTL 5s
+      7.00          demo     US-EAST DIES: its servers are gone, connections are refused
+      7.00          client   the cache keeps us-east for up to 5s more
+      7.55   +0.55  status   first failed probe: 127.0.0.11, connection refused (1 of 3 in a row)
+      7.56   +0.56  server   TTL 5s -> 2s: a change may be near, so caches shall ask sooner
+      8.54   +1.54  server   still us-east, now as 127.0.0.12, TTL 2s
+      8.90   +1.90  status   us-east is down: 0/2 up, 1 needed, connection refused
+      8.91   +1.91  server   FLIP: cadence.example.com is eu-west: 127.0.0.21 127.0.0.22, TTL 5s
+     12.01   +5.01  client   CLIENT MOVED: the cache says eu-west: 127.0.0.21 127.0.0.22, TTL 5s
 
-     12.27          demo     US-EAST RETURNS: its servers listen again
-     12.50   +0.23  status   first probe that passes: 127.0.0.11 (1 of 2 in a row)
-     13.00   +0.73  status   us-east is up: 2/2 up
-     13.00   +0.73  status   failback hold: the name may not go to us-east yet, 5 s to go
-     13.01   +0.74  server   TTL 5s -> 2s: a change may be near, so caches shall ask sooner
-     14.00   +1.73  status   failback hold: 4 s to go
-     18.00   +5.73  server   FAILBACK: cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 5s
-     19.80   +7.53  client   CLIENT BACK: the cache says us-east: 127.0.0.11 127.0.0.12, TTL 5s
+     15.61          demo     US-EAST RETURNS: its servers listen again
+     15.80   +0.19  status   first probe that passes: 127.0.0.11 (1 of 2 in a row)
+     16.30   +0.69  status   us-east is up: 2/2 up
+     16.30   +0.69  status   failback hold: the name may not go to us-east yet, 5 s to go
+     16.31   +0.70  server   TTL 5s -> 2s: a change may be near, so caches shall ask sooner
+     17.30   +1.69  status   failback hold: 4 s to go
+     21.30   +5.69  server   FAILBACK: cadence.example.com is us-east: 127.0.0.11 127.0.0.12, TTL 5s
+     23.02   +7.41  client   CLIENT BACK: the cache says us-east: 127.0.0.11 127.0.0.12, TTL 5s
 
     Cycle 1, from the death until                     BUDGET   MEASURED
-      first failed probe                              1.50 s     0.55 s  kept
-      the region is declared down                     2.50 s     1.90 s  kept
-      the name server answers with the next region    2.50 s     1.91 s  kept
-      the client behind the cache gets it             6.50 s     3.91 s  kept
+      first failed probe                              1.60 s     0.55 s  kept
+      the region is declared down                     3.60 s     1.90 s  kept
+      the name server answers with the next region    3.60 s     1.91 s  kept
+      the client behind the cache gets it             7.60 s     5.01 s  kept
     from the return until
-      the name server answers with it again                      5.73 s
-      the client behind the cache gets it                        7.53 s
-    budget = 1s + 500ms + 2 × 500ms = 2.5s to detect
-             max(1.5s + ttl 5s, 2.5s + ttl_suspect 2s) = 6.5s
+      the name server answers with it again                      5.69 s
+      the client behind the cache gets it                        7.41 s
+    budget = interval 1s + 10% + timeout 500ms + 2 × 500ms + witness 1s = 3.6s to detect
+             max(1.6s + ttl 5s + 1s, 3.6s + ttl_suspect 2s + 1s) = 7.6s
+             up to dwell 3s more if the next region has itself just come up
 
-     19.82          demo     no time for another cycle; everything keeps answering until 30 s
+     23.04          demo     no time for another cycle; everything keeps answering until 40 s
     ");
     assert_eq!(story.missing(), Vec::<&str>::new());
     insta::assert_snapshot!(closing(&story, false).trim_start(), @r"
@@ -186,7 +186,7 @@ fn a_whole_cycle() {
 
 #[test]
 fn the_introduction() {
-    let plan = plan(30);
+    let plan = plan(40);
     let intro = Intro {
         plan: &plan,
         server: "127.0.0.1:5300".parse().expect("an address"),
@@ -220,10 +220,10 @@ fn the_introduction() {
 
 #[test]
 fn what_was_not_in_an_answer_was_not_seen() {
-    let mut story = Story::new(plan(30));
+    let mut story = Story::new(plan(40));
     let quiet = || status((State::Up, "up: 2/2 up"), Health::Up { failures: 0 }, None, None);
     let looks = |at| [(at, quiet()), (at, server(EAST, 5)), (at, client(EAST, 5))];
-    let text = play(&mut story, [0, 5000, 14_000, 20_000, 60_000].into_iter().flat_map(looks).collect());
+    let text = play(&mut story, [0, 5000, 15_000, 20_000, 60_000].into_iter().flat_map(looks).collect());
     assert!(text.contains("US-EAST DIES") && text.contains("US-EAST RETURNS"), "{text}");
     assert_eq!(text.matches("NOT SEEN").count(), 6, "{text}");
     let missing = ["the flip", "the flip behind the cache", "the failback", "the failback behind the cache"];
@@ -233,22 +233,41 @@ fn what_was_not_in_an_answer_was_not_seen() {
 
 #[test]
 fn a_flip_that_stays_at_the_server_is_not_seen_behind_the_cache() {
-    let mut story = Story::new(plan(30));
+    let mut story = Story::new(plan(40));
     let mut script = whole_cycle();
-    let from_the_west = answer(WEST, 5);
-    script.retain(|(_, seen)| !matches!(seen, Seen::Client(reply) if *reply == from_the_west));
+    let is_west = |reply: &Result<Answer, String>| [answer(WEST, 5), answer(WEST, 2)].contains(reply);
+    script.retain(|(_, seen)| !matches!(seen, Seen::Client(reply) if is_west(reply)));
     play(&mut story, script);
     assert!(story.missing().contains(&"the flip behind the cache"), "{:?}", story.missing());
 }
 
 #[test]
+fn a_cache_that_asks_between_death_and_flip_is_told() {
+    let mut story = Story::new(plan(40));
+    let mut script = whole_cycle();
+    script.truncate(11);
+    script.extend([(8000, client(EAST, 1)), (8010, client(EAST, 2)), (9000, client(EAST, 1))]);
+    let text = play(&mut story, script);
+    assert_eq!(text.matches("the cache has asked again: still us-east, TTL 2s").count(), 1, "{text}");
+}
+
+#[test]
+fn a_cache_that_never_shows_the_whole_ttl_does_not_stop_the_play() {
+    let mut story = Story::new(plan(60));
+    let quiet = || status((State::Up, "up: 2/2 up"), Health::Up { failures: 0 }, None, None);
+    play(&mut story, vec![(0, quiet()), (0, server(EAST, 5)), (0, client(EAST, 3))]);
+    assert_eq!(story.due(Duration::from_secs(9)), None);
+    assert_eq!(story.due(Duration::from_secs(10)), Some(Deed::Kill));
+}
+
+#[test]
 fn a_region_is_not_killed_before_everything_is_proven() {
     for proven in [State::Up, State::Unknown] {
-        let mut story = Story::new(plan(30));
+        let mut story = Story::new(plan(40));
         let script = vec![(0, status((proven, "as told"), Health::UNSEEN, None, None)), (0, server(EAST, 2))];
         play(&mut story, script);
         assert_eq!(story.due(Duration::from_secs(120)), None, "the client has seen nothing yet");
-        play(&mut story, vec![(10, client(EAST, 2))]);
+        play(&mut story, vec![(10, client(EAST, 5))]);
         let due = (proven == State::Up).then_some(Deed::Kill);
         assert_eq!(story.due(Duration::from_secs(120)), due);
     }
@@ -256,7 +275,7 @@ fn a_region_is_not_killed_before_everything_is_proven() {
 
 #[test]
 fn bad_answers_are_told_once_and_all_counted() {
-    let mut story = Story::new(plan(30));
+    let mut story = Story::new(plan(40));
     let mixed = || server(&[EAST[0], WEST[0]], 5);
     let lost = || Seen::Server(Err("no answer within 500ms".into()));
     let refused = || Seen::Client(Err("an empty answer, response code 2".into()));
@@ -280,7 +299,7 @@ fn bad_answers_are_told_once_and_all_counted() {
 
 #[test]
 fn the_same_trouble_is_told_once() {
-    let mut story = Story::new(plan(30));
+    let mut story = Story::new(plan(40));
     let mute = || Seen::Status(Err("no status within 200ms".into()));
     let text = play(&mut story, vec![(0, mute()), (20, mute()), (40, server(EAST, 5)), (60, mute())]);
     assert_eq!(text.matches("no status within 200ms").count(), 1, "{text}");
@@ -291,15 +310,15 @@ fn a_second_cycle_starts_only_if_it_can_be_seen_to_its_end() {
     let last = |length| {
         let mut story = Story::new(plan(length));
         play(&mut story, whole_cycle());
-        story.due(Duration::from_secs(24))
+        story.due(Duration::from_secs(28))
     };
-    assert_eq!(last(30), None);
-    assert_eq!(last(60), Some(Deed::Kill));
+    assert_eq!(last(40), None);
+    assert_eq!(last(70), Some(Deed::Kill));
 }
 
 #[test]
 fn colour_only_where_it_is_wanted() {
-    let trouble = &Story::new(plan(30)).trouble(Duration::ZERO, "no")[0];
+    let trouble = &Story::new(plan(40)).trouble(Duration::ZERO, "no")[0];
     assert!(event(trouble, true).contains("\x1b[1;31mno\x1b[0m"));
     assert!(!event(trouble, false).contains('\x1b'));
 }
@@ -308,10 +327,10 @@ fn colour_only_where_it_is_wanted() {
 fn a_length_that_no_cycle_fits_into_is_refused_with_the_reason() {
     assert_eq!(seconds("40"), Ok(40));
     for (text, reason) in
-        [("29", "at least 30: a region"), ("x", "whole number"), ("-1", "whole number"), ("86401", "Ctrl-C")]
+        [("34", "at least 35: a region"), ("x", "whole number"), ("-1", "whole number"), ("86401", "Ctrl-C")]
     {
         let error = seconds(text).expect_err("it is refused");
         assert!(error.contains(reason), "{text}: {error}");
     }
-    assert!(plan(30).longest() <= Duration::from_secs(SECONDS_MIN), "{:?}", plan(30).longest());
+    assert!(plan(40).longest() <= Duration::from_secs(SECONDS_MIN), "{:?}", plan(40).longest());
 }

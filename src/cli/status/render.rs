@@ -80,7 +80,7 @@ fn why(name: &NameStatus, now: Moment) -> String {
 
 fn budgets(status: &Status) -> String {
     let line = |name: &NameStatus| {
-        let BudgetStatus { total, rto, derivation } = name.budget.as_ref()?;
+        let BudgetStatus { total, rto, derivation, .. } = name.budget.as_ref()?;
         let rto = rto.map(|rto| format!(" of rto {rto}s")).unwrap_or_default();
         Some(format!("budget {}: {total}s{rto}  = {derivation}\n", name.name))
     };
@@ -253,7 +253,12 @@ mod tests {
                 left: Some(101.0),
             }),
             flips_within_hour: 1,
-            budget: Some(BudgetStatus { total: 37.0, rto: Some(45.0), derivation: "5s + 2s".into() }),
+            budget: Some(BudgetStatus {
+                total: 37.0,
+                detect: 11.0,
+                rto: Some(45.0),
+                derivation: "5s + 2s".into(),
+            }),
         }];
         status.regions = vec![
             region("eu-west", "192.0.2.20", State::Up, "up: 1/1 up", check(Health::Up { failures: 0 }, None)),

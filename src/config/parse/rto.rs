@@ -36,14 +36,14 @@ pub(super) fn check(steer: &Steer, rto: &At<Duration>, regions: &[Region], diagn
 /// What to change so that the budget is kept.
 fn remedy(budget: &Budget, rto: Duration) -> String {
     let region = &budget.slowest.region;
-    if budget.detect >= rto {
+    if budget.detect > rto {
         return format!(
             "a shorter `interval`, `recheck` or `timeout`, or a smaller `fall`, in the region `{region}`"
         );
     }
     let part = |key: &str, before: Duration, ttl: Duration| {
-        let left = Duration::from_secs((rto - before).as_secs());
-        (ttl > left).then(|| format!("`{key}` of at most {}", shown(left)))
+        let longest = Budget::longest_ttl(rto - before);
+        (ttl > longest).then(|| format!("`{key}` of at most {}", shown(longest)))
     };
     let ttl = part("ttl", budget.first_failed, budget.ttl.as_duration());
     let suspect = part("ttl_suspect", budget.detect, budget.ttl_suspect.as_duration());

@@ -59,7 +59,7 @@ fn the_contract_means_what_it_says() {
     assert_eq!((steer.ttl.as_secs(), steer.ttl_suspect.as_secs()), (30, 10));
     assert_eq!((steer.failback, steer.dwell), (Failback::Delayed(300 * SECOND), 60 * SECOND));
     assert_eq!((steer.max_flips_per_hour, steer.rto), (3, Some(45 * SECOND)));
-    assert_eq!(budget(steer, regions).map(|budget| budget.total), Some(37 * SECOND));
+    assert_eq!(budget(steer, regions).map(|budget| budget.total), Some(Duration::from_millis(38_500)));
 }
 
 #[test]
