@@ -6,7 +6,7 @@ mod server;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::controller::Status;
+use crate::api::Status;
 use crate::model::Name;
 
 pub use server::{BindError, Bound, Serving, bind};

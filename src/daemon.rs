@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::control;
 use crate::controller::{Controller, Parameters, Saved};
 use crate::dns;
+use crate::health::Member;
 use crate::store::{Loaded as LoadedState, Store, StoreError};
 
 use clock::Clock;
@@ -105,8 +106,7 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
-    let (vantage, identity) = (config.node.name.clone(), identity(&config));
-    let parameters = Parameters { vantage, identity, regions: config.regions, steers: config.steers };
+    let parameters = parameters(&config);
     let restored = saved.is_some();
     let (controller, effects) = Controller::start(parameters, &zones, saved, clock.now());
     let tables = dns::Tables::new(controller.table().clone());
@@ -125,8 +125,19 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let probing = prober.start(observed);
     let (journal_trouble, dirty) = (None, false);
     let meter = serving.meter();
-    let mut event_loop =
-        EventLoop { controller, tables, meter, clock, keeper, journal, journal_trouble, probing, dirty };
+    let mut event_loop = EventLoop {
+        controller,
+        tables,
+        meter,
+        clock,
+        keeper,
+        journal,
+        journal_trouble,
+        probing,
+        commands: 0,
+        waiting: std::collections::BTreeMap::new(),
+        dirty,
+    };
     event_loop.perform(effects);
     let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
@@ -175,6 +186,20 @@ impl Daemon {
         self.control.stop().await;
         self.serving.stop();
         info!(event = "stopped", "stopped");
+    }
+}
+
+/// What the controller decides by: this node votes alone.
+fn parameters(config: &Config) -> Parameters {
+    let vantage = config.node.name.clone();
+    Parameters {
+        members: vec![Member { vantage: vantage.clone(), region: None }],
+        vantage,
+        identity: identity(config),
+        alone: config.alone,
+        witnesses: config.witnesses.clone(),
+        regions: config.regions.clone(),
+        steers: config.steers.clone(),
     }
 }
 

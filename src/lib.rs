@@ -55,6 +55,7 @@
 //! a stranger sends can crash us or make us grow.
 
 pub mod answer;
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod control;

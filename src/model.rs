@@ -142,6 +142,29 @@ pub struct CheckId {
     pub address: IpAddr,
 }
 
+impl CheckId {
+    /// How the `region` of a witness's check begins; no region of the configuration can.
+    const WITNESS: &str = "witness/";
+
+    /// The check of a `[[witness]]`: it is heard, and counted in no verdict.
+    #[must_use]
+    pub fn of_witness(name: &str, address: IpAddr) -> CheckId {
+        CheckId { region: format!("{}{name}", Self::WITNESS).as_str().into(), probe: 0, address }
+    }
+
+    /// Whether it belongs to a `[[witness]]` and to no region.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        self.region.as_str().starts_with(Self::WITNESS)
+    }
+
+    /// The family of the address that it connects to.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        Family::of(self.address)
+    }
+}
+
 impl fmt::Display for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.region, self.address)

@@ -37,10 +37,10 @@ fn render(config: &Config, file: &Path) -> String {
 
 fn budget_line(config: &Config, steer: &Steer) -> String {
     let Some(budget) = budget(steer, &config.regions) else {
-        return format!("{}  no failover: a single region, or none that is probed\n", steer.name);
+        return format!("{}  no failover: a single region, or none that is probed\n", steer.name());
     };
     let rto = steer.rto.map(|rto| format!(" of rto {rto:?}")).unwrap_or_default();
-    format!("{}  budget {:?}{rto}  = {budget}\n", steer.name, budget.total)
+    format!("{}  budget {:?}{rto}  = {budget}\n", steer.name(), budget.total)
 }
 
 #[cfg(test)]

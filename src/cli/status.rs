@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Failure, Output, print, runtime};
+use crate::api::Status;
 use crate::config::Whereabouts;
 use crate::control::client::{self, ClientError};
-use crate::controller::{Saved, Status};
+use crate::controller::Saved;
 use crate::model::Moment;
 use crate::store;
 

@@ -3,6 +3,7 @@
 //! Everything here returns `None`, or leaves something out, only after it has reported why.
 
 mod address;
+mod evidence;
 mod expect;
 mod http;
 mod limit;
@@ -14,6 +15,7 @@ mod rto;
 mod rules;
 mod steer;
 mod streams;
+mod witness;
 mod zone;
 
 pub(super) use node::{SOCKET, STATE_DIR};
@@ -27,20 +29,24 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, base: &Path, cores: usize, diagnostics: &Diagnostics<'_>) -> Option<Config> {
-    let Spec { node, dns, control, zone, region, steer } = spec;
+    let Spec { node, dns, control, zone, evidence, witness, region, steer } = spec;
     let node = node::node(node, base, diagnostics);
     let dns = node::dns(dns, base, cores, diagnostics);
     let control = node::control(control, base, diagnostics);
     let mut zones = zone::zones(entries(zone), base, diagnostics);
     let regions = region::regions(entries(region), base, diagnostics);
+    let witnesses = witness::witnesses(entries(witness), base, diagnostics);
+    let alone = evidence::alone(evidence, &regions, &witnesses, diagnostics);
     let steers = steer::steers(entries(steer), &mut zones, &regions, diagnostics);
     Some(Config {
         node: node?,
         dns: dns?,
         control: control?,
         zones: zones.settings,
+        alone: alone?,
+        witnesses: witnesses.checks,
         regions: regions.regions,
-        probes: regions.probes,
+        probes: regions.probes.into_iter().chain(witnesses.probes).collect(),
         steers,
     })
 }

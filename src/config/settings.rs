@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::health::Region;
+use crate::health::{Alone, Check, Region};
 use crate::model::{CheckId, Name, Place, VantageId};
 use crate::policy::Steer;
 
@@ -24,9 +24,13 @@ pub struct Config {
     pub control: ControlSettings,
     /// `[[zone]]`
     pub zones: Vec<ZoneSettings>,
+    /// `[evidence] alone`: what silence proves where there is no second place to be heard.
+    pub alone: Alone,
+    /// `[[witness]]`: places that are heard, and never served.
+    pub witnesses: Vec<Check>,
     /// `[[region]]`: what the core decides by.
     pub regions: Vec<Region>,
-    /// `[[region.probe]]`, one for each check: what the prober does.
+    /// `[[region.probe]]` and `[[witness]]`, one for each check: what the prober does.
     pub probes: Vec<Probe>,
     /// `[[steer]]`
     pub steers: Vec<Steer>,

@@ -52,6 +52,8 @@ tables! {
         may dns: DnsSpec,
         may control: ControlSpec,
         must zone: Vec<At<ZoneSpec>>,
+        may evidence: EvidenceSpec,
+        may witness: Vec<At<WitnessSpec>>,
         may region: Vec<At<RegionSpec>>,
         may steer: Vec<At<SteerSpec>>,
     }
@@ -121,11 +123,27 @@ tables! {
         must file: String,
     }
 
+    /// What silence proves.
+    "[evidence]" EvidenceSpec {
+        may alone: String,
+    }
+
+    /// A place outside of all regions that is heard when a region is silent.
+    "[[witness]]" WitnessSpec {
+        may name: String,
+        must address: String,
+        may tcp: i64,
+        may url: String,
+        may ca_file: String,
+        may insecure: bool,
+    }
+
     /// Addresses that live and die together.
     "[[region]]" RegionSpec {
         must name: String,
         must addresses: Vec<At<String>>,
         may min_up: Word,
+        may families: Vec<At<String>>,
         may probe: Vec<At<ProbeSpec>>,
     }
 
@@ -170,19 +188,22 @@ tables! {
 
     /// Scattered failures that count like a row of them.
     "brownout = { failures = 6, window = \"2m\" }" BrownoutSpec {
-        must failures: i64,
-        must window: Duration,
+        may enabled: bool,
+        may failures: i64,
+        may window: Duration,
     }
 
-    /// How a name is steered.
+    /// How a name, or a group of names that move together, is steered.
     "[[steer]]" SteerSpec {
-        must name: String,
+        may name: String,
+        may names: Vec<At<String>>,
         must regions: Vec<At<String>>,
         may ttl: Duration,
         may ttl_suspect: Duration,
         may failback: FailbackSpec,
         may dwell: Duration,
         may max_flips_per_hour: i64,
+        may unproven: String,
         may rto: Duration,
     }
 

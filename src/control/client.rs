@@ -9,7 +9,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::{FailBack, ProblemDetails};
-use crate::controller::Status;
+use crate::api::Status;
 
 /// A daemon that is alive answers at once; longer means that it does not.
 const ANSWER_MAX: Duration = Duration::from_secs(5);

@@ -1,16 +1,18 @@
 //! Feeds the controller and does what it says: the only place where effects become deeds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::keeper::Keeper;
+use crate::api::{DnsStatus, LimitedStatus, Status, Warning};
 use crate::control::{ControlRequest, FailBack};
 use crate::controller::{
-    Change, Controller, DnsStatus, Effect, Event, LimitedStatus, Report, Saved, Status, Warning,
+    Change, Command, CommandId, Commit, Controller, Effect, Event, Reply, Report, Saved, What,
 };
 use crate::dns::{Counters, Meter, Tables};
 use crate::health::Observation;
@@ -23,6 +25,9 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 /// The longest that a part may take to stop before the next one is told to.
 pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
 
+/// A command that has waited for longer than this is refused: its sender has given up.
+const COMMAND_MAX: Duration = Duration::from_secs(10);
+
 /// The controller and all that its effects act upon.
 pub(super) struct EventLoop {
     pub(super) controller: Controller,
@@ -34,6 +39,9 @@ pub(super) struct EventLoop {
     /// Why the journal could not be written, if it could not.
     pub(super) journal_trouble: Option<String>,
     pub(super) probing: Probing,
+    /// The number of commands so far, and who waits for the replies.
+    pub(super) commands: u64,
+    pub(super) waiting: BTreeMap<CommandId, oneshot::Sender<Result<String, String>>>,
     /// There is something to save that has not been handed to the keeper yet.
     pub(super) dirty: bool,
 }
@@ -72,14 +80,24 @@ impl EventLoop {
 
     /// Does what the controller says, in its order.
     pub(super) fn perform(&mut self, effects: Vec<Effect>) {
+        let mut committed = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Record(changes) => self.record(&changes),
+                Effect::Commit(id, changes) => {
+                    self.record(&changes);
+                    committed.push(id);
+                }
+                Effect::Note(changes) => self.record(&changes),
                 Effect::Publish(table) => self.tables.publish(table),
                 Effect::Persist => self.dirty = true,
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
+                Effect::ProbeNow(_) => {}
                 Effect::Report(report) => tell(&report),
+                Effect::Reply(reply) => self.reply(reply),
             }
+        }
+        for id in committed {
+            self.take(Event::Committed(id, Commit::Durable));
         }
     }
 
@@ -102,12 +120,12 @@ impl EventLoop {
     fn answer(&mut self, request: ControlRequest) {
         match request {
             ControlRequest::Status(reply) => drop(reply.send(self.status())), // a client that hung up needs none
-            ControlRequest::FailBack(wish, reply) => drop(reply.send(self.fail_back(&wish))),
+            ControlRequest::FailBack(wish, reply) => self.fail_back(wish, reply),
         }
     }
 
     fn status(&self) -> Status {
-        let mut status = self.controller.status(self.clock.now());
+        let mut status = Status::of(&self.controller, self.clock.now());
         status.dns = Some(asked(self.meter.counters()));
         if let Some(trouble) = self.keeper.trouble().or_else(|| self.journal_trouble.clone()) {
             let text =
@@ -120,14 +138,21 @@ impl EventLoop {
         status
     }
 
-    fn fail_back(&mut self, wish: &FailBack) -> Result<String, String> {
+    fn fail_back(&mut self, wish: FailBack, reply: oneshot::Sender<Result<String, String>>) {
         let FailBack { name, reason, by } = wish;
-        let effects = self.controller.fail_back(name, self.clock.now())?;
-        info!(event = "failback.approved", %name, by, reason, "{name}: failback by {by}: {reason}");
-        self.perform(effects);
-        let decision = self.controller.decisions().iter().find(|decision| decision.name == *name);
-        let region = decision.map(|decision| decision.standing.region.to_string()).unwrap_or_default();
-        Ok(format!("{name} is answered with {region} now"))
+        let now = self.clock.now();
+        self.commands += 1;
+        let id = CommandId(self.commands);
+        self.waiting.insert(id, reply);
+        let what = What::FailBack(name);
+        self.take(Event::Command(Command { id, author: by, reason, expires: now + COMMAND_MAX, what }));
+    }
+
+    fn reply(&mut self, Reply { id, outcome }: Reply) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            let told = outcome.map(|done| done.to_string()).map_err(|refusal| refusal.to_string());
+            drop(waiting.send(told)); // a client that hung up needs none
+        }
     }
 
     async fn finish(mut self) {

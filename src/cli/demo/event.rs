@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::controller::Status;
+use crate::api::Status;
 use crate::health::{Failure, State};
 use crate::model::{Name, RegionId, Ttl};
 use crate::policy::{Budget, Hold};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::event::Told;
-use crate::controller::{CheckStatus, Status, WaitStatus};
+use crate::api::{CheckStatus, Status, WaitStatus};
 use crate::health::{Health, Rules, State};
 use crate::model::RegionId;
 use crate::policy::Hold;

@@ -96,7 +96,7 @@ impl<'a> Intro<'a> {
              {} failures in a row are down, {} passes are up\n  \
              TTL         {}, and {} from the first failed probe on\n",
             self.server,
-            steer.name,
+            steer.name(),
             rules.interval,
             rules.recheck,
             rules.fall,
@@ -112,7 +112,7 @@ impl<'a> Intro<'a> {
         let Intro { plan, server, program, config, .. } = self;
         let config = config.display();
         let commands = [
-            format!("dig @{} -p {} {} +noall +answer", server.ip(), server.port(), plan.steer.name),
+            format!("dig @{} -p {} {} +noall +answer", server.ip(), server.port(), plan.steer.name()),
             format!("{program} status --config {config}"),
             format!("{program} check --config {config}"),
             format!("less {config}"),

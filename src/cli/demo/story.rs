@@ -121,7 +121,7 @@ impl Story {
     }
 
     pub(super) fn name(&self) -> &Name {
-        &self.plan.steer.name
+        self.plan.steer.name()
     }
 
     pub(super) fn length(&self) -> Option<Duration> {

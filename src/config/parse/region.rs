@@ -1,6 +1,6 @@
 //! `[[region]]`: addresses, and how many of them must be up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::{At, Word};
 use crate::config::settings::Probe;
 use crate::config::spec::{ProbeSpec, RegionSpec};
-use crate::health::Region;
-use crate::model::{Place, RegionId};
+use crate::health::{MinUp, Region};
+use crate::model::{Family, Place, RegionId};
 
 /// The most probes of one region: each is a check for each address.
 const PROBES: usize = 100;
@@ -32,24 +32,27 @@ pub(super) struct Regions {
 pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, diagnostics: &Diagnostics<'_>) -> Regions {
     let mut all = Regions { regions: Vec::new(), probes: Vec::new(), names: HashMap::new(), complete: true };
     let mut owners = HashMap::new();
-    for At { value: RegionSpec { name, addresses, min_up, probe }, .. } in specs {
+    for At { value: RegionSpec { name, addresses, min_up, families, probe }, .. } in specs {
         let id = name.as_ref().and_then(|name| all.claim(name, diagnostics));
         all.complete &= name.is_some();
         let addresses = distinct(&entries(addresses), diagnostics);
         shared(id.as_ref(), &addresses, &mut owners, diagnostics);
         let addresses: Vec<IpAddr> = addresses.into_iter().map(|address| address.value).collect();
         let min_up = capacity(min_up.as_ref(), addresses.len(), diagnostics);
+        let families = needed_families(families, &addresses, diagnostics);
         // Judged even when the region has no usable name: its mistakes are to be seen now, too.
         let looked_as = id.clone().unwrap_or_else(|| "?".into());
         let specs = entries(probe);
         let watched = !specs.is_empty();
         let targets = look(specs, &looked_as, &addresses, base, diagnostics);
-        let (Some(id), Some(name), Some(min_up)) = (id, name, min_up) else { continue };
+        let (Some(id), Some(name), Some(min_up), Some(families)) = (id, name, min_up, families) else {
+            continue;
+        };
         if !watched {
             unwatched(&id, &name.place, diagnostics);
         }
         all.probes.extend(targets.probes);
-        all.regions.push(Region { id, addresses, min_up, checks: targets.checks });
+        all.regions.push(Region { id, addresses, min_up, families, checks: targets.checks });
     }
     all
 }
@@ -108,19 +111,19 @@ fn shared(
     }
 }
 
-/// How many of a region's addresses must be up.
-fn capacity(min_up: Option<&At<Word>>, addresses: usize, diagnostics: &Diagnostics<'_>) -> Option<usize> {
-    const HALF: usize = 50;
-    let Some(At { value, place }) = min_up else { return share(HALF, addresses) };
+/// How many of a family's addresses must be up.
+fn capacity(min_up: Option<&At<Word>>, addresses: usize, diagnostics: &Diagnostics<'_>) -> Option<MinUp> {
+    const HALF: MinUp = MinUp::Percent(50);
+    let Some(At { value, place }) = min_up else { return (addresses > 0).then_some(HALF) };
     let (found, help) = match value {
         Word::Text(text) => match text.strip_suffix('%').and_then(|digits| digits.parse().ok()) {
-            Some(percent @ 1..=100) => return share(percent, addresses),
+            Some(percent @ 1..=100) => return (addresses > 0).then_some(MinUp::Percent(percent)),
             Some(_) | None => {
                 (quoted(text), "a share from \"1%\" to \"100%\", or a number of addresses".into())
             }
         },
         Word::Number(number) => match usize::try_from(*number) {
-            Ok(count @ 1..) if count <= addresses => return Some(count),
+            Ok(count @ 1..) if count <= addresses => return Some(MinUp::Count(count)),
             Ok(1..) if addresses == 0 => return None, // they have mistakes of their own
             Ok(_) | Err(_) => (number.to_string(), format!("from 1 to {addresses}, the number of addresses")),
         },
@@ -129,9 +132,30 @@ fn capacity(min_up: Option<&At<Word>>, addresses: usize, diagnostics: &Diagnosti
     None
 }
 
-/// A share of the addresses, rounded up: half of three is two.
-fn share(percent: usize, addresses: usize) -> Option<usize> {
-    (addresses > 0).then(|| (addresses * percent).div_ceil(100))
+/// The families that a region needs: those that are named, each of which must have an address.
+fn needed_families(
+    named: Option<At<Vec<At<String>>>>,
+    addresses: &[IpAddr],
+    diagnostics: &Diagnostics<'_>,
+) -> Option<Vec<Family>> {
+    let Some(named) = named else {
+        return (!addresses.is_empty()).then(|| Region::default_families(addresses));
+    };
+    let mut families = BTreeSet::new();
+    for At { value, place } in &named.value {
+        let same = |family: &Family| family.to_string().eq_ignore_ascii_case(value);
+        let Some(family) = Family::ALL.into_iter().find(same) else {
+            diagnostics.error(place, format!("there is no family {}", quoted(value)), "IPv4 or IPv6");
+            return None;
+        };
+        if !addresses.iter().any(|address| Family::of(*address) == family) {
+            let found = format!("the region needs {family}, and has no {family} address");
+            diagnostics.error(place, found, format!("add one to `addresses`, or leave {family} out"));
+            return None;
+        }
+        families.insert(family);
+    }
+    Some(families.into_iter().collect())
 }
 
 /// Everything that is probed in a region.

@@ -10,7 +10,7 @@ use crate::policy::{Budget, Steer, budget};
 
 /// Reports a budget that is larger than the operator wants, or that nobody can promise.
 pub(super) fn check(steer: &Steer, rto: &At<Duration>, regions: &[Region], diagnostics: &Diagnostics<'_>) {
-    let name = &steer.name;
+    let name = steer.name();
     let blind = regions.iter().find(|region| region.checks.is_empty() && steer.regions.contains(&region.id));
     let (found, help) = match (blind, budget(steer, regions)) {
         _ if steer.regions.len() < 2 => {

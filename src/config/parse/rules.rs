@@ -66,14 +66,11 @@ pub(super) fn rules(timing: Timing, diagnostics: &Diagnostics<'_>) -> Option<Rul
     let interval = INTERVAL.or(interval.as_ref(), DEFAULT_INTERVAL, diagnostics);
     let recheck = within(&RECHECK, recheck.as_ref(), DEFAULT_RECHECK, interval, FASTER, diagnostics);
     let timeout = within(&TIMEOUT, timeout.as_ref(), DEFAULT_TIMEOUT, interval, NO_OVERLAP, diagnostics);
-    let brownout = match brownout {
-        Some(spec) => Some(brownout_of(spec.value, fall, recheck, diagnostics)?),
-        None => None,
-    };
+    let brownout = brownout_of(brownout, fall, recheck, interval, diagnostics);
     Some(Rules {
         fall: fall?,
         rise: rise?,
-        brownout,
+        brownout: brownout?,
         interval: interval?,
         recheck: recheck?,
         timeout: timeout?,
@@ -101,29 +98,47 @@ fn within(
     None
 }
 
-/// The brown-out window: one that can come true, and says more than `fall` does.
+/// Scattered failures that make the check down: none where that is switched off.
 fn brownout_of(
-    spec: BrownoutSpec,
+    spec: Option<At<BrownoutSpec>>,
     fall: Option<u8>,
     recheck: Option<Duration>,
+    interval: Option<Duration>,
     diagnostics: &Diagnostics<'_>,
-) -> Option<Brownout> {
-    let BrownoutSpec { failures, window } = spec;
-    let count: Option<u8> = failures.as_ref().and_then(|failures| FAILURES.check(failures, diagnostics));
-    let span = window.as_ref().and_then(|window| WINDOW.check(window, diagnostics));
-    let (failures, window, count, span) = (failures?, window?, count?, span?);
-    if let Some(fall) = fall.filter(|fall| count < *fall) {
+) -> Option<Option<Brownout>> {
+    let default = Brownout::by_default(interval?);
+    let Some(At { value: BrownoutSpec { enabled, failures, window }, .. }) = spec else {
+        return Some(Some(default));
+    };
+    let count = match &failures {
+        Some(failures) => Some(FAILURES.check(failures, diagnostics)?),
+        None => None,
+    };
+    let span = WINDOW.or(window.as_ref(), default.window, diagnostics)?;
+    if enabled.is_some_and(|enabled| !enabled.value) {
+        return Some(None);
+    }
+    if let (Some(at), Some(count), Some(fall)) = (&failures, count, fall)
+        && count < fall
+    {
         let found = format!("`failures` is {count}, fewer than the `fall` of {fall}");
-        diagnostics.error(&failures.place, found, format!("at least {fall}, or `fall` would never count"));
+        diagnostics.error(&at.place, found, format!("at least {fall}, or `fall` would never count"));
         return None;
     }
-    let least = recheck? * u32::from(count - 1);
-    if span < least {
-        let found = format!("{count} failures never fit into a `window` of {}", shown(span));
-        let help =
-            format!("at least {}, for probes are `recheck` apart; better ten times that", shown(least));
-        diagnostics.error(&window.place, found, help);
+    // Without `failures` it takes ten probes, of which those that pass come at the interval.
+    let least = match count {
+        Some(count) => recheck? * u32::from(count - 1),
+        None => interval? * 10,
+    };
+    if let Some(at) = window.filter(|_| span < least) {
+        let found = match count {
+            Some(count) => format!("{count} failures never fit into a `window` of {}", shown(span)),
+            None => format!("ten probes never fit into a `window` of {}", shown(span)),
+        };
+        let pace = if count.is_some() { "recheck" } else { "interval" };
+        let help = format!("at least {}, for probes are `{pace}` apart; better ten times that", shown(least));
+        diagnostics.error(&at.place, found, help);
         return None;
     }
-    Some(Brownout { failures: count, window: span })
+    Some(Some(Brownout { failures: count, window: span }))
 }

@@ -59,7 +59,7 @@ pub(super) fn steers(
     diagnostics: &Diagnostics<'_>,
 ) -> Vec<Steer> {
     let mut parser = SteerParser::new(zones, regions, diagnostics);
-    let steers = specs.into_iter().filter_map(|spec| parser.steer(spec.value)).collect();
+    let steers = specs.into_iter().filter_map(|spec| parser.steer(spec)).collect();
     parser.warn_of_unused_regions();
     steers
 }
@@ -85,31 +85,61 @@ impl<'a> SteerParser<'a> {
         SteerParser { zones, regions, diagnostics, by_id, lines, used, strays: false, lacking }
     }
 
-    fn steer(&mut self, spec: SteerSpec) -> Option<Steer> {
-        let SteerSpec { name, regions, ttl, ttl_suspect, failback: mode, dwell, max_flips_per_hour, rto } =
-            spec;
+    fn steer(&mut self, At { value: spec, place }: At<SteerSpec>) -> Option<Steer> {
+        #[rustfmt::skip]
+        let SteerSpec {
+            name, names, regions, ttl, ttl_suspect, failback: mode, dwell, max_flips_per_hour, unproven, rto,
+        } = spec;
         let diagnostics = self.diagnostics;
-        let name = name.and_then(|name| self.name(&name));
+        let names = self.names(name, names, &place);
         let regions = self.regions(&entries(regions));
         let (ttl, ttl_suspect) = ttls(ttl, ttl_suspect, diagnostics);
         let failback = failback(mode, diagnostics);
         let dwell = DWELL.or(dwell.as_ref(), DEFAULT_DWELL, diagnostics);
         let flips = FLIPS.or(max_flips_per_hour.as_ref(), DEFAULT_FLIPS, diagnostics);
+        let accepts_unproven = accepts_unproven(unproven, diagnostics);
         let rto = rto.and_then(|rto| Some(At { value: RTO.check(&rto, diagnostics)?, place: rto.place }));
         let steer = Steer {
-            name: name?,
+            names: names?.into(),
             regions: regions?,
             ttl: ttl?,
             ttl_suspect: ttl_suspect?,
             failback: failback?,
             dwell: dwell?,
             max_flips_per_hour: flips?,
+            accepts_unproven: accepts_unproven?,
             rto: rto.as_ref().map(|rto| rto.value),
         };
         if let Some(rto) = rto.filter(|_| steer.regions.iter().all(|id| self.by_id.contains_key(id))) {
             rto::check(&steer, &rto, &self.regions.regions, diagnostics);
         }
         Some(steer)
+    }
+
+    /// One name, or the names of a group.
+    fn names(
+        &mut self,
+        name: Option<At<String>>,
+        names: Option<At<Vec<At<String>>>>,
+        place: &Place,
+    ) -> Option<Vec<Name>> {
+        let texts = match (name, names) {
+            (Some(name), None) => vec![name],
+            (None, Some(names)) => names.value,
+            (Some(_), Some(names)) => {
+                let help = "one of the two: `names` has all names of a group";
+                self.diagnostics.error(&names.place, "a `[[steer]]` with `name` and with `names`", help);
+                return None;
+            }
+            (None, None) => {
+                let help = "add `name = \"…\"`, or `names = [\"…\"]` for a group that moves together";
+                self.diagnostics.absence(place, "`[[steer]]` has no `name`", help);
+                return None;
+            }
+        };
+        let number = texts.len();
+        let names: Vec<Name> = texts.iter().filter_map(|text| self.name(text)).collect();
+        (names.len() == number && number > 0).then_some(names)
     }
 
     /// A name within a zone, steered once.
@@ -243,6 +273,20 @@ fn whole(
         return None;
     }
     Ttl::from_secs(seconds.as_secs())
+}
+
+fn accepts_unproven(text: Option<At<String>>, diagnostics: &Diagnostics<'_>) -> Option<bool> {
+    let Some(At { value, place }) = text else { return Some(false) };
+    match value.as_str() {
+        "refuse" => Some(false),
+        "accept" => Some(true),
+        other => {
+            let meant = nearest(other, ["refuse", "accept"]);
+            let help = meant.map_or("refuse or accept".into(), |meant| format!("did you mean `{meant}`?"));
+            diagnostics.error(&place, format!("`unproven` is {}", quoted(other)), help);
+            None
+        }
+    }
 }
 
 fn failback(spec: Option<At<FailbackSpec>>, diagnostics: &Diagnostics<'_>) -> Option<Failback> {
