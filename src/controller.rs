@@ -141,7 +141,9 @@ impl Controller {
         let facts = Facts { verdicts: judgement.verdicts() };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);
-            ceilings.lift(decide(steer, before.as_ref(), facts, now), before.as_ref())
+            let decision = decide(steer, before.as_ref(), facts, now);
+            // After a power cut something newer may have been told: what is told now must not look like it.
+            ceilings.lift(decision, before.as_ref().filter(|_| !state.has_lost_power()))
         };
         let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
         let served: Vec<(Name, Served)> = decisions.iter().flat_map(served).collect();

@@ -128,11 +128,11 @@ pub struct Brownout {
 }
 
 impl Brownout {
-    /// The window unless the configuration says otherwise: fifteen intervals, in which ten probes end for certain, and
-    /// at least a minute.
+    /// The window unless the configuration says otherwise: twelve intervals, in which ten probes end for certain, and at
+    /// least a minute.
     #[must_use]
     pub fn by_default(interval: Duration) -> Brownout {
-        Brownout { failures: None, window: (interval * 15).max(Duration::from_secs(60)) }
+        Brownout { failures: None, window: (interval * 12).max(Duration::from_secs(60)) }
     }
 }
 

@@ -43,6 +43,12 @@ impl Proposals {
         self.steers.contains(&steer)
     }
 
+    /// What is being committed for a steer, if anything is.
+    pub(super) fn pending(&self, steer: usize) -> Option<&Decision> {
+        let moves = self.pending.values().flat_map(|proposal| &proposal.moves);
+        moves.filter(|(index, _)| *index == steer).map(|(_, decision)| decision).next()
+    }
+
     fn add(&mut self, proposal: Proposal) -> ProposalId {
         self.last += 1;
         let id = ProposalId(self.last);

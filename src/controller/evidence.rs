@@ -1,12 +1,15 @@
 //! What this node has seen itself: a state for each check, and what to probe next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::saved::SavedCheck;
 use super::{Change, Effect, News, Parameters, Report, SavedState};
 use crate::health::witness::{FailedProbe, Testimony, testimony};
-use crate::health::{Alone, Ballot, Check, CheckState, Observation, Pace, Region, Rules, ballot_of};
+use crate::health::{
+    Alone, Ballot, Check, CheckState, Observation, Pace, ProbeOutcome, Region, Rules, ballot_of,
+};
 use crate::model::{CheckId, Family, Moment, RegionId, VantageId};
 
 /// Our own evidence, and the pace of each check.
@@ -20,6 +23,10 @@ pub(super) struct Evidence {
     places: BTreeMap<Family, BTreeMap<RegionId, Vec<CheckId>>>,
     /// Checks with a failure that a place that is heard soon may still witness.
     unwitnessed: BTreeSet<CheckId>,
+    /// When any place of a family was last heard.
+    heard: BTreeMap<Family, Moment>,
+    /// The addresses that are probed.
+    addresses: BTreeMap<Family, BTreeSet<IpAddr>>,
     /// When witnesses of a family were last asked for.
     asked: BTreeMap<Family, Moment>,
 }
@@ -39,6 +46,15 @@ impl Evidence {
             let of_family = places.entry(check.family()).or_default();
             of_family.entry(check.region.clone()).or_default().push(check.clone());
         }
+        let mut addresses: BTreeMap<Family, BTreeSet<IpAddr>> = BTreeMap::new();
+        let mut heard = BTreeMap::new();
+        for (check, state) in &states {
+            addresses.entry(check.family()).or_default().insert(check.address);
+            if let Some(last) = state.hearing.last {
+                let newest = heard.entry(check.family()).or_insert(last);
+                *newest = last.max(*newest);
+            }
+        }
         let unwitnessed = states.iter().filter(|(_, state)| state.is_unwitnessed());
         Evidence {
             vantage: parameters.vantage.clone(),
@@ -48,6 +64,8 @@ impl Evidence {
             states,
             paces: BTreeMap::new(),
             places,
+            heard,
+            addresses,
             asked: BTreeMap::new(),
         }
     }
@@ -78,6 +96,7 @@ impl Evidence {
         self.note_unwitnessed(check);
         self.set_pace(check, news);
         if let Some(since) = heard_since {
+            self.heard.insert(check.family(), now);
             self.hear(check, since, now, news, &mut concerned);
         }
         if fails {
@@ -116,16 +135,30 @@ impl Evidence {
         }
     }
 
-    /// A pass, and a failure of what is down already, need no testimony: that is why a pass costs the same however
-    /// many checks there are.
+    /// A pass needs no testimony, so it costs the same however many checks there are. Nor does a failure that was heard
+    /// of what is down already, or a silent one when nothing at all was heard for too long.
     fn testimony(&self, observation: &Observation, rules: &Rules, now: Moment) -> Testimony {
         let (check, outcome) = (&observation.check, &observation.outcome);
+        let lasted = observation.timings.total;
         let down = self.states.get(check).is_some_and(|state| state.health.is_down());
-        if down || outcome.failure().is_none() {
-            return Testimony::Counts;
+        match outcome {
+            ProbeOutcome::Pass | ProbeOutcome::Ours(_) => Testimony::Counts,
+            ProbeOutcome::Heard(_) if down => Testimony::Counts,
+            ProbeOutcome::Silent(_) if self.is_deaf(check.family(), rules.witnessed_within(lasted), now) => {
+                Testimony::Isolated
+            }
+            ProbeOutcome::Heard(_) | ProbeOutcome::Silent(_) => {
+                let failed = FailedProbe { check, outcome, lasted, rules };
+                testimony(failed, &self.states, self.alone, now)
+            }
         }
-        let failed = FailedProbe { check, outcome, lasted: observation.timings.total, rules };
-        testimony(failed, &self.states, self.alone, now)
+    }
+
+    /// Whether a family that has several places was not heard of within a span.
+    fn is_deaf(&self, family: Family, span: Duration, now: Moment) -> bool {
+        let heard = self.heard.get(&family);
+        self.addresses.get(&family).is_some_and(|addresses| addresses.len() > 1)
+            && heard.is_none_or(|heard| now.since(*heard) > span)
     }
 
     /// A place was heard: failures of others that waited for a witness may count now.

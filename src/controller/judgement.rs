@@ -39,6 +39,9 @@ pub struct EndpointVote {
     pub vote: Vote,
     /// It fails just now, though it is not down.
     pub suspect: bool,
+    /// Its last probe was silent, and nothing else was heard.
+    #[serde(default)]
+    pub isolated: bool,
     /// Why it failed last.
     pub failure: Option<Failure>,
 }
@@ -103,8 +106,9 @@ impl Judgement {
             return BTreeSet::new();
         }
         let ballot = |vote: EndpointVote| {
-            let EndpointVote { region, address, vote, suspect, failure } = vote;
-            let ballot = Ballot { vantage: vantage.clone(), vote, suspect, failure, trouble: None };
+            let EndpointVote { region, address, vote, suspect, isolated, failure } = vote;
+            let vantage = vantage.clone();
+            let ballot = Ballot { vantage, vote, suspect, isolated, failure, trouble: None };
             ((region, address), ballot)
         };
         let ballots = endpoints.into_iter().map(ballot).collect();
@@ -121,6 +125,7 @@ impl Judgement {
                 address: *address,
                 vote: ballot.vote,
                 suspect: ballot.suspect,
+                isolated: ballot.isolated,
                 failure: ballot.failure,
             };
             ballots.map(vote).collect()

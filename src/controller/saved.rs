@@ -266,6 +266,11 @@ impl SavedState {
         unknown.find(has_one).map(|region| region.id.clone())
     }
 
+    /// Whether what was told last may be lost.
+    pub(super) fn has_lost_power(&self) -> bool {
+        self.lost_power
+    }
+
     /// What the names of a group were answered with: the newest, if they were not together.
     pub(super) fn standing(&self, names: &[Name]) -> Option<Standing> {
         let of_group = self.names.iter().filter(|saved| names.contains(&saved.name));
@@ -337,10 +342,13 @@ impl Controller {
             check: check.clone(),
             state: state.clone(),
         };
+        // What is being committed stands in the log already: what is written after it must not take it back.
+        let decisions = self.decisions.iter().enumerate();
+        let decisions = decisions.map(|(index, decision)| self.proposals.pending(index).unwrap_or(decision));
         Saved::V1(SavedState {
             written: now,
             node: self.parameters.vantage.to_string(),
-            names: self.decisions.iter().flat_map(SavedName::all_of).collect(),
+            names: decisions.flat_map(SavedName::all_of).collect(),
             regions: self.judgement.verdicts().values().map(|verdict| SavedRegion::of(verdict)).collect(),
             checks: self.evidence.states().iter().map(check).collect(),
             ceilings: self.ceilings.clone(),

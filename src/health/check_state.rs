@@ -242,7 +242,7 @@ impl CheckState {
                 let start = now.before(seen.timings.total);
                 self.failing_since.get_or_insert(start);
                 self.last_failure = Some((now, failure.clone()));
-                if self.health.is_down() || testimony == Testimony::Counts {
+                if testimony == Testimony::Counts {
                     self.count_failure(rules, now);
                 } else {
                     self.isolated = self.isolated.saturating_add(1);
@@ -270,6 +270,12 @@ impl CheckState {
         if heard_since > start {
             return false;
         }
+        if self.failing_since.is_none() {
+            // It has passed since: the row is over, and only the brown-out window is told.
+            self.unwitnessed = None;
+            self.note_recent(true, rules, now);
+            return false;
+        }
         let before = self.health;
         self.isolated = self.isolated.saturating_sub(1);
         self.count_failure(rules, now);
@@ -289,6 +295,12 @@ impl CheckState {
         !self.health.is_down() && (self.health.failures() > 0 || self.isolated > 0)
     }
 
+    /// Whether the last failures had no witness, so that whatever is believed, they prove nothing about our network.
+    #[must_use]
+    pub fn is_without_witness(&self) -> bool {
+        self.isolated > 0
+    }
+
     /// Whether so much failed without a witness that nothing can be said: the endpoint or our own network.
     #[must_use]
     pub fn is_isolated(&self, rules: &Rules) -> bool {
@@ -298,7 +310,7 @@ impl CheckState {
     /// Whether a few more probes may change what is believed. What we cannot probe gains nothing from more probes.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
-        self.trouble.is_none() && (self.health.is_unsettled() || self.isolated > 0)
+        self.trouble.is_none() && (self.health.is_unsettled() || self.is_suspect())
     }
 
     /// The clock was set back while we were away: evidence from the future may be of any age, so it is none.
@@ -336,13 +348,16 @@ impl CheckState {
     }
 
     fn note_pass(&mut self, rules: &Rules, now: Moment) {
-        (self.failing_since, self.isolated, self.unwitnessed) = (None, 0, None);
+        (self.failing_since, self.isolated) = (None, 0);
         self.note_recent(false, rules, now);
         self.step(Sign::Pass, rules);
     }
 
     fn count_failure(&mut self, rules: &Rules, now: Moment) {
         self.unwitnessed = None;
+        if self.health.is_down() {
+            self.isolated = 0;
+        }
         self.note_recent(true, rules, now);
         self.step(Sign::Fail, rules);
     }
@@ -372,6 +387,9 @@ impl CheckState {
         if before.is_down() {
             self.recent.clear();
             self.worn_out = false;
+        }
+        if self.health.is_down() {
+            self.isolated = 0; // what made it down was witnessed
         }
     }
 }
@@ -497,6 +515,12 @@ mod tests {
         check("..xxow", "?UUUUD");
         check("..oooow", "?UUUiii");
         check("..xxo_w", "?UUUUU");
+    }
+
+    #[test]
+    fn a_failure_that_is_witnessed_after_a_pass_wears_out_though_its_row_is_over() {
+        check("..o.wo.wo.wx", "?UUUUUUUUUUD");
+        check("..o.wo.wx", "?UUUUUUUU");
     }
 
     #[test]

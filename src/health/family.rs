@@ -1,26 +1,27 @@
 //! A region judged by family: clients of one family gain nothing from the other.
 
 use super::vote::worse;
-use super::{Doubt, MinUp, Region, Vote};
+use super::{Ballot, Doubt, MinUp, Region, Vote};
 use crate::model::Family;
 
-/// What one vantage says about a region, `votes` being what it says about each of the region's addresses, in the order
+/// What one vantage says about a region, `ballots` being what it says about each of the region's addresses, in the order
 /// of the configuration.
 ///
 /// The region is down when a family that it needs is down, up when all of them are up. Addresses that we cannot judge
-/// for a reason of our own abstain where another address of the region, of any family, is proven. Where all addresses
+/// for a reason of our own abstain where another address of the region, of any family, is proven just now. Where all addresses
 /// of a needed family abstain, the other family stands in for it if it is proven: a node without IPv4 still sees a
 /// region die by IPv6.
-pub(super) fn region_vote(region: &Region, votes: &[Vote]) -> Vote {
-    let proven = votes.iter().any(|vote| vote.is_proven());
+pub(super) fn region_vote(region: &Region, ballots: &[Ballot]) -> Vote {
+    let proven = ballots.iter().any(Ballot::is_proof);
+    let votes: Vec<Vote> = ballots.iter().map(|ballot| ballot.vote).collect();
     let of_family = |family| {
-        let members = region.addresses.iter().zip(votes);
+        let members = region.addresses.iter().zip(&votes);
         let members = members.filter(|(address, _)| Family::of(**address) == family);
         family_vote(members.map(|(_, vote)| *vote), region.min_up, proven)
     };
     let needed = region.families.iter().map(|family| match of_family(*family) {
         Some(vote) => vote,
-        None => stand_in(Family::ALL.into_iter().filter(|other| other != family).find_map(of_family), votes),
+        None => stand_in(Family::ALL.into_iter().filter(|other| other != family).find_map(of_family), &votes),
     });
     needed.fold(Vote::Up, worse)
 }
@@ -63,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    /// One letter an address: `U` up, `D` down, `n` too few probes yet, `?` stale, `i` isolated, `o` not probed. Those
+    /// One letter an address: `U` up, `D` down, `d` down and silent just now, `n` too few probes yet, `?` stale, `i` isolated, `o` not probed. Those
     /// in front of a `/` have IPv4, those after it IPv6.
     fn vote(letters: &str, min_up: MinUp, families: &[Family]) -> char {
         let (ipv4, ipv6) = letters.split_once('/').unwrap_or((letters, ""));
@@ -74,11 +75,11 @@ mod tests {
                     IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::try_from(host).expect("few")])
                 }))
                 .collect();
-        let votes: Vec<Vote> = ipv4.chars().chain(ipv6.chars()).map(of_letter).collect();
+        let ballots: Vec<Ballot> = ipv4.chars().chain(ipv6.chars()).map(of_letter).collect();
         let families =
             if families.is_empty() { Region::default_families(&addresses) } else { families.to_vec() };
         let region = Region { id: "r".into(), addresses, min_up, families, checks: Vec::new() };
-        match region_vote(&region, &votes) {
+        match region_vote(&region, &ballots) {
             Vote::Up => 'U',
             Vote::Down => 'D',
             Vote::Unknown(Doubt::Isolated) => 'i',
@@ -87,15 +88,17 @@ mod tests {
         }
     }
 
-    fn of_letter(letter: char) -> Vote {
-        match letter {
+    fn of_letter(letter: char) -> Ballot {
+        let vote = match letter {
             'U' => Vote::Up,
-            'D' => Vote::Down,
+            'D' | 'd' => Vote::Down,
             'n' => Vote::Unknown(Doubt::Unproven),
             'i' => Vote::Unknown(Doubt::Isolated),
             'o' => Vote::Unknown(Doubt::NotProbed),
             _ => Vote::Unknown(Doubt::Stale),
-        }
+        };
+        let isolated = matches!(letter, 'd' | 'i');
+        Ballot { vote, isolated, ..Ballot::absent(&"v".into()) }
     }
 
     fn check(letters: &str, min_up: usize, expected: char) {
@@ -168,5 +171,7 @@ mod tests {
         check("ii", 1, 'i');
         check("i/i", 1, 'i');
         check("i?", 1, '?');
+        check("di", 1, 'i');
+        check("dd", 1, 'D');
     }
 }

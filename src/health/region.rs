@@ -250,19 +250,18 @@ fn agreed(votes: impl Iterator<Item = Vote>) -> (State, Option<Doubt>) {
     if votes.is_empty() { (State::Up, None) } else { agree(&votes) }
 }
 
-/// The same votes, as if every endpoint that fails just now were down.
-fn without_suspects(ballots: &[Ballot]) -> Vec<Vote> {
-    let vote = |ballot: &Ballot| match ballot.vote {
-        Vote::Up if ballot.suspect => Vote::Down,
-        vote => vote,
+/// The same ballots, as if every endpoint that fails just now were down.
+fn without_suspects(ballots: &[Ballot]) -> Vec<Ballot> {
+    let ballot = |ballot: &Ballot| match ballot.vote {
+        Vote::Up if ballot.suspect => Ballot { vote: Vote::Down, ..ballot.clone() },
+        Vote::Up | Vote::Down | Vote::Unknown(_) => ballot.clone(),
     };
-    ballots.iter().map(vote).collect()
+    ballots.iter().map(ballot).collect()
 }
 
 fn vote_on(region: &Region, ballots: &[Ballot]) -> Option<RegionVote> {
-    let votes: Vec<Vote> = ballots.iter().map(|ballot| ballot.vote).collect();
     let vantage = ballots.first()?.vantage.clone();
-    Some(RegionVote { vantage, vote: region_vote(region, &votes) })
+    Some(RegionVote { vantage, vote: region_vote(region, ballots) })
 }
 
 fn endpoint(address: IpAddr, index: usize, voters: &[Vec<Ballot>]) -> EndpointVerdict {

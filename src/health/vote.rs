@@ -62,6 +62,10 @@ pub struct Ballot {
     pub vote: Vote,
     /// A check that it rests on is failing just now, though not yet down.
     pub suspect: bool,
+    /// The last probe of a check was silent, and nothing else was heard: whatever the vote says, it is no proof that our
+    /// network works now.
+    #[serde(default)]
+    pub isolated: bool,
     /// Why the check that speaks against the endpoint failed last.
     pub failure: Option<Failure>,
     /// Our own trouble with probing it.
@@ -73,7 +77,14 @@ impl Ballot {
     #[must_use]
     pub fn absent(vantage: &VantageId) -> Ballot {
         let vote = Vote::Unknown(Doubt::Stale);
-        Ballot { vantage: vantage.clone(), vote, suspect: false, failure: None, trouble: None }
+        let vantage = vantage.clone();
+        Ballot { vantage, vote, suspect: false, isolated: false, failure: None, trouble: None }
+    }
+
+    /// Whether it says something, and the last probe that it rests on says so too.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        self.vote.is_proven() && !self.isolated
     }
 }
 
@@ -94,6 +105,7 @@ pub fn ballot_of(
         };
         ballot.vote = worse(ballot.vote, vote_of(state, check, now));
         ballot.suspect |= state.is_suspect();
+        ballot.isolated |= state.is_without_witness();
         ballot.trouble = ballot.trouble.take().or_else(|| state.trouble.clone());
         let failure = state.last.as_ref().and_then(|last| last.failure.clone());
         ballot.failure = ballot.failure.take().or(failure);

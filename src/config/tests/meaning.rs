@@ -42,7 +42,7 @@ fn the_contract_means_what_it_says() {
     let rules = Rules {
         fall: 3,
         rise: 3,
-        brownout: Some(Brownout { failures: None, window: 75 * SECOND }),
+        brownout: Some(Brownout { failures: None, window: 60 * SECOND }),
         interval: 5 * SECOND,
         recheck: SECOND,
         timeout: 2 * SECOND,
@@ -85,7 +85,7 @@ fn what_is_left_out_has_its_default() {
     let rules = Rules {
         fall: 3,
         rise: 3,
-        brownout: Some(Brownout { failures: None, window: 75 * SECOND }),
+        brownout: Some(Brownout { failures: None, window: 60 * SECOND }),
         interval: 5 * SECOND,
         recheck: SECOND,
         timeout: 2 * SECOND,
