@@ -1,6 +1,6 @@
 //! The real controller in a simulated world: no sockets, no clock, the same history every time.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod disk;
 mod node;
