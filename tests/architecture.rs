@@ -1,4 +1,8 @@
-//! The arrows of `src/lib.rs`, checked: a module may use what is drawn above it, and the core is pure.
+//! The arrows of `src/lib.rs`, checked: a module may use what is drawn above it, no files of one room form a circle,
+//! and the core is pure.
+
+#[path = "architecture/circles.rs"]
+mod circles;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -104,6 +108,12 @@ fn a_wrong_arrow_would_be_found() {
     assert_eq!(found("policy", "// crate::dns and Instant::now() in words are no arrow"), 0);
 }
 
+#[test]
+fn no_room_has_a_circle() {
+    let wrong = circles::found(&sources());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// One file, with the module of `src` that it belongs to; comments and inline tests are left out.
 struct Source {
     path: String,
@@ -114,6 +124,10 @@ struct Source {
 impl Source {
     fn is_pure(&self) -> bool {
         layer(&self.module).is_some_and(|layer| LAYERS[layer].0 == "○")
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.split(['/', '.']).any(|part| part == "tests")
     }
 
     /// Whether the code contains this as a word or path of its own.
