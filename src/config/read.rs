@@ -1,5 +1,7 @@
 //! The tree of TOML, read value by value into types; what has another type or no name is reported.
 
+use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
@@ -19,6 +21,11 @@ pub(super) struct At<T> {
     pub(super) place: Place,
 }
 
+/// The entries of a list that may have been left out.
+pub(super) fn entries<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map(|list| list.value).unwrap_or_default()
+}
+
 /// What a value of the file can be read as.
 pub(super) trait Read: Sized {
     /// The value, or none when it was reported.
@@ -34,6 +41,8 @@ pub(super) struct Value<'r, 't> {
     /// How messages call it.
     name: String,
     place: Place,
+    /// The octets of the text that it takes.
+    span: Range<usize>,
     tree: DeValue<'t>,
 }
 
@@ -86,8 +95,8 @@ impl<'r, 't> Table<'r, 't> {
 
 impl<'r, 't> Value<'r, 't> {
     fn new(name: String, tree: Spanned<DeValue<'t>>, diagnostics: &'r Diagnostics<'t>) -> Value<'r, 't> {
-        let place = diagnostics.place(tree.span().start);
-        Value { diagnostics, name, place, tree: tree.into_inner() }
+        let span = tree.span();
+        Value { diagnostics, name, place: diagnostics.place(span.start), span, tree: tree.into_inner() }
     }
 
     fn read<T: Read>(self) -> Option<At<T>> {
@@ -273,6 +282,28 @@ impl<T: Read> Read for OneOrMore<T> {
 
     fn sample(key: &str) -> String {
         T::sample(key)
+    }
+}
+
+/// A value that may be, or contain, a password or a token. No message shows the lines that it takes.
+#[derive(Clone)]
+pub(super) struct Concealed<T>(pub(super) T);
+
+impl<T: Read> Read for Concealed<T> {
+    fn read(value: Value<'_, '_>) -> Option<Concealed<T>> {
+        let last = value.diagnostics.place(value.span.end.saturating_sub(1).max(value.span.start));
+        value.diagnostics.conceal(value.place.line..=last.line);
+        T::read(value).map(Concealed)
+    }
+
+    fn sample(key: &str) -> String {
+        T::sample(key)
+    }
+}
+
+impl<T> fmt::Debug for Concealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("concealed")
     }
 }
 

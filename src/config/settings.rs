@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, Method};
 use ipnet::IpNet;
 
+use super::probe_url::ProbeUrl;
 use crate::health::Region;
 use crate::model::{CheckId, Name, Place, VantageId};
 use crate::policy::Steer;
@@ -221,17 +223,17 @@ pub enum ProbeKind {
     Http(Arc<HttpProbe>),
 }
 
-/// One HTTP request, the same for each address of a region.
+/// One HTTP request, the same for each address of a region. Its types are those that are sent: nothing in it can turn
+/// out to be wrong later.
 #[derive(Debug, Clone)]
 pub struct HttpProbe {
-    /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's.
-    pub url: String,
-    /// The host of `url`.
-    pub host: String,
-    /// `GET` or `HEAD`, or another method in capitals.
-    pub method: String,
+    /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's. An
+    /// address in it is that of each target.
+    pub url: ProbeUrl,
+    /// `GET` or `HEAD`, or another method; never `CONNECT`.
+    pub method: Method,
     /// Sent in addition to ours; a `Host` header replaces the host of the URL in the request, not in the certificate.
-    pub headers: Vec<(String, String)>,
+    pub headers: HeaderMap,
     /// What makes it a pass.
     pub expect: Expect,
     /// Certificate authorities to trust instead of the system's, PEM.

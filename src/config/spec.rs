@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::diagnostics::Diagnostics;
-use super::read::{At, OneOrMore, Pairs, Read, Table, Value, Word};
+use super::read::{At, Concealed, OneOrMore, Pairs, Read, Table, Value, Word};
 
 /// Tables as structs. `must` marks a key that has no default; each field may be missing nevertheless, for a file
 /// with a mistake is read to its end.
@@ -136,7 +136,7 @@ tables! {
         may address: String,
         may port: i64,
         may method: String,
-        may headers: Pairs<String>,
+        may headers: Concealed<Pairs<Concealed<String>>>,
         may expect: ExpectSpec,
         may ca_file: String,
         may insecure: bool,

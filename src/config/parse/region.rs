@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::Path;
 
+use super::address;
+use super::context::Context;
+use super::label::label;
 use super::probe::{self, ProbeTargets};
-use super::{address, entries, label};
 use crate::config::diagnostics::{Diagnostics, quoted};
-use crate::config::read::{At, Word};
+use crate::config::read::{At, Word, entries};
 use crate::config::settings::Probe;
 use crate::config::spec::{ProbeSpec, RegionSpec};
 use crate::health::Region;
@@ -29,7 +30,8 @@ pub(super) struct Regions {
 }
 
 /// All of `[[region]]`.
-pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, diagnostics: &Diagnostics<'_>) -> Regions {
+pub(super) fn regions(specs: Vec<At<RegionSpec>>, context: Context<'_>) -> Regions {
+    let diagnostics = context.diagnostics;
     let mut all = Regions { regions: Vec::new(), probes: Vec::new(), names: HashMap::new(), complete: true };
     let mut owners = HashMap::new();
     for At { value: RegionSpec { name, addresses, min_up, probe }, .. } in specs {
@@ -43,7 +45,7 @@ pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, diagnostics: &Dia
         let looked_as = id.clone().unwrap_or_else(|| "?".into());
         let specs = entries(probe);
         let watched = !specs.is_empty();
-        let targets = look(specs, &looked_as, &addresses, base, diagnostics);
+        let targets = look(specs, &looked_as, &addresses, context);
         let (Some(id), Some(name), Some(min_up)) = (id, name, min_up) else { continue };
         if !watched {
             unwatched(&id, &name.place, diagnostics);
@@ -139,17 +141,17 @@ fn look(
     specs: Vec<At<ProbeSpec>>,
     region: &RegionId,
     addresses: &[IpAddr],
-    base: &Path,
-    diagnostics: &Diagnostics<'_>,
+    context: Context<'_>,
 ) -> ProbeTargets {
     let mut all = ProbeTargets::default();
     if let Some(spec) = specs.get(PROBES) {
         let help = format!("at most {PROBES}: every one of them is a check of every address");
-        diagnostics.error(&spec.place, format!("the region `{region}` has {} probes", specs.len()), help);
+        let found = format!("the region `{region}` has {} probes", specs.len());
+        context.diagnostics.error(&spec.place, found, help);
     }
     for (number, spec) in (0..).zip(specs.into_iter().take(PROBES)) {
         if let Some(ProbeTargets { checks, probes }) =
-            probe::probe(spec, (region, number), addresses, base, diagnostics)
+            probe::probe(spec, (region, number), addresses, context)
         {
             all.checks.extend(checks);
             all.probes.extend(probes);

@@ -3,14 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::entries;
 use super::limit::{Limit, shown};
 use super::region::Regions;
 use super::rto;
 use super::zone::{Zones, domain};
 use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::near::nearest;
-use crate::config::read::At;
+use crate::config::read::{At, entries};
 use crate::config::spec::{FailbackSpec, SteerSpec};
 use crate::health::Region;
 use crate::model::{Family, Name, Place, RegionId, Ttl};
