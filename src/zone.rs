@@ -2,6 +2,7 @@
 //!
 //! Pure: whoever calls hands in the text, and a function that reads what `$INCLUDE` names.
 
+mod codec;
 mod draft;
 mod findings;
 mod lexer;
