@@ -1,7 +1,6 @@
 //! Reads everything that the configuration names, and judges all of it before anything is started.
 
 use std::fs;
-use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,6 +13,7 @@ use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::zone::Zone;
 
+use super::unreadable::unreadable;
 use super::zone_file::read_zone;
 
 /// Everything is read and right; nothing is started.
@@ -120,18 +120,6 @@ fn shared_too_widely(file: &Path, shown: &str) -> Option<Problem> {
     let mode = fs::metadata(file).ok()?.permissions().mode();
     let help = format!("`chmod 640 {shown}`, and the group of the user that runs cadence-dns");
     (mode & 0o007 > 0).then(|| Problem::warning(None, format!("everybody here may read {shown}"), help))
-}
-
-/// What to say of a file that cannot be read.
-pub(super) fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
-    let help = if error.kind() == io::ErrorKind::NotFound {
-        "name a file that exists; relative paths in the configuration start at its own folder"
-    } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "let the user that runs cadence-dns read it and enter its folders"
-    } else {
-        "it must be a file that can be read"
-    };
-    Problem::error(None, format!("cannot read {what} {shown}: {error}"), help)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{MasterFile, parse};
+use super::super::{MasterFile, no_include, parse};
 use crate::model::{Name, Problem};
 
 fn judge(text: &str, steered: &[&str]) -> Vec<Problem> {
@@ -10,7 +10,7 @@ fn judge(text: &str, steered: &[&str]) -> Vec<Problem> {
     let steered: BTreeSet<Name> = steered.iter().copied().map(name).collect();
     let text = format!("$TTL 1\n{text}\n");
     let master = MasterFile { file: "f", text: text.as_bytes() };
-    match parse(&name("t"), &master, &steered, &mut |_| Err("nothing to include".into())) {
+    match parse(&name("t"), &master, &steered, &mut no_include) {
         Ok(accepted) => accepted.warnings,
         Err(problems) => problems,
     }
