@@ -46,7 +46,7 @@ impl fmt::Display for BindError {
                 let path = path.display();
                 write!(
                     f,
-                    "control socket {path}: a file that is no socket is in the way; move it, or change [control] socket"
+                    "control socket {path}: a file that is not a socket is in the way; move it, or change [control] socket"
                 )
             }
             BindError::Io(path, error) => {
@@ -56,7 +56,14 @@ impl fmt::Display for BindError {
     }
 }
 
-impl std::error::Error for BindError {}
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BindError::Io(_, error) => Some(error),
+            BindError::InUse(_) | BindError::NotASocket(_) => None,
+        }
+    }
+}
 
 /// The socket, taken but not yet served. The file goes when this is dropped.
 pub struct Bound {
