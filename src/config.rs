@@ -35,10 +35,10 @@ pub use settings::{
 };
 pub use whereabouts::Whereabouts;
 
-/// A configuration that may be used, and what is doubtful about it.
+/// A configuration that can be used, and warnings about it.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// What it says.
+    /// Its meaning.
     pub config: Config,
     /// Warnings, in file order; never errors.
     pub warnings: Vec<Problem>,

@@ -31,7 +31,7 @@ pub(super) trait Read: Sized {
     /// The value, or none when it was reported.
     fn read(value: Value<'_, '_>) -> Option<Self>;
 
-    /// How a key with such a value looks, for whoever forgot it.
+    /// An example of a key with such a value, for messages about a missing key.
     fn sample(key: &str) -> String;
 }
 
@@ -79,7 +79,7 @@ impl<'r, 't> Table<'r, 't> {
         self.may(key)
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that the table does not have.
     pub(super) fn finish(self) {
         for (key, _) in self.left {
             let place = self.diagnostics.place(key.span().start);
@@ -131,7 +131,7 @@ impl<'r, 't> Value<'r, 't> {
     }
 }
 
-/// What was found, in an operator's words.
+/// The type of a value, as messages call it.
 fn kind(tree: &DeValue<'_>) -> &'static str {
     match tree {
         DeValue::String(_) => "a string",
@@ -175,7 +175,7 @@ impl Read for i64 {
         let DeValue::Integer(number) = &value.tree else {
             return value.refuse("a whole number", "write a whole number, without quotes");
         };
-        integer(number).or_else(|| value.reject("no number of 64 bits", "a smaller number"))
+        integer(number).or_else(|| value.reject("not a number of 64 bits", "a smaller number"))
     }
 
     fn sample(key: &str) -> String {
@@ -187,7 +187,7 @@ fn integer(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// `500ms`, `5s`, `1h30m`: whatever jiff's friendly format knows, to the millisecond.
+/// `500ms`, `5s`, `1h30m`: the friendly format of jiff, in whole milliseconds.
 impl Read for Duration {
     fn read(value: Value<'_, '_>) -> Option<Duration> {
         if let DeValue::Integer(number) = &value.tree {
@@ -200,7 +200,7 @@ impl Read for Duration {
             return value.refuse("a duration", "write a number with its unit, as in \"5s\" or \"500ms\"");
         };
         let Ok(span) = SpanParser::new().parse_unsigned_duration(text.as_bytes()) else {
-            let found = format!("{}, which is no duration", quoted(text));
+            let found = format!("{}, which is not a duration", quoted(text));
             return value.reject(
                 &found,
                 "write a number with its unit, as in \"5s\", \"500ms\", \"2m\" or \"1h30m\"",
@@ -217,7 +217,7 @@ impl Read for Duration {
     }
 }
 
-/// A list; an empty one says nothing, so it is a mistake.
+/// A list; an empty one is a mistake.
 impl<T: Read> Read for Vec<At<T>> {
     fn read(value: Value<'_, '_>) -> Option<Vec<At<T>>> {
         let Value { diagnostics, name, tree: DeValue::Array(list), .. } = value else {
@@ -225,7 +225,7 @@ impl<T: Read> Read for Vec<At<T>> {
             return value.refuse("a list", &format!("write it as `{sample}`"));
         };
         if list.is_empty() {
-            let help = "leave it out, or write what belongs there";
+            let help = "leave it out, or add an entry";
             diagnostics.error(&value.place, format!("{name} is an empty list"), help);
             return None;
         }
@@ -332,7 +332,7 @@ impl<T: Read> Read for Pairs<T> {
     }
 }
 
-/// Whatever JSON can say, TOML says too, except for null.
+/// TOML has every value of JSON but null.
 impl Read for serde_json::Value {
     fn read(value: Value<'_, '_>) -> Option<serde_json::Value> {
         let diagnostics = value.diagnostics;
@@ -344,9 +344,9 @@ impl Read for serde_json::Value {
                 let finite = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
                 finite
                     .map(Into::into)
-                    .or_else(|| value.reject("no number that JSON knows", "write a finite number"))
+                    .or_else(|| value.reject("not a number of JSON", "write a finite number"))
             }
-            DeValue::Datetime(_) => value.refuse("anything that JSON knows", "put it in double quotes"),
+            DeValue::Datetime(_) => value.refuse("a value of JSON", "put it in double quotes"),
             DeValue::Array(list) => {
                 let entries: Vec<At<serde_json::Value>> =
                     Value::entries(&value.name, list.clone(), diagnostics);

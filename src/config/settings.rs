@@ -123,9 +123,9 @@ pub struct XdpSettings {
 /// DNS cookies (RFC 7873).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CookieSettings {
-    /// Whether we speak of them.
+    /// Whether replies carry cookies.
     pub enabled: bool,
-    /// The secrets that several servers share; without it each has its own until it restarts.
+    /// The secrets that several servers share; without it each server makes one at its start.
     pub secret_file: Option<PathBuf>,
     /// Where the configuration names `secret_file`, for messages.
     pub secret_file_place: Option<Place>,
@@ -137,14 +137,14 @@ impl Default for CookieSettings {
     }
 }
 
-/// Response rate limiting: how often a network (/24, or /56 of IPv6) is told one thing by datagrams.
+/// Response rate limiting: the most replies to one network (/24, or /56 of IPv6) about one thing, over UDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimitSettings {
     /// Whether there is a limit.
     pub enabled: bool,
-    /// Replies a second.
+    /// Replies per second.
     pub rate: u32,
-    /// Of the replies beyond, one in so many goes out without its records, the others not at all; 0 for none.
+    /// Every n-th reply beyond the limit is sent truncated, the others are dropped; 0 sends none.
     pub slip: u32,
     /// Networks without a limit, besides the loopback.
     pub exempt: Vec<IpNet>,
@@ -174,7 +174,7 @@ impl Default for DnsSettings {
     }
 }
 
-/// Where resolvers ask.
+/// The port of DNS over UDP and TCP.
 pub(super) const DNS_PORT: u16 = 53;
 
 /// Where the command line reaches the daemon.
@@ -204,13 +204,13 @@ pub struct Probe {
     pub check: CheckId,
     /// What is connected to.
     pub target: SocketAddr,
-    /// From one start to the next while all is well.
+    /// From one start to the next while the check passes.
     pub interval: Duration,
-    /// The same while the check is suspect; never longer than `interval`.
+    /// From one start to the next while the check is suspect; never longer than `interval`.
     pub recheck: Duration,
     /// From the start of the connection to the end of the body.
     pub timeout: Duration,
-    /// How it looks.
+    /// What is sent, and expected.
     pub kind: ProbeKind,
 }
 
@@ -240,7 +240,7 @@ pub struct HttpProbe {
     pub ca_file: Option<PathBuf>,
     /// Where the configuration names `ca_file`, for messages.
     pub ca_file_place: Option<Place>,
-    /// Accept any certificate. Off unless somebody insisted.
+    /// Accept any certificate. Off by default.
     pub insecure: bool,
 }
 

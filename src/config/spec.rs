@@ -1,7 +1,7 @@
 //! The configuration file word for word: a struct for each table, a field for each key.
 //!
 //! Nothing is judged here but types and keys. [`super::parse()`] takes every struct apart by name, so a key that is
-//! added here does not compile until somebody gives it a meaning.
+//! added here does not compile until a parser uses it.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ tables! {
         may secret_file: String,
     }
 
-    /// How often a network is told one thing.
+    /// Response rate limiting.
     "[dns.rate_limit]" RateLimitSpec {
         may enabled: bool,
         may rate: i64,
@@ -121,7 +121,7 @@ tables! {
         must file: String,
     }
 
-    /// Addresses that live and die together.
+    /// Load-balancer addresses, served together.
     "[[region]]" RegionSpec {
         must name: String,
         must addresses: Vec<At<String>>,
@@ -168,7 +168,7 @@ tables! {
         may regex: String,
     }
 
-    /// Scattered failures that count like a row of them.
+    /// Scattered failures that count like consecutive ones.
     "brownout = { failures = 6, window = \"2m\" }" BrownoutSpec {
         must failures: i64,
         must window: Duration,
@@ -186,7 +186,7 @@ tables! {
         may rto: Duration,
     }
 
-    /// When a more preferred region that has come back gets the name again.
+    /// When the answer returns to a more preferred region that has recovered.
     "failback = { mode = \"delayed\", after = \"300s\" }" FailbackSpec {
         must mode: String,
         may after: Duration,

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::{ControlRequest, FailBack, ProblemDetails};
 
-/// Operators of the socket's group may use it, nobody else.
+/// Only the owner and the socket's group may use it.
 const SOCKET_MODE: u32 = 0o660;
 
 /// A request says a name and a reason; more is a mistake.

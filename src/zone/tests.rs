@@ -134,7 +134,7 @@ fn an_included_file_leaves_no_trace() {
     assert!(problems("a 1 A 1.2.3.4\n$INCLUDE blank").starts_with("blank:1:2: error: no owner"));
 }
 
-/// `$INCLUDE` of a key by mistake, or by somebody who may edit zones and not read keys: what is wrong and where, but
+/// `$INCLUDE` of a key by mistake, or by an editor of zones who may not read keys: what is wrong and where, but
 /// no word of it.
 #[test]
 fn an_included_file_that_is_no_zone_is_not_shown() {

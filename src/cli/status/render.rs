@@ -109,7 +109,7 @@ fn endpoints(status: &Status, now: Moment, width: Option<u16>) -> String {
     finish(&table, empty)
 }
 
-/// One row for each check; a single one for an endpoint that nobody probes.
+/// One row for each check; a single one for an endpoint without a probe.
 fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[String; 6]> {
     let place = format!("{} {}", region.region, endpoint.address);
     let state = state(endpoint);

@@ -57,12 +57,13 @@ pub(super) fn regions(specs: Vec<At<RegionSpec>>, context: Context<'_>) -> Regio
 }
 
 impl Regions {
-    /// The region's name, which nobody else has.
+    /// The region's name, unless another region has it.
     fn claim(&mut self, name: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<RegionId> {
         let id = RegionId::from(name.value.as_str());
         if let Some(first) = self.names.get(&id) {
-            let found = format!("the region {} stands in line {} already", quoted(&name.value), first.line);
-            diagnostics.error(&name.place, found, "each region once, with all of its addresses");
+            let found =
+                format!("the region {} is already listed in line {}", quoted(&name.value), first.line);
+            diagnostics.error(&name.place, found, "list each region once, with all of its addresses");
             return None;
         }
         self.names.insert(id, name.place.clone());
@@ -79,8 +80,8 @@ fn distinct(texts: &[At<String>], diagnostics: &Diagnostics<'_>) -> Vec<At<IpAdd
         match lines.insert(address, text.place.line) {
             None => addresses.push(At { value: address, place: text.place.clone() }),
             Some(line) => {
-                let found = format!("{address} stands in line {line} already");
-                diagnostics.error(&text.place, found, "each address of a region once");
+                let found = format!("{address} is already listed in line {line}");
+                diagnostics.error(&text.place, found, "list each address of a region once");
             }
         }
     }
@@ -98,11 +99,11 @@ fn shared(
         let Some(id) = id else { return };
         match owners.get(address) {
             Some(other) => {
-                let found = format!("{address} is an address of the region `{other}`, too");
+                let found = format!("{address} is also an address of the region `{other}`");
                 diagnostics.warning(
                     place,
                     found,
-                    "an address in one region only: a failover to itself helps nobody",
+                    "each address in one region only: a failover between these regions would not change it",
                 );
             }
             None => _ = owners.insert(*address, id.clone()),
@@ -145,7 +146,7 @@ fn look(
 ) -> ProbeTargets {
     let mut all = ProbeTargets::default();
     if let Some(spec) = specs.get(PROBES) {
-        let help = format!("at most {PROBES}: every one of them is a check of every address");
+        let help = format!("at most {PROBES}: each is a check of each address");
         let found = format!("the region `{region}` has {} probes", specs.len());
         context.diagnostics.error(&spec.place, found, help);
     }
@@ -161,6 +162,6 @@ fn look(
 }
 
 fn unwatched(id: &RegionId, place: &Place, diagnostics: &Diagnostics<'_>) {
-    let found = format!("nobody looks at the region `{id}`: it counts as up for ever");
+    let found = format!("nothing probes the region `{id}`: it always counts as up");
     diagnostics.warning(place, found, "add a `[[region.probe]]` with a `url` or a `tcp` port");
 }

@@ -100,7 +100,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(steer.max_flips_per_hour, 3);
 }
 
-/// A default that nobody wrote gives way to a shorter interval or TTL that somebody wrote.
+/// A default is reduced to a shorter interval or TTL that is written.
 #[test]
 fn defaults_never_contradict_what_was_written() {
     let text = CONTRACT
