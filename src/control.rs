@@ -20,7 +20,7 @@ pub enum ControlRequest {
     FailBack(FailBack, oneshot::Sender<Result<String, String>>),
 }
 
-/// An operator's word that a name may go back to its preferred region.
+/// An operator's command to return a name to its preferred region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailBack {

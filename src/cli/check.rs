@@ -26,11 +26,14 @@ fn render(config: &Config, file: &Path) -> String {
     for steer in steers {
         text.push_str(&budget_line(config, steer));
     }
-    let (file, zones, regions) = (file.display(), zones.len(), regions.len());
-    let (checks, names) = (probes.len(), steers.len());
     writeln!(
         text,
-        "{file}: right (zones: {zones}, regions: {regions}, checks: {checks}, steered names: {names})"
+        "{}: right (zones: {}, regions: {}, checks: {}, steered names: {})",
+        file.display(),
+        zones.len(),
+        regions.len(),
+        probes.len(),
+        steers.len(),
     )
     .expect("writing to a string cannot fail");
     text

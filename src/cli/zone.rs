@@ -50,11 +50,11 @@ fn read(Arguments { name, file, steered }: &Arguments) -> Result<Accepted, Failu
 
 /// The line that ends a successful check.
 fn verdict(zone: &Zone, file: &Path, warnings: usize) -> String {
-    let (file, name, records, serial) = (file.display(), zone.origin(), zone.record_count(), zone.serial());
-    let doubts = match warnings {
+    let warnings = match warnings {
         0 => String::new(),
         1 => ", 1 warning".to_owned(),
         warnings => format!(", {warnings} warnings"),
     };
-    format!("{file}: right (zone: {name}, records: {records}, serial: {serial}){doubts}\n")
+    let (name, records, serial) = (zone.origin(), zone.record_count(), zone.serial());
+    format!("{}: right (zone: {name}, records: {records}, serial: {serial}){warnings}\n", file.display())
 }

@@ -58,7 +58,7 @@ impl<'t> Diagnostics<'t> {
         }
     }
 
-    /// Something is missing, or in the wrong table. Not said of a file with lines that are no TOML: it may be
+    /// Something is missing, or in the wrong table. Not reported for a file with lines that are not TOML: it may be
     /// there, on one of them.
     pub(super) fn absence(&self, place: &Place, found: impl Into<String>, help: impl Into<String>) {
         if self.broken.borrow().is_empty() {

@@ -15,7 +15,7 @@ use crate::health::Region;
 use crate::model::{CheckId, Name, Place, VantageId};
 use crate::policy::Steer;
 
-/// Everything that the configuration file says.
+/// The meaning of a whole configuration file.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `[node]`
@@ -39,7 +39,7 @@ pub struct Config {
 pub struct NodeSettings {
     /// Its name: NSID, metrics label, vantage.
     pub name: VantageId,
-    /// Where the saved state lives.
+    /// The folder of the saved state.
     pub state_dir: PathBuf,
 }
 
@@ -88,7 +88,7 @@ impl Default for TcpSettings {
 /// Encrypted streams: DNS over TLS (RFC 7858).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// Where DNS itself is spoken over TLS; perhaps nowhere.
+    /// The addresses of DNS over TLS; there may be none.
     pub listen: Vec<SocketAddr>,
     /// `[dns.https]`
     pub https: Option<HttpsSettings>,
@@ -105,9 +105,9 @@ pub struct TlsSettings {
 /// DNS over HTTPS (RFC 8484).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpsSettings {
-    /// Where it is spoken.
+    /// The addresses of DNS over HTTPS.
     pub listen: Vec<SocketAddr>,
-    /// The path in the URL.
+    /// The path of its URL.
     pub path: Arc<str>,
 }
 

@@ -54,7 +54,7 @@ struct Context {
 /// The TTLs that were stated so far.
 #[derive(Clone, Copy, Default)]
 struct Lifetimes {
-    /// What `$TTL` said; it goes before what a record said (RFC 2308 section 4).
+    /// The value of `$TTL`; it takes precedence over the last TTL of a record (RFC 2308 section 4).
     default: Option<Ttl>,
     /// The last that a record stated (RFC 1035 section 5.1).
     last: Option<Ttl>,

@@ -115,7 +115,7 @@ pub(super) fn next_word<'t>(lexer: &mut Lexer<'t>, what: &str) -> Result<Option<
 /// The longest part of a word that a message repeats.
 const SHOWN_OCTETS: usize = 60;
 
-/// A word for a message: cut, quoted, nothing in it that a terminal obeys.
+/// A word for a message: cut, quoted, control characters replaced.
 pub(super) fn shown(text: &[u8]) -> String {
     let cut = &text[..text.len().min(SHOWN_OCTETS)];
     let more = if cut.len() < text.len() { "…" } else { "" };

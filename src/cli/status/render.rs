@@ -53,7 +53,8 @@ fn names(status: &Status, now: Moment, width: Option<u16>) -> String {
     for name in &status.names {
         let ttl = name.ttl.map_or_else(|| "-".into(), |ttl| ttl.to_string());
         let answer = format!("{} ({})", name.region, families(&name.addresses));
-        let (since, epoch) = (age(now.since(name.since)), name.epoch.to_string());
+        let since = age(now.since(name.since));
+        let epoch = name.epoch.to_string();
         table.add_row([name.name.to_string(), answer, ttl, since, epoch, why(name, now)]);
     }
     finish(&table, status.names.is_empty())
@@ -225,8 +226,14 @@ mod tests {
     fn region(name: &str, address: &str, state: State, why: &str, check: CheckStatus) -> RegionStatus {
         let address = address.parse().expect("an address");
         let endpoint = EndpointStatus { address, state, doubt: None, suspect: false, checks: vec![check] };
-        let (region, why) = (name.into(), why.into());
-        RegionStatus { region, state, since: ago(764), why, min_up: Some(1), endpoints: vec![endpoint] }
+        RegionStatus {
+            region: name.into(),
+            state,
+            since: ago(764),
+            why: why.into(),
+            min_up: Some(1),
+            endpoints: vec![endpoint],
+        }
     }
 
     fn failed_over() -> Status {

@@ -58,7 +58,7 @@ pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<Dns
     })
 }
 
-/// What `version.bind` tells.
+/// The text at `version.bind`.
 fn shown_version(text: At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
     let octets = text.value.len();
     let found = match octets {

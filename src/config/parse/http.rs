@@ -1,4 +1,4 @@
-//! A probe's HTTP request: where it goes, what it says, and which certificates it accepts.
+//! A probe's HTTP request: its target, its content, and the certificates that it accepts.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -111,10 +111,15 @@ fn brownout_of(
     let BrownoutSpec { failures, window } = spec;
     let count: Option<u8> = failures.as_ref().and_then(|failures| FAILURES.check(failures, diagnostics));
     let span = window.as_ref().and_then(|window| WINDOW.check(window, diagnostics));
-    let (failures, window, count, span) = (failures?, window?, count?, span?);
+    let count = count?;
+    let span = span?;
     if let Some(fall) = fall.filter(|fall| count < *fall) {
         let found = format!("`failures` is {count}, less than the `fall` of {fall}");
-        diagnostics.error(&failures.place, found, format!("at least {fall}, or `fall` would have no effect"));
+        diagnostics.error(
+            &failures?.place,
+            found,
+            format!("at least {fall}, or `fall` would have no effect"),
+        );
         return None;
     }
     let least = recheck? * u32::from(count - 1);
@@ -124,7 +129,7 @@ fn brownout_of(
             "at least {}, because probes are `recheck` apart; ten times that is a good value",
             shown(least)
         );
-        diagnostics.error(&window.place, found, help);
+        diagnostics.error(&window?.place, found, help);
         return None;
     }
     Some(Brownout { failures: count, window: span })

@@ -84,8 +84,16 @@ struct SteerParser<'a> {
 impl<'a> SteerParser<'a> {
     fn new(zones: &'a mut Zones, regions: &'a Regions, diagnostics: &'a Diagnostics<'a>) -> SteerParser<'a> {
         let by_id = regions.regions.iter().map(|region| (&region.id, region)).collect();
-        let (lines, used, lacking) = (HashMap::new(), HashSet::new(), BTreeSet::new());
-        SteerParser { zones, regions, diagnostics, by_id, lines, used, strays: false, lacking }
+        SteerParser {
+            zones,
+            regions,
+            diagnostics,
+            by_id,
+            lines: HashMap::new(),
+            used: HashSet::new(),
+            strays: false,
+            lacking: BTreeSet::new(),
+        }
     }
 
     fn steer(&mut self, spec: SteerSpec) -> Option<Steer> {
