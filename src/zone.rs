@@ -1,9 +1,11 @@
 //! Master-file text becomes a [`Zone`], or every mistake in it with its place.
 //!
-//! Pure: whoever calls hands in the text, and a function that reads what `$INCLUDE` names.
+//! Pure: the caller hands in the text, and a function that reads what `$INCLUDE` names.
 
+mod codec;
 mod draft;
 mod findings;
+mod include;
 mod lexer;
 mod order;
 mod rdata;
@@ -23,6 +25,7 @@ use std::collections::BTreeSet;
 use crate::model::{Name, Problem};
 use reader::Reading;
 
+pub use include::{IncludeError, no_include};
 pub use record::{RecordSet, RecordType, Zone};
 pub use show::show;
 
@@ -35,8 +38,7 @@ pub struct MasterFile<'t> {
 }
 
 /// Reads the file that `$INCLUDE` names, relative to the zone's folder; refuses to leave that folder.
-/// The error is shown to the operator.
-pub type Include<'i> = &'i mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
+pub type Include<'i> = &'i mut dyn FnMut(&str) -> Result<Vec<u8>, IncludeError>;
 
 /// A zone that may be served, and what is doubtful about it.
 pub struct Accepted {

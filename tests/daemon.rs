@@ -4,8 +4,8 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use cadence_dns::api::{DnsStatus, LimitedStatus};
 use cadence_dns::control::client;
-use cadence_dns::controller::{DnsStatus, LimitedStatus};
 use cadence_dns::daemon;
 use cadence_dns::dns::client::lookup;
 use cadence_dns::zone::RecordType;

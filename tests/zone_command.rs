@@ -99,7 +99,7 @@ fn only_the_folder_of_the_zone_is_included() {
     fs::write(folder.path().join("t.zone"), format!("{HEAD}$INCLUDE /etc/hostname\n")).expect("space");
     insta::assert_snapshot!(zone(&folder, &["check", "t", "t.zone"]), @r#"
     --- stderr, exit code 1
-    t.zone:4:10: error: cannot include "/etc/hostname": /etc/hostname lies outside the zone file's folder .
+    t.zone:4:10: error: cannot include "/etc/hostname": it lies outside the folder of the zone file
      4 | $INCLUDE /etc/hostname
        |          ^
        help: a file in the zone's folder

@@ -5,7 +5,8 @@ use std::path::Path;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
-use super::{Failure, refused, runtime};
+use super::failure::{Failure, refused};
+use super::runtime::runtime;
 use crate::dns::CertificateWatch;
 use crate::{daemon, telemetry};
 
@@ -26,7 +27,7 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     })
 }
 
-/// The signals that mean something to us.
+/// The signals that are handled.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -34,7 +35,7 @@ struct Signals {
 }
 
 impl Signals {
-    /// From now on none of them kills us.
+    /// Replaces the default action, which would end the process.
     fn take() -> std::io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
@@ -43,8 +44,8 @@ impl Signals {
         })
     }
 
-    /// Ends with the first signal to stop. SIGHUP would kill us by default; it has the certificate read again at
-    /// once. A new configuration takes a restart, and saying so is better than dying.
+    /// Ends with the first SIGTERM or SIGINT. SIGHUP has the certificate read again at once, and logs that a changed
+    /// configuration takes a restart.
     async fn until_stop(mut self, certificate: CertificateWatch) {
         loop {
             tokio::select! {
@@ -57,6 +58,6 @@ impl Signals {
 }
 
 fn hang_up(certificate: &CertificateWatch) {
-    let looked = if certificate.look() { "; the certificate is looked at" } else { "" };
-    warn!(event = "reload.ignored", "SIGHUP: a changed configuration is taken up by a restart{looked}");
+    let looked = if certificate.look() { "; the certificate is read again" } else { "" };
+    warn!(event = "reload.ignored", "SIGHUP: a changed configuration takes effect after a restart{looked}");
 }

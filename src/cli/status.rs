@@ -1,18 +1,20 @@
-//! `cadence-dns status`: what is answered, since when and why.
+//! `cadence-dns status`: the current answers, since when they hold, and why.
 
 mod render;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Failure, Output, print, runtime};
+use super::daemon_address::DaemonAddress;
+use super::failure::Failure;
+use super::output::{Output, print};
+use super::runtime::runtime;
 use crate::api::Status;
 use crate::config::Whereabouts;
 use crate::control::client::{self, ClientError};
 use crate::controller::Saved;
 use crate::model::Moment;
 use crate::store;
-
 use render::render;
 
 /// `cadence-dns status`
@@ -25,50 +27,19 @@ pub(super) struct Arguments {
     output: Output,
 }
 
-/// How a command finds the daemon.
-#[derive(Debug, clap::Args)]
-pub(super) struct DaemonAddress {
-    /// The configuration file, which names the socket and the state folder
-    #[arg(long, short, value_name = "FILE", default_value = "/etc/cadence-dns/cadence-dns.toml")]
-    config: PathBuf,
-    /// The control socket, instead of the one in the configuration
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-}
-
-/// Shows the daemon's status; what it left behind when it is not there.
+/// Shows the daemon's status, or the saved state when the daemon cannot be reached.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Whereabouts { socket, state_dir } = whereabouts(&arguments.daemon)?;
+    let Whereabouts { socket, state_dir } = arguments.daemon.whereabouts()?;
     match runtime()?.block_on(client::status(&socket)) {
-        Ok(status) => {
-            show(&status, arguments.output);
-            Ok(())
+        Ok(status) => show(&status, arguments.output),
+        Err(error) => {
+            if let ClientError::Unreachable(..) = error {
+                show_saved(&state_dir, arguments.output);
+            }
+            return Err(error.into());
         }
-        Err(error @ ClientError::Unreachable(..)) => {
-            show_saved(&state_dir, arguments.output);
-            Err(Failure::Unreachable(error.to_string()))
-        }
-        Err(error) => Err(Failure::Failed(error.to_string())),
     }
-}
-
-/// Where the daemon is to be found. A configuration that is wrong elsewhere must not keep an operator out.
-pub(super) fn whereabouts(place: &DaemonAddress) -> Result<Whereabouts, Failure> {
-    let found = std::fs::read_to_string(&place.config);
-    let mut whereabouts = match (&found, &place.socket) {
-        (Ok(text), _) => Whereabouts::read(text, place.config.parent().unwrap_or(Path::new(""))),
-        (Err(_), Some(_)) => Whereabouts::default(),
-        (Err(error), None) => {
-            let file = place.config.display();
-            return Err(Failure::Failed(format!(
-                "cannot read {file}: {error}; name the configuration with --config, or the socket with --socket"
-            )));
-        }
-    };
-    if let Some(socket) = &place.socket {
-        whereabouts.socket.clone_from(socket);
-    }
-    Ok(whereabouts)
+    Ok(())
 }
 
 fn show_saved(state_dir: &Path, output: Output) {

@@ -1,14 +1,14 @@
 //! The configuration file word for word: a struct for each table, a field for each key.
 //!
 //! Nothing is judged here but types and keys. [`super::parse()`] takes every struct apart by name, so a key that is
-//! added here does not compile until somebody gives it a meaning.
+//! added here does not compile until a parser uses it.
 
 use std::time::Duration;
 
 use toml::de::DeTable;
 
 use super::diagnostics::Diagnostics;
-use super::read::{At, OneOrMore, Pairs, Read, Table, Value, Word};
+use super::read::{At, Concealed, OneOrMore, Pairs, Read, Table, Value, Word};
 
 /// Tables as structs. `must` marks a key that has no default; each field may be missing nevertheless, for a file
 /// with a mistake is read to its end.
@@ -85,7 +85,7 @@ tables! {
         may secret_file: String,
     }
 
-    /// How often a network is told one thing.
+    /// Response rate limiting.
     "[dns.rate_limit]" RateLimitSpec {
         may enabled: bool,
         may rate: i64,
@@ -138,7 +138,7 @@ tables! {
         may insecure: bool,
     }
 
-    /// Addresses that live and die together.
+    /// Load-balancer addresses, served together.
     "[[region]]" RegionSpec {
         must name: String,
         must addresses: Vec<At<String>>,
@@ -154,7 +154,7 @@ tables! {
         may address: String,
         may port: i64,
         may method: String,
-        may headers: Pairs<String>,
+        may headers: Concealed<Pairs<Concealed<String>>>,
         may expect: ExpectSpec,
         may ca_file: String,
         may insecure: bool,
@@ -186,7 +186,7 @@ tables! {
         may regex: String,
     }
 
-    /// Scattered failures that count like a row of them.
+    /// Scattered failures that count like consecutive ones.
     "brownout = { failures = 6, window = \"2m\" }" BrownoutSpec {
         may enabled: bool,
         may failures: i64,
@@ -207,7 +207,7 @@ tables! {
         may rto: Duration,
     }
 
-    /// When a more preferred region that has come back gets the name again.
+    /// When the answer returns to a more preferred region that has recovered.
     "failback = { mode = \"delayed\", after = \"300s\" }" FailbackSpec {
         must mode: String,
         may after: Duration,

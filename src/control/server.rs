@@ -19,10 +19,10 @@ use tokio::task::JoinHandle;
 
 use super::{ControlRequest, FailBack, ProblemDetails};
 
-/// Operators of the socket's group may use it, nobody else.
+/// Only the owner and the socket's group may use it.
 const SOCKET_MODE: u32 = 0o660;
 
-/// A request says a name and a reason; more is a mistake.
+/// The largest request: it has a name and a reason.
 const BODY_MAX_BYTES: usize = 16 * 1024;
 
 /// Why the socket could not be taken.
@@ -46,7 +46,7 @@ impl fmt::Display for BindError {
                 let path = path.display();
                 write!(
                     f,
-                    "control socket {path}: a file that is no socket is in the way; move it, or change [control] socket"
+                    "control socket {path}: a file that is not a socket is in the way; move it, or change [control] socket"
                 )
             }
             BindError::Io(path, error) => {
@@ -56,15 +56,22 @@ impl fmt::Display for BindError {
     }
 }
 
-impl std::error::Error for BindError {}
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BindError::Io(_, error) => Some(error),
+            BindError::InUse(_) | BindError::NotASocket(_) => None,
+        }
+    }
+}
 
-/// The socket, taken but not yet served. The file goes when this is dropped.
+/// The socket, taken but not yet served. The file is removed when this is dropped.
 pub struct Bound {
     listener: UnixListener,
     file: SocketFile,
 }
 
-/// The socket's file: removed with the daemon, so that the next client is not left to wonder.
+/// The socket's file: removed with the daemon, so that the next client gets a clear error.
 struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
@@ -140,7 +147,7 @@ fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
         .with_state(requests)
 }
 
-/// Who is at the other end, as the kernel says.
+/// The user at the other end, from SO_PEERCRED.
 #[derive(Debug, Clone)]
 struct Peer(String);
 

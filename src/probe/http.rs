@@ -1,12 +1,12 @@
 //! An HTTP probe: one request on one new connection to one address, whatever the name in its URL resolves to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reqwest::header::{CONNECTION, Entry, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, retry};
+use reqwest::header::{CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::{Client, ClientBuilder, Request, Response, Url, redirect, retry};
 use rustls::ClientConfig;
 use tower::util::MapFutureLayer;
 
@@ -14,14 +14,14 @@ use super::checker::Exchange;
 use super::progress::Progress;
 use super::tls::Trust;
 use super::{excerpt::excerpt, expect, fault};
-use crate::config::HttpProbe;
+use crate::config::{HttpProbe, ProbeUrl};
 use crate::health::{Failure, ProbeOutcome};
 use crate::model::Problem;
 
 /// A probe reads this much of a body, then hangs up: a slow or endless page is not health.
 const BODY_MAX_BYTES: usize = 64 * 1024;
 
-/// So that whoever reads the endpoint's log knows who comes every second.
+/// The `User-Agent`: the endpoint's log shows where the requests come from.
 const OUR_NAME: &str = concat!("cadence-dns/", env!("CARGO_PKG_VERSION"));
 
 /// A client that can reach nothing but its target, and the request that it repeats.
@@ -40,13 +40,12 @@ impl Http {
         trust: &mut Trust,
         progress: &Arc<Progress>,
     ) -> Result<Http, Problem> {
-        let url = url_of(probe)?;
-        let tls = if url.scheme() == "https" { trust.client(probe, progress)? } else { trust.none() };
-        let client = client(tls, progress).resolve(url.host_str().unwrap_or_default(), target).build();
-        let client = client.map_err(|error| cannot_use(probe, &error.to_string()))?;
-        let request =
-            client.request(method_of(probe)?, url_to(&url, target)?).headers(headers_of(probe, &url)?);
-        let request = request.build().map_err(|error| cannot_use(probe, &error.to_string()))?;
+        let url = &probe.url;
+        let tls = if url.is_https() { trust.client(probe, progress)? } else { trust.none() };
+        let client = client(tls, progress).resolve(url.host(), target).build();
+        let client = client.map_err(|error| cannot_use(probe, &error))?;
+        let request = client.request(probe.method.clone(), url_to(url, target)).headers(headers_of(probe));
+        let request = request.build().map_err(|error| cannot_use(probe, &error))?;
         Ok(Http { client, request, probe: Arc::clone(probe) })
     }
 
@@ -124,80 +123,32 @@ fn client(tls: ClientConfig, progress: &Arc<Progress>) -> ClientBuilder {
         .pool_max_idle_per_host(0)
 }
 
-fn url_of(probe: &HttpProbe) -> Result<Url, Problem> {
-    let url = Url::parse(&probe.url).map_err(|error| cannot_use(probe, &error.to_string()))?;
-    match (url.scheme(), url.host_str()) {
-        ("http" | "https", Some(_)) => Ok(url),
-        _ => Err(cannot_use(probe, "not http:// or https:// with a host")),
-    }
-}
-
 /// The URL that reaches the target: a port in it, or an address in place of a name, would win over `resolve`.
-fn url_to(url: &Url, target: SocketAddr) -> Result<Url, Problem> {
-    let mut to_target = url.clone();
-    let settable = "an http URL with a host can have any port and address";
-    to_target.set_port(Some(target.port())).expect(settable);
-    let Some(address) = address_in(url) else {
-        return Ok(to_target);
-    };
-    if url.scheme() == "https" && address != target.ip() {
-        let found = format!("the certificate of {target} cannot be checked for {address}, as {url} wants it");
-        return Err(Problem::error(None, found, "a URL with the name that the certificate is for"));
-    }
-    to_target.set_ip_host(target.ip()).expect(settable);
-    Ok(to_target)
-}
-
-/// The address, when the URL has one in place of a name.
-fn address_in(url: &Url) -> Option<IpAddr> {
-    url.host_str()?.trim_matches(['[', ']']).parse().ok()
-}
-
-fn method_of(probe: &HttpProbe) -> Result<Method, Problem> {
-    let unfit = |_| {
-        let found = format!("`{}` is not an HTTP method", excerpt(&probe.method));
-        Problem::error(None, found, "a method in capitals, such as GET or HEAD")
-    };
-    probe.method.parse().map_err(unfit)
+fn url_to(url: &ProbeUrl, target: SocketAddr) -> Url {
+    let to_target = url.clone().with_port(target.port());
+    let to_target = if url.address().is_some() { to_target.with_address(target.ip()) } else { to_target };
+    to_target.as_url().clone()
 }
 
 /// The probe's own headers, and ours where it has none of the same name.
-fn headers_of(probe: &HttpProbe, url: &Url) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &probe.headers {
-        let (name, value) = header(name, value)?;
-        headers.append(name, value);
-    }
-    let host =
-        HeaderValue::from_str(&host_header(url)).map_err(|error| cannot_use(probe, &error.to_string()))?;
+fn headers_of(probe: &HttpProbe) -> HeaderMap {
+    let mut headers = probe.headers.clone();
     let close = HeaderValue::from_static("close");
-    for (name, value) in [(HOST, host), (USER_AGENT, HeaderValue::from_static(OUR_NAME)), (CONNECTION, close)]
-    {
-        if let Entry::Vacant(vacant) = headers.entry(name) {
-            vacant.insert(value);
-        }
+    let us = HeaderValue::from_static(OUR_NAME);
+    for (name, value) in [(HOST, host_header(&probe.url)), (USER_AGENT, us), (CONNECTION, close)] {
+        headers.entry(name).or_insert(value);
     }
-    Ok(headers)
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
-    let problem = |found: String, help: &str| Problem::error(None, found, help);
-    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-        problem(format!("`{}` is not the name of a header", excerpt(name)), "letters, digits and hyphens")
-    })?;
-    let value = HeaderValue::from_str(value).map_err(|_| {
-        problem(format!("the value of the header `{name}` cannot be sent"), "printable ASCII, in one line")
-    })?;
-    Ok((parsed, value))
+    headers
 }
 
 /// As a browser would send it: with the port only if the URL has one that is not the usual.
-fn host_header(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+fn host_header(url: &ProbeUrl) -> HeaderValue {
+    let host = url.host();
+    let text = url.unusual_port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    HeaderValue::from_str(&text).expect("a host is ASCII")
 }
 
-fn cannot_use(probe: &HttpProbe, why: &str) -> Problem {
-    let found = format!("cannot probe {}: {why}", excerpt(&probe.url));
+fn cannot_use(probe: &HttpProbe, error: &reqwest::Error) -> Problem {
+    let found = format!("cannot probe {}: {error}", excerpt(probe.url.as_url().as_str()));
     Problem::error(None, found, "a URL such as https://www.example.com/health")
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::RecordType;
 use super::lexer::{Form, LexError, Lexer, Token};
 use super::types::{self, Field};
-use super::{show, svcb, value};
+use super::{codec, show, svcb, value};
 use crate::model::{Name, NameError};
 
 /// The most that the data of a record can hold: its length is two octets on the wire.
@@ -48,7 +48,7 @@ fn read_generic(
 ) -> Result<(), LexError> {
     let start = wire.len();
     let stated = value::number(lexer, 0xffff)?;
-    value::push_hex(lexer, wire)?;
+    codec::push_hex(lexer, wire)?;
     let length = wire.len() - start;
     if usize::try_from(stated) != Ok(length) {
         let found = format!("\\# {stated} before {length} octets");
@@ -86,8 +86,8 @@ fn read_field(
         Field::Texts => push_texts(lexer, wire)?,
         Field::LongText => value::push_unescaped(&lexer.need("a string")?, wire)?,
         Field::Tag => push_tag(&lexer.need_word("a property")?, wire)?,
-        Field::Hex => push_some(lexer, "hexadecimal digits", wire, value::push_hex)?,
-        Field::Base64 => push_some(lexer, "Base64", wire, value::push_base64)?,
+        Field::Hex => push_some(lexer, "hexadecimal digits", wire, codec::push_hex)?,
+        Field::Base64 => push_some(lexer, "Base64", wire, codec::push_base64)?,
         Field::TypeSet => push_type_set(lexer, wire)?,
         Field::Algorithm => wire.push(algorithm(lexer)?),
         Field::ServiceParameters => svcb::read(lexer, wire)?,

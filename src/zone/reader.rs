@@ -47,12 +47,14 @@ struct Context {
     origin: Name,
     lifetimes: Lifetimes,
     owner: Option<Stated>,
+    /// Whether the file has a directive, or a record with data of its type.
+    has_entries: bool,
 }
 
 /// The TTLs that were stated so far.
 #[derive(Clone, Copy, Default)]
 struct Lifetimes {
-    /// What `$TTL` said; it goes before what a record said (RFC 2308 section 4).
+    /// The value of `$TTL`; it takes precedence over the last TTL of a record (RFC 2308 section 4).
     default: Option<Ttl>,
     /// The last that a record stated (RFC 1035 section 5.1).
     last: Option<Ttl>,
@@ -77,14 +79,21 @@ struct Head {
 impl<'t> Reader<'_, 't> {
     fn file(&mut self, file: &str, text: Cow<'t, [u8]>, origin: Name, lifetimes: Lifetimes) {
         let source = u16::try_from(self.reading.sources.len()).expect("includes are bounded");
-        self.reading.sources.push(Source { file: file.into(), text: Cow::Borrowed(&[]) });
-        let mut context = Context { source, origin, lifetimes, owner: None };
+        let is_included = self.depth > 0;
+        self.reading.sources.push(Source {
+            file: file.into(),
+            text: Cow::Borrowed(&[]),
+            may_be_shown: !is_included,
+        });
+        let mut context = Context { source, origin, lifetimes, owner: None, has_entries: false };
         match u32::try_from(text.len()) {
             Ok(_) => self.entries(&text, &mut context),
             Err(_) => self
                 .fault(source, LexError::new(0, "a file of more than 4 GiB", "split the zone by delegation")),
         }
-        self.reading.sources[usize::from(source)].text = text;
+        let source = &mut self.reading.sources[usize::from(source)];
+        source.text = text;
+        source.may_be_shown |= context.has_entries;
     }
 
     fn entries(&mut self, text: &[u8], context: &mut Context) {
@@ -156,6 +165,7 @@ impl<'t> Reader<'_, 't> {
         let draft = &mut self.reading.draft;
         let start = draft.arena.len();
         let outcome = rdata::read(lexer, head.rtype, &context.origin, &mut draft.arena);
+        context.has_entries |= outcome.is_ok();
         match (outcome, owner) {
             (Ok(()), Stated::Good(owner)) => {
                 let at = u32::try_from(head.at).expect("texts are bounded");
@@ -185,7 +195,10 @@ impl<'t> Reader<'_, 't> {
         lexer: &mut Lexer<'_>,
         context: &mut Context,
     ) -> Result<(), LexError> {
-        match name.text.to_ascii_uppercase().as_slice() {
+        let directive = name.text.to_ascii_uppercase();
+        context.has_entries |=
+            matches!(directive.as_slice(), b"$ORIGIN" | b"$TTL" | b"$INCLUDE" | b"$GENERATE");
+        match directive.as_slice() {
             b"$ORIGIN" => context.origin = read_origin(&lexer.need_word("a name")?, &context.origin)?,
             b"$TTL" => context.lifetimes.default = Some(value::seconds(&lexer.need_word("a time")?)?),
             b"$INCLUDE" => return self.include(lexer, context),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::codec::{base64, hex, quoted};
 use super::types::{self, Field};
 use super::{RecordType, Zone, svcb};
 use crate::model::Name;
@@ -125,19 +126,6 @@ fn name(wire: &[u8]) -> Option<String> {
     Some(if text == "." { text } else { text + "." })
 }
 
-/// A string between quotes, with everything escaped that needs it.
-pub(super) fn quoted(octets: &[u8]) -> String {
-    let mut text = String::from("\"");
-    for &octet in octets {
-        match octet {
-            b'"' | b'\\' => text.extend(['\\', char::from(octet)]),
-            b' '..=b'~' => text.push(char::from(octet)),
-            _ => text.push_str(&format!("\\{octet:03}")),
-        }
-    }
-    text + "\""
-}
-
 fn texts(mut octets: &[u8]) -> Option<String> {
     let mut strings = Vec::new();
     while !octets.is_empty() {
@@ -149,24 +137,6 @@ fn texts(mut octets: &[u8]) -> Option<String> {
 fn tag(octets: &[u8]) -> Option<String> {
     let good = !octets.is_empty() && octets.iter().all(u8::is_ascii_alphanumeric);
     good.then(|| octets.iter().copied().map(char::from).collect())
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-/// Padded Base64 (RFC 4648 section 4).
-pub(super) fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in octets.chunks(3) {
-        let bits = number(&[chunk[0], *chunk.get(1).unwrap_or(&0), *chunk.get(2).unwrap_or(&0)]);
-        for place in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 /// Windows in rising order, none of them empty or with zero octets at its end (RFC 4034 section 4.1.2).

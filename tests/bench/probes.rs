@@ -88,10 +88,9 @@ fn probes(port: u16) -> Vec<Probe> {
         body: None,
     };
     let http = Arc::new(HttpProbe {
-        url: "http://cadence.example.com/health".to_owned(),
-        host: "cadence.example.com".to_owned(),
-        method: "GET".to_owned(),
-        headers: Vec::new(),
+        url: "http://cadence.example.com/health".parse().expect("a URL that can be probed"),
+        method: http::Method::GET,
+        headers: http::HeaderMap::new(),
         expect,
         ca_file: None,
         ca_file_place: None,

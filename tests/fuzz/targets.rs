@@ -10,10 +10,12 @@ use std::time::Duration;
 use cadence_dns::answer::{
     self, AnswerTable, CookieSecrets, Identity, QueryContext, ResponsePolicy, Served, Transport,
 };
+use cadence_dns::api::Status;
 use cadence_dns::config;
 use cadence_dns::controller::{Controller, Event, Parameters, Saved};
+use cadence_dns::health::{Alone, Member};
 use cadence_dns::model::{Moment, Name, Ttl, has_errors};
-use cadence_dns::zone::{self, Accepted, MasterFile, Zone};
+use cadence_dns::zone::{self, Accepted, IncludeError, MasterFile, Zone};
 use hickory_proto::op::{Message, ResponseCode};
 
 /// A time by the wall clock.
@@ -117,7 +119,7 @@ const EXAMPLE_ZONE: &[u8] = include_bytes!("../../zones/example.net.zone");
 fn read_zone(origin: &str, text: &[u8], steered: &Name) -> Zone {
     let master = MasterFile { file: "a zone", text };
     let accepted =
-        zone::parse(&name(origin), &master, &BTreeSet::from([steered.clone()]), &mut |_| Err(String::new()));
+        zone::parse(&name(origin), &master, &BTreeSet::from([steered.clone()]), &mut zone::no_include);
     accepted.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
 }
 
@@ -143,11 +145,11 @@ pub fn zone(text: &[u8]) {
     }
 }
 
-fn include(file: &str) -> Result<Vec<u8>, String> {
+fn include(file: &str) -> Result<Vec<u8>, IncludeError> {
     match file {
         "more" => Ok(b"more 300 A 192.0.2.1\n".to_vec()),
         "again" => Ok(b"$INCLUDE again\n$INCLUDE again below\n".to_vec()),
-        other => Err(format!("{other}: no such file")),
+        _ => Err(IncludeError::Unreadable(std::io::ErrorKind::NotFound.into())),
     }
 }
 
@@ -216,7 +218,7 @@ pub fn state(json: &[u8]) {
         let decisions = controller.decisions();
         assert_eq!(decisions.len(), parameters.steers.len());
         assert!(decisions.iter().all(|decision| !decision.standing.addresses.is_empty()), "an empty answer");
-        serde_json::to_vec(&controller.status(now)).expect("a status is JSON");
+        serde_json::to_vec(&Status::of(&controller, now)).expect("a status is JSON");
         let again = serde_json::to_vec(&controller.saved(now)).expect("a state is JSON");
         serde_json::from_slice::<Saved>(&again).expect("what was saved can be read");
     }
@@ -228,11 +230,20 @@ fn world() -> (&'static Parameters, &'static [Zone]) {
         let text = include_str!("../../cadence-dns.toml");
         let parsed = config::parse("cadence-dns.toml", text, Path::new("/"), 1);
         let config = parsed.unwrap_or_else(|problems| panic!("{}", problems[0])).config;
-        let steered = config.steers[0].name.clone();
+        let steered = config.steers[0].name().clone();
         let text = include_bytes!("../../zones/cadence.example.com.zone");
         let zone = read_zone("cadence.example.com", text, &steered);
         let (vantage, regions, steers) = (config.node.name, config.regions, config.steers);
-        (Parameters { vantage, identity: Identity::default(), regions, steers }, [zone])
+        let parameters = Parameters {
+            members: vec![Member { vantage: vantage.clone(), region: None }],
+            vantage,
+            identity: Identity::default(),
+            alone: Alone::Freeze,
+            witnesses: Vec::new(),
+            regions,
+            steers,
+        };
+        (parameters, [zone])
     });
     (parameters, zones)
 }

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::endpoint::{self, Then};
-use super::{PLENTY, SHORT, a_probe, get, observe, outcome_of_get, prepared};
+use super::{PLENTY, SHORT, a_probe, get, headers, observe, outcome_of_get, prepared};
 
 const URL: &str = "https://www.example.com/health";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -151,7 +151,7 @@ async fn who_insists_gets_any_certificate() {
 #[tokio::test]
 async fn a_host_header_does_not_change_the_certificate_s_name() {
     let authority = Authority::new();
-    let headers = vec![("host".to_owned(), "www.example.net".to_owned())];
+    let headers = headers(&[("host", "www.example.net")]);
     let probe = HttpProbe { headers, ..authority.probe() };
     let server = authority.server("www.example.com", now() - HOUR, now() + HOUR);
     assert_eq!(look(probe, server).await.outcome, ProbeOutcome::Pass);

@@ -57,7 +57,8 @@ fn names(status: &Status, now: Moment, width: Option<u16>) -> String {
     for name in &status.names {
         let ttl = name.ttl.map_or_else(|| "-".into(), |ttl| ttl.to_string());
         let answer = format!("{} ({})", name.region, families(&name.addresses));
-        let (since, epoch) = (age(now.since(name.since)), name.epoch.to_string());
+        let since = age(now.since(name.since));
+        let epoch = name.epoch.to_string();
         table.add_row([name.name.to_string(), answer, ttl, since, epoch, why(name, now)]);
     }
     finish(&table, status.names.is_empty())
@@ -113,7 +114,7 @@ fn endpoints(status: &Status, now: Moment, width: Option<u16>) -> String {
     finish(&table, empty)
 }
 
-/// One row for each check; a single one for an endpoint that nobody probes.
+/// One row for each check; a single one for an endpoint without a probe.
 fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[String; 6]> {
     let place = format!("{} {}", region.region, endpoint.address);
     let state = state(endpoint);

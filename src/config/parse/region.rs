@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::path::Path;
 
+use super::address;
+use super::context::Context;
+use super::label::label;
 use super::probe::{self, ProbeTargets};
-use super::{address, entries, label};
 use crate::config::diagnostics::{Diagnostics, quoted};
-use crate::config::read::{At, Word};
+use crate::config::read::{At, Word, entries};
 use crate::config::settings::Probe;
 use crate::config::spec::{ProbeSpec, RegionSpec};
 use crate::health::{MinUp, Region};
@@ -29,7 +30,8 @@ pub(super) struct Regions {
 }
 
 /// All of `[[region]]`.
-pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, diagnostics: &Diagnostics<'_>) -> Regions {
+pub(super) fn regions(specs: Vec<At<RegionSpec>>, context: Context<'_>) -> Regions {
+    let diagnostics = context.diagnostics;
     let mut all = Regions { regions: Vec::new(), probes: Vec::new(), names: HashMap::new(), complete: true };
     let mut owners = HashMap::new();
     for At { value: RegionSpec { name, addresses, min_up, families, probe }, .. } in specs {
@@ -44,7 +46,7 @@ pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, diagnostics: &Dia
         let looked_as = id.clone().unwrap_or_else(|| "?".into());
         let specs = entries(probe);
         let watched = !specs.is_empty();
-        let targets = look(specs, &looked_as, &addresses, base, diagnostics);
+        let targets = look(specs, &looked_as, &addresses, context);
         let (Some(id), Some(name), Some(min_up), Some(families)) = (id, name, min_up, families) else {
             continue;
         };
@@ -58,12 +60,13 @@ pub(super) fn regions(specs: Vec<At<RegionSpec>>, base: &Path, diagnostics: &Dia
 }
 
 impl Regions {
-    /// The region's name, which nobody else has.
+    /// The region's name, unless another region has it.
     fn claim(&mut self, name: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<RegionId> {
         let id = RegionId::from(name.value.as_str());
         if let Some(first) = self.names.get(&id) {
-            let found = format!("the region {} stands in line {} already", quoted(&name.value), first.line);
-            diagnostics.error(&name.place, found, "each region once, with all of its addresses");
+            let found =
+                format!("the region {} is already listed in line {}", quoted(&name.value), first.line);
+            diagnostics.error(&name.place, found, "list each region once, with all of its addresses");
             return None;
         }
         self.names.insert(id, name.place.clone());
@@ -80,8 +83,8 @@ fn distinct(texts: &[At<String>], diagnostics: &Diagnostics<'_>) -> Vec<At<IpAdd
         match lines.insert(address, text.place.line) {
             None => addresses.push(At { value: address, place: text.place.clone() }),
             Some(line) => {
-                let found = format!("{address} stands in line {line} already");
-                diagnostics.error(&text.place, found, "each address of a region once");
+                let found = format!("{address} is already listed in line {line}");
+                diagnostics.error(&text.place, found, "list each address of a region once");
             }
         }
     }
@@ -99,11 +102,11 @@ fn shared(
         let Some(id) = id else { return };
         match owners.get(address) {
             Some(other) => {
-                let found = format!("{address} is an address of the region `{other}`, too");
+                let found = format!("{address} is also an address of the region `{other}`");
                 diagnostics.warning(
                     place,
                     found,
-                    "an address in one region only: a failover to itself helps nobody",
+                    "each address in one region only: a failover between these regions would not change it",
                 );
             }
             None => _ = owners.insert(*address, id.clone()),
@@ -163,17 +166,17 @@ fn look(
     specs: Vec<At<ProbeSpec>>,
     region: &RegionId,
     addresses: &[IpAddr],
-    base: &Path,
-    diagnostics: &Diagnostics<'_>,
+    context: Context<'_>,
 ) -> ProbeTargets {
     let mut all = ProbeTargets::default();
     if let Some(spec) = specs.get(PROBES) {
-        let help = format!("at most {PROBES}: every one of them is a check of every address");
-        diagnostics.error(&spec.place, format!("the region `{region}` has {} probes", specs.len()), help);
+        let help = format!("at most {PROBES}: each is a check of each address");
+        let found = format!("the region `{region}` has {} probes", specs.len());
+        context.diagnostics.error(&spec.place, found, help);
     }
     for (number, spec) in (0..).zip(specs.into_iter().take(PROBES)) {
         if let Some(ProbeTargets { checks, probes }) =
-            probe::probe(spec, (region, number), addresses, base, diagnostics)
+            probe::probe(spec, (region, number), addresses, context)
         {
             all.checks.extend(checks);
             all.probes.extend(probes);
@@ -183,6 +186,6 @@ fn look(
 }
 
 fn unwatched(id: &RegionId, place: &Place, diagnostics: &Diagnostics<'_>) {
-    let found = format!("nobody looks at the region `{id}`: it counts as up for ever");
+    let found = format!("nothing probes the region `{id}`: it always counts as up");
     diagnostics.warning(place, found, "add a `[[region.probe]]` with a `url` or a `tcp` port");
 }

@@ -1,12 +1,13 @@
 //! `[[witness]]`: a place that is heard when a region is silent.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
+use super::address;
+use super::context::Context;
+use super::label::label;
 use super::probe::{self, ProbeTargets};
-use super::{address, label};
-use crate::config::diagnostics::{Diagnostics, quoted};
+use crate::config::diagnostics::quoted;
 use crate::config::read::At;
 use crate::config::spec::{BrownoutSpec, ProbeSpec, WitnessSpec};
 use crate::model::CheckId;
@@ -15,11 +16,8 @@ use crate::model::CheckId;
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// All of `[[witness]]`: their checks, which are in no region, and how they are probed.
-pub(super) fn witnesses(
-    specs: Vec<At<WitnessSpec>>,
-    base: &Path,
-    diagnostics: &Diagnostics<'_>,
-) -> ProbeTargets {
+pub(super) fn witnesses(specs: Vec<At<WitnessSpec>>, context: Context<'_>) -> ProbeTargets {
+    let diagnostics = context.diagnostics;
     let mut all = ProbeTargets::default();
     let mut lines = HashMap::new();
     for At { value, place } in specs {
@@ -43,7 +41,7 @@ pub(super) fn witnesses(
         let Some(name) = name else { continue };
         let id = CheckId::of_witness(&name, aim).region;
         let spec = At { value: spec, place };
-        if let Some(targets) = probe::probe(spec, (&id, 0), &[aim], base, diagnostics) {
+        if let Some(targets) = probe::probe(spec, (&id, 0), &[aim], context) {
             all.checks.extend(targets.checks);
             all.probes.extend(targets.probes);
         }

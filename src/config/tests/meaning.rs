@@ -53,7 +53,7 @@ fn the_contract_means_what_it_says() {
     assert!(matches!(probes[5].kind, ProbeKind::Tcp));
 
     let request = http(&parsed.config, 0);
-    assert_eq!(request.url, "https://cadence.example.com/health");
+    assert_eq!(request.url.to_string(), "https://cadence.example.com/health");
     assert_eq!(request.expect.status, [200..=299]);
     assert_eq!(request.expect.json, [("/status".to_owned(), "ok".into())]);
     assert_eq!(request.expect.fresh.as_ref().map(|fresh| fresh.max_age), Some(30 * SECOND));
@@ -93,10 +93,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((regions[0].min_up, regions[0].checks[0].rules), (MinUp::Percent(50), rules));
     assert_eq!(probes[0].target.to_string(), "127.0.0.1:80");
     let request = http(&parsed.config, 0);
-    assert_eq!(
-        (request.method.as_str(), request.headers.as_slice(), request.insecure),
-        ("GET", &[][..], false)
-    );
+    assert_eq!((request.method.as_str(), request.headers.len(), request.insecure), ("GET", 0, false));
     assert_eq!(request.expect.status, [200..=299]);
     assert!(
         request.expect.json.is_empty() && request.expect.fresh.is_none() && request.expect.body.is_none()
@@ -107,7 +104,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(steer.max_flips_per_hour, 3);
 }
 
-/// A default that nobody wrote gives way to a shorter interval or TTL that somebody wrote.
+/// A default is reduced to a shorter interval or TTL that is written.
 #[test]
 fn defaults_never_contradict_what_was_written() {
     let text = CONTRACT
@@ -174,7 +171,10 @@ fn ten_thousand_zones_are_nothing_special() {
 /// One row for each key: another value, and what it changes.
 #[test]
 fn every_key_is_obeyed() {
-    let whole = format!("{:?}", good(COMPLETE).config);
+    // The values of headers may be tokens, so `Debug` does not show them.
+    let shown = |config: &Config| format!("{config:?} {:?}", http(config, 0).headers["x-probe"].as_bytes());
+    let whole = shown(&good(COMPLETE).config);
+    assert!(!format!("{:?}", good(COMPLETE).config).contains("yes"));
     let rows = [
         ("name", "name = \"ns7\"", "name = \"ns8\""),
         ("state_dir", "\"/srv/cadence-dns\"", "\"/srv/other\""),
@@ -247,7 +247,7 @@ fn every_key_is_obeyed() {
     ];
     for (key, old, new) in rows {
         assert!(COMPLETE.contains(old), "{old} is in the file");
-        let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
+        let changed = shown(&good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
     let tables = [
@@ -331,9 +331,10 @@ fn the_complete_file_means_what_it_says() {
     assert_eq!(near.checks[0].rules, rules);
 
     let request = http(&config, 0);
-    assert_eq!(request.url, "https://www.example.com:8443/health");
-    assert_eq!((request.host.as_str(), request.method.as_str()), ("www.example.com", "POST"));
-    assert_eq!(request.headers, [("X-Probe".to_owned(), "yes".to_owned())]);
+    assert_eq!(request.url.to_string(), "https://www.example.com:8443/health");
+    assert_eq!((request.url.host(), request.method.as_str()), ("www.example.com", "POST"));
+    assert_eq!(request.headers.len(), 1);
+    assert_eq!(request.headers["x-probe"], "yes");
     assert_eq!(request.expect.status, [200..=204, 301..=301]);
     assert!(matches!(&request.expect.body, Some(BodyRule::Contains(text)) if text == "ready"));
     assert_eq!(request.ca_file.as_deref().and_then(|path| path.to_str()), Some("/etc/cadence-dns/ca.pem"));

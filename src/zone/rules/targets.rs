@@ -114,7 +114,7 @@ fn report(
             return findings.error(record.spot, found, elsewhere);
         }
         (RecordType::NS, OtherZone) if order::is_within(target, owner) && !apex => (
-            format!("{} has no glue: nobody can reach it", name()),
+            format!("{} has no glue: resolvers cannot reach it", name()),
             "give it an A or AAAA record in this file",
         ),
         (_, Alias) => (
