@@ -9,11 +9,13 @@ mod batch;
 mod bind;
 mod certificates;
 pub mod client;
+mod client_network;
 mod connections;
 mod counters;
 mod datagram;
 mod encrypted;
 mod https;
+mod limiter;
 mod streams;
 mod tcp;
 mod udp;
@@ -30,13 +32,14 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::answer::{AnswerTable, CookieSecrets, Limiter, ResponsePolicy, Secret};
+use crate::answer::{AnswerTable, CookieSecrets, ResponsePolicy, ResponseRateLimit, Secret};
 use crate::config::{DnsSettings, RateLimitSettings, TcpSettings, TlsSettings};
 use crate::model::Moment;
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
 pub use counters::{Counters, Meter};
+pub use limiter::Limiter;
 pub use xdp::XdpUnavailable;
 
 use bind::{Listen, listen_to_streams};
@@ -203,7 +206,10 @@ fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<
         None => Some(CookieSecrets::new(random()?)),
     };
     let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
-    let limiter = if *enabled { Some(Limiter::new(*rate, *slip, exempt, random()?)) } else { None };
+    let limiter = match enabled {
+        true => Some(Box::new(Limiter::new(*rate, *slip, exempt, random()?)) as Box<dyn ResponseRateLimit>),
+        false => None,
+    };
     Ok(ResponsePolicy { rotate: settings.rotate, cookies, limiter })
 }
 

@@ -9,10 +9,8 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use super::keeper::Keeper;
 use crate::control::{ControlRequest, FailBack};
-use crate::controller::{
-    Change, Controller, DnsStatus, Effect, Event, LimitedStatus, Report, Saved, Status, Warning,
-};
-use crate::dns::{Counters, Meter, Tables};
+use crate::controller::{Change, Controller, Effect, Event, Report, Saved, Status, Warning};
+use crate::dns::{Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
 use crate::store::Journal;
@@ -108,7 +106,7 @@ impl EventLoop {
 
     fn status(&self) -> Status {
         let mut status = self.controller.status(self.clock.now());
-        status.dns = Some(asked(self.meter.counters()));
+        status.dns = Some(self.meter.counters().into_iter().collect());
         if let Some(trouble) = self.keeper.trouble().or_else(|| self.journal_trouble.clone()) {
             let text =
                 format!("the state cannot be saved, a restart would forget the last changes: {trouble}");
@@ -140,18 +138,6 @@ impl EventLoop {
             warn!(event = "stop.forced", "the state was not written in time");
         }
     }
-}
-
-/// The numbers of one room in the words of another.
-fn asked(counted: Counters) -> DnsStatus {
-    let Counters { queries, noerror, nxdomain, refused, other, dropped, truncated, unsent, xdp, .. } =
-        counted;
-    let limited = LimitedStatus {
-        dropped: counted.limited_dropped,
-        slipped: counted.limited_slipped,
-        badcookie: counted.limited_badcookie,
-    };
-    DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent, xdp }
 }
 
 fn tell(report: &Report) {

@@ -141,21 +141,28 @@ impl Batch {
     }
 }
 
-/// Sends all, passing over those that the system refuses: one unreachable client must not cost the others.
-fn send_all(socket: &UdpSocket, mut headers: &mut [libc::mmsghdr]) -> u64 {
+/// Sends all without ever waiting; returns how many replies were not sent. A reply that the system refuses is passed
+/// over, because one unreachable client must not cost the others. A full send buffer ends the batch: it is full of
+/// replies to hosts whose link address does not resolve, and waiting for one of them would stop all answers.
+fn send_all(socket: &impl AsRawFd, mut headers: &mut [libc::mmsghdr]) -> u64 {
     let mut refused = 0;
     while !headers.is_empty() {
         let count = headers.len() as libc::c_uint;
         // SAFETY: `headers` holds `count` headers whose pointers lead to buffers of the stated lengths, which
         // outlive the call; it only reads them and keeps none.
-        let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, 0) };
+        let sent = unsafe {
+            libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT as _)
+        };
         let done = match usize::try_from(sent) {
             Ok(sent) if sent > 0 => sent,
-            Ok(_) | Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => 0,
-            Ok(_) | Err(_) => {
-                refused += 1;
-                1
-            }
+            Ok(_) | Err(_) => match io::Error::last_os_error().kind() {
+                io::ErrorKind::Interrupted => 0,
+                io::ErrorKind::WouldBlock => return refused + headers.len() as u64,
+                _ => {
+                    refused += 1;
+                    1
+                }
+            },
         };
         headers = &mut headers[done..];
     }
@@ -253,4 +260,43 @@ fn set_option(
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, ptr::from_ref(&value).cast(), octets) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    /// Sends `count` datagrams of one octet each; returns how many were not sent.
+    fn send(socket: &impl AsRawFd, count: usize) -> u64 {
+        let mut octets = [7];
+        let mut part = part(&mut octets);
+        // SAFETY: all zeroes are a valid `mmsghdr`.
+        let mut headers: Vec<libc::mmsghdr> = (0..count).map(|_| unsafe { zeroed() }).collect();
+        for header in &mut headers {
+            header.msg_hdr.msg_iov = &raw mut part;
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        send_all(socket, &mut headers)
+    }
+
+    /// A UNIX socket whose peer does not read has what a UDP socket has whose neighbours do not resolve: no room.
+    #[test]
+    fn a_full_send_buffer_ends_the_batch_instead_of_waiting() {
+        let (ours, peer) = UnixDatagram::pair().expect("descriptors");
+        peer.set_nonblocking(true).expect("our socket");
+        let unsent = send(&ours, 10_000);
+        let arrived = std::iter::from_fn(|| peer.recv(&mut [0; 8]).ok()).count() as u64;
+        assert!(arrived > 0, "nothing was sent");
+        assert_eq!(unsent, 10_000 - arrived, "what was not sent is counted");
+        assert_eq!(send(&ours, 1), 0, "there is room again");
+    }
+
+    #[test]
+    fn a_reply_that_is_refused_costs_no_other() {
+        let (ours, peer) = UnixDatagram::pair().expect("descriptors");
+        drop(peer);
+        assert_eq!(send(&ours, 5), 5, "each was tried");
+    }
 }

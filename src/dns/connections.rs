@@ -1,12 +1,13 @@
 //! Who is connected, for how long they may be idle, and who has to go when there are too many.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::client_network::ClientNetwork;
 use crate::config::TcpSettings;
 
 /// When all connections are taken, they may be idle for so long.
@@ -24,11 +25,11 @@ pub(super) struct Connections {
     /// Connections by when each was last active.
     by_activity: BTreeMap<u64, u64>,
     /// The same turns, for each client network.
-    networks: BTreeMap<IpAddr, BTreeSet<u64>>,
+    networks: BTreeMap<ClientNetwork, BTreeSet<u64>>,
 }
 
 struct Connection {
-    network: IpAddr,
+    network: ClientNetwork,
     turn: u64,
     active_at: Instant,
     task: AbortHandle,
@@ -47,7 +48,7 @@ impl Connections {
 
     /// Takes in a connection, whose task `start` begins.
     pub(super) fn admit(&mut self, client: IpAddr, now: Instant, start: impl FnOnce(u64) -> AbortHandle) {
-        let network = network(client);
+        let network = ClientNetwork::of(client);
         if self.networks.get(&network).is_some_and(|turns| turns.len() >= self.most_of_one()) {
             self.close_longest_idle_of(network);
         } else if self.open.len() >= self.settings.connections {
@@ -114,7 +115,7 @@ impl Connections {
         Some((self.open.get(&number)?.active_at, number))
     }
 
-    fn close_longest_idle_of(&mut self, network: IpAddr) {
+    fn close_longest_idle_of(&mut self, network: ClientNetwork) {
         let turn = self.networks.get(&network).and_then(BTreeSet::first);
         if let Some(&number) = turn.and_then(|turn| self.by_activity.get(turn)) {
             self.close(number);
@@ -148,14 +149,6 @@ impl Connections {
             }
         }
         Some(connection)
-    }
-}
-
-/// What one client can be taken to have: a /24 of IPv4, a /56 of IPv6.
-fn network(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 56)).into(),
     }
 }
 

@@ -244,7 +244,7 @@ impl Shared {
 
     /// What it has been asked.
     pub(super) fn queries(&self) -> u64 {
-        Counters::sum(std::slice::from_ref(&self.streaming.tally)).queries
+        Counters::sum(std::slice::from_ref(&self.streaming.tally))[crate::answer::Counter::Queries]
     }
 }
 

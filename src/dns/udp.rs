@@ -9,9 +9,9 @@ use arc_swap::Cache;
 
 use super::Tables;
 use super::batch::Batch;
-use super::counters::{Counters, Tally};
+use super::counters::Tally;
 use super::datagram::DatagramBatch;
-use crate::answer::ResponsePolicy;
+use crate::answer::{Counter, ResponsePolicy};
 
 /// How long a quiet worker waits before it looks whether it is to stop.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
@@ -37,8 +37,7 @@ pub(super) fn serve(
                 let mut answering = DatagramBatch::begin(table, policy);
                 batch.answer(|address, query, reply| answering.answer(address, query, reply));
                 tally.add(answering.counted()); // before they leave: whoever has a reply sees it counted
-                let unsent = batch.send(socket);
-                tally.add(Counters { unsent, ..Counters::default() });
+                tally.add_to(Counter::Unsent, batch.send(socket));
             }
             Err(error) if is_quiet(&error) => {}
             Err(_) => std::thread::sleep(PAUSE_AFTER_ERROR),

@@ -8,9 +8,9 @@ use arc_swap::Cache;
 use super::frame;
 use super::program::QUERY_MAX_OCTETS;
 use super::rings::Queue;
-use crate::answer::ResponsePolicy;
+use crate::answer::{Counter, ResponsePolicy};
 use crate::dns::Tables;
-use crate::dns::counters::{Counters, Tally};
+use crate::dns::counters::Tally;
 use crate::dns::datagram::DatagramBatch;
 use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
 
@@ -33,8 +33,9 @@ pub(in crate::dns) fn serve(
             let mut answering = DatagramBatch::begin(table, policy);
             rings.answer(|frame, octets| answer(frame, octets, &mut kept, &mut answering));
             // Before they leave: whoever has a reply sees it counted.
-            let counted = answering.counted();
-            tally.add(Counters { xdp: counted.queries, ..counted });
+            let mut counted = answering.counted();
+            counted.add(Counter::Xdp, counted[Counter::Queries]);
+            tally.add(counted);
         }
         if rings.turn(LOOK_UP_EVERY).is_err() {
             thread::sleep(PAUSE_AFTER_ERROR);
