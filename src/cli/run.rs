@@ -7,14 +7,16 @@ use tracing::warn;
 
 use super::{Failure, refused, runtime};
 use crate::dns::CertificateWatch;
+use crate::model::Problem;
 use crate::{daemon, telemetry};
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
-    telemetry::start_log().map_err(Failure::Failed)?;
+    let _log = telemetry::start_log().map_err(Failure::Failed)?; // when it is dropped, the last lines are written
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
-    for warning in &ready.warnings {
-        warn!(event = "config.warning", "{warning}");
+    for Problem { place, found, help, .. } in &ready.warnings {
+        let place = place.as_ref().map(tracing::field::display);
+        warn!(event = "config.warning", place, help, "{found}");
     }
     runtime()?.block_on(async {
         let signals =
