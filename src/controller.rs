@@ -6,6 +6,7 @@
 //! ```
 
 mod evidence;
+mod part;
 mod report;
 mod saved;
 mod status;
@@ -22,6 +23,7 @@ use crate::zone::Zone;
 use evidence::Evidence;
 use saved::SavedName;
 
+pub use part::PartStatus;
 pub use report::Report;
 pub use saved::{Change, Saved, SavedState};
 pub use status::{

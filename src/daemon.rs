@@ -15,6 +15,7 @@ mod descriptors;
 mod event_loop;
 mod keeper;
 mod load;
+mod parts;
 mod zone_file;
 
 use std::fmt;

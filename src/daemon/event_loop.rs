@@ -8,8 +8,9 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::keeper::Keeper;
+use super::parts;
 use crate::control::{ControlRequest, FailBack};
-use crate::controller::{Change, Controller, Effect, Event, Report, Saved, Status, Warning};
+use crate::controller::{Change, Controller, Effect, Event, PartStatus, Report, Saved, Status, Warning};
 use crate::dns::{Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
@@ -115,6 +116,8 @@ impl EventLoop {
                 Warning { text, help: "free space, or mend the rights on [node] state_dir".into() },
             );
         }
+        let parts = parts::all(&self.meter);
+        status.warnings.extend(parts.iter().filter_map(PartStatus::warning));
         status
     }
 

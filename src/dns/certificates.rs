@@ -20,7 +20,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use tracing::{info, warn};
 
-use super::wall_clock;
+use super::clock::wall_clock;
 use crate::config::TlsSettings;
 use crate::model::{Moment, Place, Problem};
 
@@ -84,7 +84,7 @@ impl Certificates {
     }
 
     /// Looks at the files every few seconds, and when the thread is unparked, until `stop`.
-    pub(super) fn watch(mut self, stop: &AtomicBool) {
+    pub(super) fn watch(&mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             thread::park_timeout(LOOK_EVERY);
             self.look();

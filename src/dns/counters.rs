@@ -10,18 +10,6 @@ use crate::answer::{Counter, Outcome};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters([u64; Counter::COUNT]);
 
-/// Reads what is counted, from any thread.
-#[derive(Clone)]
-pub struct Meter(pub(super) Arc<[Arc<Tally>]>);
-
-impl Meter {
-    /// What has been answered so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        Counters::sum(&self.0)
-    }
-}
-
 /// What one worker has counted. It alone writes here, any thread may read.
 #[derive(Default)]
 #[repr(align(128))] // two cache lines, which processors fetch together: workers do not slow each other down

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::clock::wall_clock;
 use super::counters::Counters;
-use super::wall_clock;
 use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
 use crate::model::Moment;
 

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::streams::{Client, Shared};
+use super::stream_context::{Client, Shared};
 use super::tcp::QUERY_MAX_OCTETS;
 use crate::answer::freshness;
 

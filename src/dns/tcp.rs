@@ -6,7 +6,7 @@ use std::mem::take;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::yield_now;
 
-use super::streams::{Client, Shared};
+use super::stream_context::{Client, Shared};
 
 /// Longer queries end the connection: memory is not lent to strangers.
 pub(super) const QUERY_MAX_OCTETS: usize = 4096;

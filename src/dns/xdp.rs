@@ -31,7 +31,7 @@ mod worker;
 #[cfg(feature = "xdp")]
 pub(super) use attached::{Attached, Link, attach};
 #[cfg(feature = "xdp")]
-pub(super) use worker::serve;
+pub(super) use worker::{serve, start};
 
 /// Why the sockets answer everything although `[dns] xdp` is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +91,18 @@ mod absent {
         }
     }
 
-    pub(in crate::dns) fn serve(queue: Queue, _: &Tables, _: &ResponsePolicy, _: &AtomicBool, _: &Tally) {
-        match queue {}
+    pub(in crate::dns) fn start(queue: Queue) -> Queue {
+        queue
+    }
+
+    pub(in crate::dns) fn serve(
+        queue: &mut Queue,
+        _: &Tables,
+        _: &ResponsePolicy,
+        _: &AtomicBool,
+        _: &Tally,
+    ) {
+        match *queue {}
     }
 
     impl fmt::Display for Attached {
@@ -103,4 +113,4 @@ mod absent {
 }
 
 #[cfg(not(feature = "xdp"))]
-pub(super) use absent::{Attached, Link, attach, serve};
+pub(super) use absent::{Attached, Link, attach, serve, start};

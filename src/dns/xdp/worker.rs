@@ -1,29 +1,31 @@
-//! One thread for each queue: what its ring holds is answered where it lies.
+//! One thread for each queue of the interface: it answers the frames of its ring in place.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use arc_swap::Cache;
-
 use super::frame;
 use super::program::QUERY_MAX_OCTETS;
-use super::rings::Queue;
+use super::rings::{Queue, Rings};
 use crate::answer::{Counter, ResponsePolicy};
 use crate::dns::Tables;
 use crate::dns::counters::Tally;
 use crate::dns::datagram::DatagramBatch;
 use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
 
-/// Answers until `stop`.
+/// Makes a queue ready for the thread that calls this.
+pub(in crate::dns) fn start(queue: Queue) -> Rings {
+    queue.start()
+}
+
+/// Answers until `stop`. After a panic it may be called again with the same rings.
 pub(in crate::dns) fn serve(
-    queue: Queue,
+    rings: &mut Rings,
     tables: &Tables,
     policy: &ResponsePolicy,
     stop: &AtomicBool,
     tally: &Tally,
 ) {
-    let mut rings = queue.start();
-    let mut tables = Cache::new(&*tables.0);
+    let mut tables = tables.cache();
     // The reply is written over the query, which is read from here meanwhile.
     let mut kept = [0; QUERY_MAX_OCTETS];
     while !stop.load(Ordering::Relaxed) {
