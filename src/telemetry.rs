@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use tracing::error;
+use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -57,7 +57,9 @@ pub fn start_log() -> Result<Log, String> {
         .with_ansi(is_terminal)
         .with_target(false)
         .finish();
-    queue.start_writer(io::stderr()).map_err(|error| format!("no thread for the log: {error}"))?;
+    queue
+        .start_writer(io::stderr(), tell_dropped)
+        .map_err(|error| format!("no thread for the log: {error}"))?;
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(log_panic));
         let _ = MONITOR.set(queue.monitor()); // it was empty: the first log is the only one to come here
@@ -93,6 +95,14 @@ impl<'w> MakeWriter<'w> for QueuedLines {
     fn make_writer(&'w self) -> LineWriter<'w> {
         LineWriter::new(&self.queue, self.is_terminal)
     }
+}
+
+/// By the same way as all events, so that it has their form.
+fn tell_dropped(dropped: u64) {
+    warn!(
+        event = "log.dropped",
+        dropped, "{dropped} log lines were dropped: the reader of stderr did not keep up"
+    );
 }
 
 /// Logs a panic with its place instead of writing it to stderr.

@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, PipeReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use cadence_dns::dns::client::{Reply, lookup};
@@ -28,19 +30,17 @@ const ZONE: &str = "@ 60 SOA ns1 hostmaster 1 1h 10m 1w 1m\n@ 60 NS ns1\nns1 60 
 struct Node {
     folder: TempDir,
     listen: SocketAddr,
-    regions: [Option<TcpListener>; 2],
+    regions: [Option<LoadBalancer>; 2],
     daemon: Child,
 }
 
 impl Node {
     fn start(stderr: Stdio) -> Node {
         let folder = tempfile::tempdir().expect("the machine has a temporary folder");
-        let listener = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        // Each answers for another loopback address; probes go to the one that the listener has.
-        let regions = [listener(), listener()];
+        let regions = [LoadBalancer::start(), LoadBalancer::start()];
         let listen = free_port();
-        let table = |name: &str, address: &str, listener: &TcpListener| {
-            let port = listener.local_addr().expect("it is bound").port();
+        let table = |name: &str, address: &str, balancer: &LoadBalancer| {
+            let port = balancer.address.port();
             format!(
                 "[[region]]\nname = \"{name}\"\naddresses = [\"{address}\"]\n[[region.probe]]\ntcp = {port}\n\
                  address = \"127.0.0.1\"\ninterval = \"100ms\"\nrecheck = \"100ms\"\ntimeout = \"100ms\"\nfall = 2\nrise = 2\n"
@@ -87,7 +87,7 @@ impl Node {
 
     /// Lets the first region die, and waits for the answer to move.
     fn flip(&mut self) {
-        self.wait_until("both regions are up", |node| node.status().matches(" up: ").count() == 2);
+        self.wait_until("both regions are up", |node| node.status().matches("  up: 1/1 up").count() == 2);
         assert_eq!(self.address().as_deref(), Some("192.0.2.1"));
         self.regions[0] = None;
         self.wait_until("the answer moves", |node| node.address().as_deref() == Some("192.0.2.2"));
@@ -104,6 +104,34 @@ impl Node {
             }
             assert!(Instant::now() < deadline, "it does not end");
             thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Accepts connections and closes them, until it is dropped.
+struct LoadBalancer {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LoadBalancer {
+    fn start() -> LoadBalancer {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = Arc::clone(&stop);
+        let accept = move || while listener.accept().is_ok() && !stopped.load(Ordering::SeqCst) {};
+        LoadBalancer { address, stop, thread: Some(thread::spawn(accept)) }
+    }
+}
+
+impl Drop for LoadBalancer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address)); // it looks up
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it cannot panic
         }
     }
 }

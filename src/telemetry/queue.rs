@@ -9,7 +9,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use tracing::warn;
 
 use super::line::one_line;
 
@@ -67,25 +66,25 @@ impl Queue {
         self.0.queued.notify_one();
     }
 
-    /// Starts the thread that writes, for as long as the program runs.
-    pub(super) fn start_writer(&self, output: impl Write + AsFd + Send + 'static) -> io::Result<()> {
+    /// Starts the thread that writes, for as long as the program runs. `tell` is called with the number of dropped
+    /// events once the reader is back; it may log.
+    pub(super) fn start_writer(
+        &self,
+        output: impl Write + AsFd + Send + 'static,
+        tell: impl Fn(u64) + Send + 'static,
+    ) -> io::Result<()> {
         let queue = self.clone();
-        thread::Builder::new().name("log".into()).spawn(move || queue.write_all(output)).map(drop)
+        thread::Builder::new().name("log".into()).spawn(move || queue.write_all(output, tell)).map(drop)
     }
 
-    fn write_all(&self, mut output: impl Write + AsFd) {
+    fn write_all(&self, mut output: impl Write + AsFd, tell: impl Fn(u64)) {
         let _ended = Ended(self);
         loop {
             let line = self.next();
             let written = write(&mut output, &line);
             let untold = self.written(&line, written.is_ok());
             if untold > 0 {
-                // By the same way as all events, so that it has their form.
-                warn!(
-                    event = "log.dropped",
-                    dropped = untold,
-                    "{untold} log lines were dropped: the reader of stderr did not keep up"
-                );
+                tell(untold);
             }
         }
     }
@@ -226,12 +225,18 @@ mod tests {
     /// How long anything on this machine may take at the worst.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    fn queue_and_reader() -> (Queue, UnixStream) {
+    /// A queue at work, the reader of what it writes, and what it tells of dropped events.
+    fn queue_and_reader() -> (Queue, UnixStream, mpsc::Receiver<u64>) {
         let (output, reader) = UnixStream::pair().expect("descriptors");
         reader.set_read_timeout(Some(PATIENCE)).expect("above zero");
         let queue = Queue::default();
-        queue.start_writer(output).expect("a thread");
-        (queue, reader)
+        let (tell, told) = mpsc::channel();
+        queue
+            .start_writer(output, move |untold| {
+                let _ = tell.send(untold);
+            })
+            .expect("a thread");
+        (queue, reader, told)
     }
 
     fn line(number: u64) -> Vec<u8> {
@@ -243,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_stuck_costs_lines_and_no_time() {
-        let (queue, mut reader) = queue_and_reader();
+        let (queue, mut reader, told) = queue_and_reader();
         (0..TOO_MANY).for_each(|number| queue.push(line(number))); // returns although nobody reads
         let dropped = queue.monitor().dropped();
         assert!(dropped > 0 && queue.0.state().octets <= QUEUE_MAX_OCTETS);
@@ -252,6 +257,7 @@ mod tests {
         let numbers = octets.chunks(100).map(|line| String::from_utf8_lossy(line).trim().parse::<u64>().ok());
         let numbers: Vec<u64> = numbers.map(|number| number.expect("whole lines")).collect();
         assert!(numbers.is_sorted(), "in their order");
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(dropped), "told once the reader is back");
     }
 
     #[test]
@@ -269,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_written_before_the_end_unless_the_reader_is_stuck() {
-        let (queue, mut reader) = queue_and_reader();
+        let (queue, mut reader, _told) = queue_and_reader();
         queue.push(line(1));
         queue.flush(PATIENCE);
         let mut octets = [0; 100];
@@ -286,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_gone_is_counted_and_harmless() {
-        let (queue, reader) = queue_and_reader();
+        let (queue, reader, _told) = queue_and_reader();
         drop(reader);
         (0..3).for_each(|number| queue.push(line(number)));
         queue.flush(PATIENCE);
