@@ -155,14 +155,15 @@ fn send_all(socket: &impl AsRawFd, mut headers: &mut [libc::mmsghdr]) -> u64 {
         };
         let done = match usize::try_from(sent) {
             Ok(sent) if sent > 0 => sent,
-            Ok(_) | Err(_) => match io::Error::last_os_error().kind() {
-                io::ErrorKind::Interrupted => 0,
-                io::ErrorKind::WouldBlock => return refused + headers.len() as u64,
-                _ => {
-                    refused += 1;
-                    1
+            Ok(_) | Err(_) => {
+                let error = io::Error::last_os_error().kind();
+                if error == io::ErrorKind::WouldBlock {
+                    return refused + headers.len() as u64;
                 }
-            },
+                let done = usize::from(error != io::ErrorKind::Interrupted);
+                refused += done as u64;
+                done
+            }
         };
         headers = &mut headers[done..];
     }
