@@ -67,7 +67,7 @@ pub struct Bound {
     xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
 }
 
-/// Takes every socket, or none. What is missing for `[dns] xdp` is no error: the sockets answer everything, then.
+/// Takes every socket, or none. A lack of AF_XDP is no error: the sockets answer everything then.
 ///
 /// # Errors
 /// The first address that could not be taken, with what would help.
@@ -108,7 +108,7 @@ fn bind_encrypted(
 }
 
 impl Bound {
-    /// The addresses as they are: a port 0 has become a real one, the same for UDP and TCP.
+    /// The addresses as they are: a port 0 has become a real one, UDP and TCP have the same one.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -126,7 +126,8 @@ impl Bound {
         self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
     }
 
-    /// Makes cookies with these: servers that share them accept each other's. Otherwise with a secret of its own.
+    /// Makes cookies with these secrets; servers that share them accept each other's cookies. Without them the secret is
+    /// a random one.
     #[must_use]
     pub fn with_secrets(self, secrets: CookieSecrets) -> Bound {
         Bound { secrets: Some(secrets), ..self }
@@ -155,8 +156,10 @@ impl Bound {
         for Listen { address, tcp, udp } in self.listens {
             plain.push((tcp, carrier.clone()));
             for (number, socket) in udp.into_iter().enumerate() {
-                let (tables, policy) = (tables.clone(), Arc::clone(&policy));
-                let (stop, tally) = (Arc::clone(&serving.workers.stop), serving.new_tally());
+                let tables = tables.clone();
+                let policy = Arc::clone(&policy);
+                let stop = Arc::clone(&serving.workers.stop);
+                let tally = serving.new_tally();
                 let prepare = move |_| move || udp::serve(&socket, &tables, &policy, &stop, &tally);
                 serving.workers.start(&format!("dns-{number}-{}", address.port()), prepare)?;
             }
@@ -192,12 +195,11 @@ impl Serving {
         let (link, queues) = attached.start()?;
         self.link = Some(link);
         for (number, queue) in queues.into_iter().enumerate() {
-            let (tables, policy) = (tables.clone(), Arc::clone(policy));
-            let (stop, tally) = (Arc::clone(&self.workers.stop), self.new_tally());
-            let prepare = move |_| {
-                let mut rings = xdp::start(queue);
-                move || xdp::serve(&mut rings, &tables, &policy, &stop, &tally)
-            };
+            let tables = tables.clone();
+            let policy = Arc::clone(policy);
+            let stop = Arc::clone(&self.workers.stop);
+            let tally = self.new_tally();
+            let prepare = move |_| xdp::work(queue, tables, policy, stop, tally);
             self.workers.start(&format!("dns-xdp-{number}"), prepare)?;
         }
         Ok(())

@@ -17,11 +17,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// Why the daemon did not do what it was asked.
 #[derive(Debug)]
 pub enum ClientError {
-    /// Nobody answers on the socket.
+    /// No daemon answers on the socket.
     Unreachable(PathBuf, String),
-    /// It answered, and would not.
+    /// The daemon refused, for this reason.
     Refused(String),
-    /// It answered something that we do not understand.
+    /// Its answer cannot be understood.
     Malformed(String),
 }
 

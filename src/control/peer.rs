@@ -1,4 +1,4 @@
-//! Who is at the other end of the socket, as the kernel says.
+//! The user at the other end of the socket, as the kernel says.
 
 use std::fmt;
 use std::time::Duration;

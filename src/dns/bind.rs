@@ -18,7 +18,7 @@ const SEND_BUFFER_OCTETS: usize = 1 << 20;
 /// With port 0 the system chooses a port for TCP, which may be taken for UDP; another one is tried this many times.
 const PORT_TRIALS: usize = 16;
 
-/// Which kind of socket an error is about.
+/// The protocol of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// Datagrams.
@@ -112,8 +112,8 @@ pub(super) struct Listen {
     pub(super) udp: Vec<UdpSocket>,
 }
 
-/// Takes one address: TCP first and alone, so that a second server of the same user is noticed although our own
-/// UDP workers share their port.
+/// Takes one address, TCP first: its port is not shared, so a second server of the same user is noticed, which UDP
+/// would not do because our workers share their port.
 pub(super) fn listen(address: SocketAddr, workers: usize) -> Result<Listen, BindError> {
     let mut trials = if address.port() == 0 { PORT_TRIALS } else { 1 };
     loop {
@@ -125,7 +125,7 @@ pub(super) fn listen(address: SocketAddr, workers: usize) -> Result<Listen, Bind
     }
 }
 
-/// Takes an address for encrypted streams alone; returns the real one as well.
+/// Takes an address for encrypted streams only; returns it with its real port as well.
 pub(super) fn listen_to_streams(
     address: SocketAddr,
     protocol: Protocol,

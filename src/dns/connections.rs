@@ -1,4 +1,4 @@
-//! Who is connected, for how long they may be idle, and who has to go when there are too many.
+//! The open connections: how long they may be idle, and which one is closed when there are too many.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use super::client_network::ClientNetwork;
 use crate::config::TcpSettings;
 
-/// When all connections are taken, they may be idle for so long.
+/// How long connections may be idle when all places are taken.
 const IDLE_LEAST: Duration = Duration::from_secs(1);
 
-/// The open connections. A new one is always let in; the one that has been idle longest makes room.
+/// The open connections. A new one is always admitted; the one that has been idle longest makes room.
 ///
-/// One client network may have half of them. From there on, and thus never by one network alone, the time that all
-/// may be idle shrinks.
+/// One client network may have half of the places. When more than half are taken, which no network alone can do, the
+/// time that connections may be idle shrinks.
 pub(super) struct Connections {
     settings: TcpSettings,
     open: BTreeMap<u64, Connection>,
@@ -24,7 +24,7 @@ pub(super) struct Connections {
     last: u64,
     /// Connections by when each was last active.
     by_activity: BTreeMap<u64, u64>,
-    /// The same turns, for each client network.
+    /// The turns of the connections of each client network.
     networks: BTreeMap<ClientNetwork, BTreeSet<u64>>,
 }
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_idle_for_too_long_is_closed_and_who_got_something_is_not() {
+    async fn an_idle_connection_is_closed_and_one_that_got_a_reply_is_not() {
         let (mut connections, now) = (connections(), Instant::now());
         assert_eq!(connections.close_overdue(now), None);
         let tasks = ["10.0.0.1", "10.0.1.1"].map(|client| admitted(&mut connections, client, now));

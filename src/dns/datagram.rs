@@ -1,4 +1,4 @@
-//! One datagram: a query in, a reply out. UDP sockets and AF_XDP rings do the same with it.
+//! One datagram: a query in, a reply out, for UDP sockets and AF_XDP rings alike.
 
 use std::net::IpAddr;
 

@@ -54,8 +54,8 @@ impl Serving {
     /// Nothing is served yet; streams look at the receiver for when to stop.
     pub(super) fn new() -> (Serving, watch::Receiver<bool>) {
         let (stop_streams, stopped) = watch::channel(false);
-        let (workers, tallies) = (Workers::default(), Vec::new());
-        (Serving { workers, stop_streams, certificate: None, tallies, link: None }, stopped)
+        let workers = Workers::default();
+        (Serving { workers, stop_streams, certificate: None, tallies: Vec::new(), link: None }, stopped)
     }
 
     pub(super) fn new_tally(&mut self) -> Arc<Tally> {

@@ -34,11 +34,11 @@ pub(super) struct Streaming {
     pub(super) tally: Arc<Tally>,
 }
 
-/// Who is at the other end.
+/// A client: its address, and its number among the connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
-    /// Among the connections.
+    /// Its number among the connections.
     pub(super) number: u64,
 }
 
@@ -100,8 +100,8 @@ impl Shared {
         take: impl FnOnce(&[u8]),
     ) {
         let Streaming { tables, policy, tally, .. } = &self.streaming;
-        let (address, now) = (client.address, wall_clock());
-        let context = QueryContext { transport: Transport::Tcp, address, now, idle, policy };
+        let (transport, address) = (Transport::Tcp, client.address);
+        let context = QueryContext { transport, address, now: wall_clock(), idle, policy };
         let mut reply = self.reply.borrow_mut();
         let outcome = respond(&tables.load(), query, &context, &mut reply);
         let mut counted = Counters::default();
@@ -134,7 +134,8 @@ impl Shared {
     pub(super) fn of_nothing() -> Shared {
         let table = AnswerTable::compile(&[], &[], crate::answer::Identity::default());
         let policy = Arc::new(crate::answer::ResponsePolicy { rotate: false, cookies: None, limiter: None });
-        let (tables, settings) = (Tables::new(Arc::new(table)), crate::config::TcpSettings::default());
+        let tables = Tables::new(Arc::new(table));
+        let settings = TcpSettings::default();
         let streaming = Streaming { tables, policy, settings, tally: Arc::default() };
         Shared::new(streaming, Arc::new(Vitals::new("test")))
     }
@@ -148,7 +149,7 @@ impl Shared {
 #[cfg(test)]
 impl Client {
     /// For a conversation without a connection.
-    pub(super) fn nobody() -> Client {
+    pub(super) fn of_a_test() -> Client {
         Client { address: std::net::Ipv4Addr::LOCALHOST.into(), number: 0 }
     }
 }

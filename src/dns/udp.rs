@@ -11,7 +11,7 @@ use super::datagram::DatagramBatch;
 use super::tables::Tables;
 use crate::answer::{Counter, ResponsePolicy};
 
-/// How long a quiet worker waits before it looks whether it is to stop.
+/// How long a quiet worker waits for a datagram before it looks whether it is to stop.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 
 /// The pause after an error of the socket: long enough not to spin, short enough to lose no query.
@@ -34,7 +34,7 @@ pub(super) fn serve(
             Ok(_) => {
                 let mut answering = DatagramBatch::begin(table, policy);
                 batch.answer(|address, query, reply| answering.answer(address, query, reply));
-                tally.add(answering.counted()); // before they leave: whoever has a reply sees it counted
+                tally.add(answering.counted()); // before they leave: a client that has its reply finds it counted
                 tally.add_to(Counter::Unsent, batch.send(socket));
             }
             Err(error) if is_quiet(&error) => {}

@@ -126,7 +126,8 @@ impl Workers {
         prepare: impl FnOnce(Arc<Vitals>) -> W + Send + 'static,
     ) -> io::Result<Thread> {
         let vitals = Arc::new(Vitals::new(name));
-        let (ours, stop) = (Arc::clone(&vitals), Arc::clone(&self.stop));
+        let ours = Arc::clone(&vitals);
+        let stop = Arc::clone(&self.stop);
         let supervised = move || {
             let _ended = Ended(&ours);
             supervise(&ours, &stop, prepare(Arc::clone(&ours)));

@@ -15,7 +15,7 @@ use super::line::one_line;
 /// What may wait to be written: about 5,000 events of 200 octets.
 pub(super) const QUEUE_MAX_OCTETS: usize = 1 << 20;
 
-/// A write that takes longer means that nobody reads: the log counts as unhealthy.
+/// A write that takes longer means that the reader is stuck: the log counts as unhealthy.
 const WRITE_MAX: Duration = Duration::from_secs(1);
 
 /// The queue, shared by all that log, the writer, and those that watch it.
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_reader_that_is_stuck_costs_lines_and_no_time() {
         let (queue, mut reader, told) = queue_and_reader();
-        (0..TOO_MANY).for_each(|number| queue.push(line(number))); // returns although nobody reads
+        (0..TOO_MANY).for_each(|number| queue.push(line(number))); // returns although the reader is stuck
         let dropped = queue.monitor().dropped();
         assert!(dropped > 0 && queue.0.state().octets <= QUEUE_MAX_OCTETS);
         let mut octets = vec![0; ((TOO_MANY - dropped) * 100) as usize];

@@ -40,7 +40,7 @@ fn a_rate_is_kept_for_as_long_as_it_lasts() {
 }
 
 #[test]
-fn setting_the_clock_back_or_starting_its_count_again_hurts_nobody() {
+fn a_clock_that_is_set_back_or_wraps_around_limits_no_innocent_client() {
     let round = (1 << TIME_BITS) / 1000;
     for later in [START - 3600 * 1000, START + round - 3000, START + round + 3000, START + 3 * round / 2] {
         let limiter = limiter(10);
@@ -138,8 +138,8 @@ fn one_in_so_many_slips_through() {
 }
 
 proptest! {
-    /// Within any time t a bucket lets no more than rate × t + burst through; and whoever asks no more than that is
-    /// always told.
+    /// Within any time t a bucket lets no more than rate × t + burst through, and a client that asks no more than that
+    /// always gets its reply.
     #[test]
     fn never_more_than_the_rate_and_never_less(
         rate in 1u32..50,

@@ -76,8 +76,8 @@ impl Queue {
     /// # Errors
     /// Where it failed, and what the kernel said.
     pub(super) fn open(interface: NicIndex, number: u32, mode: Mode) -> Result<Queue, (Step, io::Error)> {
-        let (size, count) = (FrameSize::TwoK, FRAMES);
-        let memory = UmemCfgBuilder { frame_size: size, frame_count: count, ..UmemCfgBuilder::default() };
+        let memory =
+            UmemCfgBuilder { frame_size: FrameSize::TwoK, frame_count: FRAMES, ..UmemCfgBuilder::default() };
         let memory = memory.build().expect("the numbers are constants within the limits");
         let mut memory = Umem::map(memory).map_err(|error| (Step::Memory, error))?;
         let rings = RingConfigBuilder {
@@ -119,7 +119,7 @@ impl Queue {
 }
 
 /// A queue at work.
-pub(in crate::dns) struct Rings {
+pub(super) struct Rings {
     // Frames lie in the memory of `queue` and are forgotten before it.
     received: HeapSlab,
     answered: HeapSlab,

@@ -1,5 +1,6 @@
 //! One thread for each queue of the interface: it answers the frames of its ring in place.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -12,19 +13,19 @@ use crate::dns::counters::Tally;
 use crate::dns::datagram::DatagramBatch;
 use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
 
-/// Makes a queue ready for the thread that calls this.
-pub(in crate::dns) fn start(queue: Queue) -> Rings {
-    queue.start()
+/// The work of the thread that calls this: answers until `stop`. After a panic it may be called again: the rings stay.
+pub(in crate::dns) fn work(
+    queue: Queue,
+    tables: Tables,
+    policy: Arc<ResponsePolicy>,
+    stop: Arc<AtomicBool>,
+    tally: Arc<Tally>,
+) -> impl FnMut() {
+    let mut rings = queue.start();
+    move || serve(&mut rings, &tables, &policy, &stop, &tally)
 }
 
-/// Answers until `stop`. After a panic it may be called again with the same rings.
-pub(in crate::dns) fn serve(
-    rings: &mut Rings,
-    tables: &Tables,
-    policy: &ResponsePolicy,
-    stop: &AtomicBool,
-    tally: &Tally,
-) {
+fn serve(rings: &mut Rings, tables: &Tables, policy: &ResponsePolicy, stop: &AtomicBool, tally: &Tally) {
     let mut tables = tables.cache();
     // The reply is written over the query, which is read from here meanwhile.
     let mut kept = [0; QUERY_MAX_OCTETS];
@@ -34,7 +35,7 @@ pub(in crate::dns) fn serve(
         if received > 0 {
             let mut answering = DatagramBatch::begin(table, policy);
             rings.answer(|frame, octets| answer(frame, octets, &mut kept, &mut answering));
-            // Before they leave: whoever has a reply sees it counted.
+            // Before they leave: a client that has its reply finds it counted.
             let mut counted = answering.counted();
             counted.add(Counter::Xdp, counted[Counter::Queries]);
             tally.add(counted);
