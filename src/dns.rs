@@ -17,6 +17,8 @@ mod connections;
 mod counters;
 mod datagram;
 mod encrypted;
+#[cfg(test)]
+mod faults;
 mod https;
 mod limiter;
 mod restarts;

@@ -39,7 +39,7 @@ pub(super) enum Carrier {
     Https(TlsAcceptor, Arc<str>),
     /// Nothing, but for panics that a test asks for.
     #[cfg(test)]
-    Faulty(Arc<super::tests::Faults>),
+    Faulty(Arc<super::faults::Faults>),
 }
 
 /// Listeners of one thread, and what is needed to start it, as often as it dies.

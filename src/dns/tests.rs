@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::faults::Faults;
 use super::*;
 use crate::answer::{AnswerTable, Counter, Identity, RrlKey, Ruling};
 use crate::model::{Moment, Name};
@@ -22,24 +23,6 @@ const ZONE: &str = "@ 300 SOA ns a 1 2 3 4 60\n@ 300 NS ns\nns 300 A 192.0.2.53\
 
 /// `ns.t A`
 const QUERY: &[u8] = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x02ns\x01t\0\0\x01\0\x01";
-
-/// Panics that a test asks for, each once.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    in_accepting: AtomicBool,
-    in_a_connection: AtomicBool,
-    in_a_batch: AtomicBool,
-}
-
-impl Faults {
-    pub(super) fn of_accepting(&self) {
-        assert!(!self.in_accepting.swap(false, Ordering::SeqCst), "a bug in accepting");
-    }
-
-    pub(super) fn of_a_connection(&self) {
-        assert!(!self.in_a_connection.swap(false, Ordering::SeqCst), "a bug in a connection");
-    }
-}
 
 /// A rate limit with a bug: it sits where every query by UDP passes.
 #[derive(Debug)]
