@@ -32,7 +32,7 @@ pub const LEVEL_VARIABLE: &str = "CADENCE_DNS_LOG";
 /// How long the end of the program waits until the last lines are written. A reader that is stuck delays it no longer.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// The log at work. Dropping it writes what is queued, within [`FLUSH_MAX`].
+/// The log at work. Dropping it writes what is queued, and takes at most a second.
 #[must_use = "the last lines are written when this is dropped"]
 pub struct Log {
     queue: Queue,
@@ -118,4 +118,22 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 pub fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a text")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{catch_unwind, resume_unwind};
+
+    use super::*;
+
+    fn text_of(panic: impl FnOnce() + std::panic::UnwindSafe) -> String {
+        panic_text(&*catch_unwind(panic).expect_err("it panics")).to_owned()
+    }
+
+    #[test]
+    fn a_panic_has_a_text_whatever_was_thrown() {
+        assert_eq!(text_of(|| resume_unwind(Box::new("fixed"))), "fixed");
+        assert_eq!(text_of(|| resume_unwind(Box::new(format!("made of {}", 2)))), "made of 2");
+        assert_eq!(text_of(|| resume_unwind(Box::new(7_u8))), "a panic without a text");
+    }
 }
