@@ -5,7 +5,7 @@
 //!          ├─ compile ─▶ AnswerTable  arena   all that is known of a name, its record sets ready to be copied
 //! steered ─┘                         steered the addresses that a decision gives, shared between tables
 //!
-//! query ─ request ─▶ lookup ─▶ respond ─▶ reply ─▶ limiter   which lets it out, cuts it, or keeps it back
+//! query ─ request ─▶ lookup ─▶ respond ─▶ reply ─▶ rate limit   which lets it out, cuts it, or keeps it back
 //! ```
 //!
 //! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond()`] allocates
@@ -15,12 +15,13 @@ mod additional;
 mod chaos;
 mod compile;
 mod cookies;
+mod counter;
 mod edns;
 mod freshness;
-mod limiter;
 mod lookup;
 mod names;
 mod node;
+mod rate_limit;
 mod records;
 mod reply;
 mod request;
@@ -41,17 +42,17 @@ use crate::zone::Zone;
 use chaos::Chaos;
 use cookies::Proof;
 use edns::{OptRecord, UDP_OCTETS_WITHOUT};
-use limiter::Ruling;
 use names::Names;
 use node::{Arena, SlotId};
 use reply::{Code, Reply};
 use request::Request;
-use rrl_key::RrlKey;
 use steered::Steered;
 use zones::ZoneInfo;
 
+pub use counter::Counter;
 pub use freshness::freshness;
-pub use limiter::Limiter;
+pub use rate_limit::{ResponseRateLimit, Ruling};
+pub use rrl_key::RrlKey;
 pub use secrets::{CookieSecrets, Secret};
 
 /// Everything that a query can be answered from: immutable, swapped as a whole.
@@ -96,8 +97,8 @@ pub struct ResponsePolicy {
     pub rotate: bool,
     /// What DNS cookies are made with; `None` when we do not speak of them.
     pub cookies: Option<CookieSecrets>,
-    /// Who is told what too often by datagrams; `None` when everybody may be.
-    pub limiter: Option<Limiter>,
+    /// The limit of replies by UDP; `None` for no limit.
+    pub limiter: Option<Box<dyn ResponseRateLimit>>,
 }
 
 /// Who asks, and what else a reply depends on besides the table and the query.
@@ -126,7 +127,7 @@ impl QueryContext<'_> {
     /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
     fn rule(&self, request: &Request<'_>, rrl_key: RrlKey) -> Ruling {
         match (&self.policy.limiter, self.transport) {
-            (Some(limiter), Transport::Udp) if !request.proof.is_good() && !limiter.spares(self.address) => {
+            (Some(limiter), Transport::Udp) if !request.proof.is_good() => {
                 limiter.rule(self.address, rrl_key, self.now, request.id)
             }
             (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,

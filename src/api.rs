@@ -2,8 +2,10 @@
 
 mod advice;
 mod live;
+mod part;
 mod status;
 
+pub use part::PartStatus;
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
     STATUS_SCHEMA, Source, Status, WaitStatus, Warning,

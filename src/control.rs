@@ -1,7 +1,9 @@
-//! How an operator reaches the daemon: an HTTP API on a UNIX socket. The permissions of the socket are those of the API.
+//! How an operator reaches the daemon: an HTTP API on a UNIX socket. The mode of the socket says who may use it.
 
 pub mod client;
+mod peer;
 mod server;
+mod socket;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -9,9 +11,10 @@ use tokio::sync::oneshot;
 use crate::api::Status;
 use crate::model::Name;
 
-pub use server::{BindError, Bound, Serving, bind};
+pub use server::Serving;
+pub use socket::{BindError, Bound, bind};
 
-/// What the server hands to the owner of the controller. A dropped reply means that the owner is gone.
+/// What the server hands to the owner of the controller. A dropped reply means that the controller is gone.
 #[derive(Debug)]
 pub enum ControlRequest {
     /// What is answered, since when and why.

@@ -15,6 +15,7 @@ mod descriptors;
 mod event_loop;
 mod keeper;
 mod load;
+mod parts;
 mod unreadable;
 mod zone_file;
 

@@ -5,9 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Barrier;
 use std::thread;
 
-use cadence_dns::answer::{
-    AnswerTable, Identity, Limiter, Outcome, QueryContext, ResponsePolicy, Transport, respond,
-};
+use cadence_dns::answer::{AnswerTable, Identity, Outcome, QueryContext, ResponsePolicy, Transport, respond};
+use cadence_dns::dns::Limiter;
 use cadence_dns::model::{Moment, Name};
 use cadence_dns::zone::{self, MasterFile};
 
@@ -30,8 +29,8 @@ fn table() -> AnswerTable {
 #[test]
 fn workers_count_together() {
     let (table, begin) = (table(), Barrier::new(WORKERS.into()));
-    let policy =
-        ResponsePolicy { rotate: false, cookies: None, limiter: Some(Limiter::new(1000, 0, &[], [1; 16])) };
+    let limiter = Box::new(Limiter::new(1000, 0, &[], [1; 16]));
+    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: Some(limiter) };
     let flood = |worker: u8| {
         let address: IpAddr = Ipv4Addr::new(192, 0, 2, worker).into();
         let now = Moment::from_millis(1_795_363_451_000);

@@ -1,14 +1,14 @@
-//! What a reply tells, whoever asks and however he puts it.
+//! What a reply tells, for the rate limit: the same for every query that gets the same records.
 
 use crate::zone::RecordType;
 
 use super::node::{At, ZoneId};
 use super::reply::Code;
 
-/// What a reply tells, as a number that nothing else has. Whoever makes up names or types is still told few things:
-/// below a wildcard always the wildcard, at an alias always the alias, where nothing is the zone's SOA.
+/// What a reply tells. Queries for invented names or types share few keys: all names below a wildcard have the key of
+/// the wildcard, all types at an alias the key of the alias, and all negative replies of a zone one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RrlKey(u64);
+pub struct RrlKey(u64);
 
 /// The upper bits tell kinds of keys from each other; the lower ones are places, types and numbers.
 const KIND: u32 = 48;
@@ -29,8 +29,9 @@ impl RrlKey {
         RrlKey(3 << KIND | code as u64)
     }
 
-    /// As a number.
-    pub(super) fn number(self) -> u64 {
+    /// A number that no other key of the same table has.
+    #[must_use]
+    pub fn number(self) -> u64 {
         self.0
     }
 }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::part::PartStatus;
+use crate::answer::Counter;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
 use crate::model::{CheckId, Family, Moment, Name, RegionId, Ttl, VantageId};
 use crate::policy::{Hold, Rule, Wait};
@@ -32,6 +34,9 @@ pub struct Status {
     pub regions: Vec<RegionStatus>,
     /// What has been asked since the start; none if the daemon does not run.
     pub dns: Option<DnsStatus>,
+    /// The parts of the program around the controller; empty if the daemon does not run.
+    #[serde(default)]
+    pub parts: Vec<PartStatus>,
     /// What an operator should look at, gravest first.
     pub warnings: Vec<Warning>,
     /// What is worth knowing before the next outage, and no trouble now.
@@ -171,7 +176,7 @@ pub struct CheckStatus {
 
 /// What became of all messages that came in since the start, by datagrams and streams. Each is counted once; those
 /// of `truncated`, `unsent` and `xdp` are among the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DnsStatus {
     /// Messages that came in.
     pub queries: u64,
@@ -196,7 +201,7 @@ pub struct DnsStatus {
 }
 
 /// What became of queries of which a network had too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LimitedStatus {
     /// Met with silence.
     pub dropped: u64,
@@ -204,6 +209,37 @@ pub struct LimitedStatus {
     pub slipped: u64,
     /// Told by BADCOOKIE to come back with the cookie.
     pub badcookie: u64,
+}
+
+impl DnsStatus {
+    /// The field that shows a counter.
+    fn field(&mut self, counter: Counter) -> &mut u64 {
+        match counter {
+            Counter::Queries => &mut self.queries,
+            Counter::Noerror => &mut self.noerror,
+            Counter::Nxdomain => &mut self.nxdomain,
+            Counter::Refused => &mut self.refused,
+            Counter::Other => &mut self.other,
+            Counter::Dropped => &mut self.dropped,
+            Counter::LimitedDropped => &mut self.limited.dropped,
+            Counter::LimitedSlipped => &mut self.limited.slipped,
+            Counter::LimitedBadcookie => &mut self.limited.badcookie,
+            Counter::Truncated => &mut self.truncated,
+            Counter::Unsent => &mut self.unsent,
+            Counter::Xdp => &mut self.xdp,
+        }
+    }
+}
+
+/// From what the DNS threads have counted; a counter that is not given is 0.
+impl FromIterator<(Counter, u64)> for DnsStatus {
+    fn from_iter<T: IntoIterator<Item = (Counter, u64)>>(counted: T) -> DnsStatus {
+        let mut status = DnsStatus::default();
+        for (counter, count) in counted {
+            *status.field(counter) += count;
+        }
+        status
+    }
 }
 
 /// Something that an operator should look at.
@@ -229,6 +265,7 @@ impl Status {
             names: Vec::new(),
             regions: Vec::new(),
             dns: None,
+            parts: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
         }

@@ -1,6 +1,7 @@
 //! `cadence-dns run`: the daemon.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
@@ -8,23 +9,31 @@ use tracing::warn;
 use super::failure::{Failure, refused};
 use super::runtime::runtime;
 use crate::dns::CertificateWatch;
+use crate::model::Problem;
 use crate::{daemon, telemetry};
+
+/// How long blocking calls that are left over may delay the end.
+const LEFT_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
-    telemetry::start_log().map_err(Failure::Failed)?;
+    let _log = telemetry::start_log().map_err(Failure::Failed)?; // when it is dropped, the last lines are written
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
-    for warning in &ready.warnings {
-        warn!(event = "config.warning", "{warning}");
+    for Problem { place, found, help, .. } in &ready.warnings {
+        let place = place.as_ref().map(tracing::field::display);
+        warn!(event = "config.warning", place, help, "{found}");
     }
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         let signals =
             Signals::take().map_err(|error| Failure::Failed(format!("no signal handlers: {error}")))?;
         let daemon = daemon::start(ready).await.map_err(|error| Failure::Failed(error.to_string()))?;
         let certificate = daemon.certificate_watch();
         daemon.run_until(signals.until_stop(certificate)).await;
         Ok(())
-    })
+    });
+    runtime.shutdown_timeout(LEFT_MAX); // a disk or a user directory that hangs must not keep us
+    ended
 }
 
 /// The signals that are handled.

@@ -9,12 +9,13 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::keeper::Keeper;
-use crate::api::{DnsStatus, LimitedStatus, Status, Warning};
+use super::parts;
+use crate::api::{PartStatus, Status, Warning};
 use crate::control::{ControlRequest, FailBack};
 use crate::controller::{
     Change, Command, CommandId, Commit, Controller, Effect, Event, Reply, Report, Saved, What,
 };
-use crate::dns::{Counters, Meter, Tables};
+use crate::dns::{Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
 use crate::store::Journal;
@@ -126,7 +127,7 @@ impl EventLoop {
 
     fn status(&self) -> Status {
         let mut status = Status::of(&self.controller, self.clock.now());
-        status.dns = Some(asked(self.meter.counters()));
+        status.dns = Some(self.meter.counters().into_iter().collect());
         if let Some(trouble) = self.keeper.trouble().or_else(|| self.journal_trouble.clone()) {
             let text =
                 format!("the state cannot be saved, a restart would forget the last changes: {trouble}");
@@ -135,6 +136,8 @@ impl EventLoop {
                 Warning { text, help: "free space, or mend the rights on [node] state_dir".into() },
             );
         }
+        status.parts = parts::all(&self.meter);
+        status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         status
     }
 
@@ -165,18 +168,6 @@ impl EventLoop {
             warn!(event = "stop.forced", "the state was not written in time");
         }
     }
-}
-
-/// The numbers of one room in the words of another.
-fn asked(counted: Counters) -> DnsStatus {
-    let Counters { queries, noerror, nxdomain, refused, other, dropped, truncated, unsent, xdp, .. } =
-        counted;
-    let limited = LimitedStatus {
-        dropped: counted.limited_dropped,
-        slipped: counted.limited_slipped,
-        badcookie: counted.limited_badcookie,
-    };
-    DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent, xdp }
 }
 
 fn tell(report: &Report) {

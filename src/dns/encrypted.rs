@@ -12,9 +12,9 @@ use super::certificates::{Certificates, Shown};
 use super::streams::Carrier;
 use crate::config::TlsSettings;
 
-/// What DNS over TLS calls itself. Whoever offers something else alone is turned away; whoever offers nothing is not.
+/// The ALPN identifier of DNS over TLS. A client that offers only others is refused; one that offers none is not.
 const DOT: &[&[u8]] = &[b"dot"];
-/// Both versions of HTTP, the better first.
+/// The ALPN identifiers of HTTP, the preferred one first.
 const HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// Listeners of encrypted streams.

@@ -6,8 +6,9 @@ use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 use cadence_dns::answer::{
-    AnswerTable, CookieSecrets, Identity, Limiter, QueryContext, ResponsePolicy, Transport, respond,
+    AnswerTable, CookieSecrets, Identity, QueryContext, ResponsePolicy, Transport, respond,
 };
+use cadence_dns::dns::Limiter;
 use cadence_dns::model::Moment;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -30,7 +31,7 @@ fn answers(criterion: &mut Criterion) {
 }
 
 fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Queries) {
-    let limiter = Limiter::new(200, 2, &[], [7; 16]);
+    let limiter = Box::new(Limiter::new(200, 2, &[], [7; 16]));
     let policy =
         ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
     let now = Moment::default();

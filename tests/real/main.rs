@@ -4,7 +4,7 @@
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
 //! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9 ·
-//! `limits` who asks too often · `xdp` past the kernel's network stack
+//! `limits` who asks too often · `neighbours` hosts that are not there · `xdp` past the kernel's network stack
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -17,6 +17,7 @@ mod glitches;
 mod kills;
 mod limits;
 mod nameserver;
+mod neighbours;
 mod network;
 mod process;
 mod region;

@@ -62,6 +62,14 @@ impl Network {
         site
     }
 
+    /// Forwards packets whose source is an address of another site, as a network without filters does.
+    pub(crate) fn forward_forged_sources(&self) {
+        let interfaces = self.router.command("ls /proc/sys/net/ipv4/conf");
+        for interface in interfaces.split_whitespace() {
+            self.router.command(&format!("sysctl -qw net.ipv4.conf.{interface}.rp_filter=0"));
+        }
+    }
+
     /// Drops whatever goes to or comes from a site, until [`Network::mend`].
     pub(crate) fn cut(&self, site: &str) {
         self.router.command(&format!("nft add rule inet faults forward iifname {site} drop"));

@@ -36,7 +36,7 @@ proptest! {
         }
     }
 
-    /// A query goes in, its reply comes out to whoever asked, right to the last checksum.
+    /// A query goes in, its reply comes out, addressed to the client and with the right checksums.
     #[test]
     fn a_reply_goes_where_its_query_came_from(
         (from, to) in pair(),

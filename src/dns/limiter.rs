@@ -1,19 +1,19 @@
-//! Response rate limiting: so often, and no oftener, is one network told one thing by datagrams.
+//! Response rate limiting: bounds how many replies a second one network gets about one thing by UDP.
 //!
-//! Whoever forges the address of a victim makes us send it what he wants, as often as he wants. A resolver keeps
-//! what it was told, so that hundreds of times a second is nothing that it can have a use for.
+//! An attacker who forges the address of a victim makes a server send large replies there. A resolver caches what it
+//! was told, so it never needs the same reply hundreds of times a second.
 //!
 //! There is one table for all workers, of a size that never changes. A bucket is one word:
 //!
 //! ```text
-//! tag 28 | when all that was told is paid for 36     microseconds, which begin again every 19 hours
+//! tag 28 | when all that was told is paid for 36     microseconds, which wrap around every 19 hours
 //! ```
 //!
-//! A bucket that nobody has touched for just that long looks like one of this second, once: then one network is told one
-//! thing a second late.
+//! A bucket that was last used exactly one wrap-around ago looks as if it had been used within this second. The
+//! consequence is one reply that is limited although it should not be.
 //!
-//! Eight buckets share a cache line, and a thing may be counted in any of the eight. Whoever is being limited is only
-//! read about, so that under a flood the workers do not fight for the line.
+//! Eight buckets share a cache line, and a network and key may be counted in any of the eight. For queries over the
+//! limit the table is only read, so that under a flood the workers do not fight for the line.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -22,16 +22,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ipnet::IpNet;
 use siphasher::sip::SipHasher13;
 
-use super::rrl_key::RrlKey;
+use super::client_network::ClientNetwork;
+use crate::answer::{ResponseRateLimit, RrlKey, Ruling};
 use crate::model::Moment;
 
-/// Counts what each network was told, for all workers.
+/// The rate limit of all workers together: a token bucket for each network and key.
 pub struct Limiter {
-    /// The key is random: nobody can find out who shares a bucket with whom.
+    /// The key is random, so that an attacker cannot find out which networks share a bucket.
     hasher: SipHasher13,
-    /// What a reply costs, in microseconds.
+    /// The time that one reply uses up, in microseconds.
     price: u64,
-    /// So far may a bucket be ahead of the time.
+    /// How far a bucket may be ahead of the time, in microseconds.
     credit: u64,
     slip: u64,
     exempt: Box<[IpNet]>,
@@ -40,48 +41,32 @@ pub struct Limiter {
     unaligned: usize,
 }
 
-/// What becomes of a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ruling {
-    /// It goes out as it is.
-    Whole,
-    /// It goes out without its records.
-    Slip,
-    /// It does not go out.
-    Drop,
-}
-
 const BUCKETS: usize = 1 << 16;
 
-/// A cache line of them, of 64 octets.
+/// Buckets in a cache line of 64 octets.
 const LINE: usize = 8;
 
-/// The lower bits of a bucket.
+/// The lower bits of a bucket hold the time.
 const TIME_BITS: u32 = 36;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// A worker's time is that of its batch and may lie behind another's by so much. A bucket that is further ahead is
-/// from before the time began again, or before somebody set the clock back.
+/// A worker uses the time of its batch, which may lie behind another worker's by this much. A bucket that is further
+/// ahead was written before the time wrapped around, or before the clock was set back.
 const SKEW_MICROS: u64 = MICROS_PER_SECOND;
 
-/// A bucket that changes under our hands so often belongs to a reply that is worth less than the wait.
+/// After this many lost races for a bucket the reply goes out uncounted: waiting longer would cost more.
 const ATTEMPTS: usize = 16;
 
-/// The network that an IPv4 address is counted in has so many bits.
-const IPV4_PREFIX_BITS: u32 = 24;
-/// The same for IPv6: what one customer gets.
-const IPV6_PREFIX_BITS: u32 = 56;
-
 impl Limiter {
-    /// Lets `rate` replies a second through to one network about one thing, and as many at once. Of those beyond,
-    /// one in `slip` goes out without its records; 0 for none. `key` is random.
+    /// Lets `rate` replies a second with one key through to one network, and as many at once. Of the replies beyond
+    /// that, one in `slip` goes out without its records; 0 for none. `key` is random.
     #[must_use]
     pub fn new(rate: u32, slip: u32, exempt: &[IpNet], key: [u8; 16]) -> Limiter {
         let rate = u64::from(rate.max(1));
         let price = MICROS_PER_SECOND.div_ceil(rate);
-        // Zeroed by the system as it is touched: a server that nobody floods does not pay for it.
+        // The system hands out zeroed pages as they are touched: a quiet server does not pay for them.
         let buckets = bytemuck::zeroed_slice_box::<AtomicU64>(BUCKETS + LINE);
         let unaligned = buckets.as_ptr().align_offset(LINE * size_of::<AtomicU64>()).min(LINE);
         Limiter {
@@ -95,18 +80,21 @@ impl Limiter {
         }
     }
 
-    /// Whether an address is told everything as often as it asks: nobody outside can forge that of a loopback.
-    pub(super) fn spares(&self, address: IpAddr) -> bool {
+    /// Whether an address is exempt. A loopback address always is: no one outside can forge it.
+    fn spares(&self, address: IpAddr) -> bool {
         address.is_loopback() || self.exempt.iter().any(|network| network.contains(&address))
     }
 
-    /// Judges a reply to an address; `id` is the query's.
-    pub(super) fn rule(&self, address: IpAddr, rrl_key: RrlKey, now: Moment, id: u16) -> Ruling {
-        let hash = self.hash([network(address), rrl_key.number()]);
+    /// The ruling on a reply whose key has the number `thing`.
+    fn judge(&self, client: IpAddr, thing: u64, now: Moment, id: u16) -> Ruling {
+        if self.spares(client) {
+            return Ruling::Whole;
+        }
+        let hash = self.hash([ClientNetwork::of(client).number(), thing]);
         if self.pay(hash, now.as_millis().wrapping_mul(1000)) {
             return Ruling::Whole;
         }
-        // Counting them would be one more thing to write; nobody who has not the key can choose the one.
+        // A lottery instead of a count, which would be one more shared write. Without the key it cannot be steered.
         let lot = self.hash([hash ^ u64::from(id), now.as_millis()]);
         if self.slip > 0 && lot.is_multiple_of(self.slip) { Ruling::Slip } else { Ruling::Drop }
     }
@@ -148,7 +136,7 @@ impl Limiter {
     }
 }
 
-/// The bucket that has the tag; otherwise the one that is missed least.
+/// The bucket that has the tag; otherwise the one with the smallest debt, which may be overwritten.
 fn choose(line: &[AtomicU64], tag: u64, debt: impl Fn(u64) -> u64) -> (&AtomicU64, u64) {
     let mut least = (&line[0], 0, u64::MAX);
     for bucket in line {
@@ -164,16 +152,13 @@ fn choose(line: &[AtomicU64], tag: u64, debt: impl Fn(u64) -> u64) -> (&AtomicU6
     (least.0, least.1)
 }
 
-/// The network of an address as a number.
-fn network(address: IpAddr) -> u64 {
-    match address {
-        IpAddr::V4(v4) => u64::from(v4.to_bits() >> (u32::BITS - IPV4_PREFIX_BITS)),
-        // Above all those of IPv4.
-        IpAddr::V6(v6) => 1 << 63 | (v6.to_bits() >> (u128::BITS - IPV6_PREFIX_BITS)) as u64,
+impl ResponseRateLimit for Limiter {
+    fn rule(&self, client: IpAddr, rrl_key: RrlKey, now: Moment, id: u16) -> Ruling {
+        self.judge(client, rrl_key.number(), now, id)
     }
 }
 
-/// Not the key, nor 65,536 buckets.
+/// Without the key and the 65,536 buckets.
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Limiter { price, slip, exempt, .. } = self;
