@@ -1,9 +1,9 @@
 //! Builds the shells, joins their channels, performs the controller's effects, stops everything in order.
 //!
 //! ```text
-//! prober ─Observation─▶ ┌────────────┐ ─Record──▶ journal
+//! prober ─Observation─▶ ┌────────────┐ ─Record──▶ state log
 //! clock ───TimePassed─▶ │ controller │ ─Publish─▶ answer table ─▶ DNS threads
-//! socket ───ControlRequest───▶ └────────────┘ ─Persist─▶ keeper ─▶ state.json
+//! socket ───ControlRequest───▶ └────────────┘ ─Persist─▶ snapshot
 //!                                      ─Pace────▶ prober     ─Report─▶ log
 //! ```
 //!
@@ -12,8 +12,8 @@
 
 mod clock;
 mod descriptors;
+mod disk;
 mod event_loop;
-mod keeper;
 mod load;
 mod zone_file;
 
@@ -28,13 +28,13 @@ use tracing::{error, info, warn};
 use crate::answer::Identity;
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Controller, Parameters, Saved};
+use crate::controller::{Change, Controller, Parameters, Saved};
 use crate::dns;
-use crate::store::{Loaded as LoadedState, Store, StoreError};
+use crate::store::{self, Recovered, StateLog, StateWriter, StoreError};
 
 use clock::Clock;
+use disk::Disk;
 use event_loop::{EventLoop, STAGE_MAX};
-use keeper::Keeper;
 
 pub use load::{Ready, load, load_config};
 pub use zone_file::read_zone;
@@ -64,7 +64,7 @@ impl fmt::Display for StartError {
             StartError::Store(error) => write!(f, "{error}"),
             StartError::Dns(error) => write!(f, "{error}"),
             StartError::Control(error) => write!(f, "{error}"),
-            StartError::System(error) => write!(f, "cannot start the DNS threads: {error}"),
+            StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
     }
 }
@@ -89,7 +89,9 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     if let Some(trouble) = descriptors::take(&config) {
         warn!(event = "descriptors.few", "{trouble}");
     }
-    let store = Store::open(&config.node.state_dir).map_err(StartError::Store)?;
+    let clock = Clock::start();
+    let opened = StateLog::open::<Saved, Change>(&config.node.state_dir, &store::boot_id(), clock.now());
+    let (log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
     let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
     let bound = match secrets {
         Some(secrets) => bound.with_secrets(secrets),
@@ -97,11 +99,7 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     };
     tell_xdp(&bound);
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
-    let clock = Clock::start();
-    let LoadedState { value: saved, troubles } = store.load::<Saved>();
-    let changes = store.journaled(saved.as_ref().map_or(0, Saved::journal));
-    let saved = Saved::with_changes(saved, changes);
-    let journal = store.journal();
+    let saved = Saved::with_changes(snapshot, entries);
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
@@ -113,7 +111,7 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let addresses = bound.addresses().to_vec();
     let encrypted = bound.encrypted_addresses().to_vec();
     let serving = bound.serve(&tables).map_err(StartError::System)?;
-    info!(event = "started", restored, "answering on {}", list(&addresses));
+    info!(event = "started", restored, ?ended, "answering on {}", list(&addresses));
     for (protocol, address) in encrypted {
         info!(event = "started.encrypted", "answering over {protocol} on {address}");
     }
@@ -121,13 +119,13 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
     let (stop, stopped) = mpsc::channel(1);
-    let keeper = Keeper::start(store);
+    let through = log.last();
+    let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
-    let (journal_trouble, dirty) = (None, false);
     let meter = serving.meter();
-    let mut event_loop =
-        EventLoop { controller, tables, meter, clock, keeper, journal, journal_trouble, probing, dirty };
-    event_loop.perform(effects);
+    let disk = Disk::new(writer, written, through);
+    let mut event_loop = EventLoop { controller, tables, meter, clock, disk, probing };
+    event_loop.perform(effects).await;
     let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
 }

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use super::{Failure, Output, print, runtime};
 use crate::config::Whereabouts;
 use crate::control::client::{self, ClientError};
-use crate::controller::{Saved, Status};
+use crate::controller::{Change, Saved, Status};
 use crate::model::Moment;
-use crate::store;
+use crate::store::{self, Recovered};
 
 use render::render;
 
@@ -71,12 +71,15 @@ pub(super) fn whereabouts(place: &DaemonAddress) -> Result<Whereabouts, Failure>
 }
 
 fn show_saved(state_dir: &Path, output: Output) {
-    let loaded = store::read_for_display::<Saved>(state_dir);
-    for trouble in &loaded.troubles {
+    let read = store::read_for_display::<Saved, Change>(state_dir);
+    let Recovered { snapshot, entries, troubles, .. } = match read {
+        Ok(recovered) => recovered,
+        Err(error) => return eprintln!("cadence-dns: {error}"),
+    };
+    for trouble in &troubles {
         eprintln!("cadence-dns: {trouble}");
     }
-    let changes = store::read_journals(state_dir, loaded.value.as_ref().map_or(0, Saved::journal));
-    if let Some(saved) = Saved::with_changes(loaded.value, changes) {
+    if let Some(saved) = Saved::with_changes(snapshot, entries) {
         show(&Status::from_saved(saved, now()), output);
     }
 }

@@ -30,12 +30,9 @@ pub struct SavedState {
     pub regions: Vec<SavedRegion>,
     /// What each vantage believes.
     pub checks: Vec<SavedCheck>,
-    /// The first journal whose changes are not in here yet.
-    #[serde(default)]
-    pub journal: u64,
 }
 
-/// One fact of the saved state that has become another: what a journal is made of.
+/// One fact of the saved state that has become another: an entry of the state log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
@@ -87,20 +84,6 @@ pub struct SavedCheck {
 }
 
 impl Saved {
-    /// The first journal whose changes are not in here yet.
-    #[must_use]
-    pub fn journal(&self) -> u64 {
-        let Saved::V1(state) = self;
-        state.journal
-    }
-
-    /// The same, complete up to a journal.
-    #[must_use]
-    pub fn up_to_journal(self, number: u64) -> Saved {
-        let Saved::V1(state) = self;
-        Saved::V1(SavedState { journal: number, ..state })
-    }
-
     /// The same with what happened since; `None` stands for a state that was never saved. An older answer never
     /// replaces a newer one.
     #[must_use]
@@ -213,7 +196,6 @@ impl Controller {
             names: self.decisions.iter().map(SavedName::of).collect(),
             regions: self.evidence.verdicts().values().map(|verdict| SavedRegion::of(verdict)).collect(),
             checks: checks.collect(),
-            journal: 0,
         })
     }
 }

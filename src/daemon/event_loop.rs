@@ -4,18 +4,15 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::clock::Clock;
-use super::keeper::Keeper;
+use super::disk::Disk;
 use crate::control::{ControlRequest, FailBack};
-use crate::controller::{
-    Change, Controller, DnsStatus, Effect, Event, LimitedStatus, Report, Saved, Status, Warning,
-};
+use crate::controller::{Controller, DnsStatus, Effect, Event, LimitedStatus, Report, Status, Warning};
 use crate::dns::{Counters, Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
-use crate::store::Journal;
 
 /// How often evidence is looked at for having grown old.
 const WATCHDOG: Duration = Duration::from_secs(1);
@@ -29,13 +26,8 @@ pub(super) struct EventLoop {
     pub(super) tables: Tables,
     pub(super) meter: Meter,
     pub(super) clock: Clock,
-    pub(super) keeper: Keeper,
-    pub(super) journal: Journal,
-    /// Why the journal could not be written, if it could not.
-    pub(super) journal_trouble: Option<String>,
+    pub(super) disk: Disk,
     pub(super) probing: Probing,
-    /// There is something to save that has not been handed to the keeper yet.
-    pub(super) dirty: bool,
 }
 
 impl EventLoop {
@@ -53,63 +45,51 @@ impl EventLoop {
             tokio::select! {
                 biased;
                 _ = stopped.recv() => break,
-                Some(observation) = observations.recv() => self.take(Event::Observed(observation)),
-                () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => self.take(Event::TimePassed),
-                _ = watchdog.tick() => self.take(Event::TimePassed),
-                Some(permit) = self.keeper.room(), if self.dirty => {
-                    permit.send(self.saved());
+                Some(observation) = observations.recv() => self.take(Event::Observed(observation)).await,
+                () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => self.take(Event::TimePassed).await,
+                _ = watchdog.tick() => {
+                    self.disk.look();
+                    self.take(Event::TimePassed).await;
                 }
-                Some(request) = requests.recv() => self.answer(request),
+                wants_state = self.disk.next() => if wants_state {
+                    let now = self.clock.now();
+                    self.disk.save(self.controller.saved(now), now);
+                },
+                Some(request) = requests.recv() => self.answer(request).await,
             }
         }
         self.finish().await;
     }
 
-    fn take(&mut self, event: Event) {
+    async fn take(&mut self, event: Event) {
         let effects = self.controller.handle(event, self.clock.now());
-        self.perform(effects);
+        self.perform(effects).await;
     }
 
     /// Does what the controller says, in its order.
-    pub(super) fn perform(&mut self, effects: Vec<Effect>) {
+    pub(super) async fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Record(changes) => self.record(&changes),
+                Effect::Record(changes) => self.disk.commit(changes, self.clock.now()).await,
                 Effect::Publish(table) => self.tables.publish(table),
-                Effect::Persist => self.dirty = true,
+                Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::Report(report) => tell(&report),
             }
         }
     }
 
-    /// Notes what has changed. Without room for it the answers go on; that a kill might lose them is said once.
-    fn record(&mut self, changes: &[Change]) {
-        let trouble = self.journal.append(changes).err().map(|error| error.to_string());
-        if let (None, Some(why)) = (&self.journal_trouble, &trouble) {
-            error!(event = "state.journal_failed", "changes cannot be noted: {why}");
-        }
-        self.journal_trouble = trouble;
-    }
-
-    /// Everything until now, and the journal that goes on from here.
-    fn saved(&mut self) -> Saved {
-        self.dirty = false;
-        let number = self.journal.begin_next();
-        self.controller.saved(self.clock.now()).up_to_journal(number)
-    }
-
-    fn answer(&mut self, request: ControlRequest) {
+    async fn answer(&mut self, request: ControlRequest) {
         match request {
             ControlRequest::Status(reply) => drop(reply.send(self.status())), // a client that hung up needs none
-            ControlRequest::FailBack(wish, reply) => drop(reply.send(self.fail_back(&wish))),
+            ControlRequest::FailBack(wish, reply) => drop(reply.send(self.fail_back(&wish).await)),
         }
     }
 
     fn status(&self) -> Status {
         let mut status = self.controller.status(self.clock.now());
         status.dns = Some(asked(self.meter.counters()));
-        if let Some(trouble) = self.keeper.trouble().or_else(|| self.journal_trouble.clone()) {
+        if let Some(trouble) = self.disk.trouble() {
             let text =
                 format!("the state cannot be saved, a restart would forget the last changes: {trouble}");
             status.warnings.insert(
@@ -120,25 +100,24 @@ impl EventLoop {
         status
     }
 
-    fn fail_back(&mut self, wish: &FailBack) -> Result<String, String> {
+    async fn fail_back(&mut self, wish: &FailBack) -> Result<String, String> {
         let FailBack { name, reason, by } = wish;
         let effects = self.controller.fail_back(name, self.clock.now())?;
         info!(event = "failback.approved", %name, by, reason, "{name}: failback by {by}: {reason}");
-        self.perform(effects);
+        self.perform(effects).await;
         let decision = self.controller.decisions().iter().find(|decision| decision.name == *name);
         let region = decision.map(|decision| decision.standing.region.to_string()).unwrap_or_default();
         Ok(format!("{name} is answered with {region} now"))
     }
 
-    async fn finish(mut self) {
-        let last = self.saved();
-        let EventLoop { keeper, probing, .. } = self;
+    async fn finish(self) {
+        let now = self.clock.now();
+        let last = self.controller.saved(now);
+        let EventLoop { disk, probing, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
         }
-        if timeout(STAGE_MAX, keeper.finish(last)).await.is_err() {
-            warn!(event = "stop.forced", "the state was not written in time");
-        }
+        disk.finish(last, now, STAGE_MAX).await;
     }
 }
 
