@@ -165,3 +165,6 @@ where
     let files = Folder::new(folder);
     survey(&files)?.recovered(&files, &boot_id())
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,9 +22,9 @@ const FILE_MAX_OCTETS: u64 = 512 << 20;
 
 /// One folder and the files in it, by name.
 pub(super) trait Files: Debug + Send + Sync {
-    /// The path of a file, for messages.
+    /// The path of a file, or of the folder if the name is empty; for messages.
     fn path(&self, name: &str) -> PathBuf;
-    /// The names of all files, in any order.
+    /// The names of all files, in any order; none if there is no folder.
     fn list(&self) -> io::Result<Vec<String>>;
     /// The whole file; `None` if there is none.
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ReadError>;
@@ -107,12 +107,15 @@ pub(super) fn check_ours(file: &File) -> Result<(), ReadError> {
 
 impl Files for Folder {
     fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        if name.is_empty() { self.0.clone() } else { self.0.join(name) }
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        let names =
-            fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default()));
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let names = entries.map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default()));
         names.collect()
     }
 

@@ -209,7 +209,7 @@ fn append_all<E: Serialize>(mut log: Log, orders: &std::sync::mpsc::Receiver<Ord
                 {
                     match order {
                         Order::Commit(commit) => commits.push(commit),
-                        other => next = Some(other),
+                        other @ (Order::SnapshotSaved(_) | Order::Close(..)) => next = Some(other),
                     }
                 }
                 append(&mut log, commits, watch);
