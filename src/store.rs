@@ -12,7 +12,7 @@
 //! and set aside as `….damaged-<number>`, never used and never overwritten. A file of a newer format, of another user or
 //! behind a symbolic link stops the start before anything is touched. Two daemons cannot share a folder.
 //!
-//! The formats: [`record`] and [`snapshot`]; [`format_1`] is the one before.
+//! The formats are described in `record.rs` and `snapshot.rs`; `format_1.rs` reads the one before.
 
 mod aside;
 mod chain;

@@ -16,6 +16,9 @@ use super::record::FORMAT;
 use super::snapshot::{self, CURRENT, PREVIOUS, Reach, Snapshot};
 use crate::model::Moment;
 
+/// A thousand entries a second get here in 285,000 years; beyond it, numbers might end.
+const SEQUENCE_MAX: u64 = 1 << 53;
+
 /// What the runs before have left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered<T, E> {
@@ -108,6 +111,10 @@ pub(super) fn survey(files: &dyn Files) -> Result<Survey, StoreError> {
     };
     survey.walk(files, &segments(&names), base.map_or(0, Reach::through))?;
     (survey.end.after, survey.end.next) = (survey.chain.last, survey.chain.next());
+    if survey.end.next > SEQUENCE_MAX {
+        let why = "has entries with numbers that no daemon reaches; move it away".to_owned();
+        return Err(StoreError::NotOurs { path: files.path(""), why });
+    }
     Ok(survey)
 }
 

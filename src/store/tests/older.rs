@@ -100,6 +100,19 @@ fn a_newer_format_is_refused_by_name_and_not_touched() {
     }
 }
 
+/// A forged number must not make ours end.
+#[test]
+fn numbers_that_no_daemon_reaches_are_refused() {
+    for number in [u64::MAX, (1 << 53) + 1] {
+        let disk = used_disk();
+        disk.put("state.json", &snapshot::seal(&State::new(), number, NOW).expect("numbers"));
+        check_refused(&disk, "/state has entries with numbers that no daemon reaches");
+        let disk = used_disk();
+        disk.put("log-8", &record::entries(number, NOW, &[1]).expect("numbers"));
+        check_refused(&disk, "/state has entries with numbers that no daemon reaches");
+    }
+}
+
 #[test]
 fn whole_files_of_another_shape_are_refused_and_not_touched() {
     let disk = used_disk();
