@@ -32,7 +32,7 @@ pub(super) struct Walk {
     pub(super) damaged_from: Option<usize>,
     /// Octets in the middle that were no record though nothing is missing.
     pub(super) harmless_octets: usize,
-    /// Records are missing before one of this segment: neither it nor what comes later can be used.
+    /// Records are missing before the first that could not be used.
     pub(super) is_gap: bool,
 }
 
@@ -62,7 +62,8 @@ impl Chain {
         self.next.max(self.highest.saturating_add(1)).saturating_add(self.damaged_octets)
     }
 
-    /// Reads a segment after the ones before.
+    /// Reads a segment after the ones before. It is used if nothing is missing between what was used and its first
+    /// record, also when something in between could not be used.
     ///
     /// # Errors
     /// When a record is of a newer format.
@@ -90,22 +91,6 @@ impl Chain {
             self.lose(&segment[from..]);
         }
         Ok(walk)
-    }
-
-    /// A segment after a gap: it cannot be used, but its numbers are not given again.
-    ///
-    /// # Errors
-    /// When a record is of a newer format.
-    pub(super) fn skip(&mut self, segment: &[u8]) -> Result<(), Newer> {
-        for line in segment.split_inclusive(|octet| *octet == b'\n') {
-            match record::read(line) {
-                Line::Newer(format) => return Err(Newer(format)),
-                Line::Whole(head) => self.highest = self.highest.max(head.next().saturating_sub(1)),
-                Line::Damaged => {}
-            }
-        }
-        self.lose(segment);
-        Ok(())
     }
 
     /// A segment of at most so many octets, of which not even the numbers are known.

@@ -147,11 +147,14 @@ pub(super) fn read(line: &[u8]) -> Line {
     }
     let Ok(read) = serde_json::from_slice::<Read<IgnoredAny>>(json) else { return Line::Damaged };
     let content = match (read.opened, read.entries, read.closed) {
-        (Some(opened), None, None) => Content::Opened(opened),
+        (Some(opened), None, None) if opened.after < read.sequence => Content::Opened(opened),
         (None, Some(entries), None) => Content::Entries(entries.len() as u64),
         (None, None, Some(true)) => Content::Closed,
         _ => return Line::Damaged,
     };
+    if read.sequence == 0 {
+        return Line::Damaged; // the first entry has the number 1
+    }
     Line::Whole(Head { sequence: read.sequence, content })
 }
 

@@ -1,5 +1,6 @@
 //! What a folder says about the runs before: read first, and only then, if all of it makes sense, put in order.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -152,53 +153,47 @@ fn read(files: &dyn Files, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 impl Survey {
-    /// Follows the segments from the one that has the first entry after the snapshot.
+    /// Follows the segments, also those that the snapshot has: what is wrong with them is better known now than when they
+    /// are needed.
     fn walk(
         &mut self,
         files: &dyn Files,
         segments: &[(u64, String)],
         through: u64,
     ) -> Result<(), StoreError> {
-        let next_begins = |index: usize| segments.get(index + 1).map_or(u64::MAX, |(first, _)| *first);
-        let needed = (0..segments.len()).filter(|index| next_begins(*index) > through.saturating_add(1));
-        let mut is_lost = false;
-        for name in needed.map(|index| &segments[index].1) {
+        for (index, (_, name)) in segments.iter().enumerate() {
+            let next_begins = segments.get(index + 1).map_or(u64::MAX, |(first, _)| *first);
             let path = files.path(name);
             let newer = |Newer(format)| StoreError::NewerFormat { path: path.clone(), format, known: FORMAT };
             let Some(octets) = read(files, name)? else {
                 self.chain.lose_unread(LOG_MAX_OCTETS);
                 let why = format!("{} cannot be read", path.display());
                 self.damage.push((Aside::File(name.clone()), Vec::new(), why));
-                is_lost = true;
                 continue;
             };
-            self.end.octets = self.end.octets.saturating_add(octets.len() as u64);
-            if is_lost {
-                self.chain.skip(&octets).map_err(newer)?;
-                let why = format!("{} cannot be used, for what came before it is missing", path.display());
-                self.damage.push((Aside::File(name.clone()), Vec::new(), why));
-                continue;
+            if next_begins > through.saturating_add(1) {
+                self.end.octets = self.end.octets.saturating_add(octets.len() as u64);
             }
             let walk = self.chain.walk(&octets).map_err(newer)?;
-            is_lost = walk.is_gap;
             if walk.harmless_octets > 0 {
                 let (path, octets) = (path.display(), walk.harmless_octets);
                 self.troubles.push(format!("{path}: {octets} octets are damaged, but nothing is missing"));
             }
             let good = walk.damaged_from.unwrap_or(octets.len());
-            self.note_damage(name, octets, good, &walk.is_gap, &path.display().to_string());
+            self.take(&path, name, octets, good, walk.is_gap);
         }
         Ok(())
     }
 
-    fn note_damage(&mut self, name: &str, octets: Vec<u8>, good: usize, is_gap: &bool, path: &str) {
-        let name = name.to_owned();
+    /// A segment of which so many octets are good.
+    fn take(&mut self, path: &Path, name: &str, octets: Vec<u8>, good: usize, is_gap: bool) {
+        let (path, name) = (path.display(), name.to_owned());
         if good == octets.len() {
             self.walked.push(name.clone());
             self.end.segment = Some((name, good as u64));
             return;
         }
-        let what = if *is_gap { "what follows is no use without it" } else { "it was cut short or changed" };
+        let what = if is_gap { "entries before that are missing" } else { "it was cut short or changed" };
         let lost = octets.len() - good;
         let why = format!("{path} is damaged at octet {good}, {lost} octets before its end: {what}");
         if good == 0 {
