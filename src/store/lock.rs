@@ -5,15 +5,14 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::StoreError;
-use super::error::failed;
+use super::error::{StoreError, failed};
 use super::files::{MODE, ReadError, check_ours, options};
 
 const LOCK: &str = "lock";
 
 /// Takes the folder until the file is closed, so that a killed daemon leaves no lock behind. The number of our process
 /// goes into the file, for the operator who finds the folder taken.
-pub(super) fn lock(folder: &Path) -> Result<File, StoreError> {
+pub(super) fn take_lock(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join(LOCK);
     let refused = |error| match error {
         ReadError::NotOurs(why) => StoreError::NotOurs { path: path.clone(), why },

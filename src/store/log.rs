@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::StoreError;
-use super::error::failed;
+use super::error::{StoreError, failed};
 use super::files::{Appendable, Files};
 use super::format_1;
 use super::record::{self, Opened};

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
 use super::aside::{Aside, set_aside};
 use super::chain::{Chain, Newer};
-use super::error::{failed, is_full, with_help};
+use super::error::{StoreError, failed, is_full, with_help};
 use super::files::{Files, ReadError};
 use super::format_1;
 use super::log::{End, LOG_MAX_OCTETS, segments};

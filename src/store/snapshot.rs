@@ -20,8 +20,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
-use super::error::failed;
+use super::error::{StoreError, failed};
 use super::files::Files;
 use super::format_1;
 use super::record::FORMAT;

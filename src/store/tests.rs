@@ -8,9 +8,13 @@ mod older;
 mod real;
 mod waiting;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::*;
+use crate::model::Moment;
 use memory::MemoryDisk;
 
 /// A wall-clock time.

@@ -16,9 +16,10 @@ use serde::Serialize;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::error::StoreError;
 use super::log::Log;
 use super::snapshot::{Reach, Snapshots};
-use super::{Sequence, StateLog, StoreError};
+use super::state_log::{Sequence, StateLog};
 use crate::model::Moment;
 
 /// Commits that may wait for the disk, or for their result to be taken; beyond that a commit is refused.
@@ -103,7 +104,7 @@ where
     /// # Errors
     /// When the system gives no thread.
     pub fn start(log: StateLog) -> io::Result<(StateWriter<T, E>, mpsc::Receiver<Written>)> {
-        let StateLog { log, snapshots, _lock: lock } = log;
+        let StateLog { log, snapshots, lock } = log;
         let (orders, waiting) = std::sync::mpsc::channel();
         let (written, results) = mpsc::channel(COMMITS_MAX);
         let slot = Arc::new(Slot::new());

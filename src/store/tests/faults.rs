@@ -2,6 +2,7 @@
 
 use super::memory::{Faults, Unsynced};
 use super::*;
+use crate::store::files::Files;
 use crate::store::record;
 
 #[track_caller]
@@ -71,6 +72,31 @@ fn a_failed_sync_confirms_nothing_that_is_not_there() {
     assert_eq!(error, "cannot sync /state/log-8: Input/output error");
     assert_eq!(log.append(&[11_u64], NOW).expect("the disk works again"), Sequence(10));
     check_kept(&disk, &[&whole(&recovered)[..], &[11]].concat());
+}
+
+/// A killed run has written an entry and half of another, and synced neither. What we have read of it must not go with
+/// the next power cut, also where the half cannot be set aside and the log goes on in another segment.
+#[test]
+fn what_was_recovered_is_as_safe_as_what_was_confirmed() {
+    let disk = used_disk();
+    let mut killed = disk.reopen("log-8").expect("it is there");
+    killed.write_all(&record::entries(10, NOW, &[10]).expect("a number")).expect("room");
+    killed.write_all(b"0123").expect("room");
+    disk.fail(Faults { room: Some(0), ..Faults::default() });
+    let (mut log, recovered) = open(&disk);
+    assert_eq!(recovered.entries, [8, 9, 10]);
+    disk.fail(Faults::default());
+    log.append(&[11_u64], NOW).expect("room again");
+    check_kept(&disk, &[&whole(&recovered)[..], &[11]].concat());
+}
+
+/// What a state says beyond the log, for its commit failed, is safe as well.
+#[test]
+fn a_saved_snapshot_outlives_a_power_cut() {
+    let disk = used_disk();
+    let (mut log, _) = open(&disk);
+    log.snapshot(&[5_u64, 6], log.last(), NOW).expect("a disk that works");
+    check_kept(&disk, &[5, 6]);
 }
 
 /// Saves that fail make no new segments; the one grows up to its limit, and then an error says why.
