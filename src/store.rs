@@ -23,8 +23,10 @@ mod lock;
 mod log;
 mod record;
 mod recovery;
+mod slot;
 mod snapshot;
 mod state_log;
+mod watch;
 mod writer;
 
 pub use self::error::StoreError;

@@ -7,19 +7,20 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoreError;
 use super::log::Log;
+use super::slot::{Job, Slot};
 use super::snapshot::{Reach, Snapshots};
 use super::state_log::{Sequence, StateLog};
+use super::watch::Watch;
 use crate::model::Moment;
 
 /// Commits that may wait for the disk, or for their result to be taken; beyond that a commit is refused.
@@ -104,10 +105,18 @@ where
     /// # Errors
     /// When the system gives no thread.
     pub fn start(log: StateLog) -> io::Result<(StateWriter<T, E>, mpsc::Receiver<Written>)> {
+        StateWriter::start_with(log, RETRY_AFTER)
+    }
+
+    /// The same with another [`RETRY_AFTER`].
+    pub(super) fn start_with(
+        log: StateLog,
+        retry_after: Duration,
+    ) -> io::Result<(StateWriter<T, E>, mpsc::Receiver<Written>)> {
         let StateLog { log, snapshots, lock } = log;
         let (orders, waiting) = std::sync::mpsc::channel();
         let (written, results) = mpsc::channel(COMMITS_MAX);
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(retry_after));
         let (log_watch, snapshot_watch) = (Arc::new(Watch::default()), Arc::new(Watch::default()));
         let appending = {
             let watch = Arc::clone(&log_watch);
@@ -267,129 +276,6 @@ fn save_all<T: Serialize, E>(
             }
         }
     }
-}
-
-/// A snapshot that is to be saved.
-#[derive(Debug)]
-struct Job<T> {
-    state: T,
-    through: Sequence,
-    at: Moment,
-    /// Whom to tell that it was the last.
-    last: Option<oneshot::Sender<Result<(), StoreError>>>,
-}
-
-/// A place for one snapshot.
-#[derive(Debug)]
-struct Slot<T> {
-    job: Mutex<Option<Job<T>>>,
-    /// The one in there has failed: it is not to be tried at once again.
-    has_failed: AtomicBool,
-    is_stopped: AtomicBool,
-    changed: Condvar,
-    emptied: Notify,
-}
-
-impl<T> Slot<T> {
-    fn new() -> Slot<T> {
-        let (has_failed, is_stopped) = (AtomicBool::new(false), AtomicBool::new(false));
-        Slot {
-            job: Mutex::new(None),
-            has_failed,
-            is_stopped,
-            changed: Condvar::new(),
-            emptied: Notify::new(),
-        }
-    }
-
-    fn put(&self, job: Job<T>) {
-        let mut place = locked(&self.job);
-        // The last one stays: nothing comes after it.
-        if place.as_ref().is_none_or(|waiting| waiting.last.is_none()) {
-            self.has_failed.store(false, Ordering::Relaxed);
-            *place = Some(job);
-        }
-        self.changed.notify_one();
-    }
-
-    /// For another try, unless there is a newer one by now.
-    fn put_back(&self, job: Job<T>) {
-        let mut place = locked(&self.job);
-        if place.is_none() {
-            self.has_failed.store(true, Ordering::Relaxed);
-            *place = Some(job);
-            self.emptied.notify_one();
-        }
-    }
-
-    async fn room(&self) {
-        while locked(&self.job).is_some() && !self.has_failed.load(Ordering::Relaxed) {
-            self.emptied.notified().await;
-        }
-    }
-
-    fn stop(&self) {
-        let _place = locked(&self.job);
-        self.is_stopped.store(true, Ordering::Relaxed);
-        self.changed.notify_one();
-    }
-
-    /// Waits for a snapshot; `None` when there will be none. The last one is handed out even when stopped.
-    fn take(&self) -> Option<Job<T>> {
-        let mut place = locked(&self.job);
-        loop {
-            let is_last = place.as_ref().is_some_and(|job| job.last.is_some());
-            if self.is_stopped.load(Ordering::Relaxed) && !is_last {
-                return None;
-            }
-            if self.has_failed.swap(false, Ordering::Relaxed) {
-                let waited = self.changed.wait_timeout(place, RETRY_AFTER);
-                place = waited.unwrap_or_else(PoisonError::into_inner).0;
-            } else if let Some(job) = place.take() {
-                self.emptied.notify_one();
-                return Some(job);
-            } else {
-                place = self.changed.wait(place).unwrap_or_else(PoisonError::into_inner);
-            }
-        }
-    }
-}
-
-/// What a thread is doing, and how it last fared.
-#[derive(Debug, Default)]
-struct Watch(Mutex<Doing>);
-
-#[derive(Debug, Default)]
-struct Doing {
-    since: Option<Instant>,
-    failure: Option<String>,
-}
-
-impl Watch {
-    fn during<R>(&self, work: impl FnOnce() -> Result<R, StoreError>) -> Result<R, StoreError> {
-        locked(&self.0).since = Some(Instant::now());
-        let result = work();
-        *locked(&self.0) =
-            Doing { since: None, failure: result.as_ref().err().map(|error| error.to_string()) };
-        result
-    }
-
-    fn trouble(&self, what: &str, limit: Duration, now: Instant) -> Option<String> {
-        let doing = locked(&self.0);
-        let hanging = doing.since.map(|since| now.saturating_duration_since(since));
-        match (hanging.filter(|hanging| *hanging > limit), &doing.failure) {
-            (Some(hanging), _) => {
-                Some(format!("the disk has not taken {what} for {} s: it hangs", hanging.as_secs()))
-            }
-            (None, Some(failure)) => Some(failure.clone()),
-            (None, None) => None,
-        }
-    }
-}
-
-/// Held for a few assignments only, never while the disk works. A thread that panicked leaves them whole.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Display for CommitError {

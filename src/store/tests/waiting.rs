@@ -139,6 +139,21 @@ async fn a_disk_that_fails_is_told_until_it_works_again() {
     drop(writer);
 }
 
+#[tokio::test]
+async fn a_snapshot_that_failed_is_tried_again() {
+    let disk = MemoryDisk::default();
+    let (log, _) = open(&disk);
+    let last = log.last();
+    disk.fail(Faults { room: Some(10), ..Faults::default() });
+    let (writer, _written) =
+        StateWriter::<State, u64>::start_with(log, Duration::from_millis(1)).expect("threads");
+    writer.snapshot(vec![1], last, NOW);
+    wait_for(|| writer.trouble(Instant::now()).is_some_and(|why| why.contains("state.json.new"))).await;
+    disk.fail(Faults::default());
+    wait_for(|| writer.is_healthy(Instant::now())).await;
+    assert_eq!(whole(&open(&disk.after_kill()).1), [1]);
+}
+
 /// The last state is not on the disk, so the run has not ended as it should.
 #[tokio::test]
 async fn a_run_whose_last_state_failed_was_not_closed() {
