@@ -1,10 +1,10 @@
 //! One log for everything that outlives the process, on a disk that may lie, fill up, fail or hang.
 //!
 //! ```text
-//! commit ─▶ StateWriter ─▶ thread "state-log" ───────▶ log-18     entries, synced before they are confirmed
-//!    ▲                                    ▲                       │ a new segment after each snapshot
-//!    └──────── Written ──────────────────┘                       ▼
-//! snapshot ─────────────▶ thread "state-snapshot" ──▶ state.json, state.json.previous
+//! commit ───▶ StateWriter ─▶ thread "state-log" ──────▶ log-18, log-23, …   entries, synced before they are confirmed
+//!    ▲                            │
+//!    └────────── Written ─────────┘
+//! snapshot ─▶ StateWriter ─▶ thread "state-snapshot" ─▶ state.json, state.json.previous
 //! ```
 //!
 //! What was appended is on the disk, all of a batch or none of it. A snapshot holds everything up to an entry; the log

@@ -54,6 +54,8 @@ pub(super) struct Survey {
     pub(super) previous: Option<Reach>,
     journals: Vec<(String, Vec<u8>)>,
     chain: Chain,
+    /// The segments, and how many lines of the chain end with each.
+    lines_until: Vec<(String, usize)>,
     end: End,
     /// What is to be set aside, and why: a sentence without its end.
     damage: Vec<(Aside, Vec<u8>, String)>,
@@ -89,12 +91,8 @@ pub(super) fn survey(files: &dyn Files) -> Result<Survey, StoreError> {
         Some(Reach::Through(_)) => None,
     };
     let journals = first.map(|first| format_1::journals(&names, first)).unwrap_or_default();
-    let journals = journals.into_iter().map(|name| {
-        let octets = read(files, &name)?;
-        Ok((name, octets.unwrap_or_default()))
-    });
-    let journals = journals.collect::<Result<Vec<_>, StoreError>>()?;
     let is_empty = state.is_none() && damage.is_empty() && journals.is_empty() && segments(&names).is_empty();
+    let journals = read_journals(files, journals, &mut troubles)?;
     let chain = Chain::after(base.map(Reach::through));
     let end = End { segment: None, after: 0, next: 1, octets: 0 };
     let mut survey = Survey {
@@ -103,6 +101,7 @@ pub(super) fn survey(files: &dyn Files) -> Result<Survey, StoreError> {
         previous: previous_reach,
         journals,
         chain,
+        lines_until: Vec::new(),
         end,
         damage,
         troubles,
@@ -142,12 +141,32 @@ fn read_snapshot(
     }
 }
 
-/// A file of the log; `None` if there is none or if it cannot be read.
-fn read(files: &dyn Files, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+/// The journals of the first format. One that cannot be read stays where it is, and is told.
+fn read_journals(
+    files: &dyn Files,
+    names: Vec<String>,
+    troubles: &mut Vec<String>,
+) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let mut journals = Vec::new();
+    for name in names {
+        match read(files, &name)? {
+            Ok(octets) => journals.push((name, octets)),
+            Err(why) => troubles.push(why),
+        }
+    }
+    Ok(journals)
+}
+
+/// A file of the log; a sentence if it cannot be read.
+fn read(files: &dyn Files, name: &str) -> Result<Result<Vec<u8>, String>, StoreError> {
+    let path = files.path(name);
     match files.read(name) {
-        Ok(octets) => Ok(octets),
-        Err(ReadError::NotOurs(why)) => Err(StoreError::NotOurs { path: files.path(name), why }),
-        Err(ReadError::Io(_)) => Ok(None),
+        Ok(Some(octets)) => Ok(Ok(octets)),
+        Ok(None) => Ok(Err(format!("{} is gone", path.display()))),
+        Err(ReadError::NotOurs(why)) => Err(StoreError::NotOurs { path, why }),
+        Err(ReadError::Io(error)) => {
+            Ok(Err(format!("{} cannot be read: {}", path.display(), with_help(&error))))
+        }
     }
 }
 
@@ -164,16 +183,19 @@ impl Survey {
             let next_begins = segments.get(index + 1).map_or(u64::MAX, |(first, _)| *first);
             let path = files.path(name);
             let newer = |Newer(format)| StoreError::NewerFormat { path: path.clone(), format, known: FORMAT };
-            let Some(octets) = read(files, name)? else {
-                self.chain.lose_unread(LOG_MAX_OCTETS);
-                let why = format!("{} cannot be read", path.display());
-                self.damage.push((Aside::File(name.clone()), Vec::new(), why));
-                continue;
+            let octets = match read(files, name)? {
+                Ok(octets) => octets,
+                Err(why) => {
+                    self.chain.lose_unread(LOG_MAX_OCTETS);
+                    self.damage.push((Aside::File(name.clone()), Vec::new(), why));
+                    continue;
+                }
             };
             if next_begins > through.saturating_add(1) {
                 self.end.octets = self.end.octets.saturating_add(octets.len() as u64);
             }
             let walk = self.chain.walk(&octets).map_err(newer)?;
+            self.lines_until.push((name.clone(), self.chain.lines.len()));
             if walk.harmless_octets > 0 {
                 let (path, octets) = (path.display(), walk.harmless_octets);
                 self.troubles.push(format!("{path}: {octets} octets are damaged, but nothing is missing"));
@@ -237,8 +259,8 @@ impl Survey {
                 self.damage.push((Aside::Copy(name.clone(), from), octets.clone(), why));
             }
         }
-        for (line, known) in &self.chain.lines {
-            let read = record::entries_of(line).map_err(unintelligible(&self.log_name()))?;
+        for (index, (line, known)) in self.chain.lines.iter().enumerate() {
+            let read = record::entries_of(line).map_err(unintelligible(self.segment_of(index)))?;
             entries.extend::<Vec<E>>(read.into_iter().skip(*known).collect());
         }
         let damage = self.damage.iter().map(|(_, _, why)| why.clone());
@@ -246,8 +268,10 @@ impl Survey {
         Ok(Recovered { snapshot, entries, ended: self.ended(boot), troubles })
     }
 
-    fn log_name(&self) -> String {
-        self.end.segment.as_ref().map_or_else(|| "log".to_owned(), |(name, _)| name.clone())
+    /// The segment that a line of the chain is in.
+    fn segment_of(&self, line: usize) -> &str {
+        let segment = self.lines_until.iter().find(|(_, until)| line < *until);
+        segment.map_or("", |(name, _)| name)
     }
 
     fn ended(&self, boot: &str) -> Ended {

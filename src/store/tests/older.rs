@@ -66,6 +66,17 @@ fn a_torn_journal_of_the_format_before_is_told_and_kept() {
     assert!(journal[..journal.len() - 1].ends_with(&disk.get(aside)));
 }
 
+#[test]
+fn journals_that_cannot_be_read_are_told() {
+    let disk = old_disk();
+    disk.fail(super::memory::Faults { reading_fails: true, ..Default::default() });
+    let (_, recovered) = open_old(&disk).expect("a failing disk is no reason not to start");
+    for name in ["state.json", "journal-7", "journal-11", "journal-12"] {
+        let wanted = format!("/state/{name} cannot be read: bad sector");
+        assert!(recovered.troubles.iter().any(|why| why.starts_with(&wanted)), "{:?}", recovered.troubles);
+    }
+}
+
 #[track_caller]
 fn check_refused(disk: &MemoryDisk, wanted: &str) {
     let before = disk.files();
@@ -125,4 +136,13 @@ fn whole_files_of_another_shape_are_refused_and_not_touched() {
     let line = record::entries(10, NOW, &["an entry of the future"]).expect("a text");
     disk.put("log-8", &[disk.get("log-8"), line].concat());
     check_refused(&disk, "/state/log-8 is whole, but this version cannot make sense of it: invalid type");
+    let disk = used_disk();
+    disk.put("state.json", b"damaged");
+    let segment = String::from_utf8(disk.get("log-5")).expect("JSON");
+    let broken = segment.lines().map(|line| {
+        let json = line[9..].replace("[5]", "[\"five\"]");
+        format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
+    });
+    disk.put("log-5", broken.collect::<String>().as_bytes());
+    check_refused(&disk, "/state/log-5 is whole, but this version cannot make sense of it: invalid type");
 }
