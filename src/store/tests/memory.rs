@@ -256,10 +256,10 @@ impl Files for MemoryDisk {
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ReadError> {
-        if self.disk().faults.reading_fails {
+        let there = self.disk().names.contains_key(name);
+        if there && self.disk().faults.reading_fails {
             return Err(ReadError::Io(io::Error::other("bad sector")));
         }
-        let there = self.disk().names.contains_key(name);
         Ok(there.then(|| self.get(name)))
     }
 
