@@ -27,6 +27,11 @@ fn states() {
     play("state", targets::state);
 }
 
+#[test]
+fn state_logs() {
+    play("state_log", targets::state_log);
+}
+
 fn play(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(target);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -29,8 +29,8 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
             Signals::take().map_err(|error| Failure::Failed(format!("no signal handlers: {error}")))?;
         let daemon = daemon::start(ready).await.map_err(|error| Failure::Failed(error.to_string()))?;
         let certificate = daemon.certificate_watch();
-        daemon.run_until(signals.until_stop(certificate)).await;
-        Ok(())
+        let ended = daemon.run_until(signals.until_stop(certificate)).await;
+        ended.map_err(|gave_up| Failure::Failed(gave_up.to_string()))
     });
     runtime.shutdown_timeout(LEFT_MAX); // a disk or a user directory that hangs must not keep us
     ended

@@ -12,9 +12,10 @@ use super::runtime::runtime;
 use crate::api::Status;
 use crate::config::Whereabouts;
 use crate::control::client::{self, ClientError};
-use crate::controller::Saved;
+use crate::controller::{Change, Saved};
 use crate::model::Moment;
-use crate::store;
+use crate::store::{self, Recovered};
+
 use render::render;
 
 /// `cadence-dns status`
@@ -43,12 +44,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn show_saved(state_dir: &Path, output: Output) {
-    let loaded = store::read_for_display::<Saved>(state_dir);
-    for trouble in &loaded.troubles {
+    let read = store::read_for_display::<Saved, Change>(state_dir);
+    let Recovered { snapshot, entries, troubles, .. } = match read {
+        Ok(recovered) => recovered,
+        Err(error) => return eprintln!("cadence-dns: {error}"),
+    };
+    for trouble in &troubles {
         eprintln!("cadence-dns: {trouble}");
     }
-    let changes = store::read_journals(state_dir, loaded.value.as_ref().map_or(0, Saved::journal));
-    if let Some(saved) = Saved::with_changes(loaded.value, changes) {
+    if let Some(saved) = Saved::with_changes(snapshot, entries) {
         show(&Status::from_saved(saved, now()), output);
     }
 }

@@ -34,9 +34,6 @@ pub struct SavedState {
     /// The epochs of every name that there ever was.
     #[serde(default)]
     pub ceilings: Ceilings,
-    /// The first journal whose changes are not in here yet.
-    #[serde(default)]
-    pub journal: u64,
     /// What was not on the disk when the power failed is lost: epochs up to the ceilings may have been told.
     #[serde(skip)]
     lost_power: bool,
@@ -98,7 +95,7 @@ impl Ceilings {
     }
 }
 
-/// One fact of the saved state that has become another: what a journal is made of.
+/// One fact of the saved state that has become another: an entry of the state log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
@@ -156,20 +153,6 @@ pub struct SavedCheck {
 }
 
 impl Saved {
-    /// The first journal whose changes are not in here yet.
-    #[must_use]
-    pub fn journal(&self) -> u64 {
-        let Saved::V1(state) = self;
-        state.journal
-    }
-
-    /// The same, complete up to a journal.
-    #[must_use]
-    pub fn up_to_journal(self, number: u64) -> Saved {
-        let Saved::V1(state) = self;
-        Saved::V1(SavedState { journal: number, ..state })
-    }
-
     /// The same with what happened since; `None` stands for a state that was never saved. An older answer never
     /// replaces a newer one.
     #[must_use]
@@ -352,7 +335,6 @@ impl Controller {
             regions: self.judgement.verdicts().values().map(|verdict| SavedRegion::of(verdict)).collect(),
             checks: self.evidence.states().iter().map(check).collect(),
             ceilings: self.ceilings.clone(),
-            journal: 0,
             lost_power: false,
         })
     }

@@ -1,7 +1,7 @@
 //! From the last failed probe of a region to the new answers of all names that it served: `cargo bench --bench flip`.
 //!
 //! 100,000 names are steered, 1,000 of them through each of 100 regions and a spare one. The regions die one after
-//! the other. What the daemon does in between is done here too: the changes are noted in the journal, and the new
+//! the other. What the daemon does in between is done here too: the changes are on the disk, and the new
 //! table is handed to the name server.
 
 use std::fmt::Write;
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use cadence_dns::answer::Identity;
 use cadence_dns::config::{self, Config};
-use cadence_dns::controller::{Controller, Effect, Event, Parameters};
+use cadence_dns::controller::{Change, Controller, Effect, Event, Parameters, Saved};
 use cadence_dns::dns::Tables;
 use cadence_dns::health::{Failure, Observation, ProbeOutcome, Timings};
 use cadence_dns::model::{CheckId, Moment};
-use cadence_dns::store::{Journal, Store};
+use cadence_dns::store::StateLog;
 use cadence_dns::zone::{self, MasterFile, Zone};
 
 const REGIONS: usize = 100;
@@ -24,8 +24,9 @@ fn main() {
     let config = config();
     let zone = zone(&config);
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path()).expect("a folder of our own");
-    let (mut bench, started) = Bench::start(config, &[zone], store.journal());
+    let opened = StateLog::open::<Saved, Change>(folder.path(), "bench", Moment::default());
+    let (log, _) = opened.expect("a folder of our own");
+    let (mut bench, started) = Bench::start(config, &[zone], log);
     bench.all_pass();
     let mut took: Vec<Duration> = (0..REGIONS).map(|region| bench.kill(region)).collect();
     took.sort_unstable();
@@ -36,14 +37,14 @@ fn main() {
 
 struct Bench {
     controller: Controller,
-    journal: Journal,
+    log: StateLog,
     tables: Tables,
     checks: Vec<CheckId>,
     now: Moment,
 }
 
 impl Bench {
-    fn start(config: Config, zones: &[Zone], journal: Journal) -> (Bench, Duration) {
+    fn start(config: Config, zones: &[Zone], log: StateLog) -> (Bench, Duration) {
         let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
         let parameters = Parameters {
             vantage: config.node.name,
@@ -56,7 +57,7 @@ impl Bench {
         let (controller, _) = Controller::start(parameters, zones, None, now);
         let took = start.elapsed();
         let tables = Tables::new(controller.table().clone());
-        (Bench { controller, journal, tables, checks, now }, took)
+        (Bench { controller, log, tables, checks, now }, took)
     }
 
     fn all_pass(&mut self) {
@@ -94,7 +95,9 @@ impl Bench {
         let start = Instant::now();
         for effect in self.controller.handle(Event::Observed(observation), self.now) {
             match effect {
-                Effect::Record(changes) => self.journal.append(&changes).expect("room"),
+                Effect::Record(changes) => {
+                    self.log.append(&changes, self.now).expect("room");
+                }
                 Effect::Publish(table) => self.tables.publish(table),
                 Effect::Persist | Effect::Pace(..) | Effect::Report(_) => {} // after the answers
             }

@@ -1,0 +1,177 @@
+//! The controller, and what happens when it panics: another one goes on from the saved state.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::error;
+
+use crate::api::{PartStatus, Status};
+use crate::controller::{Change, Controller, Effect, Event, Parameters, Saved};
+use crate::model::Moment;
+use crate::store;
+use crate::telemetry::panic_text;
+use crate::zone::Zone;
+
+/// So many panics within [`PANICS_WITHIN`] are one that comes back whatever is done.
+const PANICS_MAX: usize = 3;
+const PANICS_WITHIN: Duration = Duration::from_secs(60);
+
+/// The longest that the saved state is read for; without it the controller starts as if for the first time.
+const READ_MAX: Duration = Duration::from_millis(800);
+
+/// The controller, with all that it takes to build another one.
+pub(super) struct Supervised {
+    controller: Controller,
+    parameters: Parameters,
+    zones: Arc<[Zone]>,
+    state_dir: PathBuf,
+    /// What it panicked with just now, so that it must not be asked any more.
+    panicked: Option<String>,
+    panics: VecDeque<Moment>,
+    total: u64,
+    last: Option<String>,
+    #[cfg(test)]
+    pub(super) inject_panic: bool,
+}
+
+/// The controller has panicked too often: the supervisor of the process must act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GaveUp {
+    /// What it panicked with last.
+    pub panic: String,
+}
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the controller panicked {PANICS_MAX} times within a minute, last: {}; the process ends, so that it is \
+             started anew",
+            self.panic
+        )
+    }
+}
+
+impl std::error::Error for GaveUp {}
+
+impl Supervised {
+    /// A controller that has just been started, and what it was started from.
+    pub(super) fn new(
+        controller: Controller,
+        parameters: Parameters,
+        zones: Vec<Zone>,
+        state_dir: PathBuf,
+    ) -> Supervised {
+        Supervised {
+            controller,
+            parameters,
+            zones: zones.into(),
+            state_dir,
+            panicked: None,
+            panics: VecDeque::new(),
+            total: 0,
+            last: None,
+            #[cfg(test)]
+            inject_panic: false,
+        }
+    }
+
+    /// As [`Controller::handle`]; no effects after a panic.
+    pub(super) fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
+        #[cfg(test)]
+        let inject = std::mem::take(&mut self.inject_panic);
+        self.ask(|controller| {
+            #[cfg(test)]
+            assert!(!inject, "injected by a test");
+            controller.handle(event, now)
+        })
+        .unwrap_or_default()
+    }
+
+    /// As [`Controller::saved`]; none after a panic.
+    pub(super) fn saved(&mut self, now: Moment) -> Option<Saved> {
+        self.ask(|controller| controller.saved(now))
+    }
+
+    /// As [`Status::of`]; none after a panic.
+    pub(super) fn status(&mut self, now: Moment) -> Option<Status> {
+        self.ask(|controller| Status::of(controller, now))
+    }
+
+    /// As [`Controller::wake_at`].
+    pub(super) fn wake_at(&self) -> Option<Moment> {
+        self.controller.wake_at()
+    }
+
+    /// Whether it must be built anew before it is asked again.
+    pub(super) fn has_panicked(&self) -> bool {
+        self.panicked.is_some()
+    }
+
+    /// How it does, for status.
+    pub(super) fn part(&self) -> PartStatus {
+        let part = PartStatus::working("controller");
+        let Some(last) = &self.last else { return part };
+        let times = if self.total == 1 { "once".to_owned() } else { format!("{} times", self.total) };
+        part.with_trouble(
+            format!("the controller panicked {times} and was built anew from the saved state, last: {last}"),
+            "a panic is a bug: the log has its place, please report it",
+        )
+    }
+
+    /// Builds another controller from the saved state; `unsaved`: not everything that was told is in there.
+    ///
+    /// # Errors
+    /// When this happens too often.
+    pub(super) async fn rebuild(&mut self, unsaved: bool, now: Moment) -> Result<Vec<Effect>, GaveUp> {
+        let panic = self.panicked.take().unwrap_or_default();
+        self.panics.push_back(now);
+        self.panics.retain(|at| now.since(*at) <= PANICS_WITHIN);
+        self.total += 1;
+        self.last = Some(panic.clone());
+        if self.panics.len() >= PANICS_MAX {
+            return Err(GaveUp { panic });
+        }
+        error!(
+            event = "controller.panicked",
+            panic, "the controller panicked; another one goes on from the saved state"
+        );
+        let saved = self.read().await;
+        let saved = if unsaved { saved.map(Saved::after_power_loss) } else { saved };
+        let (parameters, zones) = (self.parameters.clone(), Arc::clone(&self.zones));
+        match catch_unwind(AssertUnwindSafe(|| Controller::start(parameters, &zones, saved, now))) {
+            Ok((controller, effects)) => {
+                self.controller = controller;
+                Ok(effects)
+            }
+            Err(panic) => Err(GaveUp { panic: panic_text(&*panic).to_owned() }),
+        }
+    }
+
+    /// The saved state, read beside the thread that writes it.
+    async fn read(&self) -> Option<Saved> {
+        let folder = self.state_dir.clone();
+        let read =
+            tokio::task::spawn_blocking(move || store::read_for_display::<Saved, Change>(&folder).ok());
+        let recovered = timeout(READ_MAX, read).await.ok()?.ok()??;
+        Saved::with_changes(recovered.snapshot, recovered.entries)
+    }
+
+    fn ask<T>(&mut self, question: impl FnOnce(&mut Controller) -> T) -> Option<T> {
+        if self.has_panicked() {
+            return None;
+        }
+        match catch_unwind(AssertUnwindSafe(|| question(&mut self.controller))) {
+            Ok(answer) => Some(answer),
+            Err(panic) => {
+                self.panicked = Some(panic_text(&*panic).to_owned());
+                None
+            }
+        }
+    }
+}
