@@ -187,7 +187,7 @@ impl Daemon {
         let mut shutdown = std::pin::pin!(shutdown);
         let ended = tokio::select! {
             () = &mut shutdown => {
-                drop(self.stop.send(()).await); // gone already is stopped as well
+                self.stop.send(()).await.ok(); // gone already is stopped as well
                 timeout(STAGE_MAX * 3, &mut self.event_loop).await.ok()
             }
             ended = &mut self.event_loop => Some(ended),

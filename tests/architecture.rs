@@ -42,10 +42,11 @@ const IMPURE: &[&str] = &[
 const FENCED: &[(&str, &[&str])] = &[
     ("hickory_proto", &["zone", "answer", "dns"]),
     ("hickory_server", &["dns"]),
-    ("reqwest", &["probe", "control"]),
+    ("reqwest", &["control"]),
     ("axum", &["control", "cli"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe"]),
+    ("nix::", &["probe"]),
     ("xdp::", &["dns"]),
     ("if_addrs", &["dns"]),
 ];

@@ -1,39 +1,51 @@
 //! An HTTP probe: one request on one new connection to one address, whatever the name in its URL resolves to.
+//!
+//! Nothing follows a redirect, tries again, asks a proxy or keeps a connection: it would hide a failure, or look
+//! somewhere else.
 
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use reqwest::header::{CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::{Client, ClientBuilder, Request, Response, Url, redirect, retry};
-use rustls::ClientConfig;
-use tower::util::MapFutureLayer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use url::Position;
 
 use super::checker::Exchange;
+use super::connect::connect;
 use super::progress::Progress;
-use super::tls::Trust;
+use super::tls::{Tls, Trust};
 use super::{excerpt::excerpt, expect, fault};
 use crate::config::{HttpProbe, ProbeUrl};
-use crate::health::{Failure, ProbeOutcome};
+use crate::health::{Failure, Phase, ProbeOutcome};
 use crate::model::Problem;
 
 /// A probe reads this much of a body, then hangs up: a slow or endless page is not health.
 const BODY_MAX_BYTES: usize = 64 * 1024;
 
-/// The `User-Agent`: the endpoint's log shows where the requests come from.
+/// So that whoever reads the endpoint's log knows who comes every second.
 const OUR_NAME: &str = concat!("cadence-dns/", env!("CARGO_PKG_VERSION"));
 
-/// A client that can reach nothing but its target, and the request that it repeats.
+/// Where to connect, and the request that is repeated.
 #[derive(Debug)]
 pub(super) struct Http {
-    client: Client,
-    request: Request,
+    target: SocketAddr,
+    tls: Option<Tls>,
+    request: Request<Empty<Bytes>>,
     probe: Arc<HttpProbe>,
 }
 
 impl Http {
-    /// Builds the request and the client for it.
+    /// Builds the request, and what TLS needs.
     pub(super) fn new(
         probe: &Arc<HttpProbe>,
         target: SocketAddr,
@@ -41,93 +53,84 @@ impl Http {
         progress: &Arc<Progress>,
     ) -> Result<Http, Problem> {
         let url = &probe.url;
-        let tls = if url.is_https() { trust.client(probe, progress)? } else { trust.none() };
-        let client = client(tls, progress).resolve(url.host(), target).build();
-        let client = client.map_err(|error| cannot_use(probe, &error))?;
-        let request = client.request(probe.method.clone(), url_to(url, target)).headers(headers_of(probe));
-        let request = request.build().map_err(|error| cannot_use(probe, &error))?;
-        Ok(Http { client, request, probe: Arc::clone(probe) })
+        let tls = if url.is_https() { Some(trust.client(probe, url.host(), progress)?) } else { None };
+        let request = Request::builder()
+            .method(probe.method.clone())
+            .uri(&url.as_url()[Position::BeforePath..Position::AfterQuery])
+            .body(Empty::new());
+        let mut request = request.map_err(|error| cannot_use(probe, &error.to_string()))?;
+        *request.headers_mut() = headers_of(probe);
+        request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        Ok(Http { target, tls, request, probe: Arc::clone(probe) })
     }
 
-    async fn response(&self, progress: &Progress) -> Result<Vec<u8>, NoBody> {
-        let request = self.request.try_clone().expect("a request without a body can be repeated");
-        let response = self.client.execute(request).await?;
+    /// The body of a response with a status that is expected; anything else is the outcome already.
+    async fn body(&self, progress: &Progress) -> Result<Vec<u8>, ProbeOutcome> {
+        let stream = connect(self.target).await?;
+        let Some(tls) = &self.tls else {
+            progress.connected();
+            return self.converse(stream, progress).await;
+        };
+        progress.greets();
+        let stream = tls.handshake(stream).await.map_err(|error| fault::outcome(&error, Phase::Tls))?;
+        progress.connected();
+        self.converse(stream, progress).await
+    }
+
+    /// Speaks HTTP on a connection that stands, until the last octet that matters.
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        progress: &Progress,
+    ) -> Result<Vec<u8>, ProbeOutcome> {
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| fault::outcome(&error, Phase::Response))?;
+        // What goes wrong with the connection, the exchange is told as well.
+        let mut connection = pin!(async {
+            drop(connection.await);
+            pending::<Infallible>().await
+        });
+        let body = tokio::select! {
+            biased;
+            never = &mut connection => match never {},
+            body = self.exchange_on(sender, progress) => body,
+        };
+        // Once more, so that TLS can say goodbye.
+        poll_fn(|context| Poll::Ready(connection.as_mut().poll(context).is_ready())).await;
+        body
+    }
+
+    async fn exchange_on(
+        &self,
+        mut sender: SendRequest<Empty<Bytes>>,
+        progress: &Progress,
+    ) -> Result<Vec<u8>, ProbeOutcome> {
+        let unfit = |error: hyper::Error| fault::outcome(&error, progress.so_far().phase);
+        let response = sender.send_request(self.request.clone()).await.map_err(unfit)?;
         progress.responded();
-        expect::status(&self.probe.expect, response.status().as_u16())?;
-        body_of(response).await
+        expect::status(&self.probe.expect, response.status().as_u16()).map_err(ProbeOutcome::failed)?;
+        let mut incoming = response.into_body();
+        let mut body = Vec::new();
+        while let Some(frame) = incoming.frame().await {
+            let chunk = frame.map_err(unfit)?.into_data().unwrap_or_default(); // trailers say nothing
+            if body.len() + chunk.len() > BODY_MAX_BYTES {
+                return Err(ProbeOutcome::failed(Failure::BodyTooLarge));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
 impl Exchange for Http {
     async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
-        let body = match self.response(progress).await {
+        let body = match self.body(progress).await {
             Ok(body) => body,
-            Err(NoBody::Failure(failure)) => return ProbeOutcome::failed(failure),
-            Err(NoBody::Error(error)) => return fault::outcome(&error, progress.so_far().phase),
+            Err(outcome) => return outcome,
         };
         expect::body(&self.probe.expect, &body, Timestamp::now())
             .map_or_else(ProbeOutcome::failed, |()| ProbeOutcome::Pass)
     }
-}
-
-/// Why there is no body to judge.
-enum NoBody {
-    Failure(Failure),
-    Error(reqwest::Error),
-}
-
-impl From<Failure> for NoBody {
-    fn from(failure: Failure) -> NoBody {
-        NoBody::Failure(failure)
-    }
-}
-
-impl From<reqwest::Error> for NoBody {
-    fn from(error: reqwest::Error) -> NoBody {
-        NoBody::Error(error)
-    }
-}
-
-async fn body_of(mut response: Response) -> Result<Vec<u8>, NoBody> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > BODY_MAX_BYTES {
-            return Err(Failure::BodyTooLarge.into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// Everything that reqwest does for browsers is off: it would hide a failure, or look somewhere else.
-fn client(tls: ClientConfig, progress: &Arc<Progress>) -> ClientBuilder {
-    let progress = Arc::clone(progress);
-    let note_connected = move |connecting: Pin<Box<dyn Future<Output = Result<_, _>> + Send>>| {
-        let progress = Arc::clone(&progress);
-        async move {
-            let connected = connecting.await;
-            if connected.is_ok() {
-                progress.connected();
-            }
-            connected
-        }
-    };
-    Client::builder()
-        .tls_backend_preconfigured(tls)
-        .connector_layer(MapFutureLayer::new(note_connected))
-        .http1_only()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-}
-
-/// The URL that reaches the target: a port in it, or an address in place of a name, would win over `resolve`.
-fn url_to(url: &ProbeUrl, target: SocketAddr) -> Url {
-    let to_target = url.clone().with_port(target.port());
-    let to_target = if url.address().is_some() { to_target.with_address(target.ip()) } else { to_target };
-    to_target.as_url().clone()
 }
 
 /// The probe's own headers, and ours where it has none of the same name.
@@ -148,7 +151,7 @@ fn host_header(url: &ProbeUrl) -> HeaderValue {
     HeaderValue::from_str(&text).expect("a host is ASCII")
 }
 
-fn cannot_use(probe: &HttpProbe, error: &reqwest::Error) -> Problem {
-    let found = format!("cannot probe {}: {error}", excerpt(probe.url.as_url().as_str()));
+fn cannot_use(probe: &HttpProbe, why: &str) -> Problem {
+    let found = format!("cannot probe {}: {why}", excerpt(probe.url.as_url().as_str()));
     Problem::error(None, found, "a URL such as https://www.example.com/health")
 }

@@ -61,7 +61,7 @@ async fn cadence_is_well() {
 async fn a_frozen_answer_is_not_health() {
     let endpoint = endpoint::with_body(&health("2020-01-01T00:00:00Z")).await;
     let got = outcome_of_get(cadence(), endpoint.address, PLENTY).await;
-    let ProbeOutcome::Heard(Failure::Stale { pointer, got }) = got else { panic!("{got:?}") };
+    let ProbeOutcome::Heard(Failure::Stale { pointer, got, .. }) = got else { panic!("{got:?}") };
     assert_eq!(pointer, "/time");
     assert!(got.ends_with(" s old"), "{got}");
 }
