@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::answer::{AnswerTable, Identity, Served};
 use crate::health::{Observation, Pace, Region};
-use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
+use crate::model::{CheckId, Moment, Name, RegionId, Serial, SteerId, VantageId};
 use crate::policy::{Decision, Standing, Steer, decide, fail_back_now};
 use crate::zone::Zone;
 
@@ -114,7 +114,8 @@ impl Controller {
             .iter()
             .map(|steer| decide(steer, standings.remove(&steer.name).as_ref(), evidence.verdicts(), now))
             .collect();
-        let served: Vec<(Name, Served)> = decisions.iter().map(served).collect();
+        let served: Vec<(Name, Served)> =
+            decisions.iter().map(|decision| (decision.name.clone(), served(decision))).collect();
         let table = Arc::new(AnswerTable::compile(zones, &served, parameters.identity.clone()));
         let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
         let due_at = vec![None; decisions.len()];
@@ -230,7 +231,7 @@ impl Controller {
             let before = &self.decisions[index];
             reports.extend(Report::of_decision(before, &decision));
             if served(before) != served(&decision) {
-                answers.push(served(&decision));
+                answers.push((steer_id(index), served(&decision)));
             }
             if before.standing != decision.standing {
                 changes.push(Change::Name(SavedName::of(&decision)));
@@ -242,7 +243,11 @@ impl Controller {
             effects.push(Effect::Record(changes));
         }
         if !answers.is_empty() {
-            self.table = Arc::new(self.table.with(&answers));
+            let steers: Vec<SteerId> = answers.iter().map(|(steer, _)| *steer).collect();
+            let zones = self.table.zones_of(&steers);
+            let serial = |zone: &Name| self.table.serial_of(zone).map(|serial| (zone.clone(), serial.next()));
+            let serials: Vec<(Name, Serial)> = zones.filter_map(serial).collect();
+            self.table = Arc::new(self.table.with(&answers, &serials));
             effects.push(Effect::Publish(Arc::clone(&self.table)));
         }
         effects.push(Effect::Persist);
@@ -277,9 +282,13 @@ fn is_successor(before: &Standing, after: &Standing) -> bool {
 }
 
 /// What the answer engine is told about a decision.
-fn served(decision: &Decision) -> (Name, Served) {
-    let addresses = Arc::clone(&decision.standing.addresses);
-    (decision.name.clone(), Served { addresses, ttl: decision.ttl })
+fn served(decision: &Decision) -> Served {
+    Served { addresses: Arc::clone(&decision.standing.addresses), ttl: decision.ttl }
+}
+
+/// Each steer has the number that [`AnswerTable::compile`] gives it: its place in the list.
+fn steer_id(index: usize) -> SteerId {
+    SteerId(u32::try_from(index).expect("fewer steers than 32 bits can count"))
 }
 
 fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {

@@ -5,7 +5,6 @@
 mod draft;
 mod findings;
 mod lexer;
-mod order;
 mod rdata;
 mod reader;
 mod record;
@@ -23,7 +22,8 @@ use std::collections::BTreeSet;
 use crate::model::{Name, Problem};
 use reader::Reading;
 
-pub use record::{RecordSet, RecordType, Zone};
+pub use crate::model::RecordType;
+pub use record::{RecordSet, Zone};
 pub use show::show;
 
 /// A master file, as the caller read it.

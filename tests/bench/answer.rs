@@ -13,6 +13,9 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 
 use load::{Letters, Queries};
 
+/// Zones of ten names in one table.
+const SMALL_ZONES: usize = 5_000;
+
 fn answers(criterion: &mut Criterion) {
     let fixed = AnswerTable::compile(&[load::zone(&[])], &[], Identity::default());
     let steered = {
@@ -21,12 +24,14 @@ fn answers(criterion: &mut Criterion) {
     };
     let million = load::zone_of(1_000_000);
     let million_names = AnswerTable::compile(&[million], &[], Identity::default());
+    let small_zones = AnswerTable::compile(&load::small_zones(SMALL_ZONES), &[], Identity::default());
 
     answer(criterion, "hot", &fixed, &load::hot());
     answer(criterion, "mixed", &fixed, &load::mixed(Letters::Lower));
     answer(criterion, "mixed, steered", &steered, &load::mixed(Letters::Lower));
     answer(criterion, "random case", &fixed, &load::mixed(Letters::Random));
     answer(criterion, "a million names", &million_names, &load::hosts(1_000_000));
+    answer(criterion, "5,000 zones", &small_zones, &load::hosts_of_small_zones(SMALL_ZONES));
 }
 
 fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Queries) {

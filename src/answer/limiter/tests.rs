@@ -6,10 +6,9 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::answer::node::ZoneId;
 
 fn rrl_key(number: u32) -> RrlKey {
-    RrlKey::nothing_in(ZoneId(number))
+    RrlKey::nothing_in(number.into())
 }
 
 /// An address of a network of its own.
@@ -98,6 +97,8 @@ fn another_key_makes_other_neighbours() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Within any time t a bucket lets no more than rate × t + burst through; and whoever asks no more than that is
     /// always told.
     #[test]
