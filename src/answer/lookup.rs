@@ -63,7 +63,7 @@ impl ZoneTable {
     }
 
     /// A name by its closest encloser, which is the name itself if `exact`.
-    #[inline]
+    #[inline(always)] // measured: a node that is returned through memory stalls its reader
     pub(super) fn classify<'t>(&'t self, encloser: NodeRef<'t>, exact: bool, rtype: RecordType) -> Found<'t> {
         match encloser.kind() {
             Kind::Cut if exact && rtype == RecordType::DS => Found::Exists(encloser),

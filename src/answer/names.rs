@@ -36,6 +36,7 @@ impl Names {
 
     /// The closest encloser of a name (RFC 4592 section 3.3.1), and whether it is the name itself. `None` outside of
     /// the zone.
+    #[inline(always)] // as above
     pub(super) fn enclosing<'t>(&self, arena: &'t Arena, key: &Key) -> Option<(NodeRef<'t>, bool)> {
         let name = key.octets();
         if let Some(node) = self.find(arena, name, key.hash()) {
@@ -45,6 +46,7 @@ impl Names {
     }
 
     /// The longest of the names above one.
+    #[inline(never)]
     fn above<'t>(&self, arena: &'t Arena, name: &[u8]) -> Option<NodeRef<'t>> {
         let in_vain = label_count(name).saturating_sub(self.most_labels).max(1);
         suffixes(name).skip(in_vain).find_map(|suffix| self.find(arena, suffix, hash(suffix)))

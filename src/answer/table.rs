@@ -189,7 +189,7 @@ impl AnswerTable {
     }
 
     /// The zone that is asked about a name, and what the name is in it; `None` outside of all zones.
-    #[inline]
+    #[inline(always)] // measured: a node that is returned through memory stalls its reader
     pub(super) fn find(&self, key: &Key, rtype: RecordType) -> Option<(&ZoneEntry, Found<'_>)> {
         let (entry, encloser, exact) = self.zones.enclosing(key)?;
         // The DS of a zone is its parent's to tell (RFC 4035 section 3.1.4.1).

@@ -6,9 +6,9 @@ use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 use cadence_dns::answer::{
-    AnswerTable, CookieSecrets, Identity, Limiter, QueryContext, ResponsePolicy, Transport, respond,
+    AnswerTable, CookieSecrets, Identity, Limiter, QueryContext, ResponsePolicy, Served, Transport, respond,
 };
-use cadence_dns::model::Moment;
+use cadence_dns::model::{Moment, SteerId};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use load::{Letters, Queries};
@@ -80,10 +80,14 @@ fn flip(criterion: &mut Criterion) {
     let names = load::steered_hosts(STEERED);
     let table = AnswerTable::compile(&[load::bare_zone(&names)], &names, Identity::default());
     let every = names.len() / CHANGED;
-    let changes: Vec<_> =
-        names.iter().step_by(every).map(|(name, _)| (name.clone(), load::served(250))).collect();
+    let changes: Vec<(SteerId, Served)> =
+        (0..STEERED).step_by(every).map(|steer| (SteerId(steer), load::served(250))).collect();
     criterion.bench_function("flip 1,000 of 100,000 steered names", |bencher| {
-        bencher.iter_batched(|| &changes, |changes| table.with(black_box(changes)), BatchSize::PerIteration);
+        bencher.iter_batched(
+            || &changes,
+            |changes| table.with(black_box(changes), &[]),
+            BatchSize::PerIteration,
+        );
     });
 }
 
