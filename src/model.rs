@@ -117,7 +117,7 @@ macro_rules! label_type {
 }
 
 /// What decides the addresses of one steered name, or of several that move together: the same number in every table,
-/// whatever zones come and go. Whoever gives them out counts from zero, for a table holds room up to the greatest.
+/// whatever zones come and go. They are given out from 0 upwards, for a table holds room up to the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SteerId(pub u32);
 

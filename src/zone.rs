@@ -1,6 +1,6 @@
 //! Master-file text becomes a [`Zone`], or every mistake in it with its place.
 //!
-//! Pure: whoever calls hands in the text, and a function that reads what `$INCLUDE` names.
+//! Pure: the caller hands in the text, and a function that reads what `$INCLUDE` names.
 
 mod draft;
 mod findings;

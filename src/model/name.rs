@@ -73,7 +73,7 @@ impl Name {
         Ok(Name(wire.into()))
     }
 
-    /// Appends the wire form of what [`Name::from_text`] would give; for whoever reads a million of them.
+    /// Appends the wire form of what [`Name::from_text`] would give: without an allocation for each of a million names.
     ///
     /// # Errors
     /// As [`Name::from_text`]; `wire` is then as it was.

@@ -123,7 +123,7 @@ fn compare_owners(arena: &[u8], a: &Staged, b: &Staged) -> Ordering {
 }
 
 /// Copies the octets into the order of the records, so that walking over these walks over memory.
-/// Records of one owner then share its octets: whoever compares owners compares places.
+/// Records of one owner then share its octets, so that owners are compared by their places.
 fn gather(arena: &[u8], records: &mut [Staged]) -> Vec<u8> {
     let mut gathered = Vec::with_capacity(arena.len());
     let mut last: Option<(u32, u8)> = None;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lexer::LexError;
 use crate::model::{Place, Problem, Severity};
 
-/// The most errors, and the most warnings, that are shown of one zone: nobody reads more, and a file that is
+/// The most errors, and the most warnings, that are shown of one zone: more are of no use to a reader, and a file that is
 /// no zone at all must not fill the memory with messages.
 const SHOWN_MAX: usize = 100;
 

@@ -113,7 +113,7 @@ fn report(
             return findings.error(record.spot, found, elsewhere);
         }
         (RecordType::NS, OtherZone) if wire_name::is_within(target, owner) && !apex => (
-            format!("{} has no glue: nobody can reach it", name()),
+            format!("{} has no glue: no resolver can reach it", name()),
             "give it an A or AAAA record in this file",
         ),
         (_, Alias) => (

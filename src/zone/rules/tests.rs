@@ -135,7 +135,7 @@ fn servers_have_addresses() {
     check("@ NS a\na CNAME x.", &["4:3 warning: the NS record points to a.t, which is an alias"]);
     check("@ NS b.a\na DNAME x.", &["4:3 warning: the NS record points to b.a.t, which is an alias"]);
     check("@ NS b.a\na NS x.", &[]); // the other zone has the address
-    check("a NS b.a", &["4:3 warning: b.a.t has no glue: nobody can reach it"]);
+    check("a NS b.a", &["4:3 warning: b.a.t has no glue: no resolver can reach it"]);
     check("a NS b.c\nc NS x.", &["4:3 warning: the NS record points to b.c.t, which has no glue"]);
     check("a NS b", &["4:3 warning: the NS record points to b.t, which has no address"]);
     check(
