@@ -15,13 +15,14 @@ mod evidence;
 mod judgement;
 mod report;
 mod saved;
+mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::answer::{AnswerTable, Identity, Served};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
+use crate::model::{CheckId, Moment, Name, RegionId, Serial, SteerId, VantageId};
 use crate::policy::{Budget, Decision, Facts, Standing, Steer, Verdicts, budget, decide, fail_back_now};
 use crate::zone::Zone;
 
@@ -29,6 +30,7 @@ use adoption::Proposals;
 use evidence::Evidence;
 use judgement::Judgement;
 use saved::Ceilings;
+use zones::{first_table, steer_id};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, Refusal, Reply, What};
@@ -146,8 +148,7 @@ impl Controller {
             ceilings.lift(decision, before.as_ref().filter(|_| !state.has_lost_power()))
         };
         let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
-        let served: Vec<(Name, Served)> = decisions.iter().flat_map(served).collect();
-        let table = Arc::new(AnswerTable::compile(zones, &served, parameters.identity.clone()));
+        let table = Arc::new(first_table(zones, &parameters, &decisions, &state));
         let mut controller = Controller {
             steers_of: steers_by_region(&parameters.steers),
             due: BTreeSet::new(),
@@ -168,6 +169,9 @@ impl Controller {
             controller.note_due(index, now);
             news.changes.extend(SavedName::all_of(&controller.decisions[index]).map(Change::Name));
         }
+        let serials =
+            controller.table.zones().map(|(zone, serial)| Change::Serial { zone: zone.clone(), serial });
+        news.changes.extend(serials);
         let mut effects = vec![
             Effect::Note(std::mem::take(&mut news.changes)),
             Effect::Publish(Arc::clone(&controller.table)),
@@ -352,15 +356,21 @@ impl Controller {
         if before.standing != decision.standing {
             news.changes.extend(SavedName::all_of(&decision).map(Change::Name));
         }
-        let (old, new) = (served(before), served(&decision));
-        if !old.eq(new) {
-            let answers: Vec<(Name, Served)> = served(&decision).collect();
-            self.table = Arc::new(self.table.with(&answers));
-            news.effects.push(Effect::Publish(Arc::clone(&self.table)));
+        if served(before) != served(&decision) {
+            self.publish(steer_id(index), served(&decision), news);
         }
         self.ceilings.note(&decision);
         self.decisions[index] = decision;
         self.note_due(index, now);
+    }
+
+    /// Another answer for a steer, and so another serial for each zone that it is in.
+    fn publish(&mut self, steer: SteerId, served: Served, news: &mut News) {
+        let serial = |zone: &Name| self.table.serial_of(zone).map(|serial| (zone.clone(), serial.next()));
+        let serials: Vec<(Name, Serial)> = self.table.zones_of(&[steer]).filter_map(serial).collect();
+        self.table = Arc::new(self.table.with(&[(steer, served)], &serials));
+        news.changes.extend(serials.into_iter().map(|(zone, serial)| Change::Serial { zone, serial }));
+        news.effects.push(Effect::Publish(Arc::clone(&self.table)));
     }
 
     fn note_due(&mut self, index: usize, now: Moment) {
@@ -378,10 +388,9 @@ fn is_successor(before: &Standing, after: &Standing) -> bool {
     after.epoch > before.epoch || (same && after.epoch == before.epoch)
 }
 
-/// What the answer engine is told about a decision: the same for each of its names.
-fn served(decision: &Decision) -> impl Iterator<Item = (Name, Served)> {
-    let served = Served { addresses: Arc::clone(&decision.standing.addresses), ttl: decision.ttl };
-    decision.names.iter().map(move |name| (name.clone(), served.clone()))
+/// What the answer engine is told about a decision.
+fn served(decision: &Decision) -> Served {
+    Served { addresses: Arc::clone(&decision.standing.addresses), ttl: decision.ttl }
 }
 
 fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {

@@ -3,6 +3,9 @@
 mod moment;
 mod name;
 mod problem;
+mod record_type;
+mod serial;
+pub(crate) mod wire_name;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,6 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use moment::Moment;
 pub use name::{Name, NameError};
 pub use problem::{Place, Problem, Severity, has_errors};
+pub(crate) use record_type::numbered;
+pub use record_type::{Class, RecordType};
+pub use serial::Serial;
 
 /// A time to live that a resolver will honour, in seconds: RFC 2181 section 8 caps it at 2^31 - 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,6 +115,11 @@ macro_rules! label_type {
         }
     };
 }
+
+/// What decides the addresses of one steered name, or of several that move together: the same number in every table,
+/// whatever zones come and go. They are given out from 0 upwards, for a table holds room up to the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SteerId(pub u32);
 
 label_type! {
     /// A region, by its name in the configuration: its addresses and what they must prove.

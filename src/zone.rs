@@ -7,7 +7,6 @@ mod draft;
 mod findings;
 mod include;
 mod lexer;
-mod order;
 mod rdata;
 mod reader;
 mod record;
@@ -25,8 +24,9 @@ use std::collections::BTreeSet;
 use crate::model::{Name, Problem};
 use reader::Reading;
 
+pub use crate::model::RecordType;
 pub use include::{IncludeError, no_include};
-pub use record::{RecordSet, RecordType, Zone};
+pub use record::{RecordSet, Zone};
 pub use show::show;
 
 /// A master file, as the caller read it.

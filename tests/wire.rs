@@ -10,7 +10,7 @@ use cadence_dns::answer::{AnswerTable, CookieSecrets, Counter, Identity, Served}
 use cadence_dns::config::DnsSettings;
 use cadence_dns::dns::client::{LookupError, lookup};
 use cadence_dns::dns::{self, BindError, Serving, Tables};
-use cadence_dns::model::{Name, Ttl};
+use cadence_dns::model::{Name, SteerId, Ttl};
 use cadence_dns::zone::{self, MasterFile, RecordType};
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 
@@ -87,7 +87,7 @@ async fn a_published_table_is_answered_from_at_once() {
     let before = ask().await;
     assert_eq!((before.rcode, before.authoritative, before.truncated), (0, true, false));
     assert_eq!(before.addresses, ["192.0.2.7".parse::<IpAddr>().expect("an address")]);
-    tables.publish(Arc::new(tables.current().with(&[(name("app.t"), served("192.0.2.8", 10))])));
+    tables.publish(Arc::new(tables.current().with(&[(SteerId(0), served("192.0.2.8", 10))], &[])));
     let after = ask().await;
     assert_eq!(after.addresses, ["192.0.2.8".parse::<IpAddr>().expect("an address")]);
     assert_eq!(after.ttl, Ttl::from_secs(10));

@@ -1,8 +1,8 @@
 //! What a reply tells, for the rate limit: the same for every query that gets the same records.
 
-use crate::zone::RecordType;
+use crate::model::RecordType;
 
-use super::node::{At, ZoneId};
+use super::node::At;
 use super::reply::Code;
 
 /// What a reply tells. Queries for invented names or types share few keys: all names below a wildcard have the key of
@@ -10,18 +10,19 @@ use super::reply::Code;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RrlKey(u64);
 
-/// The upper bits tell kinds of keys from each other; the lower ones are places, types and numbers.
+/// The upper bits tell kinds of keys from each other; the lower ones are places and types. All of them are mixed with
+/// the hash of the zone's name.
 const KIND: u32 = 48;
 
 impl RrlKey {
-    /// The records of a type at a node.
-    pub(super) fn records(node: At, rtype: RecordType) -> RrlKey {
-        RrlKey(1 << KIND | u64::from(rtype.0) << 32 | u64::from(node.number()))
+    /// The records of a type at a node of a zone; `zone` is the hash of its apex.
+    pub(super) fn records(zone: u64, node: At, rtype: RecordType) -> RrlKey {
+        RrlKey((1 << KIND | u64::from(rtype.0) << 32 | u64::from(node.number())) ^ zone)
     }
 
     /// That a zone has no such name, or no such records.
-    pub(super) fn nothing_in(ZoneId(zone): ZoneId) -> RrlKey {
-        RrlKey(2 << KIND | u64::from(zone))
+    pub(super) fn nothing_in(zone: u64) -> RrlKey {
+        RrlKey(2 << KIND ^ zone)
     }
 
     /// A response code without any records.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Controller;
 use super::Parameters;
 use crate::health::{CheckState, State, Verdict};
-use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
+use crate::model::{CheckId, Moment, Name, RegionId, Serial, VantageId};
 use crate::policy::{Decision, Rule, Standing, Wait};
 
 /// The saved state, in every shape that it ever had. Only [`Saved::into_state`] knows the old ones.
@@ -34,6 +34,9 @@ pub struct SavedState {
     /// The epochs of every name that there ever was.
     #[serde(default)]
     pub ceilings: Ceilings,
+    /// The serial that each zone told last.
+    #[serde(default)]
+    pub serials: BTreeMap<Name, Serial>,
     /// What was not on the disk when the power failed is lost: epochs up to the ceilings may have been told.
     #[serde(skip)]
     lost_power: bool,
@@ -105,6 +108,13 @@ pub enum Change {
     Region(SavedRegion),
     /// What a vantage believes about a check.
     Check(Box<SavedCheck>),
+    /// The serial that a zone tells.
+    Serial {
+        /// Its apex.
+        zone: Name,
+        /// The serial.
+        serial: Serial,
+    },
 }
 
 /// What a name was answered with.
@@ -173,6 +183,10 @@ impl Saved {
                     }
                 }
                 Change::Region(region) => drop(regions.insert(region.region.clone(), region)),
+                Change::Serial { zone, serial } => {
+                    let known = state.serials.get(&zone).copied().unwrap_or(serial);
+                    state.serials.insert(zone, known.max(serial));
+                }
                 Change::Check(check) => {
                     drop(checks.insert((check.vantage.clone(), check.check.clone()), *check))
                 }
@@ -335,6 +349,7 @@ impl Controller {
             regions: self.judgement.verdicts().values().map(|verdict| SavedRegion::of(verdict)).collect(),
             checks: self.evidence.states().iter().map(check).collect(),
             ceilings: self.ceilings.clone(),
+            serials: self.table.zones().map(|(zone, serial)| (zone.clone(), serial)).collect(),
             lost_power: false,
         })
     }

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use super::draft::{Draft, Owner};
 use super::findings::{Findings, Source, Spot};
 use super::lexer::{Form, LexError, Lexer, Token};
-use super::{Include, MasterFile, RecordType, order, rdata, types, value};
-use crate::model::{Name, Ttl};
+use super::{Include, MasterFile, rdata, value};
+use crate::model::{Class, Name, RecordType, Ttl, wire_name};
 
 /// How deep `$INCLUDE` may go: a file that includes itself stops here.
 const INCLUDE_DEPTH_MAX: usize = 8;
@@ -143,7 +143,7 @@ impl<'t> Reader<'_, 't> {
             return Err(LexError::new(token.at, "quotes around an owner", "take the quotes away"));
         }
         let owner = self.reading.draft.owner(|arena| rdata::push_name(token, origin, arena))?;
-        if order::is_within(self.reading.draft.owner_wire(owner), self.zone.wire()) {
+        if wire_name::is_within(self.reading.draft.owner_wire(owner), self.zone.wire()) {
             return Ok(owner);
         }
         let found = format!("{} is not in the zone {}", value::shown(token.text), self.zone);
@@ -281,10 +281,10 @@ fn head(lexer: &mut Lexer<'_>) -> Result<Head, LexError> {
                 None => continue,
             }
         }
-        if let Some(number) = class_number(word.text) {
-            match (number, std::mem::replace(&mut class, true)) {
-                (1, false) => continue,
-                (1, true) => return twice("class"),
+        if let Some(named) = Class::from_mnemonic(word.text) {
+            match (named, std::mem::replace(&mut class, true)) {
+                (Class::IN, false) => continue,
+                (Class::IN, true) => return twice("class"),
                 _ => return Err(LexError::new(word.at, "a class that is not IN", "only class IN is served")),
             }
         }
@@ -293,19 +293,12 @@ fn head(lexer: &mut Lexer<'_>) -> Result<Head, LexError> {
     }
 }
 
-/// The class that a word names (RFC 1035 section 3.2.4), if it names one.
-fn class_number(word: &[u8]) -> Option<u16> {
-    const CLASSES: [(&[u8], u16); 4] = [(b"IN", 1), (b"CS", 2), (b"CH", 3), (b"HS", 4)];
-    let known = CLASSES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-    known.map(|(_, number)| *number).or_else(|| types::numbered(word, b"CLASS"))
-}
-
 fn record_type(word: &Token<'_>) -> Result<RecordType, LexError> {
     let wrong = |what: &str, help: &str| {
         LexError::new(word.at, format!("{} is {what}", value::shown(word.text)), help)
     };
-    match types::by_name(word.text) {
-        Some(rtype) if types::is_data(rtype) => Ok(rtype),
+    match RecordType::from_mnemonic(word.text) {
+        Some(rtype) if rtype.is_data() => Ok(rtype),
         Some(_) => Err(wrong("a type for messages, not for zones", "take the record away")),
         None => Err(wrong(
             "neither a type nor a class nor a TTL",

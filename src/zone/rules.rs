@@ -12,8 +12,7 @@ use std::collections::BTreeSet;
 
 use super::draft::{Sorted, Staged};
 use super::findings::{Findings, Spot};
-use super::{RecordType, order};
-use crate::model::Name;
+use crate::model::{Name, RecordType, wire_name};
 
 /// Settles what may be settled (duplicates, TTLs) and reports everything that breaks a rule.
 pub(super) fn judge(records: &mut Sorted, zone: &Name, steered: &BTreeSet<Name>, findings: &mut Findings) {
@@ -58,7 +57,7 @@ impl Judged<'_> {
 
     /// The highest name above `name`, itself left out, that is a zone cut or has a DNAME: nothing below is served.
     fn cover(&self, name: &[u8]) -> Option<(Cover, &Staged)> {
-        let mut above: Vec<&[u8]> = order::ancestors(name, self.zone).collect();
+        let mut above: Vec<&[u8]> = wire_name::ancestors(name, self.zone).collect();
         above.reverse();
         above.into_iter().find_map(|ancestor| cover_of(self.records.at(ancestor), self.is_apex(ancestor)))
     }
@@ -78,6 +77,11 @@ fn cover_of(records: &[Staged], apex: bool) -> Option<(Cover, &Staged)> {
     let cut = records.iter().find(|record| record.rtype == RecordType::NS && !apex);
     let alias = || records.iter().find(|record| record.rtype == RecordType::DNAME);
     cut.map(|ns| (Cover::Cut, ns)).or_else(|| alias().map(|dname| (Cover::Alias, dname)))
+}
+
+/// Whether there is a record of a type among those of a name.
+fn has(records: &[Staged], rtype: RecordType) -> bool {
+    records.iter().any(|record| record.rtype == rtype)
 }
 
 /// A name as a message shows it.

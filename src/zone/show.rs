@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::codec::{base64, hex, quoted};
 use super::types::{self, Field};
-use super::{RecordType, Zone, svcb};
-use crate::model::Name;
+use super::{Zone, svcb};
+use crate::model::wire_name::name_length;
+use crate::model::{Name, RecordType};
 
 /// The zone as a master file without directives; reading it gives the same zone.
 #[must_use]
@@ -26,7 +27,7 @@ pub fn show(zone: &Zone) -> String {
 /// The text of a record's data in wire form; `None` when it is not what the type demands.
 /// Types without a text form of their own are shown as RFC 3597 has it.
 pub(super) fn rdata(rtype: RecordType, wire: &[u8]) -> Option<String> {
-    let Some(fields) = types::by_number(rtype).and_then(|kind| kind.fields) else {
+    let Some(fields) = types::fields(rtype) else {
         return Some(generic(wire));
     };
     let mut rest = wire;
@@ -42,7 +43,7 @@ pub(super) fn rdata(rtype: RecordType, wire: &[u8]) -> Option<String> {
 
 /// The same data with its names in lower case, for comparing (RFC 4034 section 6.2); `None` when it has no names.
 pub(super) fn folded(rtype: RecordType, wire: &[u8]) -> Option<Vec<u8>> {
-    let fields = types::by_number(rtype).and_then(|kind| kind.fields)?;
+    let fields = types::fields(rtype)?;
     if !fields.contains(&Field::Name) {
         return None;
     }
@@ -84,18 +85,6 @@ fn take<'w>(field: Field, rest: &mut &'w [u8]) -> Option<&'w [u8]> {
     let (octets, after) = rest.split_at_checked(length)?;
     *rest = after;
     Some(octets)
-}
-
-/// The length of the uncompressed name at the front.
-pub(super) fn name_length(wire: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let length = usize::from(*wire.get(at)?);
-        at += 1 + length;
-        if length == 0 {
-            return Some(at);
-        }
-    }
 }
 
 fn field_text(field: Field, octets: &[u8]) -> Option<String> {

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::lexer::{Form, LexError, Lexer, Token};
-use super::types::numbered;
 use super::{codec, value};
+use crate::model::numbered;
 
 const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;

@@ -1,7 +1,7 @@
 //! Single words become values: numbers, times and strings.
 
 use super::lexer::{Form, LexError, Lexer, Token};
-use crate::model::Ttl;
+use crate::model::{Ttl, wire_name};
 
 /// The longest string of a TXT record and its like: its length is one octet (RFC 1035 section 3.3).
 pub(super) const TEXT_MAX_OCTETS: usize = 255;
@@ -71,19 +71,9 @@ pub(super) fn push_unescaped(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<()
     };
     let mut octets = token.text.iter().copied();
     while let Some(octet) = octets.next() {
-        wire.push(if octet == b'\\' { escaped(&mut octets).ok_or_else(wrong)? } else { octet });
+        wire.push(if octet == b'\\' { wire_name::escaped(&mut octets).ok_or_else(wrong)? } else { octet });
     }
     Ok(())
-}
-
-/// What follows a `\`.
-fn escaped(octets: &mut impl Iterator<Item = u8>) -> Option<u8> {
-    let first = octets.next()?;
-    if !first.is_ascii_digit() {
-        return Some(first);
-    }
-    let number = [first, octets.next()?, octets.next()?];
-    digits(&number).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Appends a string with its length before it.

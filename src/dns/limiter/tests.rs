@@ -138,6 +138,8 @@ fn one_in_so_many_slips_through() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Within any time t a bucket lets no more than rate × t + burst through, and a client that asks no more than that
     /// always gets its reply.
     #[test]

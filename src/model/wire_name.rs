@@ -1,18 +1,71 @@
-//! The canonical order of names (RFC 4034 section 6.1) on wire form, without building a name.
+//! Names in uncompressed wire form (RFC 1035 section 3.1), without building a [`Name`]: how long one is, what lies
+//! above it, what lies within what, and the canonical order (RFC 4034 section 6.1). Letter case is ignored (RFC 4343).
 
 use std::cmp::Ordering;
+
+use super::Name;
 
 /// The most labels that 255 octets hold, the root's included.
 const LABELS_MAX: usize = 128;
 
+/// The length of the name at the start of some octets, its last zero octet included. `None` when it is cut short, has
+/// a label of more than 63 octets or a compression pointer, or is longer than 255 octets.
+pub(crate) fn name_length(octets: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let length = usize::from(*octets.get(at)?);
+        if length > Name::MAX_LABEL_OCTETS {
+            return None;
+        }
+        at += 1 + length;
+        if at > Name::MAX_OCTETS {
+            return None;
+        }
+        if length == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// The name itself, then without its first label, and so on down to the root.
+pub(crate) fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut next = Some(name);
+    std::iter::from_fn(move || {
+        let this = next?;
+        let (length, _) = this.split_first()?;
+        next = (*length > 0).then(|| &this[1 + usize::from(*length)..]);
+        Some(this)
+    })
+}
+
+/// The number of labels, the root's not counted.
+pub(crate) fn label_count(name: &[u8]) -> usize {
+    suffixes(name).count().saturating_sub(1)
+}
+
+/// The octet that an escape in master-file text stands for, read from what follows the `\`: one character, or three
+/// digits up to 255 (RFC 1035 section 5.1). `None` when it is neither.
+pub(crate) fn escaped(octets: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let first = octets.next()?;
+    if !first.is_ascii_digit() {
+        return Some(first);
+    }
+    let mut value = u16::from(first - b'0');
+    for _ in 0..2 {
+        let digit = octets.next().filter(u8::is_ascii_digit)?;
+        value = value * 10 + u16::from(digit - b'0');
+    }
+    u8::try_from(value).ok()
+}
+
 /// Compares two names in canonical order: an apex first, each name before what is below it, letter case ignored.
-pub(super) fn compare(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     let (ours, theirs) = (Labels::of(a), Labels::of(b));
     ours.right_to_left().map(Lower).cmp(theirs.right_to_left().map(Lower))
 }
 
 /// Whether `name` is `zone` or below it, label by label.
-pub(super) fn is_within(name: &[u8], zone: &[u8]) -> bool {
+pub(crate) fn is_within(name: &[u8], zone: &[u8]) -> bool {
     let mut rest = name;
     while rest.len() > zone.len() {
         rest = &rest[1 + usize::from(rest[0])..];
@@ -21,23 +74,19 @@ pub(super) fn is_within(name: &[u8], zone: &[u8]) -> bool {
 }
 
 /// Whether `name` is below `zone` and not the same.
-pub(super) fn is_below(name: &[u8], zone: &[u8]) -> bool {
+pub(crate) fn is_below(name: &[u8], zone: &[u8]) -> bool {
     name.len() > zone.len() && is_within(name, zone)
 }
 
-/// Every name from the parent of `name` up to `top`, which must lie above.
-pub(super) fn ancestors<'n>(name: &'n [u8], top: &[u8]) -> impl Iterator<Item = &'n [u8]> {
+/// Every name from the parent of `name` up to `top`, which must be above `name`.
+pub(crate) fn ancestors<'n>(name: &'n [u8], top: &[u8]) -> impl Iterator<Item = &'n [u8]> {
     let top = top.len();
-    let mut rest = name;
-    std::iter::from_fn(move || {
-        rest = (rest.len() > top).then(|| &rest[1 + usize::from(rest[0])..])?;
-        Some(rest)
-    })
+    suffixes(name).skip(1).take_while(move |suffix| suffix.len() >= top)
 }
 
 /// The first octets of a name below `zone` in a form that compares as the names do. Names that have the same
 /// prefix must still be compared: this only spares most of a sort the work.
-pub(super) fn prefix(name: &[u8], zone: &[u8]) -> u128 {
+pub(crate) fn prefix(name: &[u8], zone: &[u8]) -> u128 {
     let below = &name[..name.len() - zone.len()];
     let labels = Labels::of(below);
     let mut prefix = Prefix { octets: [0; 16], length: 0 };
@@ -132,7 +181,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Name;
 
     fn a_name() -> impl Strategy<Value = Name> {
         let label =
@@ -148,11 +196,24 @@ mod tests {
         })
     }
 
+    /// RFC 4034 section 6.1 as it is written: labels from the right, in lower case, as octet strings.
+    fn by_the_rfc(a: &Name, b: &Name) -> Ordering {
+        let labels = |name: &Name| {
+            let mut labels: Vec<Vec<u8>> = name.labels().map(<[u8]>::to_ascii_lowercase).collect();
+            labels.reverse();
+            labels
+        };
+        labels(a).cmp(&labels(b))
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
-        fn the_order_is_that_of_names(a in a_name(), b in a_name()) {
-            prop_assert_eq!(compare(a.wire(), b.wire()), a.cmp(&b));
-            prop_assert_eq!(is_within(a.wire(), b.wire()), a.is_within(&b));
+        fn the_order_is_that_of_the_rfc(a in a_name(), b in a_name()) {
+            prop_assert_eq!(compare(a.wire(), b.wire()), by_the_rfc(&a, &b));
+            let labels = |name: &Name| name.labels().map(<[u8]>::to_ascii_lowercase).collect::<Vec<_>>();
+            prop_assert_eq!(is_within(a.wire(), b.wire()), labels(&a).ends_with(&labels(&b)));
             let root = Name::root();
             let prefixes = prefix(a.wire(), root.wire()).cmp(&prefix(b.wire(), root.wire()));
             prop_assert!(prefixes == Ordering::Equal || prefixes == a.cmp(&b));
@@ -166,5 +227,37 @@ mod tests {
             .map(|wire| Name::from_wire(wire).expect("whole").to_string())
             .collect();
         assert_eq!(shown, ["b.c.d", "c.d"]);
+    }
+
+    #[test]
+    fn a_name_is_measured_or_refused() {
+        assert_eq!(name_length(b"\x01a\x02bc\0rest"), Some(6));
+        assert_eq!(name_length(b"\0"), Some(1));
+        assert_eq!(name_length(b"\x01a"), None, "cut short");
+        assert_eq!(name_length(b"\x01a\xc0\x0c"), None, "a pointer");
+        assert_eq!(name_length(b"\x41a"), None, "a label type that is not in use");
+        let longest =
+            [&b"\x3f"[..], &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3d", &[b'x'; 61]];
+        let mut name = longest.concat();
+        name.push(0);
+        assert_eq!(name_length(&name), Some(255));
+        name[192] = 62;
+        name.insert(193, b'x');
+        assert_eq!(name_length(&name), None, "256 octets");
+    }
+
+    #[test]
+    fn an_escape_is_one_character_or_three_digits() {
+        for (text, octet) in [
+            ("a", Some(b'a')),
+            ("065", Some(b'A')),
+            ("255", Some(255)),
+            ("256", None),
+            ("06", None),
+            ("0x5", None),
+            ("", None),
+        ] {
+            assert_eq!(escaped(&mut text.bytes()), octet, "{text}");
+        }
     }
 }
