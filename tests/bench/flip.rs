@@ -4,6 +4,10 @@
 //! the other. What the daemon does in between is done here too: the changes are noted in the journal, and the new
 //! table is handed to the name server.
 
+#[path = "../kit/zone.rs"]
+#[allow(dead_code, reason = "a bench uses a part of it")]
+mod zone;
+
 use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +19,7 @@ use cadence_dns::dns::Tables;
 use cadence_dns::health::{Failure, Observation, ProbeOutcome, Timings};
 use cadence_dns::model::{CheckId, Moment};
 use cadence_dns::store::{Journal, Store};
-use cadence_dns::zone::{self, MasterFile, Zone};
+use cadence_dns::zone::Zone;
 
 const REGIONS: usize = 100;
 const NAMES_OF_A_REGION: usize = 1_000;
@@ -131,8 +135,7 @@ fn config() -> Config {
 
 fn zone(config: &Config) -> Zone {
     let text = b"$TTL 300\n@ SOA ns1 hostmaster 1 1h 15m 1w 30\n@ NS ns1\nns1 A 192.0.2.53\n";
-    let master = MasterFile { file: "bench", text };
     let [zone] = &config.zones[..] else { panic!("one zone is configured") };
-    let outcome = zone::parse(&zone.name, &master, &zone.steered, &mut |_| Err("nothing to include".into()));
-    outcome.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
+    let steered: Vec<_> = zone.steered.iter().cloned().collect();
+    zone::try_zone(&zone.name, text, &steered).unwrap_or_else(|problems| panic!("{problems}"))
 }

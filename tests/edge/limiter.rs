@@ -1,6 +1,5 @@
 //! The rate limit is one for all workers, however the kernel spreads a flood over them.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Barrier;
 use std::thread;
@@ -8,8 +7,9 @@ use std::thread;
 use cadence_dns::answer::{
     AnswerTable, Identity, Limiter, Outcome, QueryContext, ResponsePolicy, Transport, respond,
 };
-use cadence_dns::model::{Moment, Name};
-use cadence_dns::zone::{self, MasterFile};
+use cadence_dns::model::Moment;
+
+use crate::kit::zone;
 
 const ZONE: &str = "@ 300 SOA ns a 1 2 3 4 60\n@ 300 NS ns\nns 300 A 192.0.2.53\n";
 
@@ -19,17 +19,10 @@ const QUERY: &[u8] = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x02ns\x01t\0\0\x01\0\x01";
 const WORKERS: u8 = 4;
 const RATE: usize = 1000;
 
-fn table() -> AnswerTable {
-    let origin: Name = "t".parse().expect("a good name");
-    let master = MasterFile { file: "t.zone", text: ZONE.as_bytes() };
-    let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
-    let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
-    AnswerTable::compile(&[zone], &[], Identity::default())
-}
-
 #[test]
 fn workers_count_together() {
-    let (table, begin) = (table(), Barrier::new(WORKERS.into()));
+    let table = zone::table("t", ZONE, Identity::default());
+    let begin = Barrier::new(WORKERS.into());
     let policy =
         ResponsePolicy { rotate: false, cookies: None, limiter: Some(Limiter::new(1000, 0, &[], [1; 16])) };
     let flood = |worker: u8| {

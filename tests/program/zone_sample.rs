@@ -1,13 +1,12 @@
 //! The Ferret sample's judgement of zones, by the program as an operator runs it: every valid one is accepted, every
 //! invalid one gets what it deserves.
 
-#[path = "support/sample.rs"]
-mod sample;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde::Deserialize;
+
+use crate::kit::sample;
 
 /// A zone of the sample.
 #[derive(Deserialize)]

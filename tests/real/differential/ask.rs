@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use crate::corpus::Query;
-use crate::reply::Reply;
+use super::corpus::Query;
+use super::reply::Reply;
 
 /// So many queries wait for their answers at a time: no socket's buffer runs over.
 const WINDOW: usize = 64;

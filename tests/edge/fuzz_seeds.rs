@@ -1,6 +1,6 @@
 //! The seeds of the fuzzers as plain tests: what once was found stays found.
 
-#[path = "fuzz/targets.rs"]
+#[path = "../fuzz/targets.rs"]
 #[allow(unreachable_pub, reason = "the fuzzers use it as a library")]
 mod targets;
 

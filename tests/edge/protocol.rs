@@ -3,23 +3,17 @@
 //!
 //! The first tests are those of RFC 8906 section 8, in its order.
 
-#[path = "protocol/dig.rs"]
 mod dig;
-#[path = "protocol/shown.rs"]
 mod shown;
 
-use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::{TcpStream, UdpSocket};
 
-use cadence_dns::answer::{AnswerTable, Identity};
+use cadence_dns::answer::Identity;
 use cadence_dns::config::DnsSettings;
-use cadence_dns::dns::{self, Serving, Tables};
-use cadence_dns::model::Name;
-use cadence_dns::zone::{self, MasterFile};
+use cadence_dns::dns::Serving;
 
+use crate::kit::query::{ask, client, receive, udp_client};
+use crate::kit::zone;
 use dig::query;
 use shown::shown;
 
@@ -33,14 +27,11 @@ ns.sub 300 A  192.0.2.2
 ";
 
 /// A set that needs more than 512 octets, and one that needs more than 1232.
-fn zone() -> String {
+fn zone_text() -> String {
     let texts =
         |owner: &'static str, count| (0..count).map(move |i| format!("{owner} 300 TXT \"{i:085}\"\n"));
     ZONE.to_owned() + &texts("big", 8).chain(texts("bigger", 20)).collect::<String>()
 }
-
-/// How long anything on this machine may take at the worst.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A server, and a client that has both ways to it.
 struct Asking {
@@ -52,16 +43,9 @@ struct Asking {
 
 impl Asking {
     fn start() -> Asking {
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let settings = DnsSettings { listen: vec![any_port], ..DnsSettings::default() };
-        let bound = dns::bind(&settings).expect("a free port");
-        let server = bound.addresses()[0];
-        let serving = bound.serve(&Tables::new(Arc::new(table()))).expect("threads");
-        let udp = UdpSocket::bind(any_port).expect("a free port");
-        udp.connect(server).expect("a route to ourselves");
-        udp.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
-        let tcp = TcpStream::connect(server).expect("somebody listens");
-        tcp.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+        let identity = Identity { nsid: "ns1".into(), version: String::new(), host: "ns1".into() };
+        let (server, serving) = zone::serve(DnsSettings::default(), zone::table("t", &zone_text(), identity));
+        let (udp, tcp) = (udp_client(server), client(server));
         Asking { udp, tcp, serving, next_id: 0 }
     }
 
@@ -73,34 +57,13 @@ impl Asking {
     fn by_udp(&mut self, words: &str) -> String {
         let query = self.query(words);
         self.udp.send(&query).expect("sent to ourselves");
-        let mut reply = vec![0; 65535];
-        let octets = self.udp.recv(&mut reply).unwrap_or_else(|error| panic!("{words}: {error}"));
-        shown(&query, &reply[..octets])
+        shown(&query, &receive(&self.udp))
     }
 
     fn by_tcp(&mut self, words: &str) -> String {
         let query = self.query(words);
-        let length = u16::try_from(query.len()).expect("a short query").to_be_bytes();
-        self.tcp.write_all(&[&length, &query[..]].concat()).expect("somebody reads");
-        let mut length = [0; 2];
-        self.tcp.read_exact(&mut length).unwrap_or_else(|error| panic!("{words}: {error}"));
-        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-        self.tcp.read_exact(&mut reply).expect("a whole message");
-        shown(&query, &reply)
+        shown(&query, &ask(&mut self.tcp, &query))
     }
-}
-
-fn table() -> AnswerTable {
-    let origin: Name = "t".parse().expect("a good name");
-    let text = zone();
-    let master = MasterFile { file: "t.zone", text: text.as_bytes() };
-    let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
-    let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
-    AnswerTable::compile(
-        &[zone],
-        &[],
-        Identity { nsid: "ns1".into(), version: String::new(), host: "ns1".into() },
-    )
 }
 
 /// Asks each over both, and shows every line that is not as expected.

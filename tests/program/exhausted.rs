@@ -1,31 +1,36 @@
 //! The program without a descriptor to spare.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
 use cadence_dns::zone::RecordType;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use super::server::{PATIENCE, ZONE, ask, ask_by_udp, client, framed, is_closed, query, read_message};
+use crate::kit::place::PROGRAM;
+use crate::kit::process::{Here, Process};
+use crate::kit::query::{PATIENCE, ask, ask_by_udp, client, framed, is_closed, query, read_message};
+
+/// A zone with a name to ask for.
+const ZONE: &str = "@ 300 SOA ns a 1 2 3 4 60\n@ 300 NS ns\nns 300 A 192.0.2.53\nwww 300 A 192.0.2.1\n";
 
 /// The program itself has descriptors below this one.
 const OWN_DESCRIPTORS: usize = 64;
 
 /// The program at work; killed at the end, whatever the end is.
 struct Program {
-    child: Child,
+    process: Process,
     server: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
 impl Program {
     fn start() -> Program {
-        Program::start_by(Command::new(env!("CARGO_BIN_EXE_cadence-dns")))
+        Program::start_by(Command::new(PROGRAM))
     }
 
     fn start_by(mut command: Command) -> Program {
@@ -39,20 +44,16 @@ impl Program {
              [dns]\nlisten = [\"127.0.0.1:0\"]\n[[zone]]\nname = \"t\"\nfile = \"t.zone\"\n",
         );
         command.arg("run").arg("--config").arg(folder.path().join("c.toml"));
-        let child = command.stderr(Stdio::piped()).spawn().expect("the program can be started");
-        let mut program = Program { child, server: ([127, 0, 0, 1], 0).into(), _folder: folder };
-        let log = BufReader::new(program.child.stderr.take().expect("a pipe"));
-        let server = log.lines().find_map(|line| {
-            let line = line.expect("the log is text");
-            line.split("answering on ").nth(1)?.split_whitespace().next().map(str::to_owned)
-        });
-        program.server = server.expect("it starts").parse().expect("an address");
-        program
+        let process = Process::start(&Here, "cadence-dns", folder.path(), command);
+        let log = process.wait_for_line("answering on ", PATIENCE);
+        let server = log.split("answering on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let server = server.expect("an address follows").parse().expect("an address");
+        Program { process, server, _folder: folder }
     }
 
     /// Lets it have so many descriptors.
     fn limit_descriptors(&self, most: usize) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         let limit = Rlimit { current: Some(most as u64), maximum: Some(4096) };
         prlimit(pid, Resource::Nofile, limit).expect("our child");
     }
@@ -81,7 +82,7 @@ impl Program {
     }
 
     fn descriptors(&self) -> Vec<usize> {
-        let numbers = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("our child");
+        let numbers = fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("our child");
         let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
         let mut numbers: Vec<usize> =
             numbers.map(|entry| name(entry).to_string_lossy().parse().expect("a number")).collect();
@@ -101,7 +102,7 @@ impl Program {
     }
 
     fn sleeps_of_the_listener(&self) -> u64 {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("our child");
+        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("our child");
         let mut threads = threads.map(|thread| thread.expect("an entry").path());
         let is_the_one = |path: &PathBuf| {
             fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == "dns-tcp")
@@ -114,16 +115,9 @@ impl Program {
 
     /// The processor time that it has taken, in hundredths of a second.
     fn processor_time(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("our child");
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("our child");
         let (_, rest) = stat.rsplit_once(')').expect("a name in parentheses");
         rest.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill(); // it may have ended
-        let _ = self.child.wait();
     }
 }
 
@@ -132,9 +126,9 @@ impl Drop for Program {
 fn it_takes_as_many_descriptors_as_it_may() {
     let mut command = Command::new("sh");
     let limits = "ulimit -S -n 100 && ulimit -H -n 3000 && exec \"$@\"";
-    command.args(["-c", limits, "sh", env!("CARGO_BIN_EXE_cadence-dns")]);
+    command.args(["-c", limits, "sh", PROGRAM]);
     let program = Program::start_by(command);
-    let limits = fs::read_to_string(format!("/proc/{}/limits", program.child.id())).expect("our child");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", program.process.id())).expect("our child");
     let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
     assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["3000", "3000"]);
 }

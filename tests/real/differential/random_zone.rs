@@ -1,11 +1,10 @@
 //! Zones that nobody would write: few labels, so that aliases, cuts, renamings and wildcards meet.
 
-use std::collections::BTreeSet;
-
 use cadence_dns::model::Name;
-use cadence_dns::zone::{self, MasterFile, RecordType, Zone};
+use cadence_dns::zone::{RecordType, Zone};
 
-use crate::dice::Dice;
+use super::dice::Dice;
+use crate::kit::zone::{name, try_zone};
 
 /// Lines that are tried for a zone; those that break a rule are left out.
 const LINES: usize = 24;
@@ -25,11 +24,7 @@ pub(crate) fn text(origin: &str, dice: &mut Dice) -> String {
 
 /// The zone that a text is, if it is one.
 pub(crate) fn parse(origin: &str, text: &str) -> Option<Zone> {
-    let origin: Name = origin.parse().expect("a good name");
-    let master = MasterFile { file: "random", text: text.as_bytes() };
-    zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()))
-        .ok()
-        .map(|accepted| accepted.zone)
+    try_zone(&name(origin), text.as_bytes(), &[]).ok()
 }
 
 /// Knot refuses to serve names below a renaming. An asterisk below a cut is glue for it and for NSD, but not for us; the

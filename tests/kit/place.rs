@@ -4,10 +4,11 @@ use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::process::{Here, Process, wait_until};
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_cadence-dns");
@@ -76,6 +77,18 @@ impl Place {
         chmod(&self.folder, 0o777);
     }
 
+    /// Writes a file of its folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.join(name), text).expect("the folder is writable");
+    }
+
+    /// Writes its configuration anew, with some of it replaced.
+    pub(crate) fn replace(&self, from: &str, to: &str) {
+        let text = self.text();
+        assert!(text.contains(from), "{from:?} does not stand in:\n{text}");
+        fs::write(self.config(), text.replace(from, to)).expect("the folder is writable");
+    }
+
     /// Neither `check` nor `run` accepts it.
     pub(crate) fn refused(&self, wanted: &[&str]) {
         self.ends("check", false).assert_refusal(wanted);
@@ -102,8 +115,7 @@ impl Place {
     }
 
     pub(crate) fn epoch(&self) -> u64 {
-        let output = self.status().output;
-        assert_eq!(output.status.code(), Some(0), "the daemon is not there");
+        self.status().assert_code(0);
         read_epoch(&self.status_json())
     }
 
@@ -111,16 +123,46 @@ impl Place {
         read_epoch(&self.status_json())
     }
 
-    fn status_json(&self) -> serde_json::Value {
+    /// What `status --output json` prints, from the daemon or from what it left behind.
+    pub(crate) fn status_json(&self) -> serde_json::Value {
         let mut command = self.command("status", false);
         let output = command.args(["--output", "json"]).output().expect("the program was built");
         serde_json::from_slice(&output.stdout).expect("status prints JSON")
     }
 
     fn ends(&self, subcommand: &str, as_nobody: bool) -> Ended {
-        let command =
-            assert_cmd::Command::from_std(self.command(subcommand, as_nobody)).timeout(REFUSAL_MAX).output();
-        Ended { output: command.unwrap_or_else(|error| panic!("`{subcommand}`: {error}")) }
+        self.ended(self.command(subcommand, as_nobody))
+    }
+
+    /// Runs a command to its end, which must come soon.
+    pub(crate) fn ended(&self, command: Command) -> Ended {
+        let shown = format!("{command:?}");
+        let output = assert_cmd::Command::from_std(command).timeout(REFUSAL_MAX).output();
+        Ended { output: output.unwrap_or_else(|error| panic!("{shown}: {error}")) }
+    }
+
+    /// A start as nobody, where only root may take ports below 1024, is refused.
+    ///
+    /// Within containers the kernel often lets everybody have them, so root makes a network for it in which it does not.
+    pub(crate) fn refused_on_a_privileged_port(&self, wanted: &[&str]) {
+        const LIMIT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+        if !is_root() {
+            if fs::read_to_string(LIMIT).is_ok_and(|port| port.trim() == "0") {
+                return super::demand::skip("every port is free for all here, and only root can change that");
+            }
+            return self.refused_as_nobody_to_start(wanted);
+        }
+        let inner = self.command("run", true);
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--mount", "sh", "-c"]);
+        command.arg(format!("mount -o remount,rw /proc/sys 2>/dev/null; echo 1024 >{LIMIT} && ip link set lo up && exec \"$@\""));
+        command.arg("sh").arg(inner.get_program()).args(inner.get_args());
+        self.ended(command).assert_refusal(wanted);
+    }
+
+    /// The program with a subcommand and this configuration.
+    pub(crate) fn program(&self, subcommand: &str) -> Command {
+        self.command(subcommand, false)
     }
 
     fn command(&self, subcommand: &str, as_nobody: bool) -> Command {
@@ -142,42 +184,22 @@ impl Place {
     }
 
     /// A daemon that answers `status`.
-    pub(crate) fn started(&self) -> Daemon {
-        let log = self.folder.join("log");
-        let out = fs::File::create(&log).expect("the folder is writable");
-        let err = out.try_clone().expect("a file descriptor is left");
-        let child = self.command("run", false).stdout(out).stderr(err).stdin(Stdio::null()).spawn();
-        let daemon = Daemon { child: child.expect("the program was built"), log };
-        let deadline = Instant::now() + REFUSAL_MAX;
-        while self.status().output.status.code() != Some(0) {
-            assert!(Instant::now() < deadline, "it does not start:\n{}", daemon.log());
-            thread::sleep(Duration::from_millis(20));
-        }
+    pub(crate) fn started(&self) -> Process {
+        self.started_by(self.program("run"))
+    }
+
+    /// A daemon that this command starts and that answers `status`.
+    pub(crate) fn started_by(&self, command: Command) -> Process {
+        let daemon = Process::start(&Here, "cadence-dns", &self.folder, command);
+        wait_until("the daemon answers `status`", REFUSAL_MAX, || {
+            self.status().output.status.code() == Some(0)
+        });
         daemon
     }
 }
 
-/// A daemon that is killed when dropped.
-pub(crate) struct Daemon {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Daemon {
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // Either may fail when it has ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A program that has ended.
+#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) output: Output,
 }
@@ -227,6 +249,11 @@ name = "cadence.example.com"
 regions = ["us-east"]
 "#
     )
+}
+
+/// What a program has said.
+pub(crate) fn text_of(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).expect("what is said is text")
 }
 
 fn read_epoch(status: &serde_json::Value) -> u64 {

@@ -69,7 +69,7 @@ fn zones(folder: &Path, dice: &mut Dice) -> Vec<(ZoneFile, Zone)> {
     let mut texts = vec![
         ("cadence.example.com".to_owned(), read("zones/cadence.example.com.zone")),
         ("example.net".to_owned(), read("zones/example.net.zone")),
-        ("rich.test".to_owned(), read("tests/differential/rich.test.zone")),
+        ("rich.test".to_owned(), read("tests/real/differential/rich.test.zone")),
     ];
     for number in 0..RANDOM_ZONES {
         let origin = format!("r{number}.test");

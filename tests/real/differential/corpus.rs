@@ -6,7 +6,7 @@ use std::fmt;
 use cadence_dns::model::Name;
 use cadence_dns::zone::{RecordType, Zone};
 
-use crate::dice::Dice;
+use super::dice::Dice;
 
 /// A query without its identifier.
 #[derive(Clone)]

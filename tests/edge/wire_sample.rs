@@ -1,22 +1,22 @@
 //! The Ferret sample's queries over real UDP: each answer must equal that of one of four name servers.
 
-#[path = "support/sample.rs"]
-mod sample;
-
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use cadence_dns::answer::{AnswerTable, Identity};
 use cadence_dns::config::DnsSettings;
 use cadence_dns::dns::{self, Tables};
 use cadence_dns::model::Name;
-use cadence_dns::zone::{self, MasterFile, Zone};
+use cadence_dns::zone::{self, Zone};
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{RData, Record};
 use serde::Deserialize;
+
+use crate::kit::query::{octets, read, receive, udp_client};
+use crate::kit::sample;
+use crate::kit::zone::{any_port, try_zone};
 
 /// A query of the sample, and the answers that some servers gave.
 #[derive(Deserialize)]
@@ -35,22 +35,16 @@ impl Test {
     }
 }
 
-/// How long a server on this machine may take at the worst.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 #[test]
 fn every_answer_is_that_of_a_known_server() {
     let Some(folder) = sample::folder() else { return };
     let tests: Vec<Test> = sample::tests(&folder.join("valid.json"));
     let tables = Tables::new(Arc::new(AnswerTable::compile(&[], &[], Identity::default())));
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bound =
-        dns::bind(&DnsSettings { listen: vec![any_port], ..DnsSettings::default() }).expect("a free port");
+        dns::bind(&DnsSettings { listen: vec![any_port()], ..DnsSettings::default() }).expect("a free port");
     let server = bound.addresses()[0];
     let serving = bound.serve(&tables).expect("threads");
-    let client = UdpSocket::bind(any_port).expect("a free port");
-    client.connect(server).expect("a route to ourselves");
-    client.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    let client = udp_client(server);
 
     let (mut wrong, mut against_most) = (Vec::new(), 0);
     for group in groups_without_overlap(&tests) {
@@ -93,9 +87,7 @@ fn groups_without_overlap(tests: &[Test]) -> Vec<Vec<&Test>> {
 fn read_zone(folder: &Path, test: &Test) -> Zone {
     let path = folder.join(format!("valid/{}.zone", test.id));
     let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let master = MasterFile { file: "sample", text: &text };
-    let accepted = zone::parse(&test.origin(), &master, &BTreeSet::new(), &mut |_| Err(String::new()));
-    accepted.unwrap_or_else(|problems| panic!("{}: {}", test.id, problems[0])).zone
+    try_zone(&test.origin(), &text, &[]).unwrap_or_else(|problems| panic!("{}: {problems}", test.id))
 }
 
 fn ask(client: &UdpSocket, test: &Test) -> Message {
@@ -108,12 +100,11 @@ fn ask(client: &UdpSocket, test: &Test) -> Message {
     let mut query = Message::new(test.id as u16, MessageType::Query, OpCode::Query);
     query.metadata.recursion_desired = false;
     query.add_query(Query::query(name, rtype));
-    client.send(&query.to_vec().expect("a query that can be written")).expect("sent to ourselves");
-    let mut reply = [0; 65535];
-    let octets = client.recv(&mut reply).unwrap_or_else(|error| panic!("{}: {error}", test.id));
-    let reply = Message::from_vec(&reply[..octets]).unwrap_or_else(|error| panic!("{}: {error}", test.id));
+    client.send(&octets(&query)).expect("sent to ourselves");
+    let reply = receive(client);
+    assert!(reply.len() <= 512, "{}: {} octets without EDNS", test.id, reply.len());
+    let reply = read(&reply);
     assert_eq!(reply.metadata.id, query.metadata.id);
-    assert!(octets <= 512, "{}: {octets} octets without EDNS", test.id);
     reply
 }
 

@@ -10,9 +10,13 @@ use cadence_dns::answer::{AnswerTable, CookieSecrets, Identity, Served};
 use cadence_dns::config::DnsSettings;
 use cadence_dns::dns::client::{LookupError, lookup};
 use cadence_dns::dns::{self, BindError, Serving, Tables};
-use cadence_dns::model::{Name, Ttl};
-use cadence_dns::zone::{self, MasterFile, RecordType};
-use hickory_proto::op::{Message, MessageType, OpCode, Query};
+use cadence_dns::model::Ttl;
+use cadence_dns::zone::RecordType;
+
+use crate::kit::query::{
+    PATIENCE, client, framed, query, read, read_message, receive, udp_client, udp_client_from,
+};
+use crate::kit::zone::{name, steered_zone};
 
 const ZONE: &str = "\
 @   300 SOA ns a 1 2 3 4 60
@@ -22,24 +26,14 @@ www 300 A   192.0.2.1
 big 300 TXT \"0000000000000000000000000000000000000000000000000000000000000000000000000000000000000\"
 ";
 
-/// How long anything on this machine may take at the worst.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a good name")
-}
-
 fn served(address: &str, ttl: u64) -> Served {
     let address: IpAddr = address.parse().expect("an address");
     Served { addresses: Arc::new([address]), ttl: Ttl::from_secs(ttl).expect("a TTL") }
 }
 
 fn table() -> AnswerTable {
-    let master = MasterFile { file: "t.zone", text: ZONE.as_bytes() };
     let steered = [name("app.t")];
-    let zone =
-        zone::parse(&name("t"), &master, &BTreeSet::from(steered.clone()), &mut |_| Err(String::new()));
-    let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
+    let zone = steered_zone("t", ZONE, &steered);
     AnswerTable::compile(&[zone], &[(steered[0].clone(), served("192.0.2.7", 30))], Identity::default())
 }
 
@@ -52,33 +46,6 @@ fn serve(address: impl Into<IpAddr>) -> (SocketAddr, Serving, Tables) {
     let bound = bind(&[SocketAddr::new(address.into(), 0)], 2).expect("a free port");
     let tables = Tables::new(Arc::new(table()));
     (bound.addresses()[0], bound.serve(&tables).expect("threads"), tables)
-}
-
-fn query(id: u16, question: &str, rtype: RecordType) -> Vec<u8> {
-    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-    let labels = name(question);
-    let owner = hickory_proto::rr::Name::from_labels(labels.labels()).expect("a name");
-    message.add_query(Query::query(owner, rtype.0.into()));
-    message.to_vec().expect("a query that can be written")
-}
-
-fn framed(query: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(query.len()).expect("a short query");
-    [&length.to_be_bytes(), query].concat()
-}
-
-fn client(server: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&server, PATIENCE).expect("somebody listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
-    stream
-}
-
-fn read_message(stream: &mut TcpStream) -> Message {
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).expect("a length");
-    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut message).expect("a whole message");
-    Message::from_vec(&message).expect("a reply that can be read")
 }
 
 #[tokio::test]
@@ -99,19 +66,15 @@ async fn a_published_table_is_answered_from_at_once() {
 #[test]
 fn every_datagram_of_a_batch_gets_its_own_answer() {
     let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
-    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    client.connect(server).expect("a route to ourselves");
-    client.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    let client = udp_client(server);
     for id in 0..100 {
         let question = if id & 1 == 0 { "www.t" } else { "nowhere.t" };
         client.send(&query(id, question, RecordType::A)).expect("sent to ourselves");
     }
     client.send(&[0; 5]).expect("a runt is met with silence");
     let mut ids = BTreeSet::new();
-    let mut reply = [0; 1500];
     for _ in 0..100 {
-        let octets = client.recv(&mut reply).expect("a reply");
-        let message = Message::from_vec(&reply[..octets]).expect("a reply that can be read");
+        let message = read(&receive(&client));
         assert_eq!(message.answers.len(), usize::from(message.metadata.id.is_multiple_of(2)));
         ids.insert(message.metadata.id);
     }
@@ -146,12 +109,9 @@ fn an_answer_leaves_from_the_address_that_was_asked() {
 
 fn over_udp(from: IpAddr, server: SocketAddr) -> impl FnOnce(&[u8]) -> Vec<u8> {
     move |query| {
-        let client = UdpSocket::bind((from, 0)).expect("a free port");
-        client.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
-        client.send_to(query, server).expect("sent to ourselves");
-        let mut reply = [0; 512];
-        let octets = client.recv(&mut reply).expect("a reply");
-        reply[..octets].to_vec()
+        let client = udp_client_from(from, server);
+        client.send(query).expect("sent to ourselves");
+        receive(&client)
     }
 }
 
@@ -160,7 +120,7 @@ fn exchange_cookie(cookie: &[u8], exchange: impl FnOnce(&[u8]) -> Vec<u8>) -> (u
     let option =
         [&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4 + cookie.len() as u8, 0, 10, 0, cookie.len() as u8], cookie];
     let reply = exchange(&[&[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &option.concat()].concat());
-    let code = Message::from_vec(&reply).expect("a reply that can be read").metadata.response_code;
+    let code = read(&reply).metadata.response_code;
     (code.into(), reply[reply.len() - 24..].to_vec())
 }
 
@@ -236,7 +196,7 @@ fn a_stream_answers_all_queries_in_order_also_after_a_half_close() {
     client.write_all(second).expect("somebody reads");
     client.shutdown(Shutdown::Write).expect("our half is ours to close");
     for id in 0..500 {
-        assert_eq!(read_message(&mut client).metadata.id, id);
+        assert_eq!(read(&read_message(&mut client)).metadata.id, id);
     }
     assert_eq!(client.read(&mut [0]).expect("a close"), 0);
     assert_eq!(serving.counters().queries, 500);
@@ -250,7 +210,7 @@ fn octet_by_octet_is_fast_enough() {
     for octet in framed(&query(7, "www.t", RecordType::A)) {
         client.write_all(&[octet]).expect("somebody reads");
     }
-    assert_eq!(read_message(&mut client).metadata.id, 7);
+    assert_eq!(read(&read_message(&mut client)).metadata.id, 7);
     serving.stop();
 }
 
@@ -271,7 +231,7 @@ fn idle_connections_and_one_who_does_not_read_keep_nobody_out() {
     while deaf.write_all(&many).is_ok() {} // until both directions are full
     let mut new = client(server);
     new.write_all(&framed(&query(9, "www.t", RecordType::A))).expect("somebody reads");
-    assert_eq!(read_message(&mut new).metadata.id, 9);
+    assert_eq!(read(&read_message(&mut new)).metadata.id, 9);
     drop((idle, slow));
     serving.stop();
 }

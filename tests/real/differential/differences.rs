@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use cadence_dns::zone::RecordType;
 
-use crate::corpus::{CLASS_IN, Edns, Query};
-use crate::reply::{RESPONSE, Reply, TRUNCATED};
+use super::corpus::{CLASS_IN, Edns, Query};
+use super::reply::{RESPONSE, Reply, TRUNCATED};
 
 /// A query and its three answers.
 pub(crate) struct Case<'a> {

@@ -1,30 +1,25 @@
 //! The three servers with the same zones: NSD and Knot as Debian has them, and ours in this process.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use cadence_dns::answer::{AnswerTable, Identity};
 use cadence_dns::config::DnsSettings;
-use cadence_dns::dns::{self, Serving, Tables};
+use cadence_dns::dns::Serving;
 use cadence_dns::model::Name;
 use cadence_dns::zone::Zone;
-use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::ask::ask_once;
-use crate::corpus::Query;
-use crate::reply::Reply;
+use super::ask::ask_once;
+use super::corpus::Query;
+use super::reply::Reply;
+use crate::kit::process::{Here, Process, wait_until};
+use crate::kit::zone;
 
 /// What each of them says when it is asked for its NSID.
 const NSID: &str = "conformance";
-
-/// How often a server is asked whether it is there.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How long a server may take to read its zones.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -39,8 +34,7 @@ pub(crate) struct ZoneFile {
 pub(crate) struct Peer {
     name: &'static str,
     pub(crate) address: SocketAddr,
-    child: Child,
-    log: PathBuf,
+    _process: Process,
 }
 
 impl Peer {
@@ -72,45 +66,19 @@ impl Peer {
         let address = free_address();
         let file = folder.join("server.conf");
         fs::write(&file, configuration(address, &folder, zones)).expect("the test's folder is writable");
-        let log = folder.join("log");
-        let out = File::create(&log).expect("the test's folder is writable");
-        let err = out.try_clone().expect("a file descriptor is left");
-        // Debian keeps servers where only root looks for commands.
-        let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-        let mut command = command(&file);
-        command.env("PATH", path).process_group(0).stdin(Stdio::null()).stdout(out).stderr(err);
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} does not start ({error}); tests/run.sh installs it"));
-        let peer = Peer { name, address, child, log };
+        let process = Process::start(&Here, name, &folder, command(&file));
+        let peer = Peer { name, address, _process: process };
         zones.iter().for_each(|zone| peer.wait_for(&zone.name));
         peer
     }
 
     /// Asks until it answers with authority.
     fn wait_for(&self, zone: &Name) {
-        let deadline = Instant::now() + START_MAX;
         let query = Query::soa_of(zone);
         let serves = |reply: Reply| reply.code == 0 && !reply.answer.is_empty();
-        while !ask_once(self.address, &query).is_some_and(serves) {
-            let late = Instant::now() >= deadline;
-            assert!(!late, "{} does not serve {zone}; it said:\n{}", self.name, self.tail());
-            thread::sleep(LOOK_EVERY);
-        }
-    }
-
-    fn tail(&self) -> String {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // Either may fail when it has ended by itself, and then nothing is left to do.
-        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-        let _ = self.child.wait();
+        wait_until(&format!("{} serves {zone}", self.name), START_MAX, || {
+            ask_once(self.address, &query).is_some_and(serves)
+        });
     }
 }
 
@@ -189,9 +157,6 @@ zone:
 
 /// Ours.
 pub(crate) fn serve(zones: &[Zone]) -> (SocketAddr, Serving) {
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let settings = DnsSettings { listen: vec![any_port], ..DnsSettings::default() };
-    let bound = dns::bind(&settings).expect("a free port");
     let table = AnswerTable::compile(zones, &[], Identity { nsid: NSID.into(), ..Identity::default() });
-    (bound.addresses()[0], bound.serve(&Tables::new(Arc::new(table))).expect("threads"))
+    zone::serve(DnsSettings::default(), table)
 }
