@@ -126,7 +126,7 @@ fn configuration(place: &Place, steer: &str, regions: [&Region; 2]) -> String {
         let (address, port) = (region.address.ip(), region.address.port());
         format!(
             "[[region]]\nname = \"{name}\"\naddresses = [\"{address}\"]\n[[region.probe]]\ntcp = {port}\n\
-             interval = \"100ms\"\nrecheck = \"100ms\"\ntimeout = \"100ms\"\nfall = 2\nrise = 2\n"
+             interval = \"1s\"\nrecheck = \"100ms\"\ntimeout = \"1s\"\nfall = 2\nrise = 2\n"
         )
     };
     let regions: String = [PREFERRED, STANDBY].into_iter().zip(regions).map(region).collect();
