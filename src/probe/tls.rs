@@ -9,7 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{
     ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
 };
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
@@ -37,7 +37,7 @@ enum Authorities {
 
 impl Trust {
     pub(super) fn new() -> Trust {
-        Trust { provider: Arc::new(aws_lc_rs::default_provider()), verifiers: BTreeMap::new() }
+        Trust { provider: Arc::new(ring::default_provider()), verifiers: BTreeMap::new() }
     }
 
     /// TLS for one check: what its handshakes show goes to its `progress`.

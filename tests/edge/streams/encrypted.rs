@@ -10,7 +10,7 @@ use cadence_dns::config::{DnsSettings, HttpsSettings, TlsSettings};
 use cadence_dns::dns::{self, Protocol, Serving};
 use cadence_dns::model::Place;
 use rcgen::{CertificateParams, KeyPair};
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
@@ -92,7 +92,7 @@ pub(crate) fn tls_settings(folder: &Path) -> TlsSettings {
 pub(crate) fn client_config(trusted: &CertificateDer<'static>, protocols: &[&str]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).expect("a certificate");
-    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has suites")
         .with_root_certificates(roots)
