@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cadence_dns::answer::{AnswerTable, CookieSecrets, Identity, Served};
 use cadence_dns::config::DnsSettings;
@@ -228,7 +228,10 @@ fn idle_connections_and_one_who_does_not_read_keep_nobody_out() {
     let mut deaf = client(server);
     deaf.set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout above zero");
     let many: Vec<u8> = (0..1000).flat_map(|id| framed(&query(id, "big.t", RecordType::TXT))).collect();
-    while deaf.write_all(&many).is_ok() {} // until both directions are full
+    let deadline = Instant::now() + PATIENCE;
+    while deaf.write_all(&many).is_ok() {
+        assert!(Instant::now() < deadline, "both directions are full some time");
+    }
     let mut new = client(server);
     new.write_all(&framed(&query(9, "www.t", RecordType::A))).expect("somebody reads");
     assert_eq!(read(&read_message(&mut new)).metadata.id, 9);

@@ -1,7 +1,7 @@
 //! Signals: SIGTERM and SIGINT end the program in order, DNS last; SIGHUP ends nothing.
 
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cadence_dns::zone::RecordType;
 use rustix::process::Signal;
@@ -39,7 +39,10 @@ fn dns_stops_last() {
         client.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout above zero");
         assert!(is_answered(&client), "it answers before the signal");
         daemon.signal(signal);
-        while is_answered(&client) {}
+        let deadline = Instant::now() + PATIENCE;
+        while is_answered(&client) {
+            assert!(Instant::now() < deadline, "{signal:?} does not end it");
+        }
         assert!(!place.socket().exists(), "{signal:?}: DNS has ended, and the control socket is still there");
         let state = place.state().join("state.json");
         assert!(state.exists(), "{signal:?}: DNS has ended, and the state is not saved");

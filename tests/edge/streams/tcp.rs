@@ -2,15 +2,15 @@
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cadence_dns::config::{DnsSettings, TcpSettings};
 use cadence_dns::zone::RecordType;
 use hickory_proto::rr::rdata::opt::EdnsOption;
 
 use super::server::{
-    ask, ask_by_udp, client, client_from, framed, is_closed, query, query_with, read_message, serve,
-    wait_for_close,
+    PATIENCE, ask, ask_by_udp, client, client_from, framed, is_closed, query, query_with, read_message,
+    serve, wait_for_close,
 };
 
 fn settings(connections: usize, idle_timeout: Duration) -> DnsSettings {
@@ -30,7 +30,9 @@ fn who_gets_nothing_is_closed_and_who_asks_is_not() {
     ask(&mut idle, &question);
     let mut trickling = client(server);
     let mut busy = client(server);
+    let deadline = Instant::now() + PATIENCE;
     while !is_closed(&idle) || !is_closed(&trickling) || deaf.write(&[0]).is_ok() {
+        assert!(Instant::now() < deadline, "who gets nothing stays");
         let _ = trickling.write_all(&[0]); // every second one is a whole query of no octets: it gets nothing
         ask(&mut busy, &question);
     }
