@@ -35,7 +35,7 @@ CMD ["run", "--config", "/etc/cadence-dns/cadence-dns.toml"]
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
-# "release" builds in a third of the time.
+# "release" builds in less than half the time.
 ARG PROFILE=dist
 COPY Cargo.toml Cargo.lock ./
 # The dependencies alone, so that a change of ours does not build them again. Cargo wants every file that the manifest

@@ -58,7 +58,6 @@ docker info >/dev/null 2>&1 || service docker start >/dev/null 2>&1 || true
 docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it (service docker start)"
 
 # The tests with real servers wait more than they compute. cargo runs one test binary after the other, so the many small
-# ones are three, and what waits for servers, containers included, waits side by side in `real`. cargo-nextest would run
-# binaries side by side, but building it on a machine without it takes longer than all binaries together.
+# ones are a few, and what waits for servers, containers included, waits side by side in `real`.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
 exec cargo test --locked --all-features -- --include-ignored
