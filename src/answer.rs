@@ -56,8 +56,8 @@ pub use freshness::freshness;
 pub use rate_limit::{ResponseRateLimit, Ruling};
 pub use rrl_key::RrlKey;
 pub use secrets::{CookieSecrets, Secret};
-pub use steered::Scope;
-pub use table::{AnswerTable, Identity, Located, Served};
+pub use steered::{Scope, Served};
+pub use table::{AnswerTable, Identity, Located};
 pub use zone_table::ZoneTable;
 
 /// How this server answers everybody; `[dns]` of the configuration says it.

@@ -4,9 +4,11 @@ mod advice;
 mod live;
 mod part;
 mod status;
+mod warning;
 
 pub use part::PartStatus;
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
-    STATUS_SCHEMA, Source, Status, WaitStatus, Warning,
+    STATUS_SCHEMA, Source, Status, WaitStatus,
 };
+pub use warning::Warning;

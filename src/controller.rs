@@ -30,7 +30,7 @@ use adoption::Proposals;
 use evidence::Evidence;
 use judgement::Judgement;
 use saved::Ceilings;
-use zones::{first_table, steer_id};
+use zones::{first_table, served, steer_id};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, Refusal, Reply, What};
@@ -386,11 +386,6 @@ impl Controller {
 fn is_successor(before: &Standing, after: &Standing) -> bool {
     let same = before.addresses == after.addresses;
     after.epoch > before.epoch || (same && after.epoch == before.epoch)
-}
-
-/// What the answer engine is told about a decision.
-fn served(decision: &Decision) -> Served {
-    Served { addresses: Arc::clone(&decision.standing.addresses), ttl: decision.ttl }
 }
 
 fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {

@@ -17,6 +17,7 @@ mod region;
 mod vote;
 pub mod witness;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::model::{CheckId, Family, RegionId, VantageId};
 
 pub use check_state::{CheckState, Health, Hearing, LastProbe};
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
-pub use region::{EndpointVerdict, RegionVote, State, Verdict, judge};
+pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
 pub use vote::{Ballot, Doubt, Vote, ballot_of};
 
 /// A region as the core knows it.
@@ -180,4 +181,35 @@ impl Rules {
     pub fn witnessed_within(&self, lasted: Duration) -> Duration {
         lasted.max(self.recheck * 2)
     }
+}
+
+/// What is agreed about an endpoint or a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Up,
+    /// It is broken.
+    Down,
+    /// It is not known: not the same as down.
+    Unknown,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            State::Up => "up",
+            State::Down => "down",
+            State::Unknown => "unknown",
+        })
+    }
+}
+
+/// Whether a failure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Testimony {
+    /// It is the endpoint's.
+    Counts,
+    /// It may be our own network's: it neither counts nor resets what has counted.
+    Isolated,
 }

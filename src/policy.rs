@@ -7,6 +7,7 @@
 //! Everything that a decision rests on travels with it as a [`Derivation`].
 
 mod budget;
+mod choice;
 mod decide;
 mod escape;
 mod hold;

@@ -6,9 +6,18 @@ use std::sync::Arc;
 
 use crate::model::{Family, RecordType, SteerId, Ttl};
 
+use super::QueryContext;
 use super::chunked::Chunked;
 use super::records::{SetRef, encode_addresses};
-use super::{QueryContext, Served};
+
+/// What a steered name answers now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// Never empty; A takes the IPv4 ones, AAAA the others.
+    pub addresses: Arc<[IpAddr]>,
+    /// Their TTL.
+    pub ttl: Ttl,
+}
 
 /// What every steer gives its names.
 #[derive(Clone, Default)]

@@ -1,18 +1,17 @@
 //! Everything that queries are answered from.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::wire_name::suffixes;
-use crate::model::{Name, RecordType, Serial, SteerId, Ttl};
+use crate::model::{Name, RecordType, Serial, SteerId};
 use crate::zone::Zone;
 
 use super::chaos::Chaos;
 use super::edns;
 use super::lookup::Found;
 use super::node::NodeRef;
-use super::steered::Steered;
+use super::steered::{Served, Steered};
 use super::wire::Key;
 use super::zone_table::ZoneTable;
 use super::zones::{ZoneEntry, Zones};
@@ -31,15 +30,6 @@ pub(super) struct Ourselves {
     pub(super) nsid: Box<[u8]>,
     /// Names in class CH.
     pub(super) chaos: Chaos,
-}
-
-/// What a steered name answers now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
-    /// Never empty; A takes the IPv4 ones, AAAA the others.
-    pub addresses: Arc<[IpAddr]>,
-    /// Their TTL.
-    pub ttl: Ttl,
 }
 
 /// What this server says about itself. What is empty is not said.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::status::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Status, WaitStatus, Warning};
+use super::status::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Status, WaitStatus};
+use super::warning::Warning;
 use crate::controller::Parameters;
 use crate::health::State;
 use crate::model::{Family, Moment};

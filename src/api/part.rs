@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Warning;
+use super::warning::Warning;
 
 /// How one part does: a DNS worker, the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::part::PartStatus;
+use super::warning::Warning;
 use crate::answer::Counter;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
 use crate::model::{CheckId, Family, Moment, Name, RegionId, Ttl, VantageId};
@@ -240,15 +241,6 @@ impl FromIterator<(Counter, u64)> for DnsStatus {
         }
         status
     }
-}
-
-/// Something that an operator should look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// What is the matter.
-    pub text: String,
-    /// The command or the place that helps.
-    pub help: String,
 }
 
 impl Status {

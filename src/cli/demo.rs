@@ -95,7 +95,9 @@ async fn play(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 async fn run_daemon(daemon: Daemon, stopped: oneshot::Receiver<()>) {
-    daemon.run_until(async { drop(stopped.await) }).await;
+    if let Err(gave_up) = daemon.run_until(async { drop(stopped.await) }).await {
+        eprintln!("cadence-dns: {gave_up}");
+    }
 }
 
 /// The one loop: what is seen goes into the story, what comes out is shown, and what is due is done.

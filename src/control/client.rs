@@ -80,7 +80,7 @@ fn client(socket: &Path) -> Result<Client, ClientError> {
 
 /// The socket speaks plain HTTP; without this the client would read the system's certificates for nothing.
 fn no_tls() -> rustls::ClientConfig {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let provider = rustls::crypto::ring::default_provider();
     rustls::ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
         .expect("the provider has the default versions")

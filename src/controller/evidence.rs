@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::saved::SavedCheck;
 use super::{Change, Effect, News, Parameters, Report, SavedState};
-use crate::health::witness::{FailedProbe, Testimony, testimony};
+use crate::health::witness::{FailedProbe, testimony};
 use crate::health::{
-    Alone, Ballot, Check, CheckState, Observation, Pace, ProbeOutcome, Region, Rules, ballot_of,
+    Alone, Ballot, Check, CheckState, Observation, Pace, ProbeOutcome, Region, Rules, Testimony, ballot_of,
 };
 use crate::model::{CheckId, Family, Moment, RegionId, VantageId};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Parameters, SavedState, served};
+use super::{Parameters, SavedState};
 use crate::answer::{AnswerTable, Served, ZoneTable};
 use crate::model::{Name, Serial, SteerId};
 use crate::policy::{Decision, Steer};
@@ -15,6 +15,11 @@ const SERIALS_AHEAD: u32 = 16;
 /// The number of a steer: its place in the configuration.
 pub(super) fn steer_id(index: usize) -> SteerId {
     SteerId(u32::try_from(index).expect("fewer steers than 32 bits can count"))
+}
+
+/// What the answer engine is told about a decision.
+pub(super) fn served(decision: &Decision) -> Served {
+    Served { addresses: Arc::clone(&decision.standing.addresses), ttl: decision.ttl }
 }
 
 /// The table at a start. Each zone tells a serial after all that it told before, and not before its file's.

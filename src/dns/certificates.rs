@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -164,7 +164,7 @@ fn understand(settings: &TlsSettings, files: &Files) -> Result<CertifiedKey, Pro
             "a PEM file with one, not encrypted",
         )
     })?;
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| {
+    CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
         let certificate = settings.certificate.display();
         if error == Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
             let found = format!("the key {file} does not belong to the certificate {certificate}");

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificates::{Certificates, Shown};
@@ -41,7 +41,7 @@ impl Encrypted {
 }
 
 fn acceptor(shown: Arc<Shown>, protocols: &[&[u8]]) -> io::Result<TlsAcceptor> {
-    let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_no_client_auth()

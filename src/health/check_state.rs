@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::recent::Recent;
-use super::witness::Testimony;
-use super::{Failure, Observation, ProbeOutcome, Rules, State, Timings};
+use super::{Failure, Observation, ProbeOutcome, Rules, State, Testimony, Timings};
 use crate::model::Moment;
 
 /// What one vantage believes about one check.

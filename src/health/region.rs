@@ -8,30 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::family::region_vote;
 use super::vote::{Ballot, Doubt, Vote, agree};
-use super::{Failure, Region};
+use super::{Failure, Region, State};
 use crate::model::{Family, Moment, RegionId, VantageId};
-
-/// What is agreed about an endpoint or a region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It works.
-    Up,
-    /// It is broken.
-    Down,
-    /// It is not known: not the same as down.
-    Unknown,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            State::Up => "up",
-            State::Down => "down",
-            State::Unknown => "unknown",
-        })
-    }
-}
 
 /// The agreed view of an endpoint, and who said what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

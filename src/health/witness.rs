@@ -7,17 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Alone, CheckState, Failure, ProbeOutcome, Rules};
+use super::{Alone, CheckState, Failure, ProbeOutcome, Rules, Testimony};
 use crate::model::{CheckId, Moment, RegionId};
-
-/// Whether a failure counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Testimony {
-    /// It is the endpoint's.
-    Counts,
-    /// It may be our own network's: it neither counts nor resets what has counted.
-    Isolated,
-}
 
 /// A failed probe that has just ended.
 #[derive(Debug, Clone, Copy)]

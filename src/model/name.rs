@@ -47,9 +47,9 @@ impl std::error::Error for NameError {}
 
 impl Name {
     /// The longest name, in octets on the wire.
-    pub const MAX_OCTETS: usize = 255;
+    pub const MAX_OCTETS: usize = wire_name::MAX_OCTETS;
     /// The longest label.
-    pub const MAX_LABEL_OCTETS: usize = 63;
+    pub const MAX_LABEL_OCTETS: usize = wire_name::MAX_LABEL_OCTETS;
 
     /// The root, `.`
     #[must_use]

@@ -1,9 +1,13 @@
-//! Names in uncompressed wire form (RFC 1035 section 3.1), without building a [`Name`]: how long one is, what lies
+//! Names in uncompressed wire form (RFC 1035 section 3.1), without building a [`Name`](super::Name): how long one is, what lies
 //! above it, what lies within what, and the canonical order (RFC 4034 section 6.1). Letter case is ignored (RFC 4343).
 
 use std::cmp::Ordering;
 
-use super::Name;
+/// The longest name, its root label included (RFC 1035 section 2.3.4).
+pub(super) const MAX_OCTETS: usize = 255;
+
+/// The longest label (RFC 1035 section 2.3.4).
+pub(super) const MAX_LABEL_OCTETS: usize = 63;
 
 /// The most labels that 255 octets hold, the root's included.
 const LABELS_MAX: usize = 128;
@@ -14,11 +18,11 @@ pub(crate) fn name_length(octets: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let length = usize::from(*octets.get(at)?);
-        if length > Name::MAX_LABEL_OCTETS {
+        if length > MAX_LABEL_OCTETS {
             return None;
         }
         at += 1 + length;
-        if at > Name::MAX_OCTETS {
+        if at > MAX_OCTETS {
             return None;
         }
         if length == 0 {
@@ -180,6 +184,7 @@ impl Eq for Lower<'_> {}
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Name;
     use super::*;
 
     fn a_name() -> impl Strategy<Value = Name> {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::choice::{Choice, stay};
 use super::escape::{escape, is_candidate};
 use super::hold::{Flips, Wait, forbid_failback};
-use super::{Decision, Derivation, Rule, Standing, Steer, TtlRule};
-use crate::health::{Doubt, State, Verdict};
+use super::{Decision, Derivation, Standing, Steer, TtlRule};
+use crate::health::{State, Verdict};
 use crate::model::{Moment, RegionId};
 
 /// The verdict on each region.
@@ -90,13 +91,6 @@ fn recognised<'b>(before: &'b Standing, evidence: &[Arc<Verdict>], facts: Facts<
     }
 }
 
-/// What the names get, and by which rule.
-pub(super) struct Choice {
-    pub(super) index: usize,
-    pub(super) rule: Rule,
-    pub(super) wait: Option<Wait>,
-}
-
 /// At the very first start: the most preferred region, unless it is proven down and another is not.
 fn first_choice(evidence: &[Arc<Verdict>]) -> Choice {
     stay(evidence, if evidence[0].state == State::Down { best(evidence) } else { 0 })
@@ -144,21 +138,6 @@ fn fail_back(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, flips: &Fl
     }
     let first = waits.into_iter().min_by_key(|wait| (wait.until.is_none(), wait.until));
     Choice { wait: first, ..stay(evidence, chosen) }
-}
-
-/// The rule under which a region is served for as long as nothing changes.
-pub(super) fn stay(evidence: &[Arc<Verdict>], index: usize) -> Choice {
-    let others = || evidence.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, v)| v);
-    let unproven = evidence[index].doubt == Some(Doubt::Unproven);
-    let rule = match evidence[index].state {
-        State::Up if index == 0 => Rule::Preferred,
-        State::Up => Rule::FailedOver { from: evidence[0].region.clone() },
-        State::Unknown if unproven => Rule::Unproven,
-        State::Unknown => Rule::Freeze,
-        State::Down if others().any(|other| other.state == State::Unknown) => Rule::NoneProven,
-        State::Down => Rule::FailOpen,
-    };
-    Choice { index, rule, wait: None }
 }
 
 /// Puts the decision together; the epoch grows if and only if the answer is another one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::decide::{Choice, stay};
+use super::choice::{Choice, stay};
 use super::hold::{Hold, Wait, forbid_failback};
 use super::{Failback, Rule, Steer};
 use crate::health::{State, Verdict};

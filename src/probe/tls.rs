@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
@@ -59,7 +59,7 @@ impl fmt::Debug for Tls {
 
 impl Trust {
     pub(super) fn new() -> Trust {
-        Trust { provider: Arc::new(aws_lc_rs::default_provider()), verifiers: BTreeMap::new() }
+        Trust { provider: Arc::new(ring::default_provider()), verifiers: BTreeMap::new() }
     }
 
     /// TLS for one check: what its handshakes show goes to its `progress`.

@@ -1,6 +1,9 @@
 //! What an answer, a compiled zone and a flip cost: `cargo bench --bench answer`.
 
 mod load;
+#[path = "../kit/zone.rs"]
+#[allow(dead_code, reason = "a bench uses a part of it")]
+mod zone;
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;

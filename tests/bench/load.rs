@@ -3,14 +3,15 @@
 //! The mix is 70 % A (of which some through a wildcard), 15 % AAAA, 10 % names that do not exist, 5 % others, all
 //! with EDNS and without a cookie.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use cadence_dns::answer::Served;
 use cadence_dns::model::{Name, Ttl};
-use cadence_dns::zone::{self, MasterFile, Zone};
+use cadence_dns::zone::Zone;
+
+use crate::zone::{name, steered_zone};
 
 const APEX: &str = "cadence.example.com";
 
@@ -99,10 +100,8 @@ pub(crate) fn read(text: &str, steered: &[(Name, Served)]) -> Zone {
 
 /// A zone of another apex.
 pub(crate) fn read_at(apex: &str, text: &str, steered: &[(Name, Served)]) -> Zone {
-    let steered: BTreeSet<Name> = steered.iter().map(|(name, _)| name.clone()).collect();
-    let master = MasterFile { file: "bench", text: text.as_bytes() };
-    let outcome = zone::parse(&name(apex), &master, &steered, &mut zone::no_include);
-    outcome.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
+    let steered: Vec<Name> = steered.iter().map(|(name, _)| name.clone()).collect();
+    steered_zone(apex, text, &steered)
 }
 
 /// Hosts of each of the [`small_zones`], an address each.
@@ -120,10 +119,6 @@ pub(crate) fn small_zones(zones: usize) -> Vec<Zone> {
 /// A zone with nothing in it but what a decision gives.
 pub(crate) fn bare_zone(steered: &[(Name, Served)]) -> Zone {
     read(RECORDS, steered)
-}
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a name")
 }
 
 /// Queries, one after the other in memory.

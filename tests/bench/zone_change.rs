@@ -4,6 +4,9 @@
 
 #[allow(dead_code)] // its queries are for other benchmarks
 mod load;
+#[path = "../kit/zone.rs"]
+#[allow(dead_code, reason = "a bench uses a part of it")]
+mod zone;
 
 use std::hint::black_box;
 use std::sync::Arc;

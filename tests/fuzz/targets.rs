@@ -1,5 +1,5 @@
 //! What must hold whatever a stranger, an operator or a broken disk hands us: one function for each way in. The fuzzers
-//! call them with what they make up, `tests/fuzz_seeds.rs` with the seeds.
+//! call them with what they make up, `tests/edge/fuzz_seeds.rs` with the seeds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -103,7 +103,7 @@ fn table() -> &'static AnswerTable {
     static TABLE: OnceLock<AnswerTable> = OnceLock::new();
     TABLE.get_or_init(|| {
         let steered = name("app.rich.test");
-        let rich = include_bytes!("../differential/rich.test.zone");
+        let rich = include_bytes!("../real/differential/rich.test.zone");
         let zones =
             [read_zone("rich.test", rich, &steered), read_zone("example.net", EXAMPLE_ZONE, &steered)];
         let addresses =

@@ -51,7 +51,7 @@ impl Authority {
         (params.not_before, params.not_after) = (start.into(), end.into());
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let chain = vec![CertificateDer::from(certificate)];
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config = config.expect("the provider has suites").with_no_client_auth();
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());

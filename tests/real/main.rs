@@ -4,13 +4,19 @@
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
 //! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9 ·
-//! `limits` who asks too often · `neighbours` hosts that are not there · `xdp` past the kernel's network stack
+//! `limits` too many queries · `neighbours` hosts that are not there · `xdp` past the kernel's network stack ·
+//! `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
 
+#[path = "../kit/mod.rs"]
+mod kit;
+
 mod certificates;
 mod client;
+mod compose;
+mod differential;
 mod dns;
 mod failures;
 mod glitches;

@@ -213,10 +213,14 @@ impl Player {
         if *region != expectation.region {
             return Err(format!("it is {region}: {}", decision.derivation.headline(region)));
         }
-        expectation.facts.iter().try_for_each(|fact| match fact {
-            Fact::Warns(text) => self.warns(text),
-            Fact::Replied(text) => self.replied(text),
-            fact => check(decision, fact),
+        expectation.facts.iter().try_for_each(|fact| {
+            if let Fact::Warns(text) = fact {
+                self.warns(text)
+            } else if let Fact::Replied(text) = fact {
+                self.replied(text)
+            } else {
+                check(decision, fact)
+            }
         })
     }
 

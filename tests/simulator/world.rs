@@ -149,7 +149,7 @@ impl World {
             Condition::Alternates => {
                 let turns = self.turns.entry(address).or_default();
                 *turns += 1;
-                if *turns % 2 == 0 { answered(503) } else { (ProbeOutcome::Pass, LATENCY.min(timeout)) }
+                if turns.is_multiple_of(2) { answered(503) } else { (ProbeOutcome::Pass, LATENCY.min(timeout)) }
             }
         }
     }

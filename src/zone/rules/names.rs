@@ -2,8 +2,9 @@
 
 use super::super::draft::Staged;
 use super::super::findings::Findings;
+use super::WHOLE;
+use super::judged::{Cover, Judged, cover_of, has, shown};
 use super::targets::glue_names;
-use super::{Cover, Judged, WHOLE, cover_of, has, shown};
 use crate::model::{RecordType, wire_name};
 
 /// The apex has exactly one SOA and at least one NS (RFC 1035 section 5.2).

@@ -1,7 +1,7 @@
 //! What a steered name needs: its addresses come from a decision, so the file must leave it the place.
 
 use super::super::findings::Findings;
-use super::{Cover, Judged, cover_of, shown};
+use super::judged::{Cover, Judged, cover_of, shown};
 use crate::model::{Name, RecordType, wire_name};
 
 /// Judges every steered name of the zone; others are not this zone's business.

@@ -2,7 +2,7 @@
 
 use super::super::draft::Staged;
 use super::super::findings::Findings;
-use super::{Cover, Judged, has, shown};
+use super::judged::{Cover, Judged, has, shown};
 use crate::model::{RecordType, wire_name};
 
 /// Judges the target of every NS, CNAME, MX and SRV record that lies in the zone.
