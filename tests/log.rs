@@ -47,7 +47,7 @@ impl Node {
             )
         };
         let text = format!(
-            "[node]\nname = \"ns1\"\nstate_dir = \"state\"\n[control]\nsocket = \"socket\"\n\
+            "[node]\nname = \"ns1\"\nstate_dir = \"state\"\n[control]\nsocket = \"socket\"\n[evidence]\nalone = \"freeze\"\n\
              [dns]\nlisten = [\"{listen}\"]\nworkers = 1\n[[zone]]\nname = \"t\"\nfile = \"zone\"\n{}{}\
              [[steer]]\nname = \"app.t\"\nregions = [\"us-east\", \"eu-west\"]\ndwell = \"0s\"\n",
             table("us-east", "192.0.2.1", &regions[0]),

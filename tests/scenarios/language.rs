@@ -165,7 +165,8 @@ pub(crate) fn read(text: &str) -> Result<Scenario, Mistake> {
     })
 }
 
-fn step(text: &str) -> Result<(When, What), String> {
+/// One line: when, and what.
+pub(crate) fn step(text: &str) -> Result<(When, What), String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let (when, rest) = match words.as_slice() {
         ["by", time, rest @ ..] => (When::By(span(time)?), rest),

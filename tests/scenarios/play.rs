@@ -49,7 +49,11 @@ pub(crate) fn file(path: &Path) {
     }
 }
 
-fn read_config(shown: &str, config: &str) -> Parameters {
+/// What a configuration makes a controller decide by.
+///
+/// # Panics
+/// With every mistake in it.
+pub(crate) fn read_config(shown: &str, config: &str) -> Parameters {
     let text = format!("{config}\n{SURROUNDINGS}");
     let parsed = cadence_dns::config::parse(shown, &text, Path::new("/"), 1);
     let config = parsed.map(|parsed| parsed.config).unwrap_or_else(|problems| {
@@ -71,15 +75,16 @@ fn parameters(config: &Config) -> Parameters {
     }
 }
 
-struct Player {
+/// A story on its way.
+pub(crate) struct Player {
     shown: String,
     parameters: Parameters,
     configs: BTreeMap<String, String>,
-    simulator: Simulator,
+    pub(crate) simulator: Simulator,
 }
 
 impl Player {
-    fn new(shown: &str, parameters: &Parameters, configs: BTreeMap<String, String>) -> Player {
+    pub(crate) fn new(shown: &str, parameters: &Parameters, configs: BTreeMap<String, String>) -> Player {
         Player {
             shown: shown.to_owned(),
             simulator: Simulator::start(parameters.clone()),
@@ -88,7 +93,8 @@ impl Player {
         }
     }
 
-    fn play(&mut self, step: &Step) -> Result<(), String> {
+    /// Plays one line; what is not as expected is an error.
+    pub(crate) fn play(&mut self, step: &Step) -> Result<(), String> {
         let (When::At(time) | When::By(time) | When::Until(time)) = step.when;
         let time = BEGINNING + time;
         if time < self.simulator.now {

@@ -210,7 +210,8 @@ impl Watch {
     ) {
         let failures = self.failures_of(left, now);
         assert!(failures >= 2 || !self.votes_alone, "{name}: left {} after {failures} failed probe", left.id);
-        assert!(!taken.is_young(steer.dwell, clock), "{name}: {} has just come up", taken.region);
+        let young = taken.state == State::Up && taken.is_young(steer.dwell, clock);
+        assert!(!young, "{name}: {} has just come up", taken.region);
     }
 
     /// Failed probes that a verdict of now may rest on.

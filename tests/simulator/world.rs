@@ -97,6 +97,12 @@ impl World {
         self.outlook(node).forged = forged;
     }
 
+    /// Everything that is wrong with the nodes themselves is over.
+    pub(crate) fn make_well(&mut self) {
+        self.outlooks.clear();
+        self.losses.clear();
+    }
+
     /// Whether a node's own network and limits are as they should be.
     pub(crate) fn is_well(&self, node: usize) -> bool {
         self.outlooks.get(&node).is_none_or(|outlook| {
@@ -149,7 +155,11 @@ impl World {
             Condition::Alternates => {
                 let turns = self.turns.entry(address).or_default();
                 *turns += 1;
-                if turns.is_multiple_of(2) { answered(503) } else { (ProbeOutcome::Pass, LATENCY.min(timeout)) }
+                if turns.is_multiple_of(2) {
+                    answered(503)
+                } else {
+                    (ProbeOutcome::Pass, LATENCY.min(timeout))
+                }
             }
         }
     }
