@@ -18,9 +18,9 @@ const CALM: Duration = Duration::from_secs(45);
 pub(crate) fn check(topology: &Topology, lines: &[Line], seed: u64) -> Result<(), String> {
     let rules = || {
         let mut player = played(topology, lines)?;
-        match seed % 4 {
-            0 => losing_our_network_moves_nothing(&mut player, seed),
-            1 if seed.is_multiple_of(5) => the_same_again(topology, lines, &player),
+        match seed % 100 {
+            0 => losing_our_network_moves_nothing(&mut player, seed / 100),
+            1..10 => the_same_again(topology, lines, &player),
             _ => Ok(()),
         }
     };
@@ -98,7 +98,7 @@ fn losing_our_network_moves_nothing(player: &mut Player, seed: u64) -> Result<()
     let alone_and_trusted = simulator.us().parameters.alone == cadence_dns::health::Alone::Trust;
     let before = answers(simulator);
     let now = simulator.now;
-    let trouble = seed / 4 % 6;
+    let trouble = seed % 6;
     match trouble {
         0 => Family::ALL.iter().for_each(|family| simulator.world.cut_off(0, *family, true)),
         1 => simulator.world.cut_off(0, Family::Ipv4, true),

@@ -110,8 +110,16 @@ impl Simulator {
     }
 
     /// Lets time go by.
+    ///
+    /// # Panics
+    /// When time does not go on though something happens again and again.
     pub(crate) fn run_until(&mut self, limit: Moment) {
-        while self.step(limit) {}
+        let (mut steps, mut last) = (0, self.now);
+        while self.step(limit) {
+            steps = if self.now > last { 0 } else { steps + 1 };
+            last = self.now;
+            assert!(steps < 10_000, "time stands still at {last:?}");
+        }
     }
 
     /// The watchdog, between its ticks. Returns how much there was to do.
