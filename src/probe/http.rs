@@ -98,8 +98,8 @@ impl Http {
             never = &mut connection => match never {},
             body = self.exchange_on(sender, progress) => body,
         };
-        // Once more, so that TLS can say goodbye.
-        poll_fn(|context| Poll::Ready(drop(connection.as_mut().poll(context)))).await;
+        // Once more, so that TLS can say goodbye; never ready.
+        poll_fn(|context| Poll::Ready(connection.as_mut().poll(context).is_ready())).await;
         body
     }
 

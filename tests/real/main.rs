@@ -3,7 +3,7 @@
 //! Each test builds a [`world::World`] of network namespaces, so they need root and run side by side. `tests/run.sh`
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
-//! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9 ·
+//! `proof` what a probe proves, packet by packet · `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9 ·
 //! `limits` who asks too often · `xdp` past the kernel's network stack
 
 // A test may give up; the program may not.
@@ -19,6 +19,7 @@ mod limits;
 mod nameserver;
 mod network;
 mod process;
+mod proof;
 mod region;
 mod resolver;
 mod speed;
