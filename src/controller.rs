@@ -139,7 +139,7 @@ impl Controller {
         let state = saved.map(|saved| saved.into_state(now)).unwrap_or_default().recognised(&parameters);
         let evidence = Evidence::start(&parameters, &state, now);
         let judgement = Judgement::start(&parameters, &state, &evidence, now);
-        let ceilings = Ceilings::of(&state);
+        let ceilings = Ceilings::of(&state, now);
         let facts = Facts { verdicts: judgement.verdicts() };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);
@@ -375,6 +375,10 @@ impl Controller {
 
     fn note_due(&mut self, index: usize, now: Moment) {
         let at = self.decisions[index].due(&self.parameters.steers[index], now);
+        self.set_due(index, at);
+    }
+
+    fn set_due(&mut self, index: usize, at: Option<Moment>) {
         if let Some(before) = std::mem::replace(&mut self.due_at[index], at) {
             self.due.remove(&(before, index));
         }

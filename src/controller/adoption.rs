@@ -77,6 +77,9 @@ impl Controller {
         if moves.is_empty() {
             return;
         }
+        for (index, _) in &moves {
+            self.set_due(*index, None); // the commit wakes us
+        }
         let mut changes = std::mem::take(&mut news.changes);
         changes.extend(moves.iter().flat_map(|(_, decision)| SavedName::all_of(decision)).map(Change::Name));
         let id = self.proposals.add(Proposal { moves, command });

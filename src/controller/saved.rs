@@ -61,14 +61,15 @@ struct Ceiling {
 }
 
 impl Ceilings {
-    /// Those of the saved state, and of the names in it. After a power cut the known epoch is the reserved one.
-    pub(super) fn of(state: &SavedState) -> Ceilings {
+    /// Those of the saved state, and of the names in it. When what was told last is lost, the known epoch is the reserved
+    /// one, and one more for each second since then: a disk may take nothing for as long as several runs of ours.
+    pub(super) fn of(state: &SavedState, now: Moment) -> Ceilings {
         let mut ceilings = state.ceilings.clone();
         for saved in &state.names {
             ceilings.raise(&saved.name, saved.standing.epoch);
         }
         for ceiling in ceilings.0.values_mut().filter(|_| state.lost_power) {
-            ceiling.epoch = ceiling.reserved;
+            ceiling.epoch = ceiling.reserved + now.since(state.written).as_secs();
         }
         ceilings
     }

@@ -161,7 +161,7 @@ impl Disk {
         match self.writer.commit(self.committed, changes, at) {
             Ok(()) => Some(self.committed),
             Err(_) => {
-                self.wants_state = true; // `look` says why
+                self.mark_unsaved(); // `look` says why
                 None
             }
         }
@@ -174,7 +174,7 @@ impl Disk {
                 true
             }
             Err(_) => {
-                self.wants_state = true; // `look` says why
+                self.mark_unsaved(); // `look` says why
                 false
             }
         };
@@ -185,8 +185,14 @@ impl Disk {
         DiskNews::Committed(proposal, if durable { Commit::Durable } else { self.volatile() })
     }
 
-    /// The change is adopted though it is not on the disk; the next start must know.
+    /// The change is adopted though it is not on the disk.
     fn volatile(&mut self) -> Commit {
+        self.mark_unsaved();
+        Commit::Volatile
+    }
+
+    /// Something holds that is not on the disk; the next start must know.
+    fn mark_unsaved(&mut self) {
         if !self.unsaved {
             self.unsaved = true;
             let mark = self.mark.clone();
@@ -194,6 +200,5 @@ impl Disk {
             tokio::task::spawn_blocking(move || mark.set());
         }
         self.wants_state = true;
-        Commit::Volatile
     }
 }

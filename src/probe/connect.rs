@@ -23,8 +23,8 @@ pub(super) async fn connect(target: SocketAddr) -> Result<TcpStream, ProbeOutcom
     let stream = begin(target).map_err(|error| ours(&error))?;
     let local = stream.local_addr().ok().map(|address| address.ip());
     if let Err(error) = established(&stream).await {
-        let reported = icmp_sender(&stream).map(|sender| by_icmp(sender, target.ip(), local, &error));
-        return Err(reported.unwrap_or_else(|| by_tcp(&error)));
+        let by_icmp = icmp_error(&stream).map(|icmp| icmp.proves(target.ip(), local, &error));
+        return Err(by_icmp.unwrap_or_else(|| by_tcp(&error)));
     }
     if is_its_own_peer(&stream) {
         return Err(ProbeOutcome::failed(Failure::Refused));
@@ -76,34 +76,46 @@ fn state(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Who sent the ICMP error that ended the attempt; none if it was not ICMP.
-fn icmp_sender(stream: &TcpStream) -> Option<IpAddr> {
+/// An ICMP error that ended the attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Icmp {
+    sender: IpAddr,
+    /// "Host unreachable" (RFC 792) or "address unreachable" (RFC 4443): what our own kernel says as well of a neighbour
+    /// that does not answer on the link.
+    host_unreachable: bool,
+}
+
+/// None if it was not ICMP.
+fn icmp_error(stream: &TcpStream) -> Option<Icmp> {
     let (mut packet, mut control) = ([0; 64], [0; CONTROL_OCTETS]);
     let mut octets = [IoSliceMut::new(&mut packet)];
     let queue = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
     let error = recvmsg::<()>(stream.as_raw_fd(), &mut octets, Some(&mut control), queue).ok()?;
     let mut messages = error.cmsgs().ok()?;
     messages.find_map(|message| {
-        if let ControlMessageOwned::Ipv4RecvErr(_, Some(sender)) = message {
-            Some(IpAddr::from(sender.sin_addr.s_addr.to_ne_bytes()))
-        } else if let ControlMessageOwned::Ipv6RecvErr(_, Some(sender)) = message {
-            Some(IpAddr::from(sender.sin6_addr.s6_addr))
+        if let ControlMessageOwned::Ipv4RecvErr(icmp, Some(sender)) = message {
+            let sender = sender.sin_addr.s_addr.to_ne_bytes().into();
+            Some(Icmp { sender, host_unreachable: (icmp.ee_type, icmp.ee_code) == (3, 1) })
+        } else if let ControlMessageOwned::Ipv6RecvErr(icmp, Some(sender)) = message {
+            let sender = sender.sin6_addr.s6_addr.into();
+            Some(Icmp { sender, host_unreachable: (icmp.ee_type, icmp.ee_code) == (1, 3) })
         } else {
             None
         }
     })
 }
 
-/// What an ICMP error proves depends on who sent it.
-fn by_icmp(sender: IpAddr, target: IpAddr, local: Option<IpAddr>, error: &io::Error) -> ProbeOutcome {
-    // That a neighbour does not answer on the link is reported by our own kernel, as "host unreachable".
-    let of_filter = local == Some(sender) && error.raw_os_error() != Some(libc::EHOSTUNREACH);
-    if sender == target {
-        ProbeOutcome::failed(Failure::Refused)
-    } else if of_filter {
-        ProbeOutcome::Ours(format!("a packet filter of this node rejects it: {error}"))
-    } else {
-        ProbeOutcome::failed(Failure::Unreachable)
+impl Icmp {
+    /// It proves what its sender can know.
+    fn proves(self, target: IpAddr, local: Option<IpAddr>, error: &io::Error) -> ProbeOutcome {
+        let Icmp { sender, host_unreachable } = self;
+        if sender == target {
+            ProbeOutcome::failed(Failure::Refused)
+        } else if Some(sender) == local && !host_unreachable {
+            ProbeOutcome::Ours(format!("a packet filter of this node rejects it: {error}"))
+        } else {
+            ProbeOutcome::failed(Failure::Unreachable)
+        }
     }
 }
 
@@ -143,17 +155,16 @@ mod tests {
 
     #[test]
     fn an_icmp_error_is_the_word_of_its_sender() {
-        let said = |sender, code| by_icmp(sender, TARGET, Some(US), &system(code));
-        let (heard, silent) =
-            (ProbeOutcome::Heard(Failure::Refused), ProbeOutcome::Silent(Failure::Unreachable));
-        for code in [libc::ECONNREFUSED, libc::EHOSTUNREACH, libc::ENETUNREACH, libc::EACCES] {
-            assert_eq!(said(TARGET, code), heard, "the host itself turns us away");
-            assert_eq!(said(ROUTER, code), silent, "somewhere on the way");
+        let said = |sender, host_unreachable| {
+            let icmp = Icmp { sender, host_unreachable };
+            icmp.proves(TARGET, Some(US), &system(libc::EACCES))
+        };
+        for either in [true, false] {
+            assert_eq!(said(TARGET, either), ProbeOutcome::Heard(Failure::Refused), "the host turns us away");
+            assert_eq!(said(ROUTER, either), ProbeOutcome::Silent(Failure::Unreachable), "on the way");
         }
-        assert_eq!(said(US, libc::EHOSTUNREACH), silent, "the neighbour does not answer on the link");
-        for code in [libc::ECONNREFUSED, libc::ENETUNREACH, libc::EACCES] {
-            assert!(matches!(said(US, code), ProbeOutcome::Ours(_)), "our own filter");
-        }
+        assert_eq!(said(US, true), ProbeOutcome::Silent(Failure::Unreachable), "no answer on the link");
+        assert!(matches!(said(US, false), ProbeOutcome::Ours(_)), "our own filter");
     }
 
     #[test]

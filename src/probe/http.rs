@@ -95,7 +95,7 @@ impl Http {
             never = &mut connection => match never {},
             body = self.exchange_on(sender, progress) => body,
         };
-        // Once more, so that TLS can say goodbye.
+        // Once more, so that TLS can say goodbye; never ready.
         poll_fn(|context| Poll::Ready(connection.as_mut().poll(context).is_ready())).await;
         body
     }

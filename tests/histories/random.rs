@@ -111,14 +111,20 @@ fn steer(regions: &[String], dice: &mut Dice) -> String {
     )
 }
 
-/// What happens, some time after what happened before.
+/// What happens, some time after what happened before. Either the disk or the clock is wrong, not both: a disk that takes
+/// nothing for several runs, of which the clock of one is set back, loses the count of the epochs.
 pub(crate) fn history(topology: &Topology, seed: u64) -> Vec<Line> {
     let mut dice = Dice::of(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x1234_5678);
     let mut lines = Vec::new();
     let mut at = 0;
     for _ in 0..dice.number(1, 9) {
         at += dice.number(0, 25_000);
-        lines.push((at, event(topology, &mut dice)));
+        let event = event(topology, &mut dice);
+        let kept =
+            if seed.is_multiple_of(2) { !event.contains("our clock") } else { !event.contains("our disk") };
+        if kept {
+            lines.push((at, event));
+        }
     }
     lines
 }

@@ -76,6 +76,13 @@ impl Network {
         self.router.command(&format!("nft add rule inet faults forward oifname {site} drop"));
     }
 
+    /// Answers TCP that goes to a site in its place, `with` what, until [`Network::mend`]: ICMP "port unreachable", or as
+    /// nftables says it, such as `with icmpx admin-prohibited`.
+    pub(crate) fn reject(&self, site: &str, with: &str) {
+        let rule = format!("nft add rule inet faults forward oifname {site} meta l4proto tcp reject {with}");
+        self.router.command(rule.trim_end());
+    }
+
     /// Drops the next packet that opens a connection to an address, only that one.
     pub(crate) fn lose_next_connect(&self, address: &str) {
         // A SYN is 60 bytes or so: the first stays within the quota and is dropped, the next exceeds it.

@@ -82,7 +82,7 @@ impl Disk {
                 self.saved = Saved::with_changes(self.saved.take(), changes.to_vec());
             }
             DiskState::Hangs => self.pending.extend_from_slice(changes),
-            DiskState::Full => {}
+            DiskState::Full => self.marked = true,
         }
     }
 

@@ -100,6 +100,9 @@ impl Node {
 
     /// Somebody sets the clock, by milliseconds: back if positive. A daemon that runs does not follow.
     pub(crate) fn set_clock_back(&mut self, millis: i64) {
+        if millis != 0 {
+            self.watch.clock_was_set();
+        }
         match self.daemon {
             Daemon::Runs { .. } => self.clock.set_meanwhile += millis,
             Daemon::Away { .. } => self.clock.behind += millis,
