@@ -202,3 +202,51 @@ impl Disk {
         self.wants_state = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StateLog;
+
+    const NOW: Moment = Moment::from_millis(1_795_363_200_000);
+
+    fn disk(folder: &tempfile::TempDir) -> Disk {
+        let (log, _) =
+            StateLog::open::<Saved, Change>(&folder.path().join("state"), "boot", NOW).expect("ours");
+        let through = log.last();
+        let (writer, written) = StateWriter::start(log).expect("threads");
+        Disk::new(writer, written, through, folder.path().join("mark"))
+    }
+
+    fn change() -> Vec<Change> {
+        let zone = "t".parse().expect("a name");
+        vec![Change::Serial { zone, serial: crate::model::Serial(7) }]
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_news_when_it_is_durable() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut disk = disk(&folder);
+        assert_eq!(disk.commit(ProposalId(1), change(), NOW), None);
+        assert_eq!(disk.next().await, DiskNews::Committed(ProposalId(1), Commit::Durable));
+        assert!(!disk.is_unsaved());
+    }
+
+    /// The writer is told nothing for a while: what it has written is not looked at.
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_keeps_a_change_for_fifty_milliseconds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut disk = disk(&folder);
+        let (_hangs, nothing) = mpsc::channel(1);
+        let _kept = std::mem::replace(&mut disk.written, nothing);
+        let began = time::Instant::now();
+        disk.commit(ProposalId(1), change(), NOW);
+        disk.commit(ProposalId(2), change(), NOW);
+        for number in [1, 2] {
+            disk.wants_state = false; // the writer would take one at once
+            assert_eq!(disk.next().await, DiskNews::Committed(ProposalId(number), Commit::Volatile));
+        }
+        assert_eq!(began.elapsed().as_millis() / 10, 5, "{:?}", began.elapsed());
+        assert!(disk.is_unsaved());
+    }
+}

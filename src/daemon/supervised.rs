@@ -175,3 +175,107 @@ impl Supervised {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Identity;
+    use crate::health::{Alone, Member, MinUp, Region};
+    use crate::model::{Family, Ttl};
+    use crate::policy::{Failback, Steer};
+    use crate::store::StateLog;
+
+    const NOW: Moment = Moment::from_millis(1_795_363_200_000);
+
+    fn parameters() -> Parameters {
+        let address = [192, 0, 2, 1].into();
+        let region = Region {
+            id: "us-east".into(),
+            addresses: vec![address],
+            min_up: MinUp::Count(1),
+            families: vec![Family::Ipv4],
+            checks: Vec::new(),
+        };
+        let ttl = Ttl::from_secs(30).expect("a small TTL");
+        let steer = Steer {
+            names: ["app.t".parse().expect("a name")].into(),
+            regions: vec!["us-east".into()],
+            ttl,
+            ttl_suspect: ttl,
+            failback: Failback::Auto,
+            dwell: Duration::ZERO,
+            max_flips_per_hour: 3,
+            accepts_unproven: false,
+            rto: None,
+        };
+        Parameters {
+            vantage: "ns1".into(),
+            members: vec![Member { vantage: "ns1".into(), region: None }],
+            identity: Identity::default(),
+            alone: Alone::Freeze,
+            witnesses: Vec::new(),
+            regions: vec![region],
+            steers: vec![steer],
+        }
+    }
+
+    /// A controller whose state is on the disk, with an epoch that no first start has.
+    fn supervised(folder: &tempfile::TempDir) -> Supervised {
+        let (controller, _) = Controller::start(parameters(), &[], None, NOW);
+        let saved = serde_json::to_string(&controller.saved(NOW)).expect("the state is JSON");
+        let saved = saved.replace("\"epoch\":1", "\"epoch\":41");
+        let saved: Saved = serde_json::from_str(&saved).expect("it was only another number");
+        let (mut log, _) =
+            StateLog::open::<Saved, Change>(folder.path(), "boot", NOW).expect("a folder of our own");
+        log.snapshot(&saved, log.last(), NOW).expect("room");
+        let (controller, _) = Controller::start(parameters(), &[], Some(saved), NOW);
+        Supervised::new(controller, parameters(), Vec::new(), folder.path().to_owned())
+    }
+
+    fn epoch(supervised: &Supervised) -> u64 {
+        supervised.controller.decisions()[0].standing.epoch
+    }
+
+    #[tokio::test]
+    async fn after_a_panic_another_controller_goes_on_from_the_saved_state() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut supervised = supervised(&folder);
+        assert!(!supervised.part().trouble.is_some_and(|trouble| trouble.contains("panicked")));
+        supervised.inject_panic = true;
+        assert!(supervised.handle(Event::TimePassed, NOW).is_empty());
+        assert!(supervised.has_panicked());
+        assert!(supervised.status(NOW).is_none(), "it is not asked any more");
+        let effects = supervised.rebuild(false, NOW).await.expect("once is not too often");
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Publish(_))));
+        assert_eq!((supervised.has_panicked(), epoch(&supervised)), (false, 41));
+        let told = supervised.part().trouble.expect("it is told");
+        assert!(told.contains("panicked once") && told.contains("injected by a test"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn what_was_told_and_not_saved_is_told_under_another_epoch() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut supervised = supervised(&folder);
+        supervised.inject_panic = true;
+        supervised.handle(Event::TimePassed, NOW);
+        supervised.rebuild(true, NOW).await.expect("once is not too often");
+        assert!(epoch(&supervised) > 41 + 16, "{}", epoch(&supervised));
+    }
+
+    #[tokio::test]
+    async fn three_panics_within_a_minute_are_too_many() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut supervised = supervised(&folder);
+        let mut panic_at = async |second: u64| {
+            let now = NOW + Duration::from_secs(second);
+            supervised.inject_panic = true;
+            supervised.handle(Event::TimePassed, now);
+            supervised.rebuild(false, now).await.is_ok()
+        };
+        assert!(panic_at(0).await);
+        assert!(panic_at(30).await);
+        assert!(panic_at(91).await, "the first two are long ago");
+        assert!(panic_at(92).await);
+        assert!(!panic_at(93).await);
+    }
+}
