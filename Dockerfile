@@ -1,60 +1,26 @@
-# One file for the whole picture of docker-compose.yml. `docker build .` without a target makes the name server.
+# One file for everything in docker-compose.yml. `docker build .` without a target makes the name server.
 #
 # The targets that need no compiler come first: the classic builder makes every stage above the one that is asked for.
 
-FROM debian:bookworm-slim AS haproxy
+# Around the name server: load balancers, a resolver, and the stand-ins of instances and of a user.
+FROM debian:bookworm-slim AS surroundings
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends haproxy \
-    && rm -rf /var/lib/apt/lists/*
-COPY tests/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
-USER 65532:65532
-# SIGUSR1 lets connections finish; a region that is stopped shall be gone at once.
-STOPSIGNAL SIGTERM
-CMD ["haproxy", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
-
-FROM debian:bookworm-slim AS unbound
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends unbound \
-    && rm -rf /var/lib/apt/lists/*
-COPY tests/compose/unbound.conf /etc/unbound/unbound.conf
-USER 65532:65532
-CMD ["unbound", "-d", "-c", "/etc/unbound/unbound.conf"]
-
-FROM debian:bookworm-slim AS python
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends python3-minimal libpython3-stdlib \
+    && apt-get install --yes --no-install-recommends haproxy unbound python3-minimal libpython3-stdlib \
     && rm -rf /var/lib/apt/lists/*
 ENV PYTHONUNBUFFERED=1
+COPY tests/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
+COPY tests/compose/unbound.conf /etc/unbound/unbound.conf
 COPY tests/compose/standin.py tests/compose/client.py /opt/
 USER 65532:65532
-CMD ["python3", "/opt/standin.py"]
+# HAProxy lets connections finish at SIGUSR1, which its package asks for; a region that is stopped is gone at once.
+STOPSIGNAL SIGTERM
 
-FROM rust:1.95-bookworm AS build
-WORKDIR /build
-# "dev" builds in a third of the time, for tests of the picture as a whole.
-ARG PROFILE=release
-COPY Cargo.toml Cargo.lock ./
-# Nothing of it is built, but cargo wants every file that the manifest names.
-COPY tests/bench tests/bench
-# The dependencies alone, so that a change of ours does not build them again.
-RUN mkdir src \
-    && echo 'fn main() {}' >src/main.rs \
-    && touch src/lib.rs \
-    && cargo build --profile $PROFILE --locked --bin cadence-dns \
-    && rm -r src
-COPY src src
-COPY zones zones
-# The placeholders above are younger than the sources; without this, cargo would keep them.
-RUN touch src/main.rs src/lib.rs \
-    && cargo build --profile $PROFILE --locked --bin cadence-dns \
-    && cp target/*/cadence-dns .
-
-FROM debian:bookworm-slim AS cadence-dns
+# The name server's image without the name server.
+FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -o 65532 -g 65532 -m 0750 /var/lib/cadence-dns /run/cadence-dns
-COPY --from=build /build/cadence-dns /usr/local/bin/cadence-dns
 # A number, so that an orchestrator can see that it is not root. Port 53 needs no privilege: container engines lower
 # net.ipv4.ip_unprivileged_port_start to 0 inside a container; where yours does not, set that sysctl or listen higher.
 USER 65532:65532
@@ -66,3 +32,26 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
     CMD ["cadence-dns", "status", "--config", "/etc/cadence-dns/cadence-dns.toml"]
 ENTRYPOINT ["cadence-dns"]
 CMD ["run", "--config", "/etc/cadence-dns/cadence-dns.toml"]
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /build
+# "release" builds in less than half the time.
+ARG PROFILE=dist
+COPY Cargo.toml Cargo.lock ./
+# The dependencies alone, so that a change of ours does not build them again. Cargo wants every file that the manifest
+# names, though none of them is built.
+RUN mkdir -p src tests/bench \
+    && sed -n 's/^path = "\(tests\/bench\/.*\)"/\1/p' Cargo.toml | xargs touch \
+    && echo 'fn main() {}' >src/main.rs \
+    && touch src/lib.rs \
+    && cargo build --profile $PROFILE --locked --bin cadence-dns \
+    && rm -r src
+COPY src src
+COPY zones zones
+# The placeholders above are younger than the sources; without this, cargo would keep them.
+RUN touch src/main.rs src/lib.rs \
+    && cargo build --profile $PROFILE --locked --bin cadence-dns \
+    && cp target/*/cadence-dns .
+
+FROM runtime AS cadence-dns
+COPY --from=build /build/cadence-dns /usr/local/bin/cadence-dns

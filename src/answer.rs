@@ -1,93 +1,64 @@
 //! A zone and the decisions become a table of prebuilt answers; query bytes become reply bytes.
 //!
 //! ```text
-//! zones ───┐                         names   a flat hash: lower-case name → place
-//!          ├─ compile ─▶ AnswerTable  arena   all that is known of a name, its record sets ready to be copied
-//! steered ─┘                         steered the addresses that a decision gives, shared between tables
+//!                        AnswerTable
+//! zone ── compile ─▶ ZoneTable ─┤ zones    which zone speaks for a name, and the serial that its SOA tells
+//! decisions ─▶ SteeredAddresses ┘ steered  the addresses that decisions give, by SteerId
 //!
-//! query ─ request ─▶ lookup ─▶ respond ─▶ reply ─▶ limiter   which lets it out, cuts it, or keeps it back
+//! ZoneTable:  names  a flat hash: lower-case name → place in the arena
+//!             arena  all that is known of a name, its record sets ready to be copied; in canonical order
+//!
+//! query ─ request ─▶ lookup ─▶ respond ─▶ reply ─▶ rate limit   which lets it out, cuts it, or keeps it back
 //! ```
 //!
-//! A table never changes: [`AnswerTable::with`] makes another one that shares all that stays. [`respond()`] allocates
-//! nothing, and whatever comes in, it neither panics nor loops.
+//! A table never changes: [`AnswerTable::with`] and [`AnswerTable::with_zone`] make another one that shares all that
+//! stays, so a flip costs the names that change, and an edited zone costs that zone. [`respond()`] allocates nothing,
+//! and no query makes it panic or loop.
 
 mod additional;
 mod chaos;
+mod chunked;
 mod compile;
 mod cookies;
+mod counter;
 mod edns;
 mod freshness;
-mod limiter;
 mod lookup;
 mod names;
 mod node;
+mod rate_limit;
 mod records;
 mod reply;
 mod request;
 mod respond;
 mod rrl_key;
 mod secrets;
+mod slots;
 mod steered;
+mod table;
 mod wire;
+mod zone_reply;
+mod zone_table;
 mod zones;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Moment, Name, Ttl};
-use crate::zone::Zone;
+use crate::model::Moment;
 
-use chaos::Chaos;
 use cookies::Proof;
 use edns::{OptRecord, UDP_OCTETS_WITHOUT};
-use limiter::Ruling;
-use names::Names;
-use node::{Arena, SlotId};
 use reply::{Code, Reply};
 use request::Request;
-use rrl_key::RrlKey;
-use steered::Steered;
-use zones::ZoneInfo;
 
+pub use counter::Counter;
 pub use freshness::freshness;
-pub use limiter::Limiter;
+pub use rate_limit::{ResponseRateLimit, Ruling};
+pub use rrl_key::RrlKey;
 pub use secrets::{CookieSecrets, Secret};
-
-/// Everything that a query can be answered from: immutable, swapped as a whole.
-pub struct AnswerTable {
-    fixed: Arc<Fixed>,
-    steered: Steered,
-}
-
-/// What no decision changes.
-struct Fixed {
-    arena: Arena,
-    names: Names,
-    zones: Vec<ZoneInfo>,
-    nsid: Box<[u8]>,
-    chaos: Chaos,
-}
-
-/// What a steered name answers now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
-    /// Never empty; A takes the IPv4 ones, AAAA the others.
-    pub addresses: Arc<[IpAddr]>,
-    /// Their TTL.
-    pub ttl: Ttl,
-}
-
-/// What this server says about itself. What is empty is not told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Identity {
-    /// NSID (RFC 5001): the node's name.
-    pub nsid: String,
-    /// `version.bind` and `version.server` in class CH.
-    pub version: String,
-    /// `hostname.bind` and `id.server` (RFC 4892) in class CH.
-    pub host: String,
-}
+pub use steered::{Scope, Served};
+pub use table::{AnswerTable, Identity, Located};
+pub use zone_table::ZoneTable;
 
 /// How this server answers everybody; `[dns]` of the configuration says it.
 #[derive(Debug)]
@@ -96,8 +67,8 @@ pub struct ResponsePolicy {
     pub rotate: bool,
     /// What DNS cookies are made with; `None` when we do not speak of them.
     pub cookies: Option<CookieSecrets>,
-    /// Who is told what too often by datagrams; `None` when everybody may be.
-    pub limiter: Option<Limiter>,
+    /// The limit of replies by UDP; `None` for no limit.
+    pub limiter: Option<Box<dyn ResponseRateLimit>>,
 }
 
 /// Who asks, and what else a reply depends on besides the table and the query.
@@ -126,7 +97,7 @@ impl QueryContext<'_> {
     /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
     fn rule(&self, request: &Request<'_>, rrl_key: RrlKey) -> Ruling {
         match (&self.policy.limiter, self.transport) {
-            (Some(limiter), Transport::Udp) if !request.proof.is_good() && !limiter.spares(self.address) => {
+            (Some(limiter), Transport::Udp) if !request.proof.is_good() => {
                 limiter.rule(self.address, rrl_key, self.now, request.id)
             }
             (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,
@@ -169,51 +140,6 @@ impl Outcome {
     }
 }
 
-/// More of an NSID would leave too little of 512 octets for the longest question, a cookie and an extended error.
-const NSID_MAX_OCTETS: usize = 128;
-
-impl AnswerTable {
-    /// The longest reply, over TCP.
-    pub const REPLY_MAX_OCTETS: usize = u16::MAX as usize;
-    /// The longest reply over UDP.
-    pub const UDP_REPLY_MAX_OCTETS: usize = edns::UDP_OCTETS as usize;
-
-    /// Builds everything from the zones. Names of `steered` that lie in none of the zones are left out.
-    ///
-    /// # Panics
-    /// When a steered name has no address at all: the policy must fail open.
-    #[must_use]
-    pub fn compile(zones: &[Zone], steered: &[(Name, Served)], identity: Identity) -> AnswerTable {
-        let compiled = compile::compile(zones, steered);
-        let chaos = Chaos::of(&identity);
-        let nsid = identity.nsid.as_bytes();
-        let nsid = nsid[..nsid.len().min(NSID_MAX_OCTETS)].into();
-        let compile::Compiled { arena, names, zones, steered } = compiled;
-        AnswerTable { fixed: Arc::new(Fixed { arena, names, zones, nsid, chaos }), steered }
-    }
-
-    /// The same table with other addresses at some steered names; shares everything else with this one.
-    /// Names that this table does not steer are left out.
-    ///
-    /// # Panics
-    /// When a name has no address at all: the policy must fail open.
-    #[must_use]
-    pub fn with(&self, changes: &[(Name, Served)]) -> AnswerTable {
-        let known = changes.iter().filter_map(|(name, served)| Some((self.slot_of(name)?, served)));
-        AnswerTable { fixed: Arc::clone(&self.fixed), steered: self.steered.with(known) }
-    }
-
-    fn slot_of(&self, name: &Name) -> Option<SlotId> {
-        self.fixed.names.node(&self.fixed.arena, &name.lower_wire())?.steered()
-    }
-
-    /// The octets that the table takes without the steered addresses.
-    #[must_use]
-    pub fn octets(&self) -> usize {
-        self.fixed.arena.len() + self.fixed.names.octets()
-    }
-}
-
 /// Answers one query: writes the reply and returns its length, or why there is none.
 ///
 /// `reply` holds at least [`AnswerTable::UDP_REPLY_MAX_OCTETS`] for UDP and
@@ -225,7 +151,8 @@ pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, re
         return Outcome::Silence;
     };
     let cookie = request.proof.cookie();
-    let opt = request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.fixed.nsid, cookie, context.idle));
+    let opt =
+        request.edns.as_ref().map(|edns| OptRecord::to(edns, &table.ourselves.nsid, cookie, context.idle));
     let most = match (context.transport, &request.edns) {
         (Transport::Tcp, _) => AnswerTable::REPLY_MAX_OCTETS,
         (Transport::Udp, Some(edns)) => edns.udp_limit(),
@@ -235,7 +162,7 @@ pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, re
     let limit = most.min(reply.len()).saturating_sub(reserved);
     let turn = if context.policy.rotate { request.id } else { 0 };
     let mut reply = Reply::begin(reply, request, limit, turn);
-    let (code, rrl_key) = respond::fill(table, request, &mut reply);
+    let (code, rrl_key) = respond::fill(table, request, context, &mut reply);
     match context.rule(request, rrl_key) {
         Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
         ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, request, reply, code, opt),

@@ -1,7 +1,7 @@
 //! The TOML file becomes a [`Config`], or every mistake in it with its place.
 //!
-//! A `Config` builds the parameters of the core and holds the settings of the shells: after it nobody checks
-//! again.
+//! A `Config` builds the parameters of the core and holds the settings of the shells. Its types cannot hold what is
+//! wrong, so no room checks a setting again.
 //!
 //! ```text
 //! text ─toml─▶ tree ─read─▶ spec (the file word for word) ─parse─▶ Config and warnings
@@ -12,6 +12,7 @@
 mod diagnostics;
 mod near;
 mod parse;
+mod probe_url;
 mod read;
 mod settings;
 mod spec;
@@ -24,19 +25,20 @@ use std::path::Path;
 
 use crate::model::Problem;
 use diagnostics::Diagnostics;
+use parse::Context;
 use spec::Spec;
 
+pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
     BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,
     NodeSettings, Probe, ProbeKind, RateLimitSettings, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
 };
-
 pub use whereabouts::Whereabouts;
 
-/// A configuration that may be used, and what is doubtful about it.
+/// A configuration that can be used, and warnings about it.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// What it says.
+    /// Its meaning.
     pub config: Config,
     /// Warnings, in file order; never errors.
     pub warnings: Vec<Problem>,
@@ -52,7 +54,7 @@ pub struct Parsed {
 pub fn parse(file: &str, text: &str, base: &Path, cores: usize) -> Result<Parsed, Vec<Problem>> {
     let diagnostics = Diagnostics::new(file, text);
     let spec = Spec::of(syntax::tree(text, &diagnostics), &diagnostics);
-    let config = parse::config(spec, base, cores, &diagnostics);
+    let config = parse::config(spec, Context { base, cores, diagnostics: &diagnostics });
     match config {
         Some(config) if !diagnostics.has_errors() => {
             Ok(Parsed { config, warnings: diagnostics.into_problems() })

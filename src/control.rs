@@ -1,17 +1,20 @@
-//! How an operator reaches the daemon: an HTTP API on a UNIX socket. Whoever may open the socket may use it.
+//! How an operator reaches the daemon: an HTTP API on a UNIX socket. The mode of the socket says who may use it.
 
 pub mod client;
+mod peer;
 mod server;
+mod socket;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::controller::Status;
+use crate::api::Status;
 use crate::model::Name;
 
-pub use server::{BindError, Bound, Serving, bind};
+pub use server::Serving;
+pub use socket::{BindError, Bound, bind};
 
-/// What the server hands to whoever owns the controller. A dropped reply means that nobody does any more.
+/// What the server hands to the owner of the controller. A dropped reply means that the controller is gone.
 #[derive(Debug)]
 pub enum ControlRequest {
     /// What is answered, since when and why.
@@ -20,7 +23,7 @@ pub enum ControlRequest {
     FailBack(FailBack, oneshot::Sender<Result<String, String>>),
 }
 
-/// An operator's word that a name may go back to its preferred region.
+/// An operator's command to return a name to its preferred region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailBack {

@@ -1,44 +1,59 @@
-//! Event in, effects out. The controller owns every mutable fact; whoever calls it does what it says.
+//! Event in, effects out. The controller owns every mutable fact; its caller performs the effects.
 //!
 //! ```text
-//! Observed(probe) ─▶ evidence: states, verdicts ─▶ decide each name concerned ─▶ Publish, Persist, Report, Pace
-//! TimePassed      ─▶ evidence grows stale, holds end ─┘
+//! Observed · Voted ─▶ evidence, judgement ─▶ decide each name concerned ─┬─▶ the answer stays: Publish a TTL, Report
+//! TimePassed ─▶ evidence grows stale, holds end ─────────────────────────┤
+//! Command ─▶ what an operator wants ─────────────────────────────────────┴─▶ propose: Commit ─▶ Committed ─▶ adopt
 //! ```
+//!
+//! A decision that changes an answer is first proposed. What makes it durable (the own log; in a cluster, a transaction)
+//! commits it, the commit is an event, and only then is it adopted: published, reported, replied to.
 
+mod adoption;
+mod command;
 mod evidence;
+mod judgement;
 mod report;
 mod saved;
-mod status;
+mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::answer::{AnswerTable, Identity, Served};
-use crate::health::{Observation, Pace, Region};
-use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Decision, Standing, Steer, decide, fail_back_now};
+use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
+use crate::model::{CheckId, Moment, Name, RegionId, Serial, SteerId, VantageId};
+use crate::policy::{Budget, Decision, Facts, Standing, Steer, Verdicts, budget, decide, fail_back_now};
 use crate::zone::Zone;
 
+use adoption::Proposals;
 use evidence::Evidence;
-use saved::SavedName;
+use judgement::Judgement;
+use saved::Ceilings;
+use zones::{first_table, served, steer_id};
 
+pub use adoption::{Commit, ProposalId};
+pub use command::{Command, CommandId, Done, Refusal, Reply, What};
+pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
-pub use saved::{Change, Saved, SavedState};
-pub use status::{
-    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
-    STATUS_SCHEMA, Source, Status, WaitStatus, Warning,
-};
+pub use saved::{Change, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
 
 /// What the controller decides by.
 #[derive(Debug, Clone)]
 pub struct Parameters {
     /// Ourselves.
     pub vantage: VantageId,
+    /// Every node that votes, ourselves among them. The quorum counts these, whether they are heard of or not.
+    pub members: Vec<Member>,
     /// What we say about ourselves.
     pub identity: Identity,
+    /// What silence proves where there is no second place to be heard.
+    pub alone: Alone,
+    /// The checks of places that are heard and never served.
+    pub witnesses: Vec<Check>,
     /// Every region.
     pub regions: Vec<Region>,
-    /// Every steered name, each in one of the zones.
+    /// Every steer, each of its names in one of the zones.
     pub steers: Vec<Steer>,
 }
 
@@ -47,44 +62,59 @@ pub struct Parameters {
 pub enum Event {
     /// A probe has ended.
     Observed(Observation),
+    /// Another node has said what it sees.
+    Voted(Votes),
+    /// Somebody wants something.
+    Command(Command),
+    /// What was proposed is durable, or somebody else's change came first.
+    Committed(ProposalId, Commit),
     /// Time went by: due at [`Controller::wake_at`], and every second or so for the watchdog on stale evidence.
     TimePassed,
 }
 
 /// What is to be done, in this order.
 pub enum Effect {
-    /// Note this where a killed process leaves it behind, before anybody is told: an answer that a client has seen
-    /// must be the answer after a restart. Need not be on the disk itself yet.
-    Record(Vec<Change>),
+    /// Make this durable, then tell by [`Event::Committed`]. An answer is changed after that, not before, for an answer
+    /// that a client has seen must be the answer after a restart.
+    Commit(ProposalId, Vec<Change>),
+    /// Note this soon; nothing waits for it.
+    Note(Vec<Change>),
     /// Answer from this table.
     Publish(Arc<AnswerTable>),
-    /// Bring what [`Controller::saved`] says to the disk. After the publishing, for clients do not wait for a disk.
+    /// Bring what [`Controller::saved`] says to the disk.
     Persist,
     /// Probe this check at this pace.
     Pace(CheckId, Pace),
+    /// Probe this check once, now.
+    ProbeNow(CheckId),
     /// Tell the operator.
     Report(Report),
+    /// Tell who sent the command.
+    Reply(Reply),
 }
 
-/// What one event has changed so far.
+/// What one event has brought so far.
 #[derive(Default)]
 struct News {
+    /// Steers to be decided again.
+    concerned: BTreeSet<usize>,
     changes: Vec<Change>,
+    effects: Vec<Effect>,
     reports: Vec<Report>,
-}
-
-impl News {
-    fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.reports.is_empty()
-    }
+    replies: Vec<Reply>,
 }
 
 /// Owns what we know and what we answer.
 pub struct Controller {
     parameters: Parameters,
     evidence: Evidence,
+    judgement: Judgement,
+    /// One for each steer, in the same order; they follow from the configuration alone.
+    budgets: Vec<Option<Budget>>,
     /// One for each steer, in the same order.
     decisions: Vec<Decision>,
+    proposals: Proposals,
+    ceilings: Ceilings,
     /// Which steers a region matters to.
     steers_of: BTreeMap<RegionId, Vec<usize>>,
     /// When which steer has to be decided again though nothing was observed; `due_at` is the same by steer.
@@ -97,8 +127,8 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Takes up where `saved` left off, or starts with every preferred region, unproven. The first effects publish
-    /// the table, so that the answers are there before the first probe has returned.
+    /// Takes up where `saved` left off, or starts with every preferred region, unproven. The first effects note what is
+    /// answered and publish the table, so that the answers are there before the first probe has returned.
     #[must_use]
     pub fn start(
         parameters: Parameters,
@@ -106,77 +136,73 @@ impl Controller {
         saved: Option<Saved>,
         now: Moment,
     ) -> (Controller, Vec<Effect>) {
-        let state = saved.map(|saved| saved.into_state(now)).unwrap_or_default();
-        let mut standings = state.standings();
-        let evidence = Evidence::start(&parameters, state, now);
-        let decisions: Vec<Decision> = parameters
-            .steers
-            .iter()
-            .map(|steer| decide(steer, standings.remove(&steer.name).as_ref(), evidence.verdicts(), now))
-            .collect();
-        let served: Vec<(Name, Served)> = decisions.iter().map(served).collect();
-        let table = Arc::new(AnswerTable::compile(zones, &served, parameters.identity.clone()));
-        let (steers_of, due) = (steers_by_region(&parameters.steers), BTreeSet::new());
-        let due_at = vec![None; decisions.len()];
+        let state = saved.map(|saved| saved.into_state(now)).unwrap_or_default().recognised(&parameters);
+        let evidence = Evidence::start(&parameters, &state, now);
+        let judgement = Judgement::start(&parameters, &state, &evidence, now);
+        let ceilings = Ceilings::of(&state, now);
+        let facts = Facts { verdicts: judgement.verdicts() };
+        let first = |steer: &Steer| {
+            let before = state.standing(&steer.names);
+            let decision = decide(steer, before.as_ref(), facts, now);
+            // After a power cut something newer may have been told: what is told now must not look like it.
+            ceilings.lift(decision, before.as_ref().filter(|_| !state.has_lost_power()))
+        };
+        let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
+        let table = Arc::new(first_table(zones, &parameters, &decisions, &state));
         let mut controller = Controller {
+            steers_of: steers_by_region(&parameters.steers),
+            due: BTreeSet::new(),
+            due_at: vec![None; decisions.len()],
+            budgets: parameters.steers.iter().map(|steer| budget(steer, &parameters.regions)).collect(),
+            proposals: Proposals::default(),
             parameters,
             evidence,
+            judgement,
             decisions,
-            steers_of,
-            due,
-            due_at,
+            ceilings,
             table,
             started: now,
             persisted: now,
         };
+        let mut news = News::default();
         for index in 0..controller.decisions.len() {
             controller.note_due(index, now);
+            news.changes.extend(SavedName::all_of(&controller.decisions[index]).map(Change::Name));
         }
-        let mut effects = vec![Effect::Publish(Arc::clone(&controller.table)), Effect::Persist];
-        effects.extend(
-            controller.evidence.changed_paces().into_iter().map(|(check, pace)| Effect::Pace(check, pace)),
-        );
+        let serials =
+            controller.table.zones().map(|(zone, serial)| Change::Serial { zone: zone.clone(), serial });
+        news.changes.extend(serials);
+        let mut effects = vec![
+            Effect::Note(std::mem::take(&mut news.changes)),
+            Effect::Publish(Arc::clone(&controller.table)),
+            Effect::Persist,
+        ];
+        controller.evidence.set_paces(&mut news);
+        effects.append(&mut news.effects);
         (controller, effects)
     }
 
     /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut news = News::default();
-        let mut concerned = BTreeSet::new();
         match event {
             Event::Observed(observation) => {
-                let Some(region) = self.evidence.observe(&observation, now, &mut news) else {
-                    return Vec::new();
-                };
-                self.judge(&region, now, &mut concerned, &mut news);
+                let regions = self.evidence.observe(&observation, now, &mut news);
+                self.judge(regions, now, &mut news);
             }
+            Event::Voted(votes) => {
+                let regions = self.judgement.receive(votes, now);
+                self.judge(regions, now, &mut news);
+            }
+            Event::Command(command) => self.obey(command, now, &mut news),
+            Event::Committed(id, commit) => self.adopt(id, &commit, now, &mut news),
             Event::TimePassed => {
-                for region in self.evidence.gone_stale(now) {
-                    self.judge(&region, now, &mut concerned, &mut news);
-                }
-                concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
-                if concerned.is_empty() && news.is_empty() {
-                    return self.heartbeat(now);
-                }
+                self.judge_expired(now, &mut news);
+                news.concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
             }
         }
-        self.follow_up(&concerned, news, now)
-    }
-
-    /// Gives a name back to its preferred region, on an operator's word.
-    ///
-    /// # Errors
-    /// Why that cannot be: nobody steers the name, or no better region is up.
-    pub fn fail_back(&mut self, name: &Name, now: Moment) -> Result<Vec<Effect>, String> {
-        let index = self.parameters.steers.iter().position(|steer| steer.name == *name);
-        let Some(index) = index else {
-            return Err(format!("{name} is not steered; `cadence-dns status` lists the names that are"));
-        };
-        let before = &self.decisions[index].standing;
-        match fail_back_now(&self.parameters.steers[index], before, self.evidence.verdicts(), now) {
-            Some(decision) => Ok(self.put_in_force(vec![(index, decision)], News::default(), now)),
-            None => Err(format!("{name} stays with {}: no region that it prefers is up", before.region)),
-        }
+        self.decide(now, &mut news);
+        self.finish(news, now)
     }
 
     /// When [`Event::TimePassed`] is due, if nothing is observed before.
@@ -191,78 +217,168 @@ impl Controller {
         &self.decisions
     }
 
+    /// What it decides by.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The failover budget of each steer, in the order of the configuration.
+    #[must_use]
+    pub fn budgets(&self) -> &[Option<Budget>] {
+        &self.budgets
+    }
+
+    /// The verdict on each region.
+    #[must_use]
+    pub fn verdicts(&self) -> &Verdicts {
+        self.judgement.verdicts()
+    }
+
+    /// What this node has seen of each check.
+    #[must_use]
+    pub fn states(&self) -> &BTreeMap<CheckId, CheckState> {
+        self.evidence.states()
+    }
+
+    /// Since when it decides.
+    #[must_use]
+    pub fn started(&self) -> Moment {
+        self.started
+    }
+
     /// The table that was published last.
     #[must_use]
     pub fn table(&self) -> &Arc<AnswerTable> {
         &self.table
     }
 
-    fn judge(&mut self, region: &RegionId, now: Moment, concerned: &mut BTreeSet<usize>, news: &mut News) {
-        self.evidence.judge(region, now, news);
-        concerned.extend(self.steers_of.get(region).into_iter().flatten());
+    /// What this node says about every address, for the other nodes.
+    #[must_use]
+    pub fn votes(&self, now: Moment) -> Votes {
+        self.judgement.votes(&self.evidence, now)
     }
 
-    /// Decides the names concerned and says what has to be done about it.
-    fn follow_up(&mut self, concerned: &BTreeSet<usize>, news: News, now: Moment) -> Vec<Effect> {
-        let decide_again = |&index: &usize| {
-            let standing = &self.decisions[index].standing;
-            (index, decide(&self.parameters.steers[index], Some(standing), self.evidence.verdicts(), now))
-        };
-        let decided = concerned.iter().map(decide_again).collect();
-        self.put_in_force(decided, news, now)
-    }
-
-    /// Saves now and then though nothing changed: a restart must find evidence that is fresh enough to go on with, or
-    /// every hold would begin anew.
-    fn heartbeat(&mut self, now: Moment) -> Vec<Effect> {
-        if self.evidence.save_every().is_none_or(|every| now.since(self.persisted) < every) {
-            return Vec::new();
-        }
-        self.persisted = now;
-        vec![Effect::Persist]
-    }
-
-    /// From here on these decisions hold: noted, then published, then told.
-    fn put_in_force(&mut self, decided: Vec<(usize, Decision)>, news: News, now: Moment) -> Vec<Effect> {
-        let News { mut changes, mut reports } = news;
-        let mut answers = Vec::new();
-        for (index, decision) in decided {
-            let before = &self.decisions[index];
-            reports.extend(Report::of_decision(before, &decision));
-            if served(before) != served(&decision) {
-                answers.push(served(&decision));
+    fn judge(&mut self, regions: BTreeSet<RegionId>, now: Moment, news: &mut News) {
+        for region in regions {
+            if self.judgement.judge(&region, &self.evidence, now, news) {
+                news.concerned.extend(self.steers_of.get(&region).into_iter().flatten());
             }
-            if before.standing != decision.standing {
-                changes.push(Change::Name(SavedName::of(&decision)));
-            }
-            self.replace(index, decision, now);
         }
-        let mut effects = Vec::new();
+    }
+
+    fn judge_expired(&mut self, now: Moment, news: &mut News) {
+        let expired = self.judgement.expired(now).into_iter().collect();
+        self.judge(expired, now, news);
+    }
+
+    /// Decides the names concerned, after all regions were judged at the same moment. What changes an answer is
+    /// proposed, everything else holds at once. A name whose change is being committed is decided again after that.
+    fn decide(&mut self, now: Moment, news: &mut News) {
+        if news.concerned.is_empty() {
+            return;
+        }
+        self.judge_expired(now, news);
+        let mut moves = Vec::new();
+        for index in std::mem::take(&mut news.concerned) {
+            if self.proposals.is_pending(index) {
+                continue;
+            }
+            let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
+            let facts = Facts { verdicts: self.judgement.verdicts() };
+            let decision = self.ceilings.lift(decide(steer, Some(before), facts, now), Some(before));
+            if decision.standing.epoch == before.epoch {
+                self.put_in_force(index, decision, now, news);
+            } else {
+                moves.push((index, decision));
+            }
+        }
+        self.propose(moves, None, news);
+    }
+
+    fn obey(&mut self, command: Command, now: Moment, news: &mut News) {
+        let Command { id, author, reason, expires, what } = command;
+        let What::FailBack(name) = what;
+        let approved = if expires < now { Err(Refusal::Expired) } else { self.fail_back(&name, now, news) };
+        match approved {
+            Ok((index, decision)) => {
+                news.reports.push(Report::Commanded { name: name.clone(), author, reason });
+                self.propose(vec![(index, decision)], Some((id, name)), news);
+            }
+            Err(refusal) => news.replies.push(Reply { id, outcome: Err(refusal) }),
+        }
+    }
+
+    fn fail_back(&mut self, name: &Name, now: Moment, news: &mut News) -> Result<(usize, Decision), Refusal> {
+        self.judge_expired(now, news);
+        let index = self.parameters.steers.iter().position(|steer| steer.names.contains(name));
+        let index = index.ok_or_else(|| Refusal::NotSteered(name.clone()))?;
+        if self.proposals.is_pending(index) {
+            return Err(Refusal::ChangePending(name.clone()));
+        }
+        news.concerned.remove(&index); // decided here
+        let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
+        let facts = Facts { verdicts: self.judgement.verdicts() };
+        match fail_back_now(steer, before, facts, now) {
+            Some(decision) => Ok((index, self.ceilings.lift(decision, Some(before)))),
+            None => Err(Refusal::NoBetterRegion { name: name.clone(), region: before.region.clone() }),
+        }
+    }
+
+    /// The effects of an event in the order in which they are to be done.
+    fn finish(&mut self, news: News, now: Moment) -> Vec<Effect> {
+        let News { changes, effects: mut done, reports, replies, .. } = news;
+        let is_quiet = changes.is_empty() && reports.is_empty();
+        let is_due = self.evidence.save_every().is_some_and(|every| now.since(self.persisted) >= every);
         if !changes.is_empty() {
-            effects.push(Effect::Record(changes));
+            done.insert(0, Effect::Note(changes));
         }
-        if !answers.is_empty() {
-            self.table = Arc::new(self.table.with(&answers));
-            effects.push(Effect::Publish(Arc::clone(&self.table)));
+        // A restart must find evidence that is fresh enough to go on with, or every hold would begin anew.
+        if !is_quiet || is_due {
+            self.persisted = now;
+            done.push(Effect::Persist);
         }
-        effects.push(Effect::Persist);
-        self.persisted = now;
-        let paces = self.evidence.changed_paces();
-        effects.extend(paces.into_iter().map(|(check, pace)| Effect::Pace(check, pace)));
-        effects.extend(reports.into_iter().map(Effect::Report));
-        effects
+        done.extend(reports.into_iter().map(Effect::Report));
+        done.extend(replies.into_iter().map(Effect::Reply));
+        done
     }
 
     /// The only place where a decision takes over from another.
-    fn replace(&mut self, index: usize, decision: Decision, now: Moment) {
-        let (before, after) = (&self.decisions[index].standing, &decision.standing);
-        assert!(is_successor(before, after), "epochs only grow: {before:?} then {after:?}");
+    fn put_in_force(&mut self, index: usize, decision: Decision, now: Moment, news: &mut News) {
+        let before = &self.decisions[index];
+        assert!(
+            is_successor(&before.standing, &decision.standing),
+            "epochs only grow: {:?} then {:?}",
+            before.standing,
+            decision.standing
+        );
+        news.reports.extend(Report::of_decision(before, &decision));
+        if before.standing != decision.standing {
+            news.changes.extend(SavedName::all_of(&decision).map(Change::Name));
+        }
+        if served(before) != served(&decision) {
+            self.publish(steer_id(index), served(&decision), news);
+        }
+        self.ceilings.note(&decision);
         self.decisions[index] = decision;
         self.note_due(index, now);
     }
 
+    /// Another answer for a steer, and so another serial for each zone that it is in.
+    fn publish(&mut self, steer: SteerId, served: Served, news: &mut News) {
+        let serial = |zone: &Name| self.table.serial_of(zone).map(|serial| (zone.clone(), serial.next()));
+        let serials: Vec<(Name, Serial)> = self.table.zones_of(&[steer]).filter_map(serial).collect();
+        self.table = Arc::new(self.table.with(&[(steer, served)], &serials));
+        news.changes.extend(serials.into_iter().map(|(zone, serial)| Change::Serial { zone, serial }));
+        news.effects.push(Effect::Publish(Arc::clone(&self.table)));
+    }
+
     fn note_due(&mut self, index: usize, now: Moment) {
         let at = self.decisions[index].due(&self.parameters.steers[index], now);
+        self.set_due(index, at);
+    }
+
+    fn set_due(&mut self, index: usize, at: Option<Moment>) {
         if let Some(before) = std::mem::replace(&mut self.due_at[index], at) {
             self.due.remove(&(before, index));
         }
@@ -270,16 +386,10 @@ impl Controller {
     }
 }
 
-/// Another answer has a greater epoch, the same answer the same one.
+/// Another answer has a greater epoch; the same answer may have one, when another node has confirmed it.
 fn is_successor(before: &Standing, after: &Standing) -> bool {
-    let same = before.region == after.region && before.addresses == after.addresses;
-    if same { after.epoch == before.epoch } else { after.epoch > before.epoch }
-}
-
-/// What the answer engine is told about a decision.
-fn served(decision: &Decision) -> (Name, Served) {
-    let addresses = Arc::clone(&decision.standing.addresses);
-    (decision.name.clone(), Served { addresses, ttl: decision.ttl })
+    let same = before.addresses == after.addresses;
+    after.epoch > before.epoch || (same && after.epoch == before.epoch)
 }
 
 fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {

@@ -1,9 +1,9 @@
 //! Builds the shells, joins their channels, performs the controller's effects, stops everything in order.
 //!
 //! ```text
-//! prober ─Observation─▶ ┌────────────┐ ─Record──▶ journal
+//! prober ─Observation─▶ ┌────────────┐ ─Record──▶ state log
 //! clock ───TimePassed─▶ │ controller │ ─Publish─▶ answer table ─▶ DNS threads
-//! socket ───ControlRequest───▶ └────────────┘ ─Persist─▶ keeper ─▶ state.json
+//! socket ───ControlRequest───▶ └────────────┘ ─Persist─▶ snapshot
 //!                                      ─Pace────▶ prober     ─Report─▶ log
 //! ```
 //!
@@ -12,31 +12,39 @@
 
 mod clock;
 mod descriptors;
+mod disk;
 mod event_loop;
-mod keeper;
 mod load;
+mod parts;
+mod supervised;
+mod unreadable;
 mod zone_file;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::answer::Identity;
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Controller, Parameters, Saved};
+use crate::controller::{Change, Controller, Parameters, Saved};
 use crate::dns;
-use crate::store::{Loaded as LoadedState, Store, StoreError};
+use crate::health::Member;
+use crate::store::{self, Ended, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
 use clock::Clock;
-use event_loop::{EventLoop, STAGE_MAX};
-use keeper::Keeper;
+use disk::Disk;
+use event_loop::{Commands, EventLoop, STAGE_MAX};
+use supervised::Supervised;
 
 pub use load::{Ready, load, load_config};
+pub use supervised::GaveUp;
 pub use zone_file::read_zone;
 
 /// Probes that may wait for the controller; beyond that a probe waits before its next start.
@@ -64,7 +72,7 @@ impl fmt::Display for StartError {
             StartError::Store(error) => write!(f, "{error}"),
             StartError::Dns(error) => write!(f, "{error}"),
             StartError::Control(error) => write!(f, "{error}"),
-            StartError::System(error) => write!(f, "cannot start the DNS threads: {error}"),
+            StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
     }
 }
@@ -76,7 +84,7 @@ pub struct Daemon {
     addresses: Vec<SocketAddr>,
     serving: dns::Serving,
     control: control::Serving,
-    event_loop: JoinHandle<()>,
+    event_loop: JoinHandle<Result<(), GaveUp>>,
     stop: mpsc::Sender<()>,
 }
 
@@ -89,7 +97,9 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     if let Some(trouble) = descriptors::take(&config) {
         warn!(event = "descriptors.few", "{trouble}");
     }
-    let store = Store::open(&config.node.state_dir).map_err(StartError::Store)?;
+    let clock = Clock::start();
+    let opened = StateLog::open::<Saved, Change>(&config.node.state_dir, &store::boot_id(), clock.now());
+    let (log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
     let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
     let bound = match secrets {
         Some(secrets) => bound.with_secrets(secrets),
@@ -97,23 +107,21 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     };
     tell_xdp(&bound);
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
-    let clock = Clock::start();
-    let LoadedState { value: saved, troubles } = store.load::<Saved>();
-    let changes = store.journaled(saved.as_ref().map_or(0, Saved::journal));
-    let saved = Saved::with_changes(saved, changes);
-    let journal = store.journal();
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
-    let (vantage, identity) = (config.node.name.clone(), identity(&config));
-    let parameters = Parameters { vantage, identity, regions: config.regions, steers: config.steers };
+    let mark = unsaved_mark(&config);
+    let lost = ended == Ended::PowerLost || UnsavedMark::at(mark.clone()).is_set();
+    let saved = Saved::with_changes(snapshot, entries);
+    let saved = if lost { saved.map(Saved::after_power_loss) } else { saved };
+    let parameters = parameters(&config);
     let restored = saved.is_some();
-    let (controller, effects) = Controller::start(parameters, &zones, saved, clock.now());
+    let (controller, effects) = Controller::start(parameters.clone(), &zones, saved, clock.now());
     let tables = dns::Tables::new(controller.table().clone());
     let addresses = bound.addresses().to_vec();
     let encrypted = bound.encrypted_addresses().to_vec();
     let serving = bound.serve(&tables).map_err(StartError::System)?;
-    info!(event = "started", restored, "answering on {}", list(&addresses));
+    info!(event = "started", restored, ?ended, "answering on {}", list(&addresses));
     for (protocol, address) in encrypted {
         info!(event = "started.encrypted", "answering over {protocol} on {address}");
     }
@@ -121,15 +129,29 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
     let (stop, stopped) = mpsc::channel(1);
-    let keeper = Keeper::start(store);
+    let through = log.last();
+    let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
-    let (journal_trouble, dirty) = (None, false);
     let meter = serving.meter();
-    let mut event_loop =
-        EventLoop { controller, tables, meter, clock, keeper, journal, journal_trouble, probing, dirty };
+    let mut event_loop = EventLoop {
+        controller: Supervised::new(controller, parameters, zones, config.node.state_dir),
+        tables,
+        meter,
+        clock,
+        disk: Disk::new(writer, written, through, mark),
+        probing,
+        commands: Commands::default(),
+    };
     event_loop.perform(effects);
     let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
+}
+
+/// Beside the control socket, whose folder usually lies in memory.
+fn unsaved_mark(config: &Config) -> PathBuf {
+    let mut name = config.control.socket.file_name().unwrap_or_default().to_owned();
+    name.push(".unsaved");
+    config.control.socket.with_file_name(name)
 }
 
 /// `[dns] xdp`, if it is set. A build without it is warned of with the configuration.
@@ -157,24 +179,48 @@ impl Daemon {
     }
 
     /// Runs until `shutdown` ends, then stops in order: probes, state, control, and DNS last, for an old answer
-    /// beats none. A controller that fails is no reason to stop answering.
-    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) {
+    /// beats none.
+    ///
+    /// # Errors
+    /// When the controller has failed too often: the answers would stay for ever, so a new process must try.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), GaveUp> {
         let mut shutdown = std::pin::pin!(shutdown);
-        tokio::select! {
-            () = &mut shutdown => drop(self.stop.send(()).await), // gone already is stopped as well
-            ended = &mut self.event_loop => {
-                error!(event = "controller.stopped", ?ended, "the controller has stopped; the last answers stay until a restart");
-                shutdown.await;
+        let ended = tokio::select! {
+            () = &mut shutdown => {
+                self.stop.send(()).await.ok(); // gone already is stopped as well
+                timeout(STAGE_MAX * 3, &mut self.event_loop).await.ok()
             }
-        }
-        if !self.event_loop.is_finished()
-            && tokio::time::timeout(STAGE_MAX, &mut self.event_loop).await.is_err()
-        {
-            warn!(event = "stop.forced", "the controller did not end in time");
+            ended = &mut self.event_loop => Some(ended),
+        };
+        let outcome = match ended {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => Err(GaveUp { panic: error.to_string() }),
+            None => {
+                warn!(event = "stop.forced", "the controller did not end in time");
+                Ok(())
+            }
+        };
+        if let Err(gave_up) = &outcome {
+            error!(event = "controller.gave_up", "{gave_up}");
         }
         self.control.stop().await;
         self.serving.stop();
         info!(event = "stopped", "stopped");
+        outcome
+    }
+}
+
+/// What the controller decides by: this node votes alone.
+fn parameters(config: &Config) -> Parameters {
+    let vantage = config.node.name.clone();
+    Parameters {
+        members: vec![Member { vantage: vantage.clone(), region: None }],
+        vantage,
+        identity: identity(config),
+        alone: config.alone,
+        witnesses: config.witnesses.clone(),
+        regions: config.regions.clone(),
+        steers: config.steers.clone(),
     }
 }
 

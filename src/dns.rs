@@ -1,71 +1,62 @@
 //! Queries in, replies out: sockets around [`crate::answer::respond`].
 //!
-//! [`bind()`] takes every socket, [`Bound::serve`] answers: UDP in one thread for each worker and address, and, past the
-//! kernel's network stack, in one for each queue of an interface; TCP in one thread for all, TLS and HTTPS in another
-//! one: what encryption costs, nobody else pays. Each takes the newest table from [`Tables`] for each batch. Nothing
-//! here decides anything.
+//! [`bind()`] takes every socket, [`Bound::serve`] answers. UDP has one thread for each worker and address, and with
+//! AF_XDP one for each queue of an interface. TCP has one thread for all connections, and so have TLS and HTTPS, so
+//! that the cost of encryption delays no other client. Each takes the newest table from [`Tables`] for each batch.
+//! Nothing here decides what a query gets.
+//!
+//! A panic in a thread costs what it had in hand; the thread goes on with the same sockets (`workers`).
 
 mod batch;
 mod bind;
 mod certificates;
 pub mod client;
+mod client_network;
+mod clock;
 mod connections;
 mod counters;
 mod datagram;
 mod encrypted;
+#[cfg(test)]
+mod faults;
 mod https;
+mod limiter;
+mod restarts;
+mod serving;
+mod stream_context;
 mod streams;
+mod tables;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
+mod workers;
 mod xdp;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle, Thread};
-use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::answer::{AnswerTable, CookieSecrets, Limiter, ResponsePolicy, Secret};
-use crate::config::{DnsSettings, RateLimitSettings, TcpSettings, TlsSettings};
-use crate::model::Moment;
+use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit, Secret};
+use crate::config::{DnsSettings, RateLimitSettings, TlsSettings};
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
-pub use counters::{Counters, Meter};
+pub use counters::Counters;
+pub use limiter::Limiter;
+pub use serving::{CertificateWatch, Meter, Serving};
+pub use tables::Tables;
+pub use workers::{WorkerHealth, WorkerState};
 pub use xdp::XdpUnavailable;
 
 use bind::{Listen, listen_to_streams};
-use counters::Tally;
+use certificates::Certificates;
 use encrypted::Encrypted;
-use streams::Carrier;
-
-/// The table that is answered from: every worker takes the newest one for each batch.
-#[derive(Clone)]
-pub struct Tables(Arc<ArcSwap<AnswerTable>>);
-
-impl Tables {
-    /// Starts with this one.
-    #[must_use]
-    pub fn new(first: Arc<AnswerTable>) -> Tables {
-        Tables(Arc::new(ArcSwap::new(first)))
-    }
-
-    /// Answers from this one from now on; a batch under way ends with the one before.
-    pub fn publish(&self, table: Arc<AnswerTable>) {
-        self.0.store(table);
-    }
-
-    /// The one that is answered from now.
-    #[must_use]
-    pub fn current(&self) -> Arc<AnswerTable> {
-        self.0.load_full()
-    }
-}
+use stream_context::Streaming;
+use streams::{Carrier, Streams};
 
 /// All sockets, taken but not yet served.
 pub struct Bound {
@@ -78,7 +69,7 @@ pub struct Bound {
     xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
 }
 
-/// Takes every socket, or none. What is missing for `[dns] xdp` is no error: the sockets answer everything, then.
+/// Takes every socket, or none. A lack of AF_XDP is no error: the sockets answer everything then.
 ///
 /// # Errors
 /// The first address that could not be taken, with what would help.
@@ -119,13 +110,13 @@ fn bind_encrypted(
 }
 
 impl Bound {
-    /// The addresses as they are: a port 0 has become a real one, the same for UDP and TCP.
+    /// The addresses as they are: a port 0 has become a real one, UDP and TCP have the same one.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// The same for TLS and HTTPS.
+    /// The addresses of TLS and HTTPS as they are.
     #[must_use]
     pub fn encrypted_addresses(&self) -> &[(Protocol, SocketAddr)] {
         &self.encrypted_addresses
@@ -137,7 +128,8 @@ impl Bound {
         self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
     }
 
-    /// Makes cookies with these: servers that share them accept each other's. Otherwise with a secret of its own.
+    /// Makes cookies with these secrets; servers that share them accept each other's cookies. Without them the secret is
+    /// a random one.
     #[must_use]
     pub fn with_secrets(self, secrets: CookieSecrets) -> Bound {
         Bound { secrets: Some(secrets), ..self }
@@ -149,26 +141,29 @@ impl Bound {
     /// # Errors
     /// When the system gives no more threads or descriptors, or no random numbers, or when there is no certificate.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
-        let policy = Arc::new(policy(&self.settings, self.secrets)?);
+        let policy = policy(&self.settings, self.secrets.clone())?;
+        self.serve_by(tables, Arc::new(policy), &Carrier::Plain)
+    }
+
+    /// Answers by a given policy, and streams on the plain listeners by a given carrier.
+    fn serve_by(
+        self,
+        tables: &Tables,
+        policy: Arc<ResponsePolicy>,
+        carrier: &Carrier,
+    ) -> io::Result<Serving> {
         let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
-        let (stop_streams, stopped) = watch::channel(false);
-        let mut serving = Serving {
-            stop: Arc::default(),
-            stop_streams,
-            threads: Vec::new(),
-            watch: None,
-            tallies: Vec::new(),
-            link: None,
-        };
-        let mut streams = Vec::new();
+        let (mut serving, stopped) = Serving::new();
+        let mut plain = Vec::new();
         for Listen { address, tcp, udp } in self.listens {
-            streams.push((tcp, Carrier::Plain));
-            for (worker, socket) in udp.into_iter().enumerate() {
-                let (tables, policy) = (tables.clone(), Arc::clone(&policy));
-                let (stop, tally) = (Arc::clone(&serving.stop), serving.new_tally());
-                let name = format!("dns-{worker}-{}", address.port());
-                let work = move || udp::serve(&socket, &tables, &policy, &stop, &tally);
-                serving.threads.push(thread::Builder::new().name(name).spawn(work)?);
+            plain.push((tcp, carrier.clone()));
+            for (number, socket) in udp.into_iter().enumerate() {
+                let tables = tables.clone();
+                let policy = Arc::clone(&policy);
+                let stop = Arc::clone(&serving.workers.stop);
+                let tally = serving.new_tally();
+                let prepare = move |_| move || udp::serve(&socket, &tables, &policy, &stop, &tally);
+                serving.workers.start(&format!("dns-{number}-{}", address.port()), prepare)?;
             }
         }
         if let Some(Ok(attached)) = self.xdp
@@ -177,108 +172,22 @@ impl Bound {
             serving.link = None; // with it, the interface gives everything to the kernel again
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
         }
-        let mut streaming = || {
-            let (policy, tally) = (Arc::clone(&policy), serving.new_tally());
-            Streaming { tables: tables.clone(), policy, settings: self.settings.tcp, tally }
-        };
-        let (plain, encrypted) = (streaming(), encrypted.map(|encrypted| (encrypted, streaming())));
-        serving.threads.push(serve_streams("dns-tcp", streams, plain, stopped.clone())?);
-        if let Some(((streams, certificates), streaming)) = encrypted {
-            serving.threads.push(serve_streams("dns-tls", streams, streaming, stopped)?);
-            let stop = Arc::clone(&serving.stop);
-            let watch = thread::Builder::new().name("dns-certificate".into());
-            let watch = watch.spawn(move || certificates.watch(&stop))?;
-            serving.watch = Some(watch.thread().clone());
-            serving.threads.push(watch);
+        let settings = self.settings.tcp;
+        let streaming =
+            |tally| Streaming { tables: tables.clone(), policy: Arc::clone(&policy), settings, tally };
+        let plain_streaming = streaming(serving.new_tally());
+        serving.serve_streams("dns-tcp", plain, plain_streaming, stopped.clone())?;
+        if let Some((encrypted, certificates)) = encrypted {
+            let encrypted_streaming = streaming(serving.new_tally());
+            serving.serve_streams("dns-tls", encrypted, encrypted_streaming, stopped)?;
+            serving.watch_certificate(certificates)?;
         }
         Ok(serving)
     }
 }
 
-/// How everybody is answered.
-fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<ResponsePolicy> {
-    let cookies = match secrets {
-        _ if !settings.cookies.enabled => None,
-        Some(secrets) => Some(secrets),
-        None => Some(CookieSecrets::new(random()?)),
-    };
-    let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
-    let limiter = if *enabled { Some(Limiter::new(*rate, *slip, exempt, random()?)) } else { None };
-    Ok(ResponsePolicy { rotate: settings.rotate, cookies, limiter })
-}
-
-/// What nobody can guess.
-fn random() -> io::Result<Secret> {
-    let mut octets = Secret::default();
-    getrandom::fill(&mut octets).map_err(io::Error::other)?;
-    Ok(octets)
-}
-
-/// What clocks on walls show: cookies are judged by other servers and after restarts.
-fn wall_clock() -> Moment {
-    Moment::default() + SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-}
-
-/// What all streams are answered with.
-struct Streaming {
-    tables: Tables,
-    policy: Arc<ResponsePolicy>,
-    settings: TcpSettings,
-    tally: Arc<Tally>,
-}
-
-/// A thread with a runtime of its own, for all streams of a kind.
-fn serve_streams(
-    name: &str,
-    listeners: Vec<(TcpListener, Carrier)>,
-    streaming: Streaming,
-    stopped: watch::Receiver<bool>,
-) -> io::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let listeners = {
-        let _inside = runtime.enter();
-        let asynchronous = |(listener, carrier)| Ok((tokio::net::TcpListener::from_std(listener)?, carrier));
-        listeners.into_iter().map(asynchronous).collect::<io::Result<_>>()?
-    };
-    let work = move || runtime.block_on(streams::serve(listeners, streaming, stopped));
-    thread::Builder::new().name(name.into()).spawn(work)
-}
-
-/// Has the files of the certificate looked at without waiting for the next turn.
-#[derive(Debug, Clone)]
-pub struct CertificateWatch(Option<Thread>);
-
-impl CertificateWatch {
-    /// Looks now; returns whether there is a certificate to look at.
-    pub fn look(&self) -> bool {
-        self.0.as_ref().map(Thread::unpark).is_some()
-    }
-}
-
-/// Sockets that are served, until it is stopped.
-pub struct Serving {
-    stop: Arc<AtomicBool>,
-    stop_streams: watch::Sender<bool>,
-    threads: Vec<JoinHandle<()>>,
-    watch: Option<Thread>,
-    tallies: Vec<Arc<Tally>>,
-    link: Option<xdp::Link>,
-}
-
-/// The workers look up more often than this; one that has not ended by then hangs in the system and is left to it.
-const STOP_MAX: Duration = Duration::from_secs(1);
-
-/// Between two looks at the threads that are to end.
-const STOP_LOOK_EVERY: Duration = Duration::from_millis(2);
-
 impl Serving {
-    fn new_tally(&mut self) -> Arc<Tally> {
-        let tally = Arc::<Tally>::default();
-        self.tallies.push(Arc::clone(&tally));
-        tally
-    }
-
-    /// The same past the kernel's network stack, in a thread for each queue of the interface.
+    /// UDP by AF_XDP, in a thread for each queue of the interface.
     fn serve_rings(
         &mut self,
         attached: xdp::Attached,
@@ -288,52 +197,54 @@ impl Serving {
         let (link, queues) = attached.start()?;
         self.link = Some(link);
         for (number, queue) in queues.into_iter().enumerate() {
-            let (tables, policy) = (tables.clone(), Arc::clone(policy));
-            let (stop, tally) = (Arc::clone(&self.stop), self.new_tally());
-            let work = move || xdp::serve(queue, &tables, &policy, &stop, &tally);
-            self.threads.push(thread::Builder::new().name(format!("dns-xdp-{number}")).spawn(work)?);
+            let tables = tables.clone();
+            let policy = Arc::clone(policy);
+            let stop = Arc::clone(&self.workers.stop);
+            let tally = self.new_tally();
+            let prepare = move |_| xdp::work(queue, tables, policy, stop, tally);
+            self.workers.start(&format!("dns-xdp-{number}"), prepare)?;
         }
         Ok(())
     }
 
-    /// What has been answered so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.meter().counters()
+    /// All streams of a kind, in one thread with a runtime of its own.
+    fn serve_streams(
+        &mut self,
+        name: &str,
+        listeners: Vec<(TcpListener, Carrier)>,
+        streaming: Streaming,
+        stopped: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let streams = Streams::new(listeners, streaming, stopped)?;
+        self.workers.start(name, move |vitals| streams.into_work(vitals)).map(drop)
     }
 
-    /// The same for somebody else to read, at any time.
-    #[must_use]
-    pub fn meter(&self) -> Meter {
-        Meter(self.tallies.as_slice().into())
+    fn watch_certificate(&mut self, mut certificates: Certificates) -> io::Result<()> {
+        let stop = Arc::clone(&self.workers.stop);
+        let watch = self.workers.start("dns-certificate", move |_| move || certificates.watch(&stop))?;
+        self.certificate = Some(watch);
+        Ok(())
     }
+}
 
-    /// Who looks at the files of the certificate.
-    #[must_use]
-    pub fn certificate_watch(&self) -> CertificateWatch {
-        CertificateWatch(self.watch.clone())
-    }
+/// How every client is answered.
+fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<ResponsePolicy> {
+    let cookies = match secrets {
+        _ if !settings.cookies.enabled => None,
+        Some(secrets) => Some(secrets),
+        None => Some(CookieSecrets::new(random()?)),
+    };
+    let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
+    let limiter = match enabled {
+        true => Some(Box::new(Limiter::new(*rate, *slip, exempt, random()?)) as Box<dyn ResponseRateLimit>),
+        false => None,
+    };
+    Ok(ResponsePolicy { rotate: settings.rotate, cookies, limiter })
+}
 
-    /// Whether every thread still answers: a panic in one would end it alone.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        self.threads.iter().all(|thread| !thread.is_finished())
-    }
-
-    /// Answers no more: ends the threads and closes the sockets. Takes at most a second.
-    pub fn stop(self) {
-        let watch = self.certificate_watch();
-        if let Some(link) = self.link {
-            link.detach(); // queries go to the sockets again
-        }
-        self.stop.store(true, Ordering::Relaxed);
-        self.stop_streams.send_replace(true);
-        watch.look();
-        let deadline = Instant::now() + STOP_MAX;
-        for thread in self.threads {
-            while !thread.is_finished() && Instant::now() < deadline {
-                thread::sleep(STOP_LOOK_EVERY);
-            }
-        }
-    }
+/// A secret from the system's random numbers.
+fn random() -> io::Result<Secret> {
+    let mut octets = Secret::default();
+    getrandom::fill(&mut octets).map_err(io::Error::other)?;
+    Ok(octets)
 }

@@ -1,28 +1,34 @@
-//! Observations become the health of checks, and the verdict of a region.
+//! Observations become evidence, and evidence the verdict of a region.
 //!
 //! ```text
-//! Observation ─▶ state: one check from one vantage ─▶ view: what the vantages agree on ─▶ region: Verdict
-//!                   ▲
-//!                 guard: did anything else answer us meanwhile?
+//! Observation ─▶ check_state: one check from one vantage ─▶ vote: what a vantage says of an address
+//!                   ▲                                          │
+//!                witness: was anything else heard meanwhile?   ▼
+//!                                         family ─▶ region: the Verdict that the vantages agree on
 //! ```
 //!
 //! Nothing here knows that DNS exists, or what time it is: time is an argument.
 
 mod check_state;
-pub mod guard;
+mod family;
 mod observation;
+mod recent;
 mod region;
-mod view;
+mod vote;
+pub mod witness;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::{CheckId, RegionId};
+use serde::{Deserialize, Serialize};
 
-pub use check_state::{CheckState, Health, LastProbe};
+use crate::model::{CheckId, Family, RegionId, VantageId};
+
+pub use check_state::{CheckState, Health, Hearing, LastProbe};
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
-pub use region::{EndpointVerdict, State, Verdict, judge};
-pub use view::{Ballot, Doubt, View, Vote};
+pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
+pub use vote::{Ballot, Doubt, Vote, ballot_of};
 
 /// A region as the core knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +37,48 @@ pub struct Region {
     pub id: RegionId,
     /// The addresses that may be served, as configured; at least one, none twice.
     pub addresses: Vec<IpAddr>,
-    /// How many of them must be up for the region to be up; from 1 to their number.
-    pub min_up: usize,
-    /// What is probed; empty when nobody looks, and then the region counts as up.
+    /// How many addresses of a family must be up for the family to be up.
+    pub min_up: MinUp,
+    /// The families that it needs: it is down when one of them is. At least one, each of which has an address.
+    pub families: Vec<Family>,
+    /// What is probed; empty when nothing is, and then the region counts as up.
     pub checks: Vec<Check>,
+}
+
+impl Region {
+    /// The families that a region needs unless its configuration says otherwise: IPv4 if it has any, else IPv6.
+    #[must_use]
+    pub fn default_families(addresses: &[IpAddr]) -> Vec<Family> {
+        let has_ipv4 = addresses.iter().any(IpAddr::is_ipv4);
+        vec![if has_ipv4 { Family::Ipv4 } else { Family::Ipv6 }]
+    }
+
+    /// Its addresses of one family.
+    pub fn addresses_of(&self, family: Family) -> impl Iterator<Item = IpAddr> {
+        self.addresses.iter().copied().filter(move |address| Family::of(*address) == family)
+    }
+}
+
+/// How many of a number of addresses must be up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MinUp {
+    /// This many, or all where there are fewer.
+    Count(usize),
+    /// This share in percent, rounded up: half of three is two.
+    Percent(u8),
+}
+
+impl MinUp {
+    /// How many of `addresses` must be up; at least one.
+    #[must_use]
+    pub fn of(self, addresses: usize) -> usize {
+        let needed = match self {
+            MinUp::Count(count) => count.min(addresses),
+            MinUp::Percent(percent) => (addresses * usize::from(percent)).div_ceil(100),
+        };
+        needed.max(1)
+    }
 }
 
 /// One check as the core knows it.
@@ -73,13 +117,43 @@ pub struct Rules {
     pub timeout: Duration,
 }
 
-/// So many failures within a window make a check down, in a row or not.
+/// When scattered failures make a check down though they are not in a row.
+///
+/// It is up again after `rise` passes in a row, and when less than a tenth of the probes within the window failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Brownout {
-    /// How many; at least 2.
-    pub failures: u8,
+    /// How many failures; at least 2. None: half of the probes, of which there must be ten.
+    pub failures: Option<u8>,
     /// Within how long.
     pub window: Duration,
+}
+
+impl Brownout {
+    /// The window unless the configuration says otherwise: twelve intervals, in which ten probes end for certain, and at
+    /// least a minute.
+    #[must_use]
+    pub fn by_default(interval: Duration) -> Brownout {
+        Brownout { failures: None, window: (interval * 12).max(Duration::from_secs(60)) }
+    }
+}
+
+/// What a failure proves when there is no second place of its family to be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Alone {
+    /// Nothing: the endpoint cannot be told from our own network.
+    #[default]
+    Freeze,
+    /// That the endpoint is dead: an operator trusts this node's network more than the endpoint.
+    Trust,
+}
+
+/// A node that probes, and has a vote on the regions that it is not in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub vantage: VantageId,
+    /// The region that it runs in, on which it has no vote while a member outside of that region has.
+    pub region: Option<RegionId>,
 }
 
 /// How often a check is probed.
@@ -101,4 +175,41 @@ impl Rules {
     pub fn stale_after(&self) -> Duration {
         (self.interval * 3 + self.timeout).max(Self::STALE_FLOOR)
     }
+
+    /// How long ago a witness may have been heard: two rechecks, or as long as the probe took that it speaks about.
+    #[must_use]
+    pub fn witnessed_within(&self, lasted: Duration) -> Duration {
+        lasted.max(self.recheck * 2)
+    }
+}
+
+/// What is agreed about an endpoint or a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Up,
+    /// It is broken.
+    Down,
+    /// It is not known: not the same as down.
+    Unknown,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            State::Up => "up",
+            State::Down => "down",
+            State::Unknown => "unknown",
+        })
+    }
+}
+
+/// Whether a failure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Testimony {
+    /// It is the endpoint's.
+    Counts,
+    /// It may be our own network's: it neither counts nor resets what has counted.
+    Isolated,
 }

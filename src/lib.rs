@@ -6,15 +6,18 @@
 //! ```text
 //! probe ─Observation─▶ health ─Verdict─▶ policy ─Decision─▶ answer ─AnswerTable─▶ dns ─▶ resolver
 //!                         ▲                  ▲
-//!                   other vantages      holds, an operator's word
+//!              votes of other vantages   holds, an operator's command
 //! ```
 //!
-//! [`probe`] sends one request to one fixed address and reports an [`health::Observation`]. [`daemon`] stamps the
-//! time on it and hands it to the [`controller`], which feeds one [`health::CheckState`]; what the machines of all
-//! vantages say becomes the [`health::Verdict`] of the region; [`policy::decide`] turns verdicts into a
-//! [`policy::Decision`] that carries its derivation; [`answer::AnswerTable::with`] rebuilds the names that changed.
+//! [`probe`] sends one request to one fixed address and reports an [`health::Observation`]: a pass, a failure that the far
+//! end told us of, a failure in silence, or a fault of our own. [`daemon`] stamps the time on it and hands it to the
+//! [`controller`], which feeds one [`health::CheckState`]; what all vantages say becomes the [`health::Verdict`] of the
+//! region; [`policy::decide`] turns verdicts into a [`policy::Decision`] that carries its derivation.
 //! What has to be done about it comes back as values, [`controller::Effect`]s, and [`daemon`] does them.
 //! Nothing changed: no effects, no log line.
+//!
+//! An operator's command takes the same road: an event in, a reply among the effects. A decision that changes an answer is
+//! first *proposed*; the state log makes it durable, which is an event; and only then is it *adopted*: published, told.
 //!
 //! # One query
 //!
@@ -25,28 +28,37 @@
 //! # The house
 //!
 //! A room may use what is above it; rooms on one line never use each other; `○` is pure: no runtime, no file, no
-//! environment, and the time is an argument. `tests/architecture.rs` fails the build otherwise.
+//! environment, and the time is an argument. No files of one room form a circle. `tests/architecture.rs` fails the build
+//! otherwise.
 //!
 //! ```text
-//! ○ model                          names, moments, problems: nouns that all share
-//! ○ zone · health                  master file → Zone · observations → verdicts
-//! ○ policy                         verdicts → decisions: failover, failback, holds, budget
-//! ○ answer                         zones + decisions → table; query bytes → reply bytes
-//! ○ controller                     event in, effects out; owns all mutable state; status and saved state
+//! ○ model                          names, record types, moments, serials, problems: nouns that all share
+//! ○ zone · health                  master file → Zone · observations → evidence → verdicts
+//! ○ policy                         verdicts → decisions: escape, failback, holds, budget
+//! ○ answer                         zones + decisions → tables; query bytes → reply bytes
+//! ○ controller                     event in, effects out; owns all mutable state; what is saved
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
-//!   telemetry                      the log
-//!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state.json
-//!   daemon                         joins the rooms, performs effects, stops in order
+//! ○ api                            what operators and programs see: status, warnings
+//!   telemetry                      the log, which never blocks
+//!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log
+//!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
 //! ```
 //!
 //! # The words
 //!
 //! *Endpoint*: an address that we may serve. *Region*: its endpoints and their probes. *Check*: one probe aimed at
-//! one address. *Vantage*: a place that probes, a node. *Observation*: one probe's result. *Health*: one vantage's
-//! memory of one check. *Verdict*: the agreed view of a region. *Decision*: which region a name gets, with a reason
-//! and an *epoch* that only grows. *Answer*: what a query gets. *Hold*: a decision that waits on time. *Freeze*: no
-//! automatic change until evidence is back.
+//! one address. *Witness*: an address that is probed to be heard, never served. *Vantage*: a node that probes and votes.
+//! *Observation*: one probe's result. *Heard*: a packet of the far end reached us; *silent*: none did; *ours*: we failed
+//! ourselves. *Isolated*: silent, and nothing else was heard. *Health*: one vantage's belief about one check. *Ballot*: what
+//! a vantage says of an endpoint. *Verdict*: the agreed view of a region. *Degraded*: a region that is up with a family that
+//! it does not need all down. *Steer*: how a name, or a group of names, is decided, known to the tables by its *steer id*.
+//! *Decision*: which region a steer gets, with a reason and an *epoch* that only grows. *Escape*: a move away from a region
+//! that is down; every other move is *voluntary*. *Hold*: a decision that waits on time. *Freeze*: no automatic change until
+//! evidence is back. *Proposal*: a decision that is being made durable; *commit*: that it is. *Answer*: what a query gets.
+//! *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State log*: what outlives the
+//! process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry. *Worker*: a DNS thread with its
+//! sockets. *Part*: a shell as status shows it. *Client network*: the /24 or /56 of a client.
 //!
 //! # What never bends
 //!
@@ -55,6 +67,7 @@
 //! a stranger sends can crash us or make us grow.
 
 pub mod answer;
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod control;

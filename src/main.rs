@@ -1,4 +1,4 @@
-//! The door: runs the command line, turns failure into an exit code.
+//! Runs the command line and turns a failure into an exit code.
 
 use std::process::ExitCode;
 

@@ -3,6 +3,9 @@
 mod moment;
 mod name;
 mod problem;
+mod record_type;
+mod serial;
+pub(crate) mod wire_name;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,6 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use moment::Moment;
 pub use name::{Name, NameError};
 pub use problem::{Place, Problem, Severity, has_errors};
+pub(crate) use record_type::numbered;
+pub use record_type::{Class, RecordType};
+pub use serial::Serial;
 
 /// A time to live that a resolver will honour, in seconds: RFC 2181 section 8 caps it at 2^31 - 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +116,11 @@ macro_rules! label_type {
     };
 }
 
+/// What decides the addresses of one steered name, or of several that move together: the same number in every table,
+/// whatever zones come and go. They are given out from 0 upwards, for a table holds room up to the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SteerId(pub u32);
+
 label_type! {
     /// A region, by its name in the configuration: its addresses and what they must prove.
     RegionId
@@ -140,6 +151,29 @@ pub struct CheckId {
     pub probe: u16,
     /// The address that the probe connects to.
     pub address: IpAddr,
+}
+
+impl CheckId {
+    /// How the `region` of a witness's check begins; no region of the configuration can.
+    const WITNESS: &str = "witness/";
+
+    /// The check of a `[[witness]]`: it is heard, and counted in no verdict.
+    #[must_use]
+    pub fn of_witness(name: &str, address: IpAddr) -> CheckId {
+        CheckId { region: format!("{}{name}", Self::WITNESS).as_str().into(), probe: 0, address }
+    }
+
+    /// Whether it belongs to a `[[witness]]` and to no region.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        self.region.as_str().starts_with(Self::WITNESS)
+    }
+
+    /// The family of the address that it connects to.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        Family::of(self.address)
+    }
 }
 
 impl fmt::Display for EndpointId {

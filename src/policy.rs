@@ -7,7 +7,9 @@
 //! Everything that a decision rests on travels with it as a [`Derivation`].
 
 mod budget;
+mod choice;
 mod decide;
+mod escape;
 mod hold;
 
 use std::net::IpAddr;
@@ -16,18 +18,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::health::{State, Verdict};
+use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
-pub use decide::{Verdicts, decide, fail_back_now};
+pub use decide::{Facts, Verdicts, decide, fail_back_now};
 pub use hold::{Flips, Hold, Wait};
 
-/// How one name is steered.
+/// How a name, or a group of names that move together, is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Steer {
-    /// The name whose A and AAAA are decided.
-    pub name: Name,
+    /// The names whose A and AAAA are decided: one decision, one epoch; at least one name.
+    pub names: Arc<[Name]>,
     /// In order of preference; at least one, none twice.
     pub regions: Vec<RegionId>,
     /// The TTL of its addresses while all is quiet.
@@ -36,12 +38,23 @@ pub struct Steer {
     pub ttl_suspect: Ttl,
     /// When a more preferred region that has come back gets the name again.
     pub failback: Failback,
-    /// The least time between two automatic changes of region.
+    /// The least time between two automatic changes of region, escapes excepted; and how long a region must have been up
+    /// again, after it was down, before a name escapes to it.
     pub dwell: Duration,
-    /// Automatic changes of region within any hour; after that the answer freezes.
+    /// Automatic changes of region within any hour; after that only escapes from a dead region happen.
     pub max_flips_per_hour: u32,
+    /// Whether a region that nothing is known about may take over from one that is down, when no region is up.
+    pub accepts_unproven: bool,
     /// The longest that a well-behaved client may be sent to a dead region; `check` enforces it.
     pub rto: Option<Duration>,
+}
+
+impl Steer {
+    /// The name that stands for all of them: the first.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.names[0]
+    }
 }
 
 /// When a more preferred region that has come back gets the name again.
@@ -58,9 +71,9 @@ pub enum Failback {
 /// Which region a name gets, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The name.
-    pub name: Name,
-    /// What it is answered with.
+    /// The names that it is about.
+    pub names: Arc<[Name]>,
+    /// What they are answered with.
     pub standing: Standing,
     /// The TTL that goes with it.
     pub ttl: Ttl,
@@ -111,11 +124,11 @@ pub enum Rule {
     },
     /// Every region is down: the last answer stays.
     FailOpen,
-    /// The region in service is down, and nobody knows about the others: the last answer stays.
+    /// The region in service is down, and no other is known to be up: the last answer stays.
     NoneProven,
-    /// Nobody knows about the region in service: the last answer stays.
+    /// Nothing is known about the region in service: the last answer stays.
     Freeze,
-    /// The region is down, and the change to a better one is not allowed yet.
+    /// The region is down, and the one to escape to has been up for too short a time.
     Held,
 }
 
@@ -148,6 +161,12 @@ pub enum TtlRule {
 }
 
 impl Decision {
+    /// The name that stands for all of them: the first.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.names[0]
+    }
+
     /// The verdict on the region that is served.
     #[must_use]
     pub fn verdict(&self) -> Option<&Arc<Verdict>> {
@@ -185,11 +204,21 @@ impl Derivation {
                 format!("failed over from {from}, which is up again")
             }
             Rule::FailedOver { from } => format!("failed over: {}", said(from)),
-            Rule::FailOpen => format!("FAIL OPEN, no region is up: {}", said(region)),
+            Rule::FailOpen => match self.common_failure() {
+                Some(failure) => format!("FAIL OPEN, every region is down: {failure}"),
+                None => format!("FAIL OPEN, no region is up: {}", said(region)),
+            },
             Rule::NoneProven => format!("FROZEN, no other region is proven up: {}", said(region)),
             Rule::Freeze => format!("FROZEN, {}", said(region)),
             Rule::Held => format!("held: {}", said(region)),
         }
+    }
+
+    /// What every region failed with, if all of them failed with the same.
+    fn common_failure(&self) -> Option<&Failure> {
+        let mut failures = self.evidence.iter().map(|verdict| verdict.failure());
+        let first = failures.next()??;
+        failures.all(|failure| failure == Some(first)).then_some(first)
     }
 
     fn state_of(&self, region: &RegionId) -> Option<State> {
@@ -204,3 +233,6 @@ impl Derivation {
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

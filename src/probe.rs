@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! prepare ─▶ Prober ─start─▶ Probing          one task for each check:
-//!                              │ set_pace
+//!                              │ set_pace · probe_now
 //!                              ▼
-//!            timetable ─due─▶ checker ─look─▶ http · tcp ─response─▶ judge
-//!                              │                   └─error─▶ fault
+//!            timetable ─due─▶ checker ─▶ http · tcp ─▶ connect ─▶ (tls) ─response─▶ expect
+//!                              │                         └─error─┴─error─▶ fault
+//!                              │ pulse: did we stand still meanwhile?
 //!                              ▼
 //!                          Observation
 //! ```
@@ -14,11 +15,13 @@
 //! What a probe means for the endpoint's health is not known here.
 
 mod checker;
+mod connect;
 mod excerpt;
 mod expect;
 mod fault;
 mod http;
 mod progress;
+mod pulse;
 mod tcp;
 mod timetable;
 mod tls;
@@ -30,9 +33,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use self::checker::{Checker, Exchange};
+use self::checker::{Checker, Exchange, Wish};
 use self::http::Http;
 use self::progress::Progress;
+use self::pulse::Pulse;
 use self::tcp::Tcp;
 use self::tls::Trust;
 use crate::config::{self, ProbeKind};
@@ -43,12 +47,13 @@ use crate::model::{CheckId, Problem, VantageId};
 #[derive(Debug)]
 pub struct Prober {
     checkers: Vec<Checker<ProbeTransport>>,
+    pulse: Arc<Pulse>,
 }
 
 /// The checks at work. Dropping it ends them.
 #[derive(Debug)]
 pub struct Probing {
-    paces: BTreeMap<CheckId, watch::Sender<Pace>>,
+    wishes: BTreeMap<CheckId, watch::Sender<Wish>>,
     checks: JoinSet<()>,
 }
 
@@ -57,22 +62,23 @@ pub struct Probing {
 /// # Errors
 /// Every certificate file, URL, method or header that cannot be used, with its place where it has one of its own.
 pub fn prepare(probes: &[config::Probe], vantage: VantageId) -> Result<Prober, Vec<Problem>> {
-    let mut trust = Trust::new();
+    let (mut trust, pulse) = (Trust::new(), Arc::new(Pulse::new()));
     let (mut checkers, mut problems) = (Vec::new(), twice_the_same(probes));
     for probe in probes {
-        match checker(probe, &vantage, &mut trust) {
+        match checker(probe, &vantage, &mut trust, &pulse) {
             Ok(checker) => checkers.push(checker),
             Err(problem) if problems.contains(&problem) => {} // the same for each address of the region
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(Prober { checkers }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Prober { checkers, pulse }) } else { Err(problems) }
 }
 
 fn checker(
     probe: &config::Probe,
     vantage: &VantageId,
     trust: &mut Trust,
+    pulse: &Arc<Pulse>,
 ) -> Result<Checker<ProbeTransport>, Problem> {
     let progress = Arc::new(Progress::new());
     let transport = match &probe.kind {
@@ -81,7 +87,8 @@ fn checker(
             ProbeTransport::Http(Box::new(Http::new(http, probe.target, trust, &progress)?))
         }
     };
-    Ok(Checker { probe: probe.clone(), vantage: vantage.clone(), transport, progress })
+    let (probe, vantage, pulse) = (probe.clone(), vantage.clone(), Arc::clone(pulse));
+    Ok(Checker { probe, vantage, transport, progress, pulse })
 }
 
 /// Two tasks for one check would probe it at once.
@@ -103,11 +110,13 @@ impl Prober {
     #[must_use]
     pub fn start(self, observations: mpsc::Sender<Observation>) -> Probing {
         let seed = RandomState::new().hash_one(());
-        let mut probing = Probing { paces: BTreeMap::new(), checks: JoinSet::new() };
+        let mut probing = Probing { wishes: BTreeMap::new(), checks: JoinSet::new() };
+        let pulse = self.pulse;
+        probing.checks.spawn(async move { pulse.run().await });
         for checker in self.checkers {
-            let (pace, pace_there) = watch::channel(Pace::Steady);
-            probing.paces.insert(checker.probe.check.clone(), pace);
-            probing.checks.spawn(checker.run(seed, pace_there, observations.clone()));
+            let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
+            probing.wishes.insert(checker.probe.check.clone(), wish);
+            probing.checks.spawn(checker.run(seed, wish_there, observations.clone()));
         }
         probing
     }
@@ -119,8 +128,19 @@ impl Probing {
     /// The pace holds from the last start on: a change to [`Pace::Recheck`] brings the next start forward, to this
     /// instant when it is due already. A check that is not there is none of our business: a reload took it.
     pub fn set_pace(&self, check: &CheckId, pace: Pace) {
-        if let Some(current) = self.paces.get(check) {
-            current.send_if_modified(|current| std::mem::replace(current, pace) != pace);
+        if let Some(wish) = self.wishes.get(check) {
+            wish.send_if_modified(|wish| std::mem::replace(&mut wish.pace, pace) != pace);
+        }
+    }
+
+    /// Asks for one fresh probe of a check at once, whatever its pace, which stays as it is.
+    ///
+    /// The probe begins after this call: one that is in flight already is followed by another, never overlapped. What is
+    /// asked for several times before it begins is one probe. It is reported like any other, and how often to ask is for
+    /// the caller to bound. A check that is not there is ignored: a reload took it.
+    pub fn probe_now(&self, check: &CheckId) {
+        if let Some(wish) = self.wishes.get(check) {
+            wish.send_modify(|wish| wish.asked = wish.asked.wrapping_add(1));
         }
     }
 

@@ -1,11 +1,12 @@
 //! Master-file text becomes a [`Zone`], or every mistake in it with its place.
 //!
-//! Pure: whoever calls hands in the text, and a function that reads what `$INCLUDE` names.
+//! Pure: the caller hands in the text, and a function that reads what `$INCLUDE` names.
 
+mod codec;
 mod draft;
 mod findings;
+mod include;
 mod lexer;
-mod order;
 mod rdata;
 mod reader;
 mod record;
@@ -23,7 +24,9 @@ use std::collections::BTreeSet;
 use crate::model::{Name, Problem};
 use reader::Reading;
 
-pub use record::{RecordSet, RecordType, Zone};
+pub use crate::model::RecordType;
+pub use include::{IncludeError, no_include};
+pub use record::{RecordSet, Zone};
 pub use show::show;
 
 /// A master file, as the caller read it.
@@ -35,8 +38,7 @@ pub struct MasterFile<'t> {
 }
 
 /// Reads the file that `$INCLUDE` names, relative to the zone's folder; refuses to leave that folder.
-/// The error is shown to the operator.
-pub type Include<'i> = &'i mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
+pub type Include<'i> = &'i mut dyn FnMut(&str) -> Result<Vec<u8>, IncludeError>;
 
 /// A zone that may be served, and what is doubtful about it.
 pub struct Accepted {

@@ -1,4 +1,8 @@
-//! The arrows of `src/lib.rs`, checked: a module may use what is drawn above it, and the core is pure.
+//! The arrows of `src/lib.rs`, checked: a module may use what is drawn above it, no files of one room form a circle,
+//! and the core is pure.
+
+#[path = "architecture/circles.rs"]
+mod circles;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["answer"]),
     ("○", &["controller"]),
     ("○", &["config"]),
+    ("○", &["api"]),
     (" ", &["telemetry"]),
     (" ", &["probe", "dns", "control", "cluster", "store"]),
     (" ", &["daemon"]),
@@ -38,10 +43,11 @@ const IMPURE: &[&str] = &[
 const FENCED: &[(&str, &[&str])] = &[
     ("hickory_proto", &["zone", "answer", "dns"]),
     ("hickory_server", &["cli"]),
-    ("reqwest", &["probe", "control"]),
+    ("reqwest", &["control"]),
     ("axum", &["control"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe"]),
+    ("nix::", &["probe", "control"]),
     ("xdp::", &["dns"]),
     ("if_addrs", &["dns"]),
 ];
@@ -104,6 +110,49 @@ fn a_wrong_arrow_would_be_found() {
     assert_eq!(found("policy", "// crate::dns and Instant::now() in words are no arrow"), 0);
 }
 
+#[test]
+fn no_room_has_a_circle() {
+    let wrong = circles::found(&sources());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_circle_would_be_found() {
+    let check = |files: &[(&str, &str)], wrong: &[&str]| {
+        let source = |(path, code): &(&str, &str)| Source {
+            path: format!("src/{path}.rs"),
+            module: "room".into(),
+            code: without_comments(code),
+        };
+        let sources: Vec<Source> = files.iter().map(source).collect();
+        assert_eq!(circles::found(&sources), wrong, "{files:?}");
+    };
+    let circle = ["a circle: src/room/a.rs → src/room/b.rs → src/room/a.rs"];
+    let room = ("room", "mod a;\nmod b;\npub struct Shared;\npub fn both() { a::f(); b::g(); }");
+    // One way is no circle; what the room's front page owns may be used by all.
+    let a = ("room/a", "use super::b::{self, g};\nuse super::Shared;");
+    check(&[room, a, ("room/b", "use super::Shared;\nuse crate::other::a;")], &[]);
+    // Both ways are one, however they are written.
+    check(&[room, a, ("room/b", "use super::a::f;")], &circle);
+    check(&[room, a, ("room/b", "use crate::{model::Name, room::a::{X as Y}};")], &circle);
+    check(&[room, a, ("room/b", "fn g() { super::a::f() }")], &circle);
+    check(&[room, a, ("room/b", "// super::a::f in words is none")], &[]);
+    // A re-export of the front page does not hide one.
+    let room_with_export = ("room", "mod a;\nmod b;\npub use a::Thing;\nuse crate::room::a::Other as Short;");
+    check(&[room_with_export, a, ("room/b", "use super::Thing;")], &circle);
+    check(&[room_with_export, a, ("room/b", "use crate::room::Short;")], &circle);
+    // Nor does a front page in the middle: what it defines may use other files.
+    let inner = ("room/a", "mod x;\nuse super::b::g;\npub struct Inner;");
+    let around = ["a circle: src/room/a.rs → src/room/b.rs → src/room/a/x.rs → src/room/a.rs"];
+    check(&[room, inner, ("room/a/x", "use super::Inner;"), ("room/b", "use super::a::x::Y;")], &around);
+    // A function of the front page that its files call back is one, too.
+    let called = ["src/room/a.rs calls `both` of its front page src/room.rs"];
+    check(&[room, ("room/a", "use super::both;"), ("room/b", "")], &called);
+    // Tests may use everything.
+    check(&[room, a, ("room/b/tests", "use super::super::a::f;"), ("room/b", "")], &[]);
+    check(&[room, a, ("room/b", "fn g() {}\n#[cfg(test)]\nmod tests {\nuse super::super::a::f;\n}")], &[]);
+}
+
 /// One file, with the module of `src` that it belongs to; comments and inline tests are left out.
 struct Source {
     path: String,
@@ -114,6 +163,10 @@ struct Source {
 impl Source {
     fn is_pure(&self) -> bool {
         layer(&self.module).is_some_and(|layer| LAYERS[layer].0 == "○")
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.split(['/', '.']).any(|part| part == "tests")
     }
 
     /// Whether the code contains this as a word or path of its own.

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use cadence_dns::config::{Expect, HttpProbe, Probe, ProbeKind};
 use cadence_dns::health::{Observation, Pace, ProbeOutcome};
 use cadence_dns::model::{CheckId, Problem};
@@ -34,15 +35,22 @@ fn a_probe(target: SocketAddr, timeout: Duration, kind: ProbeKind) -> Probe {
 /// `GET url`, satisfied with any 2xx.
 fn get(url: &str) -> HttpProbe {
     HttpProbe {
-        url: url.to_owned(),
-        host: String::new(),
-        method: "GET".to_owned(),
-        headers: Vec::new(),
+        url: url.parse().expect("a URL that can be probed"),
+        method: Method::GET,
+        headers: HeaderMap::new(),
         expect: Expect { status: vec![200..=299], json: Vec::new(), fresh: None, body: None },
         ca_file: None,
         ca_file_place: None,
         insecure: false,
     }
+}
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    let pair = |(name, value): &(&'static str, &'static str)| {
+        let name: HeaderName = name.parse().expect("the name of a header");
+        (name, HeaderValue::from_static(value))
+    };
+    pairs.iter().map(pair).collect()
 }
 
 fn prepared(probe: Probe) -> Result<Prober, Vec<Problem>> {

@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cadence_dns::controller::{Controller, Event, Parameters, Status};
+use cadence_dns::api::Status;
+use cadence_dns::controller::{Controller, Event, Parameters, Saved};
 use cadence_dns::health::{ProbeOutcome, State};
 use cadence_dns::model::{Family, Name, RegionId};
 use cadence_dns::policy::Decision;
@@ -46,10 +47,12 @@ proptest! {
     #[test]
     fn no_observation_breaks_a_rule(parameters in parameters(), noise in noise()) {
         let mut simulator = Simulator::start(parameters.clone());
-        simulator.set_prober_stuck(true);
+        let now = simulator.now;
+        simulator.us_mut().set_prober_stuck(true, now);
         for Noise { check, outcome, after } in noise {
             simulator.run_until(simulator.now + after);
-            simulator.observe(observation(&parameters, check, &outcome));
+            let (seen, now) = (observation(&parameters, check, &outcome), simulator.now);
+            simulator.us_mut().observe(seen, now);
         }
     }
 
@@ -98,11 +101,11 @@ proptest! {
         play(&mut simulator, &old, &history);
         simulator.run_until(simulator.now + CALM);
         let before = answers(&simulator);
-        let saved = simulator.saved().expect("it runs");
+        let saved: Saved = simulator.controller().expect("it runs").saved(simulator.now);
         let (controller, _) = Controller::start(new.clone(), &[], Some(saved), simulator.now);
         for decision in controller.decisions() {
             prop_assert!(!decision.standing.addresses.is_empty());
-            let Some(last) = before.iter().find(|last| last.name == decision.name) else { continue };
+            let Some(last) = before.iter().find(|last| last.name == *decision.name()) else { continue };
             let now = Answer::of(decision);
             prop_assert!(now == *last || now.epoch > last.epoch, "{now:?} after {last:?}");
             let left = decision.derivation.verdict_on(&last.region).filter(|_| now.region != last.region);
@@ -129,7 +132,8 @@ proptest! {
         simulator.run_until(simulator.now + CALM);
         for check in checks {
             let seen = observation(&parameters, check, &ProbeOutcome::Pass);
-            prop_assert_eq!(simulator.observe(seen), 0);
+            let now = simulator.now;
+            prop_assert_eq!(simulator.us_mut().observe(seen, now), 0);
         }
     }
 
@@ -158,7 +162,8 @@ proptest! {
         let mut simulator = Simulator::start(parameters.clone());
         play(&mut simulator, &parameters, &history);
         simulator.run_until(simulator.now + CALM);
-        simulator.set_prober_stuck(true);
+        let now = simulator.now;
+        simulator.us_mut().set_prober_stuck(true, now);
         simulator.run_until(simulator.now + CALM);
         let before = answers(&simulator);
         simulator.run_until(simulator.now + Duration::from_secs(silence));
@@ -183,7 +188,7 @@ impl Answer {
     fn of(decision: &Decision) -> Answer {
         let standing = &decision.standing;
         Answer {
-            name: decision.name.clone(),
+            name: decision.name().clone(),
             region: standing.region.clone(),
             addresses: standing.addresses.to_vec(),
             epoch: standing.epoch,
@@ -198,8 +203,8 @@ fn answers(simulator: &Simulator) -> Vec<Answer> {
 
 /// All that an operator would read, but for the time of the start.
 fn status(simulator: &Simulator) -> Status {
-    let controller = simulator.controller().expect("it is back by now");
-    Status { started: None, ..controller.status(simulator.now) }
+    let status = simulator.us().status(simulator.now).expect("it is back by now");
+    Status { started: None, ..status }
 }
 
 fn is_known(simulator: &Simulator, region: &RegionId) -> bool {
@@ -216,7 +221,7 @@ fn epochs(controller: &Controller) -> Vec<u64> {
 fn with_room_for_losses(mut parameters: Parameters) -> Parameters {
     let checks = parameters.regions.iter_mut().flat_map(|region| &mut region.checks);
     for brownout in checks.filter_map(|check| check.rules.brownout.as_mut()) {
-        brownout.failures = brownout.failures.max(5);
+        brownout.failures = brownout.failures.map(|failures| failures.max(5));
     }
     parameters
 }

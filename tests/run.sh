@@ -57,6 +57,7 @@ command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.89 or late
 docker info >/dev/null 2>&1 || service docker start >/dev/null 2>&1 || true
 docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it (service docker start)"
 
-# The tests with real servers wait more than they compute.
+# The tests with real servers wait more than they compute. cargo runs one test binary after the other, so the many small
+# ones are a few, and what waits for servers, containers included, waits side by side in `real`.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
 exec cargo test --locked --all-features -- --include-ignored

@@ -1,11 +1,13 @@
-//! The addresses of the names that an answer leads to, and the services at the targets of services.
+//! The additional section: the addresses of the names that an answer leads to, and the services at the targets of
+//! services.
 
-use crate::zone::RecordType;
+use crate::model::RecordType;
+use crate::model::wire_name::is_within;
 
 use super::records::{SetRef, target_offset};
 use super::reply::{NoSpace, Section, Written};
-use super::respond::Resolution;
 use super::wire::Key;
+use super::zone_reply::ZoneReply;
 
 /// Names whose addresses are added to one reply, duplicates left out; the largest delegations have 13.
 const TARGETS_MAX: usize = 64;
@@ -13,9 +15,9 @@ const TARGETS_MAX: usize = 64;
 /// Whether addresses below a cut may be told.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glue {
-    /// Beside NS records, without which nobody gets there.
+    /// Beside NS records: without these addresses the servers below the cut cannot be reached.
     Allowed,
-    /// Beside all others: they are not ours to tell.
+    /// Beside all others: this zone does not speak for them.
     Left,
 }
 
@@ -43,19 +45,19 @@ impl Targets {
     /// Adds the addresses of those that are `wanted` and in the zone; stops at the first that does not fit.
     pub(super) fn add(
         &mut self,
-        answering: &mut Resolution<'_, '_>,
+        reply: &mut ZoneReply<'_, '_>,
         wanted: impl Fn(&Key) -> bool,
     ) -> Result<(), NoSpace> {
-        let table = answering.table;
-        let apex = table.apex_name(answering.zone);
-        while let Some((name, key)) = self.next_name(answering) {
-            if key.is_within(apex) && wanted(&key) && self.is_new(&key) {
-                let node = table.address_node(answering.zone, &key, self.glue == Glue::Allowed);
+        let view = reply.view;
+        let apex = view.zone.apex_name();
+        while let Some((name, key)) = self.next_name(reply) {
+            if is_within(key.octets(), apex) && wanted(&key) && self.is_new(&key) {
+                let node = view.address_node(&key, self.glue == Glue::Allowed);
                 // What stands at the owner itself is the answer already.
-                let service = self.service.filter(|_| !answering.is_at(&key));
+                let service = self.service.filter(|_| !reply.is_at(&key));
                 for rtype in [RecordType::A, RecordType::AAAA].into_iter().chain(service) {
-                    if let Some(set) = node.and_then(|node| table.set(node, rtype)) {
-                        answering.reply.put(Section::Additional, name, set)?;
+                    if let Some(set) = node.and_then(|node| view.set(node, rtype)) {
+                        reply.put(Section::Additional, name, set)?;
                     }
                 }
             }
@@ -63,14 +65,14 @@ impl Targets {
         Ok(())
     }
 
-    fn next_name(&mut self, answering: &Resolution<'_, '_>) -> Option<(Written, Key)> {
+    fn next_name(&mut self, reply: &ZoneReply<'_, '_>) -> Option<(Written, Key)> {
         self.left = self.left.checked_sub(1)?;
-        let (data, end) = answering.reply.data_at(self.next)?;
+        let (data, end) = reply.reply.data_at(self.next)?;
         self.next = end;
-        let (name, key) = answering.written(data + self.offset)?;
+        let (name, key) = reply.written(data + self.offset)?;
         // A service at the root is one at its owner (RFC 9460 section 2.5.2).
         if name.octets == 1 && self.service.is_some() {
-            answering.written(answering.name.at)
+            reply.written(reply.name.at)
         } else {
             Some((name, key))
         }

@@ -1,10 +1,9 @@
-//! What this server says about itself in class CH, to whoever knows which names to ask for.
+//! What this server says about itself in class CH.
 
-use super::Identity;
-use super::lookup::ANY;
+use crate::model::RecordType;
+
 use super::records::{SetRef, encode_chaos};
 use super::wire::Key;
-use crate::zone::RecordType;
 
 /// BIND's names, and those of RFC 4892.
 const VERSION: [&[u8]; 2] = [b"\x07version\x04bind\0", b"\x07version\x06server\0"];
@@ -20,9 +19,9 @@ struct Told {
 }
 
 impl Chaos {
-    /// Whatever is empty is not told.
-    pub(super) fn of(identity: &Identity) -> Chaos {
-        let told = [(VERSION, &identity.version), (HOST, &identity.host)];
+    /// What is empty is not told.
+    pub(super) fn of(version: &str, host: &str) -> Chaos {
+        let told = [(VERSION, version), (HOST, host)];
         let told = told.into_iter().filter(|(_, text)| !text.is_empty());
         let named = told.flat_map(|(names, text)| {
             names.map(|name| {
@@ -36,7 +35,7 @@ impl Chaos {
 
     /// What is told at a name.
     pub(super) fn find(&self, name: &[u8], rtype: RecordType) -> Option<SetRef<'_>> {
-        if self.0.is_empty() || rtype != RecordType::TXT && rtype != ANY {
+        if self.0.is_empty() || rtype != RecordType::TXT && rtype != RecordType::ANY {
             return None;
         }
         let key = Key::of(name);

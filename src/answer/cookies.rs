@@ -12,7 +12,7 @@ use crate::model::Moment;
 /// Octets of the client's part, which means nothing to us.
 const CLIENT_OCTETS: usize = 8;
 
-/// Octets that the server's part may have, whoever made it.
+/// Octets that a server cookie may have, ours or another server's (RFC 7873 section 4).
 const SERVER_OCTETS: std::ops::RangeInclusive<usize> = 8..=32;
 
 /// Octets of a whole cookie with a server's part of ours: version 1, reserved 3, time 4, hash 8.

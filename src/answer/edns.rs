@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
+use crate::model::RecordType;
+
 use super::cookies::{COOKIE_OCTETS, Cookie};
 use super::wire::u16_at;
 
-/// The type of an OPT record.
-pub(super) const OPT: u16 = 41;
-
-/// What we say we take, and the most that we send in a datagram: it passes everywhere unfragmented (the DNS flag
-/// day of 2020).
+/// The UDP payload size that we announce, and the most that we send in a datagram: it avoids IP fragmentation (DNS flag
+/// day 2020).
 pub(super) const UDP_OCTETS: u16 = 1232;
 
-/// What everybody takes in a datagram (RFC 1035 section 4.2.1); who says less means this (RFC 6891 section 6.2.3).
+/// What every client takes in a datagram (RFC 1035 section 4.2.1); less than this means this (RFC 6891 section 6.2.3).
 pub(super) const UDP_OCTETS_WITHOUT: u16 = 512;
 
 const NSID: u16 = 3;
@@ -71,12 +70,12 @@ impl<'q> Edns<'q> {
     }
 }
 
-/// Why there is no answer (RFC 8914), for whoever looks into it.
+/// Why there is no answer (RFC 8914).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExtendedError {
-    /// The name lies in none of our zones: whoever sent the client here is wrong.
+    /// The name lies in none of our zones: the delegation that led here is wrong.
     NotAuthoritative = 20,
-    /// Nobody gets such a thing from us: another opcode or class, or a whole zone.
+    /// This server does not do it for any client: another opcode or class, or a zone transfer.
     NotSupported = 21,
 }
 
@@ -128,7 +127,7 @@ impl<'t> OptRecord<'t> {
         let flags = u8::from(self.dnssec_ok) << 7;
         let length = (self.octets() - OPT_OCTETS) as u16;
         let [high, low] = length.to_be_bytes();
-        let fixed = [0, 0, OPT as u8, udp_high, udp_low, extended_code, 0, flags, 0, high, low];
+        let fixed = [0, 0, RecordType::OPT.0 as u8, udp_high, udp_low, extended_code, 0, flags, 0, high, low];
         let (start, mut options) = out.split_at_mut(OPT_OCTETS);
         start.copy_from_slice(&fixed);
         if let Some(nsid) = self.nsid {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::edns::OPT;
+use crate::model::RecordType;
+
 use super::wire::{HEADER_OCTETS, skip_name, u16_at, u32_at};
 
-/// The smallest TTL of a reply's records: whoever keeps the reply as a whole keeps it for so long (RFC 8484 section
+/// The smallest TTL of a reply's records: how long an HTTP cache may keep the reply as a whole (RFC 8484 section
 /// 5.1). A negative one has its SOA's, which is the negative TTL already (RFC 2308). `None` without records.
 #[must_use]
 pub fn freshness(reply: &[u8]) -> Option<Duration> {
@@ -18,7 +19,7 @@ pub fn freshness(reply: &[u8]) -> Option<Duration> {
     for _ in 0..count(6)? + count(8)? + count(10)? {
         let fixed = skip_name(reply, at)?;
         let ttl = u32_at(reply, fixed + 4)?;
-        if u16_at(reply, fixed)? != OPT {
+        if u16_at(reply, fixed)? != RecordType::OPT.0 {
             least = Some(least.map_or(ttl, |least: u32| least.min(ttl)));
         }
         at = fixed + 10 + usize::from(u16_at(reply, fixed + 8)?);

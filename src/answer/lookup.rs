@@ -1,24 +1,27 @@
 //! What a name turns out to be in a zone.
 
-use crate::zone::RecordType;
+use crate::model::{RecordType, Serial};
 
-use super::AnswerTable;
-use super::node::{Kind, NodeRef, ZoneId};
+use super::QueryContext;
+use super::node::{Kind, NodeRef};
 use super::records::SetRef;
+use super::steered::Steered;
 use super::wire::Key;
-use super::zones::ZoneInfo;
+use super::zone_table::ZoneTable;
 
 /// Everything that a name can turn out to be in the zone that is asked.
 #[derive(Clone, Copy)]
 pub(super) enum Found<'t> {
-    /// It exists, or the `*` that stands for it does (RFC 4592).
+    /// It exists.
     Exists(NodeRef<'t>),
+    /// It does not exist, and this wildcard stands for it (RFC 4592).
+    Wildcard(NodeRef<'t>),
     /// It is at or below this cut.
     Delegated(NodeRef<'t>),
     /// It is below this renaming (RFC 6672).
     Renamed(NodeRef<'t>),
-    /// It does not exist.
-    Absent,
+    /// It does not exist; this is its closest encloser.
+    Absent(NodeRef<'t>),
 }
 
 /// Everything that an existing name can have to say about a type.
@@ -31,35 +34,37 @@ pub(super) enum Content<'t> {
     NoData,
 }
 
-/// ANY (RFC 8482).
-pub(super) const ANY: RecordType = RecordType(255);
+impl<'t> Found<'t> {
+    /// The wildcard that stands for the name.
+    pub(super) fn wildcard(&self) -> Option<NodeRef<'t>> {
+        match self {
+            Found::Wildcard(wildcard) => Some(*wildcard),
+            Found::Exists(_) | Found::Delegated(_) | Found::Renamed(_) | Found::Absent(_) => None,
+        }
+    }
 
-impl AnswerTable {
-    /// The zone that is asked about a name, and what the name is in it; `None` outside of all zones.
-    pub(super) fn find(&self, key: &Key, rtype: RecordType) -> Option<(ZoneId, Found<'_>)> {
-        let (encloser, exact) = self.fixed.names.enclosing_anywhere(&self.fixed.arena, key)?;
-        let zone = encloser.zone();
-        let is_apex = exact && encloser.at == self.zone(zone).apex;
-        match self.zone(zone).parent {
-            // The DS of a zone is its parent's to tell (RFC 4035 section 3.1.4.1).
-            Some(parent) if is_apex && rtype == RecordType::DS => {
-                Some((parent, self.find_in(parent, key, rtype)))
+    /// The lower-case name of the closest encloser (RFC 4592 section 3.3.1): the longest existing name at or above the
+    /// name. Below a cut or a renaming it is the cut or the renaming, for what is below is not this zone's to tell.
+    pub(super) fn closest_encloser(&self) -> &'t [u8] {
+        match self {
+            Found::Wildcard(wildcard) => &wildcard.name()[2..],
+            Found::Exists(node) | Found::Delegated(node) | Found::Renamed(node) | Found::Absent(node) => {
+                node.name()
             }
-            Some(_) | None => Some((zone, self.classify(encloser, exact, rtype))),
         }
     }
+}
 
-    /// What a name is in a zone that it lies in.
-    pub(super) fn find_in(&self, zone: ZoneId, key: &Key, rtype: RecordType) -> Found<'_> {
-        match self.fixed.names.enclosing_in(&self.fixed.arena, zone, key) {
-            Some((encloser, exact)) => self.classify(encloser, exact, rtype),
-            None => Found::Absent,
-        }
+impl ZoneTable {
+    /// What a name is in the zone; `None` when it lies outside.
+    pub(super) fn find(&self, key: &Key, rtype: RecordType) -> Option<Found<'_>> {
+        let (encloser, exact) = self.enclosing(key)?;
+        Some(self.classify(encloser, exact, rtype))
     }
 
-    /// A name by what encloses it most closely: itself if `exact`.
-    #[inline]
-    fn classify<'t>(&'t self, encloser: NodeRef<'t>, exact: bool, rtype: RecordType) -> Found<'t> {
+    /// A name by its closest encloser, which is the name itself if `exact`.
+    #[inline(always)] // measured: a node that is returned through memory stalls its reader
+    pub(super) fn classify<'t>(&'t self, encloser: NodeRef<'t>, exact: bool, rtype: RecordType) -> Found<'t> {
         match encloser.kind() {
             Kind::Cut if exact && rtype == RecordType::DS => Found::Exists(encloser),
             Kind::Cut => Found::Delegated(encloser),
@@ -71,8 +76,8 @@ impl AnswerTable {
     }
 
     fn governed<'t>(&'t self, node: NodeRef<'t>) -> Found<'t> {
-        let governor = node.governor().map(|at| self.fixed.arena.node(at));
-        governor.map_or(Found::Absent, |governor| match governor.kind() {
+        let governor = node.governor().map(|at| self.node(at));
+        governor.map_or(Found::Absent(node), |governor| match governor.kind() {
             Kind::Renaming => Found::Renamed(governor),
             Kind::Cut | Kind::Inside | Kind::Below => Found::Delegated(governor),
         })
@@ -80,12 +85,27 @@ impl AnswerTable {
 
     /// NS at a wildcard delegate nothing but the wildcard itself (RFC 4592 section 4.2 leaves it open).
     fn by_wildcard<'t>(&'t self, encloser: NodeRef<'t>) -> Found<'t> {
-        encloser.wildcard().map_or(Found::Absent, |at| Found::Exists(self.fixed.arena.node(at)))
+        encloser.wildcard().map_or(Found::Absent(encloser), |at| Found::Wildcard(self.node(at)))
     }
+}
 
+/// What one query is answered from: a zone, its serial, and the steered addresses as the client gets them.
+#[derive(Clone, Copy)]
+pub(super) struct View<'t> {
+    /// The zone.
+    pub(super) zone: &'t ZoneTable,
+    /// What its SOA tells.
+    pub(super) serial: Serial,
+    /// The addresses of steered names.
+    pub(super) steered: &'t Steered,
+    /// Who asks.
+    pub(super) context: &'t QueryContext<'t>,
+}
+
+impl<'t> View<'t> {
     /// What an existing name has to say about a type.
-    pub(super) fn content<'t>(&'t self, node: NodeRef<'t>, rtype: RecordType) -> Content<'t> {
-        if rtype == ANY {
+    pub(super) fn content(&self, node: NodeRef<'t>, rtype: RecordType) -> Content<'t> {
+        if rtype == RecordType::ANY {
             return self.any(node).map_or(Content::NoData, Content::Records);
         }
         if let Some(set) = self.set(node, rtype) {
@@ -94,39 +114,31 @@ impl AnswerTable {
         node.set(RecordType::CNAME).map_or(Content::NoData, Content::Alias)
     }
 
-    /// One set stands for all: enough to know that there are some, too little to hurt somebody with.
-    fn any<'t>(&'t self, node: NodeRef<'t>) -> Option<SetRef<'t>> {
+    /// One set stands for all (RFC 8482 section 4.1): a short answer is of no use to an attacker.
+    fn any(&self, node: NodeRef<'t>) -> Option<SetRef<'t>> {
         let first = [RecordType::CNAME, RecordType::A, RecordType::AAAA];
         first.into_iter().find_map(|rtype| self.set(node, rtype)).or_else(|| node.sets().next())
     }
 
     /// The records of a type at a node: from the decision if it is steered, from the zone otherwise.
-    pub(super) fn set<'t>(&'t self, node: NodeRef<'t>, rtype: RecordType) -> Option<SetRef<'t>> {
+    pub(super) fn set(&self, node: NodeRef<'t>, rtype: RecordType) -> Option<SetRef<'t>> {
         match node.steered() {
-            Some(slot) if rtype == RecordType::A || rtype == RecordType::AAAA => {
-                self.steered.addresses(slot)?.set(rtype)
+            Some(steer) if rtype.is_address() => {
+                let (addresses, _) = self.steered.lookup(steer, self.context)?;
+                addresses.set(rtype)
             }
             Some(_) | None => node.set(rtype),
         }
     }
 
-    /// The addresses that may stand beside a referral or an answer: those of the zone, or known below a cut.
-    pub(super) fn address_node(&self, zone: ZoneId, key: &Key, glue: bool) -> Option<NodeRef<'_>> {
-        let (encloser, exact) = self.fixed.names.enclosing_in(&self.fixed.arena, zone, key)?;
-        match self.classify(encloser, exact, RecordType::A) {
-            Found::Exists(node) => Some(node),
+    /// The node whose addresses may stand beside a referral or an answer: a name of the zone, or with `glue` one that
+    /// is known below a cut.
+    pub(super) fn address_node(&self, key: &Key, glue: bool) -> Option<NodeRef<'t>> {
+        let (encloser, exact) = self.zone.enclosing(key)?;
+        match self.zone.classify(encloser, exact, RecordType::A) {
+            Found::Exists(node) | Found::Wildcard(node) => Some(node),
             Found::Delegated(_) if exact && glue => Some(encloser),
-            Found::Delegated(_) | Found::Renamed(_) | Found::Absent => None,
+            Found::Delegated(_) | Found::Renamed(_) | Found::Absent(_) => None,
         }
-    }
-
-    /// A zone by its number.
-    pub(super) fn zone(&self, ZoneId(number): ZoneId) -> &ZoneInfo {
-        &self.fixed.zones[number as usize]
-    }
-
-    /// The name of a zone in lower case.
-    pub(super) fn apex_name(&self, zone: ZoneId) -> &[u8] {
-        self.fixed.arena.node(self.zone(zone).apex).name()
     }
 }

@@ -2,36 +2,30 @@
 //! cache miss and reading it seldom a second.
 //!
 //! ```text
-//! zone 4 | link 4 | sets 2 | kind 1 | marks 1 | name length 1 | [steered slot 4] | name … | set … | padding
+//! link 4 | sets 2 | kind and marks 1 | name length 1 | [steer 4] | name … | set … | padding
 //! ```
 
-use crate::zone::RecordType;
+use crate::model::{RecordType, SteerId};
 
 use super::records::SetRef;
 
-/// Octets before the optional slot.
-const NODE_HEADER: usize = 13;
-const LINK: usize = 4;
+/// Octets before the optional steer.
+const NODE_HEADER: usize = 8;
+const SETS: usize = 4;
+const MARKS: usize = 6;
+const NAME_LENGTH: usize = 7;
 
 /// Runs begin at multiples of this, so that 32 bits of place reach 16 GiB.
 const ALIGNMENT: usize = 4;
 
-/// The place of a node.
+/// The place of a node in the arena of its zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct At(u32);
-
-/// A zone by its number in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ZoneId(pub(super) u32);
-
-/// A steered name by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SlotId(pub(super) u32);
 
 /// What a name is in its zone, whatever is asked about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The zone speaks for it, and for names below it.
+    /// The zone speaks for it, and for names below it; `link` leads to the `*` below it.
     Inside,
     /// It is delegated, with all that is below it (NS below the apex).
     Cut,
@@ -43,22 +37,19 @@ pub(super) enum Kind {
 
 /// What a node is written from.
 pub(super) struct NodeHeader {
-    /// The zone that it belongs to.
-    pub(super) zone: ZoneId,
     /// What it is.
     pub(super) kind: Kind,
-    /// It and what is below it belong to a zone of ours further down, which is asked instead.
-    pub(super) shadowed: bool,
     /// Where its addresses come from when a decision gives them.
-    pub(super) steered: Option<SlotId>,
+    pub(super) steered: Option<SteerId>,
     /// The cut or renaming that it lies below.
     pub(super) governor: Option<At>,
 }
 
-const SHADOWED: u8 = 1;
-const STEERED: u8 = 2;
+/// The bits of the kind; above them a mark.
+const KIND: u8 = 3;
+const STEERED: u8 = 4;
 
-/// All nodes, one after the other.
+/// All nodes of a zone, one after the other, in canonical order.
 #[derive(Default)]
 pub(super) struct Arena {
     octets: Vec<u8>,
@@ -76,21 +67,20 @@ impl Arena {
     /// Begins a node; its sets are appended to what is returned, then it is closed.
     ///
     /// # Panics
-    /// When the table outgrows 16 GiB, some 200 million names.
+    /// When the zone outgrows 16 GiB, some 200 million names.
     pub(super) fn open(&mut self, header: &NodeHeader, name: &[u8], sets: u16) -> (At, &mut Vec<u8>) {
         if self.octets.is_empty() {
-            self.octets.resize(ALIGNMENT, 0); // place 0 means nowhere
+            self.octets.resize(ALIGNMENT, 0); // place 0 is no node
         }
-        let at = u32::try_from(self.octets.len() / ALIGNMENT).expect("a table of names below 16 GiB");
+        let at = u32::try_from(self.octets.len() / ALIGNMENT).expect("a zone of less than 16 GiB");
         let link = header.governor.map_or(0, |governor| governor.0);
-        let marks = u8::from(header.shadowed) * SHADOWED + u8::from(header.steered.is_some()) * STEERED;
-        self.octets.extend_from_slice(&header.zone.0.to_ne_bytes());
+        let marks = header.kind as u8 | if header.steered.is_some() { STEERED } else { 0 };
         self.octets.extend_from_slice(&link.to_ne_bytes());
         self.octets.extend_from_slice(&sets.to_ne_bytes());
         let length = u8::try_from(name.len()).expect("a name of at most 255 octets");
-        self.octets.extend_from_slice(&[header.kind as u8, marks, length]);
-        if let Some(SlotId(slot)) = header.steered {
-            self.octets.extend_from_slice(&slot.to_ne_bytes());
+        self.octets.extend_from_slice(&[marks, length]);
+        if let Some(SteerId(steer)) = header.steered {
+            self.octets.extend_from_slice(&steer.to_ne_bytes());
         }
         self.octets.extend(name.iter().map(u8::to_ascii_lowercase));
         (At(at), &mut self.octets)
@@ -104,7 +94,7 @@ impl Arena {
 
     /// Leads from a node to the `*` below it.
     pub(super) fn set_wildcard(&mut self, parent: At, wildcard: At) {
-        let at = parent.0 as usize * ALIGNMENT + LINK;
+        let at = parent.0 as usize * ALIGNMENT;
         self.octets[at..at + 4].copy_from_slice(&wildcard.0.to_ne_bytes());
     }
 
@@ -118,9 +108,14 @@ impl Arena {
         NodeRef { at, octets: &self.octets[at.0 as usize * ALIGNMENT..] }
     }
 
-    /// Every node, in the order in which they were opened.
+    /// Every node, in canonical order.
     pub(super) fn nodes(&self) -> impl Iterator<Item = NodeRef<'_>> {
-        let mut start = ALIGNMENT;
+        self.nodes_from(At(1))
+    }
+
+    /// The nodes from a place on, in canonical order.
+    pub(super) fn nodes_from(&self, first: At) -> impl Iterator<Item = NodeRef<'_>> {
+        let mut start = first.0 as usize * ALIGNMENT;
         std::iter::from_fn(move || {
             let at = At(u32::try_from(start / ALIGNMENT).ok()?);
             let octets = self.octets.get(start..).filter(|octets| !octets.is_empty())?;
@@ -137,12 +132,12 @@ impl Arena {
 }
 
 impl At {
-    /// As a number for the table of names.
+    /// As a number that is never 0.
     pub(super) fn number(self) -> u32 {
         self.0
     }
 
-    /// From such a number; 0 is nowhere.
+    /// From such a number; `None` for 0.
     pub(super) fn from_number(number: u32) -> Option<At> {
         (number > 0).then_some(At(number))
     }
@@ -154,42 +149,42 @@ impl<'t> NodeRef<'t> {
         u32::from_ne_bytes([o[0], o[1], o[2], o[3]])
     }
 
-    /// The zone that it belongs to.
-    pub(super) fn zone(&self) -> ZoneId {
-        ZoneId(self.number(0))
-    }
-
     /// What it is.
     pub(super) fn kind(&self) -> Kind {
-        [Kind::Inside, Kind::Cut, Kind::Renaming, Kind::Below][usize::from(self.octets[10] & 3)]
-    }
-
-    /// Whether a zone of ours further down is asked instead.
-    pub(super) fn is_shadowed(&self) -> bool {
-        self.octets[11] & SHADOWED > 0
+        [Kind::Inside, Kind::Cut, Kind::Renaming, Kind::Below][usize::from(self.octets[MARKS] & KIND)]
     }
 
     /// Where its addresses come from when a decision gives them.
-    pub(super) fn steered(&self) -> Option<SlotId> {
-        (self.octets[11] & STEERED > 0).then(|| SlotId(self.number(NODE_HEADER)))
+    pub(super) fn steered(&self) -> Option<SteerId> {
+        (self.octets[MARKS] & STEERED > 0).then(|| SteerId(self.number(NODE_HEADER)))
     }
 
     /// The cut or renaming that it lies below.
     pub(super) fn governor(&self) -> Option<At> {
-        if self.kind() == Kind::Below { At::from_number(self.number(LINK)) } else { None }
+        if self.kind() == Kind::Below { At::from_number(self.number(0)) } else { None }
     }
 
     /// The `*` directly below it, if the zone speaks for it.
     pub(super) fn wildcard(&self) -> Option<At> {
-        if self.kind() == Kind::Inside { At::from_number(self.number(LINK)) } else { None }
+        if self.kind() == Kind::Inside { At::from_number(self.number(0)) } else { None }
+    }
+
+    /// Whether it has records of its own, steered addresses included; an empty non-terminal has none (RFC 4592 section
+    /// 2.2.2).
+    pub(super) fn has_records(&self) -> bool {
+        self.set_count() > 0 || self.steered().is_some()
+    }
+
+    fn set_count(&self) -> u16 {
+        u16::from_ne_bytes([self.octets[SETS], self.octets[SETS + 1]])
     }
 
     fn name_at(&self) -> usize {
-        NODE_HEADER + if self.octets[11] & STEERED > 0 { 4 } else { 0 }
+        NODE_HEADER + if self.octets[MARKS] & STEERED > 0 { 4 } else { 0 }
     }
 
     fn name_octets(&self) -> usize {
-        usize::from(self.octets[12])
+        usize::from(self.octets[NAME_LENGTH])
     }
 
     /// Its name in lower case.
@@ -201,7 +196,7 @@ impl<'t> NodeRef<'t> {
     pub(super) fn sets(&self) -> impl Iterator<Item = SetRef<'t>> {
         let owner_octets = self.name_octets();
         let mut rest = &self.octets[self.name_at() + owner_octets..];
-        (0..u16::from_ne_bytes([self.octets[8], self.octets[9]])).map(move |_| {
+        (0..self.set_count()).map(move |_| {
             let (set, next) = SetRef::split(rest, owner_octets);
             rest = next;
             set

@@ -11,10 +11,10 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Family, Ttl};
-use crate::zone::RecordType;
+use crate::model::wire_name::{name_length, suffixes};
+use crate::model::{Class, Family, RecordType, Ttl};
 
-use super::wire::{POINTER_MARK, QUESTION_AT, name_length, suffixes, u16_at};
+use super::wire::{POINTER_MARK, QUESTION_AT, u16_at};
 
 /// Octets before the places of the pointers.
 const SET_HEADER: usize = 8;
@@ -27,9 +27,6 @@ pub(super) const RECORD_HEADER: usize = 12;
 
 /// Pointers into the body itself lead to its first octets only, so that they reach wherever it is put.
 pub(super) const INNER_POINTER_MAX: usize = 4096;
-
-/// CHAOS, a network of the seventies; by now servers speak of themselves in it.
-pub(super) const CLASS_CH: u16 = 3;
 
 /// More of a text in class CH would not fit into its record.
 const CHAOS_MAX_OCTETS: usize = u8::MAX as usize;
@@ -87,7 +84,8 @@ impl<'t> SetRef<'t> {
     }
 }
 
-/// Where the name stands whose addresses help whoever asks for such records, counted from the start of their data.
+/// Where the name stands whose addresses are added to an answer with such records (RFC 1034 section 3.6, RFC 2782,
+/// RFC 9460 section 4.1), in octets from the start of their data.
 pub(super) fn target_offset(rtype: RecordType) -> Option<usize> {
     match rtype {
         RecordType::NS => Some(0),
@@ -105,7 +103,7 @@ pub(super) fn encode<'r>(
     ttl: Ttl,
     rdata: impl Iterator<Item = &'r [u8]>,
 ) {
-    let mut encoder = Encoder::new(owner, rtype, ttl);
+    let mut encoder = Encoder::new(owner, rtype, Class::IN, ttl);
     rdata.for_each(|data| encoder.record(data));
     encoder.finish(out);
 }
@@ -114,8 +112,7 @@ pub(super) fn encode<'r>(
 pub(super) fn encode_chaos(out: &mut Vec<u8>, owner: &[u8], text: &str) {
     let text = &text.as_bytes()[..text.len().min(CHAOS_MAX_OCTETS)];
     let data = [&[text.len() as u8], text].concat();
-    let mut encoder = Encoder::new(owner, RecordType::TXT, Ttl::ZERO);
-    encoder.fixed[3] = CLASS_CH as u8;
+    let mut encoder = Encoder::new(owner, RecordType::TXT, Class::CH, Ttl::ZERO);
     encoder.record(&data);
     encoder.finish(out);
 }
@@ -151,10 +148,10 @@ struct Encoder<'r> {
 }
 
 impl<'r> Encoder<'r> {
-    fn new(owner: &'r [u8], rtype: RecordType, ttl: Ttl) -> Encoder<'r> {
+    fn new(owner: &'r [u8], rtype: RecordType, class: Class, ttl: Ttl) -> Encoder<'r> {
         let mut fixed = [0; 8];
         fixed[..2].copy_from_slice(&rtype.0.to_be_bytes());
-        fixed[3] = 1; // class IN
+        fixed[2..4].copy_from_slice(&class.0.to_be_bytes());
         fixed[4..].copy_from_slice(&ttl.as_secs().to_be_bytes());
         Encoder { owner, fixed, rtype, count: 0, pointers: Vec::new(), body: Vec::new(), known: Vec::new() }
     }

@@ -1,5 +1,7 @@
 //! A reply as it is put together: sections in order, space for the OPT kept free, flags built from zero.
 
+use crate::model::Serial;
+
 use super::edns::{ExtendedError, OptRecord, explain};
 use super::records::{INNER_POINTER_MAX, PointerTarget, QUESTION_TAIL, RECORD_HEADER, SetRef};
 use super::request::Request;
@@ -34,6 +36,9 @@ pub(super) struct Written {
     /// Its length without compression.
     pub(super) octets: usize,
 }
+
+/// Serial, refresh, retry, expire and minimum at the end of an SOA's data (RFC 1035 section 3.3.13).
+const SOA_NUMBERS_OCTETS: usize = 20;
 
 /// What did not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +166,12 @@ impl<'b> Reply<'b> {
             self.octets[start + at..start + at + 2].copy_from_slice(&pointer(place)?);
         }
         Some(())
+    }
+
+    /// Writes the serial into the SOA that was put last: its data ends in five numbers, the serial first.
+    pub(super) fn set_serial(&mut self, serial: Serial) {
+        let at = self.end - SOA_NUMBERS_OCTETS;
+        self.octets[at..at + 4].copy_from_slice(&serial.0.to_be_bytes());
     }
 
     /// The last `octets` of a name that stands in the reply: a name above it.

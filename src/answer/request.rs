@@ -1,11 +1,12 @@
 //! The octets of a query: its header, its question and its OPT, and what forbids to answer it from the table.
 
-use crate::zone::RecordType;
+use crate::model::wire_name::name_length;
+use crate::model::{Class, RecordType};
 
 use super::QueryContext;
 use super::cookies::Proof;
-use super::edns::{Edns, OPT};
-use super::wire::{HEADER_OCTETS, QUESTION_AT, name_length, skip_name, u16_at, u32_at};
+use super::edns::Edns;
+use super::wire::{HEADER_OCTETS, QUESTION_AT, skip_name, u16_at, u32_at};
 
 /// QR: it is a response.
 const RESPONSE: u16 = 0x8000;
@@ -41,7 +42,7 @@ pub(super) struct Question<'q> {
     /// The type.
     pub(super) rtype: RecordType,
     /// The class.
-    pub(super) class: u16,
+    pub(super) class: Class,
 }
 
 impl<'q> Question<'q> {
@@ -122,7 +123,7 @@ fn read_body<'q>(query: &'q [u8], request: &mut Request<'q>) -> Option<()> {
             at += question.octets.len();
             request.question = Some(question);
         }
-        _ => return None, // which of them, nobody knows
+        _ => return None, // RFC 9619: more than one question is FORMERR
     }
     for _ in 0..count(6)? + count(8)? {
         at = skip_record(query, at)?;
@@ -131,7 +132,7 @@ fn read_body<'q>(query: &'q [u8], request: &mut Request<'q>) -> Option<()> {
         let start = at;
         at = skip_record(query, at)?;
         let record = &query[start..at];
-        if u16_at(record, skip_name(record, 0)?)? == OPT {
+        if u16_at(record, skip_name(record, 0)?)? == RecordType::OPT.0 {
             read_opt(record, request)?;
         }
     }
@@ -142,7 +143,8 @@ fn read_question(query: &[u8]) -> Option<Question<'_>> {
     let rest = query.get(QUESTION_AT..)?;
     let name_octets = name_length(rest)?;
     let octets = rest.get(..name_octets + 4)?;
-    let (rtype, class) = (RecordType(u16_at(octets, name_octets)?), u16_at(octets, name_octets + 2)?);
+    let (rtype, class) = (u16_at(octets, name_octets)?, u16_at(octets, name_octets + 2)?);
+    let (rtype, class) = (RecordType(rtype), Class(class));
     Some(Question { octets, name_octets, rtype, class })
 }
 

@@ -1,27 +1,28 @@
-//! What a reply tells, whoever asks and however he puts it.
+//! What a reply tells, for the rate limit: the same for every query that gets the same records.
 
-use crate::zone::RecordType;
+use crate::model::RecordType;
 
-use super::node::{At, ZoneId};
+use super::node::At;
 use super::reply::Code;
 
-/// What a reply tells, as a number that nothing else has. Whoever makes up names or types is still told few things:
-/// below a wildcard always the wildcard, at an alias always the alias, where nothing is the zone's SOA.
+/// What a reply tells. Queries for invented names or types share few keys: all names below a wildcard have the key of
+/// the wildcard, all types at an alias the key of the alias, and all negative replies of a zone one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RrlKey(u64);
+pub struct RrlKey(u64);
 
-/// The upper bits tell kinds of keys from each other; the lower ones are places, types and numbers.
+/// The upper bits tell kinds of keys from each other; the lower ones are places and types. All of them are mixed with
+/// the hash of the zone's name.
 const KIND: u32 = 48;
 
 impl RrlKey {
-    /// The records of a type at a node.
-    pub(super) fn records(node: At, rtype: RecordType) -> RrlKey {
-        RrlKey(1 << KIND | u64::from(rtype.0) << 32 | u64::from(node.number()))
+    /// The records of a type at a node of a zone; `zone` is the hash of its apex.
+    pub(super) fn records(zone: u64, node: At, rtype: RecordType) -> RrlKey {
+        RrlKey((1 << KIND | u64::from(rtype.0) << 32 | u64::from(node.number())) ^ zone)
     }
 
     /// That a zone has no such name, or no such records.
-    pub(super) fn nothing_in(ZoneId(zone): ZoneId) -> RrlKey {
-        RrlKey(2 << KIND | u64::from(zone))
+    pub(super) fn nothing_in(zone: u64) -> RrlKey {
+        RrlKey(2 << KIND ^ zone)
     }
 
     /// A response code without any records.
@@ -29,8 +30,9 @@ impl RrlKey {
         RrlKey(3 << KIND | code as u64)
     }
 
-    /// As a number.
-    pub(super) fn number(self) -> u64 {
+    /// A number that no other key of the same table has.
+    #[must_use]
+    pub fn number(self) -> u64 {
         self.0
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::model::{Place, Problem};
 
-/// 128 bits that nobody else knows.
+/// 128 secret bits: the key of server cookies (RFC 9018 section 4.4).
 pub type Secret = [u8; 16];
 
 /// The secrets that cookies are made and checked with: the first signs, each is believed.

@@ -1,33 +1,54 @@
-//! The addresses of steered names: the one part of a table that changes, in chunks that tables share.
+//! The addresses of steered names: the part of a table that decisions change.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{Family, Ttl};
-use crate::zone::RecordType;
+use crate::model::{Family, RecordType, SteerId, Ttl};
 
-use super::Served;
-use super::node::SlotId;
+use super::QueryContext;
+use super::chunked::Chunked;
 use super::records::{SetRef, encode_addresses};
 
-/// Names in a chunk: a change copies one chunk and the list of chunks, and both are short at 100,000 names.
-const CHUNK: usize = 64;
-
-/// What every steered name answers, by its slot.
-#[derive(Clone, Default)]
-pub(super) struct Steered {
-    chunks: Vec<Arc<[Arc<Addresses>]>>,
+/// What a steered name answers now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// Never empty; A takes the IPv4 ones, AAAA the others.
+    pub addresses: Arc<[IpAddr]>,
+    /// Their TTL.
+    pub ttl: Ttl,
 }
 
+/// What every steer gives its names.
+#[derive(Clone, Default)]
+pub(super) struct Steered(Chunked<Arc<SteeredAddresses>>);
+
 /// A set of addresses as it will stand in a reply.
-pub(super) struct Addresses {
+pub(super) struct SteeredAddresses {
     ipv4: Box<[u8]>,
     ipv6: Box<[u8]>,
 }
 
-impl Addresses {
-    fn of(served: &Served) -> Addresses {
+/// For whom an answer holds: every client whose address begins with the same bits as this one's (the SCOPE
+/// PREFIX-LENGTH of RFC 7871 section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    prefix_bits: u8,
+}
+
+impl Scope {
+    /// For all clients.
+    pub const EVERYBODY: Scope = Scope { prefix_bits: 0 };
+
+    /// How many bits of the client's address the answer depends on; 0 for none.
+    #[must_use]
+    pub fn prefix_bits(self) -> u8 {
+        self.prefix_bits
+    }
+}
+
+impl SteeredAddresses {
+    fn of(served: &Served) -> SteeredAddresses {
         assert!(
             !served.addresses.is_empty(),
             "a steered name must have an address: fail open on the last ones"
@@ -37,10 +58,10 @@ impl Addresses {
             encode_addresses(&mut octets, family, &served.addresses, served.ttl);
             octets.into()
         };
-        Addresses { ipv4: family(Family::Ipv4), ipv6: family(Family::Ipv6) }
+        SteeredAddresses { ipv4: family(Family::Ipv4), ipv6: family(Family::Ipv6) }
     }
 
-    /// The set of a type, if the name has such addresses.
+    /// The set of a type, if there are such addresses.
     pub(super) fn set(&self, rtype: RecordType) -> Option<SetRef<'_>> {
         let octets = match rtype {
             RecordType::A => &self.ipv4,
@@ -52,40 +73,36 @@ impl Addresses {
 }
 
 impl Steered {
-    /// One slot for each, in this order.
-    pub(super) fn of<'s>(served: impl Iterator<Item = &'s Served>) -> Steered {
-        let mut cache = EncodeCache::default();
-        let all: Vec<Arc<Addresses>> = served.map(|served| cache.addresses(served)).collect();
-        Steered { chunks: all.chunks(CHUNK).map(Arc::from).collect() }
+    /// The addresses that a client gets, and for which other clients they are right too. There is no other way to
+    /// them. Every client gets the same today.
+    #[inline]
+    pub(super) fn lookup(&self, steer: SteerId, _: &QueryContext<'_>) -> Option<(&SteeredAddresses, Scope)> {
+        self.0.get(steer.0 as usize).map(|addresses| (addresses.as_ref(), Scope::EVERYBODY))
     }
 
-    /// The addresses in a slot.
-    pub(super) fn addresses(&self, SlotId(slot): SlotId) -> Option<&Addresses> {
-        let slot = slot as usize;
-        self.chunks.get(slot / CHUNK)?.get(slot % CHUNK).map(Arc::as_ref)
+    /// Whether a steer has addresses.
+    pub(super) fn has(&self, steer: SteerId) -> bool {
+        self.0.get(steer.0 as usize).is_some()
     }
 
-    /// The same with other addresses in some slots; chunks without a change are shared.
-    pub(super) fn with<'s>(&self, changes: impl Iterator<Item = (SlotId, &'s Served)>) -> Steered {
+    /// Gives some steers other addresses.
+    pub(super) fn set(&mut self, changes: &[(SteerId, Served)]) {
         let mut cache = EncodeCache::default();
-        let mut changed = self.clone();
-        for (SlotId(slot), served) in changes {
-            let slot = slot as usize;
-            Arc::make_mut(&mut changed.chunks[slot / CHUNK])[slot % CHUNK] = cache.addresses(served);
+        for (steer, served) in changes {
+            self.0.set(steer.0 as usize, Some(cache.addresses(served)));
         }
-        changed
     }
 }
 
-/// Presses each different set of addresses once, however many names get it.
+/// Encodes each different set of addresses once, however many steers get it.
 #[derive(Default)]
 struct EncodeCache<'s> {
-    pressed: HashMap<(&'s [IpAddr], Ttl), Arc<Addresses>>,
+    encoded: HashMap<(&'s [IpAddr], Ttl), Arc<SteeredAddresses>>,
 }
 
 impl<'s> EncodeCache<'s> {
-    fn addresses(&mut self, served: &'s Served) -> Arc<Addresses> {
-        let pressed = self.pressed.entry((&served.addresses, served.ttl));
-        Arc::clone(pressed.or_insert_with(|| Arc::new(Addresses::of(served))))
+    fn addresses(&mut self, served: &'s Served) -> Arc<SteeredAddresses> {
+        let encoded = self.encoded.entry((&served.addresses, served.ttl));
+        Arc::clone(encoded.or_insert_with(|| Arc::new(SteeredAddresses::of(served))))
     }
 }

@@ -11,7 +11,9 @@ mod protocol;
 mod render;
 mod rotation;
 mod rrl_keys;
+mod serials;
 mod steering;
+mod zones;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -80,8 +82,7 @@ raw       TYPE65280 \\# 3 010203
 pub(super) fn zone(origin: &str, text: &str) -> Zone {
     let origin: Name = origin.parse().expect("a good name");
     let master = MasterFile { file: "test.zone", text: text.as_bytes() };
-    let include = &mut |_: &str| Err("no includes here".to_owned());
-    match parse(&origin, &master, &BTreeSet::new(), include) {
+    match parse(&origin, &master, &BTreeSet::new(), &mut crate::zone::no_include) {
         Ok(accepted) => accepted.zone,
         Err(problems) => {
             panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
@@ -236,6 +237,19 @@ fn renamed_names() {
     };
     assert_eq!(reply[0], "YXDOMAIN aa");
     assert_eq!(reply[1], own);
+}
+
+/// RFC 4592 section 4.4 and RFC 6672 section 2.3 advise against it. It is answered by the rules of RFC 1034 section
+/// 4.3.2: the wildcard is a renaming for the names below its own, and a set like any other for those that it stands for.
+#[test]
+fn a_dname_at_a_wildcard_answers_for_the_name_that_was_asked_for() {
+    let table =
+        table(&[("t", "$TTL 300\n@ SOA a.t. a.else. 1 2 3 4 60\n@ NS ns.else.\n*.b.t. DNAME b.t.\n")]);
+    let renamed = ["an *.b.t. 300 DNAME b.t.", "an A.*.b.t. 300 CNAME A.b.t."];
+    check_in(&table, "A.*.b.t DNAME", &["NOERROR aa", renamed[0], renamed[1], "an A.b.t. 300 DNAME b.t."]);
+    check_in(&table, "A.*.b.t ANY", &["NOERROR aa", renamed[0], renamed[1], "an A.b.t. 300 DNAME b.t."]);
+    check_in(&table, "x.b.t DNAME", &["NOERROR aa", "an x.b.t. 300 DNAME b.t."]);
+    check_in(&table, "*.b.t DNAME", &["NOERROR aa", renamed[0]]);
 }
 
 #[test]

@@ -27,21 +27,6 @@ pub(super) fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(octets.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The length of the uncompressed name at the start, its last zero octet included; `None` if it is none.
-pub(super) fn name_length(octets: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        match *octets.get(at)? {
-            0 => return (at < Name::MAX_OCTETS).then_some(at + 1),
-            length if length < LABEL_END => at += 1 + usize::from(length),
-            _ => return None,
-        }
-        if at >= Name::MAX_OCTETS {
-            return None;
-        }
-    }
-}
-
 /// Where the name at `at` ends in a message; where its pointer leads is not looked at.
 pub(super) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     let start = at;
@@ -157,32 +142,11 @@ impl Key {
     pub(super) fn hash(&self) -> u64 {
         self.hash
     }
-
-    /// Whether the name is `zone` (in lower case) or below it.
-    pub(super) fn is_within(&self, zone: &[u8]) -> bool {
-        suffixes(self.octets()).any(|suffix| suffix == zone)
-    }
 }
 
-/// The name itself, then without its first label, down to the root.
-pub(super) fn suffixes(name: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut next = Some(name);
-    std::iter::from_fn(move || {
-        let this = next?;
-        let (length, _) = this.split_first()?;
-        next = (*length > 0).then(|| &this[1 + usize::from(*length)..]);
-        Some(this)
-    })
-}
-
-/// The number of labels, the root's not counted.
-pub(super) fn label_count(name: &[u8]) -> usize {
-    suffixes(name).count().saturating_sub(1)
-}
-
-/// Where a lower-case name belongs in the table of names: all 64 bits depend on all octets.
+/// Where a lower-case name belongs in a hash table: all 64 bits depend on all octets.
 ///
-/// The names in the table are the operator's, so nobody outside can make them collide.
+/// It has no key: the names in a table are the operator's, so a client cannot make them collide.
 pub(super) fn hash(name: &[u8]) -> u64 {
     let (words, _) = name.as_chunks();
     let mut hash = Hash::begin(name.len());
@@ -239,23 +203,6 @@ fn folded_product(a: u64, b: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_is_measured_or_refused() {
-        assert_eq!(name_length(b"\x01a\x02bc\0rest"), Some(6));
-        assert_eq!(name_length(b"\0"), Some(1));
-        assert_eq!(name_length(b"\x01a"), None, "cut short");
-        assert_eq!(name_length(b"\x01a\xc0\x0c"), None, "a pointer");
-        assert_eq!(name_length(b"\x41a"), None, "a label type that never came to be");
-        let longest =
-            [&b"\x3f"[..], &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3f", &[b'x'; 63], b"\x3d", &[b'x'; 61]];
-        let mut name = longest.concat();
-        name.push(0);
-        assert_eq!(name_length(&name), Some(255));
-        name[192] = 62;
-        name.insert(193, b'x');
-        assert_eq!(name_length(&name), None, "256 octets");
-    }
 
     #[test]
     fn a_key_is_the_name_in_lower_case_whatever_its_length() {

@@ -1,14 +1,15 @@
-//! `cadence-dns check`: everything that a start would judge, and the budgets.
+//! `cadence-dns check`: everything that a start checks, and the failover budgets.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{Failure, print, refused};
+use super::failure::{Failure, refused};
+use super::output::print;
 use crate::config::Config;
 use crate::daemon;
 use crate::policy::{Steer, budget};
 
-/// Judges the configuration; prints the budgets when it is right.
+/// Checks the configuration; prints the budgets when it is right.
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
     for warning in &ready.warnings {
@@ -18,29 +19,32 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is right, and how long a client may be sent to a dead region.
+/// For how long clients may be sent to a dead region, and how much there is of everything.
 fn render(config: &Config, file: &Path) -> String {
     let Config { zones, regions, probes, steers, .. } = config;
     let mut text = String::new();
     for steer in steers {
         text.push_str(&budget_line(config, steer));
     }
-    let (zones, regions, probes, steers) = (zones.len(), regions.len(), probes.len(), steers.len());
     writeln!(
         text,
-        "{}: right (zones: {zones}, regions: {regions}, checks: {probes}, steered names: {steers})",
-        file.display()
+        "{}: right (zones: {}, regions: {}, checks: {}, steered names: {})",
+        file.display(),
+        zones.len(),
+        regions.len(),
+        probes.len(),
+        steers.len(),
     )
-    .expect("a string takes everything");
+    .expect("writing to a string cannot fail");
     text
 }
 
 fn budget_line(config: &Config, steer: &Steer) -> String {
     let Some(budget) = budget(steer, &config.regions) else {
-        return format!("{}  no failover: a single region, or none that is probed\n", steer.name);
+        return format!("{}  no failover: a single region, or none that is probed\n", steer.name());
     };
     let rto = steer.rto.map(|rto| format!(" of rto {rto:?}")).unwrap_or_default();
-    format!("{}  budget {:?}{rto}  = {budget}\n", steer.name, budget.total)
+    format!("{}  budget {:?}{rto}  = {budget}\n", steer.name(), budget.total)
 }
 
 #[cfg(test)]

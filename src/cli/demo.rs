@@ -104,7 +104,7 @@ async fn play(arguments: &Arguments) -> Result<(), Failure> {
         config,
     };
     screen.show(&intro.render(screen.colour));
-    let name = plan.steer.name.clone();
+    let name = plan.steer.name().clone();
     let targets = Targets { name, server, resolver: resolver_address, socket: stage.socket() };
     let (stop, stopped) = oneshot::channel::<()>();
     let daemon = tokio::spawn(run_daemon(daemon, stopped));
@@ -122,7 +122,9 @@ fn program() -> String {
 }
 
 async fn run_daemon(daemon: Daemon, stopped: oneshot::Receiver<()>) {
-    daemon.run_until(async { drop(stopped.await) }).await;
+    if let Err(gave_up) = daemon.run_until(async { drop(stopped.await) }).await {
+        eprintln!("cadence-dns: {gave_up}");
+    }
 }
 
 /// The one loop: what is seen goes into the story, what comes out is shown, and what is due is done.

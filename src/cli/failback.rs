@@ -1,9 +1,11 @@
-//! `cadence-dns failback`: an operator's word that a name may go back.
+//! `cadence-dns failback`: an operator returns a name to its preferred region.
 
-use super::status::{self, DaemonAddress};
-use super::{Failure, print, runtime};
+use super::daemon_address::DaemonAddress;
+use super::failure::Failure;
+use super::output::print;
+use super::runtime::runtime;
 use crate::control::FailBack;
-use crate::control::client::{self, ClientError};
+use crate::control::client;
 use crate::model::Name;
 
 /// `cadence-dns failback NAME --reason TEXT`
@@ -18,17 +20,12 @@ pub(super) struct Arguments {
     daemon: DaemonAddress,
 }
 
-/// Asks the daemon to give the name back.
+/// Asks the daemon to return the name to its preferred region.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { name, reason, daemon } = arguments;
-    let socket = status::whereabouts(daemon)?.socket;
+    let socket = daemon.whereabouts()?.socket;
     let wish = FailBack { name: name.clone(), reason: reason.clone(), by: String::new() };
-    match runtime()?.block_on(client::fail_back(&socket, &wish)) {
-        Ok(done) => {
-            print(&format!("{done}\n"));
-            Ok(())
-        }
-        Err(error @ ClientError::Unreachable(..)) => Err(Failure::Unreachable(error.to_string())),
-        Err(error) => Err(Failure::Failed(error.to_string())),
-    }
+    let done = runtime()?.block_on(client::fail_back(&socket, &wish))?;
+    print(&format!("{done}\n"));
+    Ok(())
 }

@@ -1,32 +1,42 @@
 //! `cadence-dns run`: the daemon.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
-use super::{Failure, refused, runtime};
+use super::failure::{Failure, refused};
+use super::runtime::runtime;
 use crate::dns::CertificateWatch;
+use crate::model::Problem;
 use crate::{daemon, telemetry};
+
+/// How long blocking calls that are left over may delay the end.
+const LEFT_MAX: Duration = Duration::from_secs(1);
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
-    telemetry::start_log().map_err(Failure::Failed)?;
+    let _log = telemetry::start_log().map_err(Failure::Failed)?; // when it is dropped, the last lines are written
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
-    for warning in &ready.warnings {
-        warn!(event = "config.warning", "{warning}");
+    for Problem { place, found, help, .. } in &ready.warnings {
+        let place = place.as_ref().map(tracing::field::display);
+        warn!(event = "config.warning", place, help, "{found}");
     }
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         let signals =
             Signals::take().map_err(|error| Failure::Failed(format!("no signal handlers: {error}")))?;
         let daemon = daemon::start(ready).await.map_err(|error| Failure::Failed(error.to_string()))?;
         let certificate = daemon.certificate_watch();
-        daemon.run_until(signals.until_stop(certificate)).await;
-        Ok(())
-    })
+        let ended = daemon.run_until(signals.until_stop(certificate)).await;
+        ended.map_err(|gave_up| Failure::Failed(gave_up.to_string()))
+    });
+    runtime.shutdown_timeout(LEFT_MAX); // a disk or a user directory that hangs must not keep us
+    ended
 }
 
-/// The signals that mean something to us.
+/// The signals that are handled.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -34,7 +44,7 @@ struct Signals {
 }
 
 impl Signals {
-    /// From now on none of them kills us.
+    /// Replaces the default action, which would end the process.
     fn take() -> std::io::Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
@@ -43,8 +53,8 @@ impl Signals {
         })
     }
 
-    /// Ends with the first signal to stop. SIGHUP would kill us by default; it has the certificate read again at
-    /// once. A new configuration takes a restart, and saying so is better than dying.
+    /// Ends with the first SIGTERM or SIGINT. SIGHUP has the certificate read again at once, and logs that a changed
+    /// configuration takes a restart.
     async fn until_stop(mut self, certificate: CertificateWatch) {
         loop {
             tokio::select! {
@@ -57,6 +67,6 @@ impl Signals {
 }
 
 fn hang_up(certificate: &CertificateWatch) {
-    let looked = if certificate.look() { "; the certificate is looked at" } else { "" };
-    warn!(event = "reload.ignored", "SIGHUP: a changed configuration is taken up by a restart{looked}");
+    let looked = if certificate.look() { "; the certificate is read again" } else { "" };
+    warn!(event = "reload.ignored", "SIGHUP: a changed configuration takes effect after a restart{looked}");
 }

@@ -1,16 +1,20 @@
-//! `cadence-dns status`: what is answered, since when and why.
+//! `cadence-dns status`: the current answers, since when they hold, and why.
 
 mod render;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
-use super::{Failure, Output, print, runtime};
+use super::daemon_address::DaemonAddress;
+use super::failure::Failure;
+use super::output::{Output, print};
+use super::runtime::runtime;
+use crate::api::Status;
 use crate::config::Whereabouts;
 use crate::control::client::{self, ClientError};
-use crate::controller::{Saved, Status};
+use crate::controller::{Change, Saved};
 use crate::model::Moment;
-use crate::store;
+use crate::store::{self, Recovered};
 
 use render::render;
 
@@ -24,59 +28,31 @@ pub(super) struct Arguments {
     output: Output,
 }
 
-/// How a command finds the daemon.
-#[derive(Debug, clap::Args)]
-pub(super) struct DaemonAddress {
-    /// The configuration file, which names the socket and the state folder
-    #[arg(long, short, value_name = "FILE", default_value = "/etc/cadence-dns/cadence-dns.toml")]
-    config: PathBuf,
-    /// The control socket, instead of the one in the configuration
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-}
-
-/// Shows the daemon's status; what it left behind when it is not there.
+/// Shows the daemon's status, or the saved state when the daemon cannot be reached.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Whereabouts { socket, state_dir } = whereabouts(&arguments.daemon)?;
+    let Whereabouts { socket, state_dir } = arguments.daemon.whereabouts()?;
     match runtime()?.block_on(client::status(&socket)) {
-        Ok(status) => {
-            show(&status, arguments.output);
-            Ok(())
+        Ok(status) => show(&status, arguments.output),
+        Err(error) => {
+            if let ClientError::Unreachable(..) = error {
+                show_saved(&state_dir, arguments.output);
+            }
+            return Err(error.into());
         }
-        Err(error @ ClientError::Unreachable(..)) => {
-            show_saved(&state_dir, arguments.output);
-            Err(Failure::Unreachable(error.to_string()))
-        }
-        Err(error) => Err(Failure::Failed(error.to_string())),
     }
-}
-
-/// Where the daemon is to be found. A configuration that is wrong elsewhere must not keep an operator out.
-pub(super) fn whereabouts(place: &DaemonAddress) -> Result<Whereabouts, Failure> {
-    let found = std::fs::read_to_string(&place.config);
-    let mut whereabouts = match (&found, &place.socket) {
-        (Ok(text), _) => Whereabouts::read(text, place.config.parent().unwrap_or(Path::new(""))),
-        (Err(_), Some(_)) => Whereabouts::default(),
-        (Err(error), None) => {
-            let file = place.config.display();
-            return Err(Failure::Failed(format!(
-                "cannot read {file}: {error}; name the configuration with --config, or the socket with --socket"
-            )));
-        }
-    };
-    if let Some(socket) = &place.socket {
-        whereabouts.socket.clone_from(socket);
-    }
-    Ok(whereabouts)
+    Ok(())
 }
 
 fn show_saved(state_dir: &Path, output: Output) {
-    let loaded = store::read_for_display::<Saved>(state_dir);
-    for trouble in &loaded.troubles {
+    let read = store::read_for_display::<Saved, Change>(state_dir);
+    let Recovered { snapshot, entries, troubles, .. } = match read {
+        Ok(recovered) => recovered,
+        Err(error) => return eprintln!("cadence-dns: {error}"),
+    };
+    for trouble in &troubles {
         eprintln!("cadence-dns: {trouble}");
     }
-    let changes = store::read_journals(state_dir, loaded.value.as_ref().map_or(0, Saved::journal));
-    if let Some(saved) = Saved::with_changes(loaded.value, changes) {
+    if let Some(saved) = Saved::with_changes(snapshot, entries) {
         show(&Status::from_saved(saved, now()), output);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// `41d 03:12`, `03:12:44` or `12:44`: always to the second below a day, so that two looks show that time passes.
+/// `41d 03:12`, `03:12:44` or `12:44`: to the second below a day, so that two calls of `status` differ.
 pub(super) fn age(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes, seconds) =

@@ -1,8 +1,9 @@
-//! `cadence-dns zone`: one master file, judged as a start would judge it.
+//! `cadence-dns zone`: one master file, checked as a start checks it.
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, print, refused};
+use super::failure::{Failure, refused};
+use super::output::print;
 use crate::daemon;
 use crate::model::Name;
 use crate::zone::{self, Accepted, Zone};
@@ -10,25 +11,25 @@ use crate::zone::{self, Accepted, Zone};
 /// `cadence-dns zone …`
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Judge a zone file as strictly as `run`: exit code 0 when it may be served, warnings or not
+    /// Check a zone file as `run` does: exit code 0 when it can be served, with or without warnings
     Check(Arguments),
-    /// Print what was understood: one record per line, every name whole, every TTL stated
+    /// Print its records: one per line, with absolute names and a TTL each
     Show(Arguments),
 }
 
 /// Which zone.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The zone's name, which completes the names in the file
+    /// The zone's name, which is the origin of relative names in the file
     name: Name,
-    /// The master file; `$INCLUDE` reads what lies in its folder
+    /// The master file; `$INCLUDE` reads files in its folder only
     file: PathBuf,
-    /// A name whose addresses come from a `[[steer]]`, so that the file must not give it any; may be repeated
+    /// A name whose addresses come from a `[[steer]]`: the file must not give it any. May be repeated
     #[arg(long, value_name = "NAME")]
     steered: Vec<Name>,
 }
 
-/// Judges or shows one zone.
+/// Checks or shows one zone.
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     let (Command::Check(arguments) | Command::Show(arguments)) = command;
     let Accepted { zone, warnings } = read(arguments)?;
@@ -47,13 +48,13 @@ fn read(Arguments { name, file, steered }: &Arguments) -> Result<Accepted, Failu
     daemon::read_zone(name, file, &steered, None).map_err(|problems| refused(&problems))
 }
 
-/// What is right, and how much of it is doubtful.
+/// The line that ends a successful check.
 fn verdict(zone: &Zone, file: &Path, warnings: usize) -> String {
-    let (file, name, records, serial) = (file.display(), zone.origin(), zone.record_count(), zone.serial());
-    let doubts = match warnings {
+    let warnings = match warnings {
         0 => String::new(),
         1 => ", 1 warning".to_owned(),
         warnings => format!(", {warnings} warnings"),
     };
-    format!("{file}: right (zone: {name}, records: {records}, serial: {serial}){doubts}\n")
+    let (name, records, serial) = (zone.origin(), zone.record_count(), zone.serial());
+    format!("{}: right (zone: {name}, records: {records}, serial: {serial}){warnings}\n", file.display())
 }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::model::{Place, Problem, Severity};
@@ -14,6 +15,8 @@ pub(super) struct Diagnostics<'t> {
     lines: Vec<usize>,
     /// Lines that are no TOML, from 1: what was made of them is a guess.
     broken: RefCell<BTreeSet<u32>>,
+    /// Lines that no message shows, from 1: they hold a password or a token.
+    concealed: RefCell<BTreeSet<u32>>,
     problems: RefCell<Vec<Problem>>,
     failed: Cell<bool>,
 }
@@ -27,6 +30,7 @@ impl<'t> Diagnostics<'t> {
             text,
             lines: std::iter::once(0).chain(ends).collect(),
             broken: RefCell::default(),
+            concealed: RefCell::default(),
             problems: RefCell::default(),
             failed: Cell::new(false),
         }
@@ -54,7 +58,7 @@ impl<'t> Diagnostics<'t> {
         }
     }
 
-    /// Something is missing, or in the wrong table. Not said of a file with lines that are no TOML: it may be
+    /// Something is missing, or in the wrong table. Not reported for a file with lines that are not TOML: it may be
     /// there, on one of them.
     pub(super) fn absence(&self, place: &Place, found: impl Into<String>, help: impl Into<String>) {
         if self.broken.borrow().is_empty() {
@@ -67,6 +71,11 @@ impl<'t> Diagnostics<'t> {
         if self.broken.borrow().is_empty() {
             self.push(Problem::warning(Some(place.clone()), found, help));
         }
+    }
+
+    /// Keeps lines of the file out of every message, whatever is wrong in them.
+    pub(super) fn conceal(&self, lines: RangeInclusive<u32>) {
+        self.concealed.borrow_mut().extend(lines);
     }
 
     fn push(&self, problem: Problem) {
@@ -84,7 +93,9 @@ impl<'t> Diagnostics<'t> {
         let mut problems = self.problems.take();
         problems.sort_by(|a, b| a.place.cmp(&b.place));
         for problem in &mut problems {
-            problem.source_line = problem.place.as_ref().and_then(|place| self.line(place.line));
+            let line = problem.place.as_ref().map(|place| place.line);
+            let shown = line.filter(|line| !self.concealed.borrow().contains(line));
+            problem.source_line = shown.and_then(|line| self.line(line));
         }
         problems
     }

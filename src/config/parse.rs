@@ -3,68 +3,51 @@
 //! Everything here returns `None`, or leaves something out, only after it has reported why.
 
 mod address;
+mod context;
+mod control;
+mod dns;
+mod evidence;
 mod expect;
 mod http;
+mod label;
 mod limit;
 mod node;
 mod probe;
-mod rate_limit;
 mod region;
 mod rto;
 mod rules;
 mod steer;
-mod streams;
+mod witness;
 mod zone;
 
-pub(super) use node::{SOCKET, STATE_DIR};
+pub(super) use context::Context;
+pub(super) use control::SOCKET;
+pub(super) use node::STATE_DIR;
 
-use std::path::Path;
-
-use super::diagnostics::{Diagnostics, quoted};
-use super::read::At;
+use super::read::entries;
 use super::settings::Config;
 use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
-pub(super) fn config(spec: Spec, base: &Path, cores: usize, diagnostics: &Diagnostics<'_>) -> Option<Config> {
-    let Spec { node, dns, control, zone, region, steer } = spec;
-    let node = node::node(node, base, diagnostics);
-    let dns = node::dns(dns, base, cores, diagnostics);
-    let control = node::control(control, base, diagnostics);
-    let mut zones = zone::zones(entries(zone), base, diagnostics);
-    let regions = region::regions(entries(region), base, diagnostics);
-    let steers = steer::steers(entries(steer), &mut zones, &regions, diagnostics);
+pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
+    let Spec { node, dns, control, zone, evidence, witness, region, steer } = spec;
+    let node = node::node(node, context);
+    let dns = dns::dns(dns, context);
+    let control = control::control(control, context);
+    let mut zones = zone::zones(entries(zone), context);
+    let regions = region::regions(entries(region), context);
+    let witnesses = witness::witnesses(entries(witness), context);
+    let alone = evidence::alone(evidence, &regions, &witnesses, context.diagnostics);
+    let steers = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
     Some(Config {
         node: node?,
         dns: dns?,
         control: control?,
         zones: zones.settings,
+        alone: alone?,
+        witnesses: witnesses.checks,
         regions: regions.regions,
-        probes: regions.probes,
+        probes: regions.probes.into_iter().chain(witnesses.probes).collect(),
         steers,
     })
-}
-
-/// The entries of a list that may have been left out.
-fn entries<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
-    list.map(|list| list.value).unwrap_or_default()
-}
-
-/// The longest name of a node or region, in characters: it is a column of `status` and a metric label.
-const LABEL_CHARACTERS: usize = 64;
-
-/// A name of our own making: what appears in tables, labels and on command lines.
-fn label(key: &str, text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
-    let found = if text.value.is_empty() {
-        "is empty"
-    } else if text.value.len() > LABEL_CHARACTERS {
-        "is too long"
-    } else if text.value.bytes().all(|octet| octet.is_ascii_graphic()) {
-        return Some(text.value.clone());
-    } else {
-        "has characters that tables and command lines cannot show"
-    };
-    let help = format!("1 to {LABEL_CHARACTERS} letters, digits or signs of ASCII, no spaces");
-    diagnostics.error(&text.place, format!("{key} {} {found}", quoted(&text.value)), help);
-    None
 }

@@ -1,5 +1,7 @@
 //! The tree of TOML, read value by value into types; what has another type or no name is reported.
 
+use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::fmt::friendly::SpanParser;
@@ -19,12 +21,17 @@ pub(super) struct At<T> {
     pub(super) place: Place,
 }
 
+/// The entries of a list that may have been left out.
+pub(super) fn entries<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map(|list| list.value).unwrap_or_default()
+}
+
 /// What a value of the file can be read as.
 pub(super) trait Read: Sized {
     /// The value, or none when it was reported.
     fn read(value: Value<'_, '_>) -> Option<Self>;
 
-    /// How a key with such a value looks, for whoever forgot it.
+    /// An example of a key with such a value, for messages about a missing key.
     fn sample(key: &str) -> String;
 }
 
@@ -34,6 +41,8 @@ pub(super) struct Value<'r, 't> {
     /// How messages call it.
     name: String,
     place: Place,
+    /// The octets of the text that it takes.
+    span: Range<usize>,
     tree: DeValue<'t>,
 }
 
@@ -70,7 +79,7 @@ impl<'r, 't> Table<'r, 't> {
         self.may(key)
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that the table does not have.
     pub(super) fn finish(self) {
         for (key, _) in self.left {
             let place = self.diagnostics.place(key.span().start);
@@ -86,8 +95,8 @@ impl<'r, 't> Table<'r, 't> {
 
 impl<'r, 't> Value<'r, 't> {
     fn new(name: String, tree: Spanned<DeValue<'t>>, diagnostics: &'r Diagnostics<'t>) -> Value<'r, 't> {
-        let place = diagnostics.place(tree.span().start);
-        Value { diagnostics, name, place, tree: tree.into_inner() }
+        let span = tree.span();
+        Value { diagnostics, name, place: diagnostics.place(span.start), span, tree: tree.into_inner() }
     }
 
     fn read<T: Read>(self) -> Option<At<T>> {
@@ -122,7 +131,7 @@ impl<'r, 't> Value<'r, 't> {
     }
 }
 
-/// What was found, in an operator's words.
+/// The type of a value, as messages call it.
 fn kind(tree: &DeValue<'_>) -> &'static str {
     match tree {
         DeValue::String(_) => "a string",
@@ -166,7 +175,7 @@ impl Read for i64 {
         let DeValue::Integer(number) = &value.tree else {
             return value.refuse("a whole number", "write a whole number, without quotes");
         };
-        integer(number).or_else(|| value.reject("no number of 64 bits", "a smaller number"))
+        integer(number).or_else(|| value.reject("not a number of 64 bits", "a smaller number"))
     }
 
     fn sample(key: &str) -> String {
@@ -178,7 +187,7 @@ fn integer(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// `500ms`, `5s`, `1h30m`: whatever jiff's friendly format knows, to the millisecond.
+/// `500ms`, `5s`, `1h30m`: the friendly format of jiff, in whole milliseconds.
 impl Read for Duration {
     fn read(value: Value<'_, '_>) -> Option<Duration> {
         if let DeValue::Integer(number) = &value.tree {
@@ -191,7 +200,7 @@ impl Read for Duration {
             return value.refuse("a duration", "write a number with its unit, as in \"5s\" or \"500ms\"");
         };
         let Ok(span) = SpanParser::new().parse_unsigned_duration(text.as_bytes()) else {
-            let found = format!("{}, which is no duration", quoted(text));
+            let found = format!("{}, which is not a duration", quoted(text));
             return value.reject(
                 &found,
                 "write a number with its unit, as in \"5s\", \"500ms\", \"2m\" or \"1h30m\"",
@@ -208,7 +217,7 @@ impl Read for Duration {
     }
 }
 
-/// A list; an empty one says nothing, so it is a mistake.
+/// A list; an empty one is a mistake.
 impl<T: Read> Read for Vec<At<T>> {
     fn read(value: Value<'_, '_>) -> Option<Vec<At<T>>> {
         let Value { diagnostics, name, tree: DeValue::Array(list), .. } = value else {
@@ -216,7 +225,7 @@ impl<T: Read> Read for Vec<At<T>> {
             return value.refuse("a list", &format!("write it as `{sample}`"));
         };
         if list.is_empty() {
-            let help = "leave it out, or write what belongs there";
+            let help = "leave it out, or add an entry";
             diagnostics.error(&value.place, format!("{name} is an empty list"), help);
             return None;
         }
@@ -276,6 +285,28 @@ impl<T: Read> Read for OneOrMore<T> {
     }
 }
 
+/// A value that may be, or contain, a password or a token. No message shows the lines that it takes.
+#[derive(Clone)]
+pub(super) struct Concealed<T>(pub(super) T);
+
+impl<T: Read> Read for Concealed<T> {
+    fn read(value: Value<'_, '_>) -> Option<Concealed<T>> {
+        let last = value.diagnostics.place(value.span.end.saturating_sub(1).max(value.span.start));
+        value.diagnostics.conceal(value.place.line..=last.line);
+        T::read(value).map(Concealed)
+    }
+
+    fn sample(key: &str) -> String {
+        T::sample(key)
+    }
+}
+
+impl<T> fmt::Debug for Concealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("concealed")
+    }
+}
+
 /// A table whose keys the operator chooses, in file order.
 #[derive(Debug, Clone)]
 pub(super) struct Pairs<T>(pub(super) Vec<(At<String>, At<T>)>);
@@ -301,7 +332,7 @@ impl<T: Read> Read for Pairs<T> {
     }
 }
 
-/// Whatever JSON can say, TOML says too, except for null.
+/// TOML has every value of JSON but null.
 impl Read for serde_json::Value {
     fn read(value: Value<'_, '_>) -> Option<serde_json::Value> {
         let diagnostics = value.diagnostics;
@@ -313,9 +344,9 @@ impl Read for serde_json::Value {
                 let finite = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
                 finite
                     .map(Into::into)
-                    .or_else(|| value.reject("no number that JSON knows", "write a finite number"))
+                    .or_else(|| value.reject("not a number of JSON", "write a finite number"))
             }
-            DeValue::Datetime(_) => value.refuse("anything that JSON knows", "put it in double quotes"),
+            DeValue::Datetime(_) => value.refuse("a value of JSON", "put it in double quotes"),
             DeValue::Array(list) => {
                 let entries: Vec<At<serde_json::Value>> =
                     Value::entries(&value.name, list.clone(), diagnostics);

@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, Method};
 use ipnet::IpNet;
 
-use crate::health::Region;
+use super::probe_url::ProbeUrl;
+use crate::health::{Alone, Check, Region};
 use crate::model::{CheckId, Name, Place, VantageId};
 use crate::policy::Steer;
 
-/// Everything that the configuration file says.
+/// The meaning of a whole configuration file.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `[node]`
@@ -24,9 +26,13 @@ pub struct Config {
     pub control: ControlSettings,
     /// `[[zone]]`
     pub zones: Vec<ZoneSettings>,
+    /// `[evidence] alone`: what silence proves where there is no second place to be heard.
+    pub alone: Alone,
+    /// `[[witness]]`: places that are heard, and never served.
+    pub witnesses: Vec<Check>,
     /// `[[region]]`: what the core decides by.
     pub regions: Vec<Region>,
-    /// `[[region.probe]]`, one for each check: what the prober does.
+    /// `[[region.probe]]` and `[[witness]]`, one for each check: what the prober does.
     pub probes: Vec<Probe>,
     /// `[[steer]]`
     pub steers: Vec<Steer>,
@@ -37,7 +43,7 @@ pub struct Config {
 pub struct NodeSettings {
     /// Its name: NSID, metrics label, vantage.
     pub name: VantageId,
-    /// Where the saved state lives.
+    /// The folder of the saved state.
     pub state_dir: PathBuf,
 }
 
@@ -86,7 +92,7 @@ impl Default for TcpSettings {
 /// Encrypted streams: DNS over TLS (RFC 7858).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// Where DNS itself is spoken over TLS; perhaps nowhere.
+    /// The addresses of DNS over TLS; there may be none.
     pub listen: Vec<SocketAddr>,
     /// `[dns.https]`
     pub https: Option<HttpsSettings>,
@@ -103,9 +109,9 @@ pub struct TlsSettings {
 /// DNS over HTTPS (RFC 8484).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpsSettings {
-    /// Where it is spoken.
+    /// The addresses of DNS over HTTPS.
     pub listen: Vec<SocketAddr>,
-    /// The path in the URL.
+    /// The path of its URL.
     pub path: Arc<str>,
 }
 
@@ -121,9 +127,9 @@ pub struct XdpSettings {
 /// DNS cookies (RFC 7873).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CookieSettings {
-    /// Whether we speak of them.
+    /// Whether replies carry cookies.
     pub enabled: bool,
-    /// The secrets that several servers share; without it each has its own until it restarts.
+    /// The secrets that several servers share; without it each server makes one at its start.
     pub secret_file: Option<PathBuf>,
     /// Where the configuration names `secret_file`, for messages.
     pub secret_file_place: Option<Place>,
@@ -135,14 +141,14 @@ impl Default for CookieSettings {
     }
 }
 
-/// Response rate limiting: how often a network (/24, or /56 of IPv6) is told one thing by datagrams.
+/// Response rate limiting: the most replies to one network (/24, or /56 of IPv6) about one thing, over UDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimitSettings {
     /// Whether there is a limit.
     pub enabled: bool,
-    /// Replies a second.
+    /// Replies per second.
     pub rate: u32,
-    /// Of the replies beyond, one in so many goes out without its records, the others not at all; 0 for none.
+    /// Every n-th reply beyond the limit is sent truncated, the others are dropped; 0 sends none.
     pub slip: u32,
     /// Networks without a limit, besides the loopback.
     pub exempt: Vec<IpNet>,
@@ -172,7 +178,7 @@ impl Default for DnsSettings {
     }
 }
 
-/// Where resolvers ask.
+/// The port of DNS over UDP and TCP.
 pub(super) const DNS_PORT: u16 = 53;
 
 /// Where the command line reaches the daemon.
@@ -202,13 +208,13 @@ pub struct Probe {
     pub check: CheckId,
     /// What is connected to.
     pub target: SocketAddr,
-    /// From one start to the next while all is well.
+    /// From one start to the next while the check passes.
     pub interval: Duration,
-    /// The same while the check is suspect; never longer than `interval`.
+    /// From one start to the next while the check is suspect; never longer than `interval`.
     pub recheck: Duration,
     /// From the start of the connection to the end of the body.
     pub timeout: Duration,
-    /// How it looks.
+    /// What is sent, and expected.
     pub kind: ProbeKind,
 }
 
@@ -221,24 +227,24 @@ pub enum ProbeKind {
     Http(Arc<HttpProbe>),
 }
 
-/// One HTTP request, the same for each address of a region.
+/// One HTTP request, the same for each address of a region. Its types are those that are sent: nothing in it can turn
+/// out to be wrong later.
 #[derive(Debug, Clone)]
 pub struct HttpProbe {
-    /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's.
-    pub url: String,
-    /// The host of `url`.
-    pub host: String,
-    /// `GET` or `HEAD`, or another method in capitals.
-    pub method: String,
+    /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's. An
+    /// address in it is that of each target.
+    pub url: ProbeUrl,
+    /// `GET` or `HEAD`, or another method; never `CONNECT`.
+    pub method: Method,
     /// Sent in addition to ours; a `Host` header replaces the host of the URL in the request, not in the certificate.
-    pub headers: Vec<(String, String)>,
+    pub headers: HeaderMap,
     /// What makes it a pass.
     pub expect: Expect,
     /// Certificate authorities to trust instead of the system's, PEM.
     pub ca_file: Option<PathBuf>,
     /// Where the configuration names `ca_file`, for messages.
     pub ca_file_place: Option<Place>,
-    /// Accept any certificate. Off unless somebody insisted.
+    /// Accept any certificate. Off by default.
     pub insecure: bool,
 }
 

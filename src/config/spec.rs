@@ -1,14 +1,14 @@
 //! The configuration file word for word: a struct for each table, a field for each key.
 //!
 //! Nothing is judged here but types and keys. [`super::parse()`] takes every struct apart by name, so a key that is
-//! added here does not compile until somebody gives it a meaning.
+//! added here does not compile until a parser uses it.
 
 use std::time::Duration;
 
 use toml::de::DeTable;
 
 use super::diagnostics::Diagnostics;
-use super::read::{At, OneOrMore, Pairs, Read, Table, Value, Word};
+use super::read::{At, Concealed, OneOrMore, Pairs, Read, Table, Value, Word};
 
 /// Tables as structs. `must` marks a key that has no default; each field may be missing nevertheless, for a file
 /// with a mistake is read to its end.
@@ -52,6 +52,8 @@ tables! {
         may dns: DnsSpec,
         may control: ControlSpec,
         must zone: Vec<At<ZoneSpec>>,
+        may evidence: EvidenceSpec,
+        may witness: Vec<At<WitnessSpec>>,
         may region: Vec<At<RegionSpec>>,
         may steer: Vec<At<SteerSpec>>,
     }
@@ -83,7 +85,7 @@ tables! {
         may secret_file: String,
     }
 
-    /// How often a network is told one thing.
+    /// Response rate limiting.
     "[dns.rate_limit]" RateLimitSpec {
         may enabled: bool,
         may rate: i64,
@@ -121,11 +123,27 @@ tables! {
         must file: String,
     }
 
-    /// Addresses that live and die together.
+    /// What silence proves.
+    "[evidence]" EvidenceSpec {
+        may alone: String,
+    }
+
+    /// A place outside of all regions that is heard when a region is silent.
+    "[[witness]]" WitnessSpec {
+        may name: String,
+        must address: String,
+        may tcp: i64,
+        may url: String,
+        may ca_file: String,
+        may insecure: bool,
+    }
+
+    /// Load-balancer addresses, served together.
     "[[region]]" RegionSpec {
         must name: String,
         must addresses: Vec<At<String>>,
         may min_up: Word,
+        may families: Vec<At<String>>,
         may probe: Vec<At<ProbeSpec>>,
     }
 
@@ -136,7 +154,7 @@ tables! {
         may address: String,
         may port: i64,
         may method: String,
-        may headers: Pairs<String>,
+        may headers: Concealed<Pairs<Concealed<String>>>,
         may expect: ExpectSpec,
         may ca_file: String,
         may insecure: bool,
@@ -168,25 +186,28 @@ tables! {
         may regex: String,
     }
 
-    /// Scattered failures that count like a row of them.
+    /// Scattered failures that count like consecutive ones.
     "brownout = { failures = 6, window = \"2m\" }" BrownoutSpec {
-        must failures: i64,
-        must window: Duration,
+        may enabled: bool,
+        may failures: i64,
+        may window: Duration,
     }
 
-    /// How a name is steered.
+    /// How a name, or a group of names that move together, is steered.
     "[[steer]]" SteerSpec {
-        must name: String,
+        may name: String,
+        may names: Vec<At<String>>,
         must regions: Vec<At<String>>,
         may ttl: Duration,
         may ttl_suspect: Duration,
         may failback: FailbackSpec,
         may dwell: Duration,
         may max_flips_per_hour: i64,
+        may unproven: String,
         may rto: Duration,
     }
 
-    /// When a more preferred region that has come back gets the name again.
+    /// When the answer returns to a more preferred region that has recovered.
     "failback = { mode = \"delayed\", after = \"300s\" }" FailbackSpec {
         must mode: String,
         may after: Duration,

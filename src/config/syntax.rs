@@ -25,7 +25,7 @@ fn explained(error: &Error, piece: &str) -> (String, String) {
             ("a key without a value".into(), "write the value after `=`".into())
         }
         "invalid float" | "invalid integer" | "string values must be quoted" => {
-            ("neither a number nor a text in quotes".into(), "put it in double quotes, as in \"5s\"".into())
+            ("neither a number nor a string in quotes".into(), "put it in double quotes, as in \"5s\"".into())
         }
         "invalid unquoted key" => {
             (found.into(), "a key has letters, digits, - and _, and after it comes `=`".into())

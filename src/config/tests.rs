@@ -3,6 +3,7 @@
 mod anything;
 mod meaning;
 mod mistakes;
+mod secrets;
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Where the daemon is to be found, read from a configuration that may be wrong elsewhere.
+//! Where the daemon can be reached, read from a configuration that may be wrong elsewhere.
 
 use std::path::{Path, PathBuf};
 

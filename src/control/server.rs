@@ -1,112 +1,52 @@
-//! The daemon's side of the control socket.
+//! The daemon's side of the control socket: HTTP/1.1, one request for each connection.
+//!
+//! Connections are bounded in number and in time, so that a client that hangs takes a place for some seconds only.
 
-use std::fmt;
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::serve::IncomingStream;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
 
+use super::peer::Peer;
+use super::socket::{Bound, SocketFile};
 use super::{ControlRequest, FailBack, ProblemDetails};
 
-/// Operators of the socket's group may use it, nobody else.
-const SOCKET_MODE: u32 = 0o660;
+/// The largest request: it has a name and a reason.
+const BODY_MAX_OCTETS: usize = 16 * 1024;
 
-/// A request says a name and a reason; more is a mistake.
-const BODY_MAX_BYTES: usize = 16 * 1024;
+/// A reason is a sentence or two.
+const REASON_MAX_CHARACTERS: usize = 500;
 
-/// Why the socket could not be taken.
-#[derive(Debug)]
-pub enum BindError {
-    /// Another daemon answers there.
-    InUse(PathBuf),
-    /// Something that is not a socket is in the way.
-    NotASocket(PathBuf),
-    /// The system would not let us.
-    Io(PathBuf, io::Error),
-}
+/// Connections at a time; further clients wait to be accepted. Operators and monitoring need a handful.
+const CONNECTIONS_MAX: usize = 32;
 
-impl fmt::Display for BindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BindError::InUse(path) => {
-                write!(f, "control socket {}: another daemon answers there; stop it first", path.display())
-            }
-            BindError::NotASocket(path) => {
-                let path = path.display();
-                write!(
-                    f,
-                    "control socket {path}: a file that is no socket is in the way; move it, or change [control] socket"
-                )
-            }
-            BindError::Io(path, error) => {
-                write!(f, "control socket {}: {error}; its folder must exist and be writable", path.display())
-            }
-        }
-    }
-}
+/// A whole connection: the request, the answer, and the reading of it.
+const CONNECTION_MAX: Duration = Duration::from_secs(10);
 
-impl std::error::Error for BindError {}
+/// The controller answers at once, or something is wrong with it. Less than a client waits.
+const CONTROLLER_MAX: Duration = Duration::from_secs(3);
 
-/// The socket, taken but not yet served. The file goes when this is dropped.
-pub struct Bound {
-    listener: UnixListener,
-    file: SocketFile,
-}
-
-/// The socket's file: removed with the daemon, so that the next client is not left to wonder.
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        drop(fs::remove_file(&self.0)); // gone already is as good
-    }
-}
-
-/// Takes the socket; one that a killed daemon left behind is replaced.
-///
-/// # Errors
-/// When another daemon answers there, or the system refuses.
-pub async fn bind(path: &Path) -> Result<Bound, BindError> {
-    clear_the_way(path).await?;
-    let failed = |error| BindError::Io(path.to_owned(), error);
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    let file = SocketFile(path.to_owned());
-    fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
-    Ok(Bound { listener, file })
-}
-
-async fn clear_the_way(path: &Path) -> Result<(), BindError> {
-    let failed = |error| BindError::Io(path.to_owned(), error);
-    let kind = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata.file_type(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-    };
-    if !kind.is_socket() {
-        return Err(BindError::NotASocket(path.to_owned()));
-    }
-    match UnixStream::connect(path).await {
-        Ok(_) => Err(BindError::InUse(path.to_owned())),
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed),
-        Err(error) => Err(failed(error)),
-    }
-}
+/// The pause after a failure to accept, such as a lack of descriptors.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// The socket at work.
 pub struct Serving {
-    stop: oneshot::Sender<()>,
-    server: JoinHandle<io::Result<()>>,
+    server: JoinHandle<()>,
     _file: SocketFile,
 }
 
@@ -114,72 +54,120 @@ impl Bound {
     /// Answers from now on, on the current tokio runtime; what needs the controller goes through `requests`.
     #[must_use]
     pub fn serve(self, requests: mpsc::Sender<ControlRequest>) -> Serving {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let service = routes(requests).into_make_service_with_connect_info::<Peer>();
-        let server = axum::serve(self.listener, service).with_graceful_shutdown(async {
-            drop(stopped.await); // a dropped sender stops us as well
-        });
-        Serving { stop, server: tokio::spawn(server.into_future()), _file: self.file }
+        let server = tokio::spawn(accept(self.listener, routes(requests)));
+        Serving { server, _file: self.file }
     }
 }
 
 impl Serving {
+    /// Whether clients are still accepted.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.server.is_finished()
+    }
+
     /// Takes no more requests and ends those under way.
     pub async fn stop(self) {
-        drop(self.stop);
-        self.server.abort(); // an idle client must not keep us
+        self.server.abort();
         drop(self.server.await);
     }
+}
+
+/// Accepts clients for ever, as many at a time as there are places.
+async fn accept(listener: UnixListener, router: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new(); // they end with it
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let router = router.clone();
+                connections.spawn(async move {
+                    // A client that is late or speaks no HTTP has no claim to an answer.
+                    let _ = timeout(CONNECTION_MAX, serve_one(stream, router)).await;
+                    drop(place);
+                });
+            }
+            Err(_) => sleep(PAUSE_AFTER_ERROR).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve_one(stream: UnixStream, router: Router) -> hyper::Result<()> {
+    let router = router.layer(Extension(Peer::of(&stream)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answered = router.clone().oneshot(request.map(Body::new));
+        async move { Ok::<_, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
+    });
+    let http = http1::Builder::new()
+        .keep_alive(false)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service);
+    http.await
 }
 
 fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/failback", post(fail_back))
-        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
         .with_state(requests)
 }
 
-/// Who is at the other end, as the kernel says.
-#[derive(Debug, Clone)]
-struct Peer(String);
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Peer {
-        match stream.io().peer_cred() {
-            Ok(credentials) => Peer(format!("uid {}", credentials.uid())),
-            Err(_) => Peer("unknown".into()),
-        }
-    }
-}
-
 async fn status(State(requests): State<mpsc::Sender<ControlRequest>>) -> Response {
-    let (reply, replied) = oneshot::channel();
-    if requests.send(ControlRequest::Status(reply)).await.is_err() {
-        return controller_is_gone();
-    }
-    match replied.await {
+    match asked(&requests, ControlRequest::Status).await {
         Ok(status) => Json(status).into_response(),
-        Err(_) => controller_is_gone(),
+        Err(refusal) => refusal,
     }
 }
 
 async fn fail_back(
     State(requests): State<mpsc::Sender<ControlRequest>>,
-    ConnectInfo(Peer(by)): ConnectInfo<Peer>,
+    Extension(peer): Extension<Peer>,
     Json(wish): Json<FailBack>,
 ) -> Response {
-    if wish.reason.trim().is_empty() {
-        return refuse(StatusCode::BAD_REQUEST, "no reason given".into());
+    if let Err(why) = check_reason(&wish.reason) {
+        return refuse(StatusCode::BAD_REQUEST, why);
     }
-    let (reply, replied) = oneshot::channel();
-    if requests.send(ControlRequest::FailBack(FailBack { by, ..wish }, reply)).await.is_err() {
-        return controller_is_gone();
-    }
-    match replied.await {
+    let wish = FailBack { by: peer.author().await, ..wish };
+    match asked(&requests, |reply| ControlRequest::FailBack(wish, reply)).await {
         Ok(Ok(done)) => Json(done).into_response(),
         Ok(Err(why)) => refuse(StatusCode::CONFLICT, why),
-        Err(_) => controller_is_gone(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// A reason is shown in the log and in tables, so it is one line of text.
+fn check_reason(reason: &str) -> Result<(), String> {
+    if reason.trim().is_empty() {
+        return Err("no reason given".into());
+    }
+    if reason.chars().any(char::is_control) {
+        return Err(
+            "the reason has a line break or another control character in it; write it in one line".into()
+        );
+    }
+    let characters = reason.chars().count();
+    if characters > REASON_MAX_CHARACTERS {
+        return Err(format!("the reason has {characters} characters; at most {REASON_MAX_CHARACTERS}"));
+    }
+    Ok(())
+}
+
+/// Asks the controller, which must answer in time.
+async fn asked<T>(
+    requests: &mpsc::Sender<ControlRequest>,
+    request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
+) -> Result<T, Response> {
+    let (reply, replied) = oneshot::channel();
+    let answered = async {
+        requests.send(request(reply)).await.ok()?;
+        replied.await.ok()
+    };
+    match timeout(CONTROLLER_MAX, answered).await {
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) => Err(controller_is_gone()),
+        Err(_) => Err(controller_is_late()),
     }
 }
 
@@ -189,7 +177,104 @@ fn controller_is_gone() -> Response {
     refuse(StatusCode::SERVICE_UNAVAILABLE, title.into())
 }
 
+fn controller_is_late() -> Response {
+    let title = format!(
+        "the controller has not answered within {CONTROLLER_MAX:?}; a command may still be carried out: `cadence-dns status` shows it"
+    );
+    refuse(StatusCode::GATEWAY_TIMEOUT, title)
+}
+
 fn refuse(status: StatusCode, title: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(ProblemDetails { title }))
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::super::socket::bind;
+    use super::*;
+
+    const REQUEST: &[u8] = b"POST /v1/failback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 32\r\n\r\n{\"name\":\"a.t\",\"reason\":\"needed\"}";
+
+    struct Server {
+        folder: tempfile::TempDir,
+        serving: Serving,
+        requests: mpsc::Receiver<ControlRequest>,
+    }
+
+    impl Server {
+        async fn start() -> Server {
+            let folder = tempfile::tempdir().expect("a folder");
+            let bound = bind(&folder.path().join("socket")).await.expect("our folder");
+            let (asked, requests) = mpsc::channel(1);
+            Server { serving: bound.serve(asked), folder, requests }
+        }
+
+        async fn connect(&self) -> UnixStream {
+            UnixStream::connect(self.folder.path().join("socket")).await.expect("it listens")
+        }
+    }
+
+    async fn answer(mut stream: UnixStream) -> String {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("it is closed in order");
+        String::from_utf8(answer).expect("text")
+    }
+
+    /// Time passes as soon as every task waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_is_hung_up_on() {
+        let server = Server::start().await;
+        for begun in [&b""[..], b"GET /v1/sta", b"POST /v1/failback HTTP/1.1\r\ncontent-length: 9\r\n\r\n{"] {
+            let mut stream = server.connect().await;
+            stream.write_all(begun).await.expect("room");
+            assert!(!answer(stream).await.starts_with("HTTP/1.1 200"));
+        }
+        assert!(server.serving.is_healthy());
+        server.serving.stop().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_that_hang_keep_others_waiting_for_some_seconds_only() {
+        let mut server = Server::start().await;
+        let mut hanging = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            hanging.push(server.connect().await);
+        }
+        let mut stream = server.connect().await;
+        stream.write_all(REQUEST).await.expect("room");
+        let begin = tokio::time::Instant::now();
+        let Some(ControlRequest::FailBack(wish, reply)) = server.requests.recv().await else {
+            panic!("another request");
+        };
+        assert!((CONNECTION_MAX..2 * CONNECTION_MAX).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+        assert!(wish.by.starts_with("uid "), "{}", wish.by);
+        reply.send(Ok("done".into())).expect("it waits");
+        assert!(answer(stream).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_controller_that_does_not_answer_is_told() {
+        let mut server = Server::start().await;
+        let mut stream = server.connect().await;
+        stream.write_all(REQUEST).await.expect("room");
+        let request = server.requests.recv().await; // and keeps it
+        let late = answer(stream).await;
+        assert!(late.starts_with("HTTP/1.1 504") && late.contains("may still be carried out"), "{late}");
+        drop(request);
+        drop(server.requests);
+        let mut stream = UnixStream::connect(server.folder.path().join("socket")).await.expect("it listens");
+        stream.write_all(REQUEST).await.expect("room");
+        assert!(answer(stream).await.starts_with("HTTP/1.1 503"));
+    }
+
+    #[test]
+    fn a_reason_is_one_line() {
+        assert_eq!(check_reason("disk replaced — Zürich is back"), Ok(()));
+        for bad in ["", " \t", "a\nb", "a\u{1b}[31mb", "a\u{85}b", &"x".repeat(501)] {
+            assert!(check_reason(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -1,102 +1,120 @@
-//! All that was seen, and the verdicts that follow from it.
+//! What this node has seen itself: a state for each check, and what to probe next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::saved::{SavedCheck, SavedRegion};
-use super::{Change, News, Parameters, Report, SavedState};
+use super::saved::SavedCheck;
+use super::{Change, Effect, News, Parameters, Report, SavedState};
+use crate::health::witness::{FailedProbe, testimony};
 use crate::health::{
-    CheckState, Doubt, Observation, Pace, Region, Rules, State, Verdict, View, guard, judge,
+    Alone, Ballot, Check, CheckState, Observation, Pace, ProbeOutcome, Region, Rules, Testimony, ballot_of,
 };
-use crate::model::{CheckId, Moment, RegionId, VantageId};
-use crate::policy::{Steer, Verdicts};
+use crate::model::{CheckId, Family, Moment, RegionId, VantageId};
 
-/// Health for each vantage and check, a verdict for each region, and how often each check is probed.
+/// Our own evidence, and the pace of each check.
 pub(super) struct Evidence {
-    regions: BTreeMap<RegionId, Region>,
+    vantage: VantageId,
+    alone: Alone,
     rules: BTreeMap<CheckId, Rules>,
-    /// Regions that share a name with a region: they are looked at when it is in doubt.
-    neighbours: BTreeMap<RegionId, BTreeSet<RegionId>>,
-    states: BTreeMap<VantageId, BTreeMap<CheckId, CheckState>>,
-    verdicts: Verdicts,
+    states: BTreeMap<CheckId, CheckState>,
     paces: BTreeMap<CheckId, Pace>,
+    /// The checks of each region or witness by family: what can witness.
+    places: BTreeMap<Family, BTreeMap<RegionId, Vec<CheckId>>>,
+    /// Checks with a failure that a place that is heard soon may still witness.
+    unwitnessed: BTreeSet<CheckId>,
+    /// When any place of a family was last heard.
+    heard: BTreeMap<Family, Moment>,
+    /// The addresses that are probed.
+    addresses: BTreeMap<Family, BTreeSet<IpAddr>>,
+    /// When witnesses of a family were last asked for.
+    asked: BTreeMap<Family, Moment>,
 }
 
 impl Evidence {
     /// With what was saved about checks that still exist.
-    pub(super) fn start(parameters: &Parameters, saved: SavedState, now: Moment) -> Evidence {
-        let regions: BTreeMap<RegionId, Region> =
-            parameters.regions.iter().map(|region| (region.id.clone(), region.clone())).collect();
-        let checks = regions.values().flat_map(|region| &region.checks);
+    pub(super) fn start(parameters: &Parameters, saved: &SavedState, now: Moment) -> Evidence {
+        let of_regions = parameters.regions.iter().flat_map(|region| &region.checks);
+        let checks = of_regions.chain(&parameters.witnesses);
         let rules: BTreeMap<CheckId, Rules> = checks.map(|check| (check.id.clone(), check.rules)).collect();
-        let mut states = saved.states();
-        let ours = states.entry(parameters.vantage.clone()).or_default();
+        let mut known = saved.states_of(&parameters.vantage);
+        let mut state = |check: &CheckId| known.remove(check).unwrap_or_else(|| CheckState::unseen(now));
+        let states: BTreeMap<CheckId, CheckState> =
+            rules.keys().map(|check| (check.clone(), state(check))).collect();
+        let mut places: BTreeMap<Family, BTreeMap<RegionId, Vec<CheckId>>> = BTreeMap::new();
         for check in rules.keys() {
-            ours.entry(check.clone()).or_insert_with(|| CheckState::unseen(now));
+            let of_family = places.entry(check.family()).or_default();
+            of_family.entry(check.region.clone()).or_default().push(check.clone());
         }
-        states.retain(|vantage, _| *vantage == parameters.vantage);
-        for checks in states.values_mut() {
-            checks.retain(|check, _| rules.contains_key(check));
+        let mut addresses: BTreeMap<Family, BTreeSet<IpAddr>> = BTreeMap::new();
+        let mut heard = BTreeMap::new();
+        for (check, state) in &states {
+            addresses.entry(check.family()).or_default().insert(check.address);
+            if let Some(last) = state.hearing.last {
+                let newest = heard.entry(check.family()).or_insert(last);
+                *newest = last.max(*newest);
+            }
         }
-        let neighbours = neighbours(&parameters.steers);
-        let (verdicts, paces) = (Verdicts::new(), BTreeMap::new());
-        let mut evidence = Evidence { regions, rules, neighbours, states, verdicts, paces };
-        for region in evidence.regions.keys().cloned().collect::<Vec<_>>() {
-            let before = saved.verdict(&region);
-            let verdict = evidence.judged(&region, before.as_ref(), now);
-            evidence.verdicts.insert(region, Arc::new(verdict));
+        let unwitnessed = states.iter().filter(|(_, state)| state.is_unwitnessed());
+        Evidence {
+            vantage: parameters.vantage.clone(),
+            alone: parameters.alone,
+            unwitnessed: unwitnessed.map(|(check, _)| check.clone()).collect(),
+            rules,
+            states,
+            paces: BTreeMap::new(),
+            places,
+            heard,
+            addresses,
+            asked: BTreeMap::new(),
         }
-        evidence
     }
 
-    /// Takes in a probe. The region that has to be judged again, if any.
+    /// Takes in a probe of our own. The regions that have to be judged again because of it.
     pub(super) fn observe(
         &mut self,
         observation: &Observation,
         now: Moment,
         news: &mut News,
-    ) -> Option<RegionId> {
+    ) -> BTreeSet<RegionId> {
+        let mut concerned = BTreeSet::new();
         let check = &observation.check;
-        let rules = self.rules.get(check)?; // removed while the probe was under way
-        let states = self.states.get_mut(&observation.vantage)?;
-        let testimony = guard::testimony(check, observation.timings.total, rules, states, now);
-        let state = states.get_mut(check)?;
-        let before = state.health;
-        let changed = state.observe(observation, rules, testimony, now);
-        news.reports.extend(Report::of_check(check, before, state));
-        if !changed {
-            return None;
-        }
-        let (vantage, state) = (observation.vantage.clone(), state.clone());
-        news.changes.push(Change::Check(Box::new(SavedCheck { vantage, check: check.clone(), state })));
-        Some(check.region.clone())
-    }
-
-    /// Judges a region again.
-    pub(super) fn judge(&mut self, region: &RegionId, now: Moment, news: &mut News) {
-        let before = self.verdicts.get(region).cloned();
-        let verdict = Arc::new(self.judged(region, before.as_deref(), now));
-        if let Some(before) = before.filter(|before| before.state != verdict.state) {
-            news.changes.push(Change::Region(SavedRegion::of(&verdict)));
-            news.reports.push(Report::VerdictChanged { from: before.state, verdict: Arc::clone(&verdict) });
-        }
-        self.verdicts.insert(region.clone(), verdict);
-    }
-
-    /// Regions whose verdict no longer follows from the evidence, because some of it has grown old.
-    pub(super) fn gone_stale(&self, now: Moment) -> Vec<RegionId> {
-        let judged_otherwise = |region: &&RegionId| {
-            let before = self.verdicts.get(*region).map(Arc::as_ref);
-            let after = self.judged(region, before, now);
-            before.is_none_or(|before| states(before).ne(states(&after)))
+        let Some(rules) = self.rules.get(check).filter(|_| observation.vantage == self.vantage).copied()
+        else {
+            return concerned; // removed while the probe was under way, or not ours
         };
-        self.regions.keys().filter(judged_otherwise).cloned().collect()
+        let testimony = self.testimony(observation, &rules, now);
+        let Some(state) = self.states.get_mut(check) else { return concerned };
+        let before = state.health;
+        if state.observe(observation, &rules, testimony, now) {
+            concerned.extend(Some(check.region.clone()).filter(|_| !check.is_witness()));
+            news.changes.push(Change::Check(Box::new(saved_check(&self.vantage, check, state))));
+        }
+        news.reports.extend(Report::of_check(check, before, state));
+        let heard_since = state.hearing.since.filter(|_| state.hearing.last == Some(now));
+        let fails = !before.is_down() && observation.outcome.failure().is_some();
+        self.note_unwitnessed(check);
+        self.set_pace(check, news);
+        if let Some(since) = heard_since {
+            self.heard.insert(check.family(), now);
+            self.hear(check, since, now, news, &mut concerned);
+        }
+        if fails {
+            self.ask_for_witnesses(check, &rules, now, news);
+        }
+        concerned
     }
 
-    /// The verdict on each configured region.
-    pub(super) fn verdicts(&self) -> &Verdicts {
-        &self.verdicts
+    /// What this node says about each address of a region, in the order of the configuration.
+    pub(super) fn ballots(&self, region: &Region, now: Moment) -> Vec<Ballot> {
+        let ballot = |address| ballot_of(&self.vantage, region, address, &self.states, now);
+        region.addresses.iter().map(|address| ballot(*address)).collect()
+    }
+
+    /// The first moment after which a check of the region that is fresh now would be stale.
+    pub(super) fn fresh_until(&self, region: &Region, now: Moment) -> Option<Moment> {
+        let until = |check: &Check| self.states.get(&check.id)?.fresh_until(&check.rules);
+        region.checks.iter().filter_map(until).filter(|until| *until >= now).min()
     }
 
     /// How often to save though nothing changed: a quarter of the time until evidence is stale, for the last probe
@@ -105,57 +123,106 @@ impl Evidence {
         self.rules.values().map(|rules| rules.stale_after() / 4).min()
     }
 
-    /// Who has seen what.
-    pub(super) fn states(&self) -> &BTreeMap<VantageId, BTreeMap<CheckId, CheckState>> {
+    /// What is known of each check.
+    pub(super) fn states(&self) -> &BTreeMap<CheckId, CheckState> {
         &self.states
     }
 
-    /// Checks whose pace is another one than when this was last asked.
-    pub(super) fn changed_paces(&mut self) -> Vec<(CheckId, Pace)> {
-        let wanted = self.wanted_paces();
-        let changed = wanted.iter().filter(|(check, pace)| self.paces.get(*check) != Some(*pace));
-        let changed: Vec<(CheckId, Pace)> = changed.map(|(check, pace)| (check.clone(), *pace)).collect();
-        self.paces = wanted;
-        changed
-    }
-
-    /// A check is probed faster while it is unsettled itself, and while a region that it could be compared with or
-    /// take over from is failing: that is where the witness comes from, and proof that the other region is fit.
-    fn wanted_paces(&self) -> BTreeMap<CheckId, Pace> {
-        let states = || self.states.values().flatten();
-        let failing =
-            states().filter(|(_, state)| state.health.failures() > 0).map(|(check, _)| &check.region);
-        let alarmed: BTreeSet<&RegionId> =
-            failing.flat_map(|region| self.neighbours.get(region)).flatten().collect();
-        let unsettled: BTreeSet<&CheckId> =
-            states().filter(|(_, state)| state.health.is_unsettled()).map(|(check, _)| check).collect();
-        let pace = |check: &CheckId| match unsettled.contains(check) || alarmed.contains(&check.region) {
-            true => Pace::Recheck,
-            false => Pace::Steady,
-        };
-        self.rules.keys().map(|check| (check.clone(), pace(check))).collect()
-    }
-
-    fn judged(&self, region: &RegionId, before: Option<&Verdict>, now: Moment) -> Verdict {
-        let views: Vec<View<'_>> =
-            self.states.iter().map(|(vantage, states)| View { vantage, states }).collect();
-        judge(&self.regions[region], &views, before, now)
-    }
-}
-
-/// The part of a verdict that decisions are made from, and explained with.
-fn states(verdict: &Verdict) -> impl Iterator<Item = (State, Option<Doubt>)> {
-    let endpoints = verdict.endpoints.iter().map(|endpoint| (endpoint.state, endpoint.doubt));
-    std::iter::once((verdict.state, None)).chain(endpoints)
-}
-
-fn neighbours(steers: &[Steer]) -> BTreeMap<RegionId, BTreeSet<RegionId>> {
-    let mut neighbours: BTreeMap<RegionId, BTreeSet<RegionId>> = BTreeMap::new();
-    for steer in steers {
-        for region in &steer.regions {
-            let others = steer.regions.iter().filter(|other| *other != region).cloned();
-            neighbours.entry(region.clone()).or_default().extend(others);
+    /// The pace of every check: what the prober begins with.
+    pub(super) fn set_paces(&mut self, news: &mut News) {
+        for check in self.states.keys().cloned().collect::<Vec<CheckId>>() {
+            self.set_pace(&check, news);
         }
     }
-    neighbours
+
+    /// A pass needs no testimony, so it costs the same however many checks there are. Nor does a failure that was heard
+    /// of what is down already, or a silent one when nothing at all was heard for too long.
+    fn testimony(&self, observation: &Observation, rules: &Rules, now: Moment) -> Testimony {
+        let (check, outcome) = (&observation.check, &observation.outcome);
+        let lasted = observation.timings.total;
+        let down = self.states.get(check).is_some_and(|state| state.health.is_down());
+        match outcome {
+            ProbeOutcome::Pass | ProbeOutcome::Ours(_) => Testimony::Counts,
+            ProbeOutcome::Heard(_) if down => Testimony::Counts,
+            ProbeOutcome::Silent(_) if self.is_deaf(check.family(), rules.witnessed_within(lasted), now) => {
+                Testimony::Isolated
+            }
+            ProbeOutcome::Heard(_) | ProbeOutcome::Silent(_) => {
+                let failed = FailedProbe { check, outcome, lasted, rules };
+                testimony(failed, &self.states, self.alone, now)
+            }
+        }
+    }
+
+    /// Whether a family that has several places was not heard of within a span.
+    fn is_deaf(&self, family: Family, span: Duration, now: Moment) -> bool {
+        let heard = self.heard.get(&family);
+        self.addresses.get(&family).is_some_and(|addresses| addresses.len() > 1)
+            && heard.is_none_or(|heard| now.since(*heard) > span)
+    }
+
+    /// A place was heard: failures of others that waited for a witness may count now.
+    fn hear(
+        &mut self,
+        place: &CheckId,
+        since: Moment,
+        now: Moment,
+        news: &mut News,
+        concerned: &mut BTreeSet<RegionId>,
+    ) {
+        let waiting = self.unwitnessed.iter();
+        let waiting = waiting.filter(|id| id.address != place.address && id.family() == place.family());
+        for check in waiting.cloned().collect::<Vec<CheckId>>() {
+            let (Some(state), Some(rules)) = (self.states.get_mut(&check), self.rules.get(&check)) else {
+                continue;
+            };
+            let before = state.health;
+            if state.hear_witness(since, rules, now) {
+                concerned.extend(Some(check.region.clone()).filter(|_| !check.is_witness()));
+                news.changes.push(Change::Check(Box::new(saved_check(&self.vantage, &check, state))));
+                news.reports.extend(Report::of_check(&check, before, state));
+            }
+            self.note_unwitnessed(&check);
+            self.set_pace(&check, news);
+        }
+    }
+
+    /// One fresh probe in each region and of each witness that has an address of the family, unless one has just ended;
+    /// at most once per recheck, however many checks fail.
+    fn ask_for_witnesses(&mut self, failing: &CheckId, rules: &Rules, now: Moment, news: &mut News) {
+        let family = failing.family();
+        if self.asked.get(&family).is_some_and(|asked| now.since(*asked) < rules.recheck) {
+            return;
+        }
+        self.asked.insert(family, now);
+        for checks in self.places.get(&family).into_iter().flat_map(BTreeMap::values) {
+            let others = || checks.iter().filter(|check| check.address != failing.address);
+            let heard = |check: &&CheckId| self.states.get(*check).is_some_and(|s| s.hearing.since.is_some());
+            let Some(chosen) = others().find(heard).or_else(|| others().next()) else { continue };
+            let last = self.states.get(chosen).and_then(|state| state.last.as_ref());
+            if last.is_none_or(|last| now.since(last.at) >= rules.recheck / 2) {
+                news.effects.push(Effect::ProbeNow(chosen.clone()));
+            }
+        }
+    }
+
+    fn note_unwitnessed(&mut self, check: &CheckId) {
+        if self.states.get(check).is_some_and(CheckState::is_unwitnessed) {
+            self.unwitnessed.insert(check.clone());
+        } else {
+            self.unwitnessed.remove(check);
+        }
+    }
+
+    fn set_pace(&mut self, check: &CheckId, news: &mut News) {
+        let Some(state) = self.states.get(check) else { return };
+        let pace = if state.is_unsettled() { Pace::Recheck } else { Pace::Steady };
+        if self.paces.insert(check.clone(), pace) != Some(pace) {
+            news.effects.push(Effect::Pace(check.clone(), pace));
+        }
+    }
+}
+
+fn saved_check(vantage: &VantageId, check: &CheckId, state: &CheckState) -> SavedCheck {
+    SavedCheck { vantage: vantage.clone(), check: check.clone(), state: state.clone() }
 }

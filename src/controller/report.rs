@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::health::{CheckState, Health, State, Verdict};
-use crate::model::CheckId;
+use crate::model::{CheckId, Name};
 use crate::policy::{Decision, Wait};
 
 /// A change worth a line.
@@ -35,6 +35,15 @@ pub enum Report {
         /// What is in force.
         after: Box<Decision>,
     },
+    /// An operator's command is being carried out.
+    Commanded {
+        /// The name that it is about.
+        name: Name,
+        /// Whose.
+        author: String,
+        /// Why.
+        reason: String,
+    },
     /// A name keeps its answer, for another reason than before.
     ReasonChanged {
         /// What is in force.
@@ -50,6 +59,7 @@ impl Report {
             Report::CheckChanged { to, .. } => *to == State::Down,
             Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
             Report::AnswerChanged { .. } => true,
+            Report::Commanded { .. } => false,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -61,12 +71,13 @@ impl Report {
             Report::CheckChanged { .. } => "check.changed",
             Report::VerdictChanged { .. } => "verdict.changed",
             Report::AnswerChanged { .. } => "decision.changed",
+            Report::Commanded { .. } => "failback.approved",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
 
     pub(super) fn of_check(check: &CheckId, before: Health, state: &CheckState) -> Option<Report> {
-        let (from, to) = (belief(before), belief(state.health));
+        let (from, to) = (before.state(), state.health.state());
         let because = match state.last.as_ref().and_then(|seen| seen.failure.as_ref()) {
             Some(failure) => failure.to_string(),
             None => "passes".into(),
@@ -89,11 +100,11 @@ impl Report {
     }
 }
 
-fn belief(health: Health) -> State {
-    match health {
-        Health::Unknown { .. } => State::Unknown,
-        Health::Up { .. } => State::Up,
-        Health::Down { .. } => State::Down,
+/// The name, or the first of a group and how many more there are.
+fn shown(decision: &Decision) -> String {
+    match decision.names.len() {
+        1 => decision.name().to_string(),
+        names => format!("{} and {} more", decision.name(), names - 1),
     }
 }
 
@@ -105,7 +116,7 @@ impl fmt::Display for Report {
             }
             Report::VerdictChanged { from, verdict } => write!(f, "{}: {from} -> {verdict}", verdict.region),
             Report::AnswerChanged { before, after } => {
-                let (name, old, new) = (&after.name, &before.standing, &after.standing);
+                let (name, old, new) = (shown(after), &before.standing, &after.standing);
                 if old.region == new.region {
                     write!(
                         f,
@@ -119,12 +130,16 @@ impl fmt::Display for Report {
                 }
                 write!(f, " (epoch {}): {}", new.epoch, after.derivation.headline(&new.region))
             }
+            // Quoted, so that no text of an operator looks like a line of ours.
+            Report::Commanded { name, author, reason } => {
+                write!(f, "{name}: failback by {author}: {reason:?}")
+            }
             Report::ReasonChanged { decision } => {
                 let region = &decision.standing.region;
                 write!(
                     f,
                     "{}: stays with {region}: {}",
-                    decision.name,
+                    shown(decision),
                     decision.derivation.headline(region)
                 )?;
                 match &decision.derivation.wait {

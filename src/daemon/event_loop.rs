@@ -1,21 +1,22 @@
-//! Feeds the controller and does what it says: the only place where effects become deeds.
+//! Feeds the controller and does what it says: the only place where effects become deeds. Nothing here blocks.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::clock::Clock;
-use super::keeper::Keeper;
+use super::disk::{Disk, DiskNews};
+use super::parts;
+use super::supervised::{GaveUp, Supervised};
+use crate::api::{PartStatus, Status, Warning};
 use crate::control::{ControlRequest, FailBack};
-use crate::controller::{
-    Change, Controller, DnsStatus, Effect, Event, LimitedStatus, Report, Saved, Status, Warning,
-};
-use crate::dns::{Counters, Meter, Tables};
+use crate::controller::{Command, CommandId, Effect, Event, Reply, Report, What};
+use crate::dns::{Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
-use crate::store::Journal;
 
 /// How often evidence is looked at for having grown old.
 const WATCHDOG: Duration = Duration::from_secs(1);
@@ -23,138 +24,186 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 /// The longest that a part may take to stop before the next one is told to.
 pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
 
+/// A command that has waited for longer than this is refused: its sender has given up.
+const COMMAND_MAX: Duration = Duration::from_secs(10);
+
 /// The controller and all that its effects act upon.
 pub(super) struct EventLoop {
-    pub(super) controller: Controller,
+    pub(super) controller: Supervised,
     pub(super) tables: Tables,
     pub(super) meter: Meter,
     pub(super) clock: Clock,
-    pub(super) keeper: Keeper,
-    pub(super) journal: Journal,
-    /// Why the journal could not be written, if it could not.
-    pub(super) journal_trouble: Option<String>,
+    pub(super) disk: Disk,
     pub(super) probing: Probing,
-    /// There is something to save that has not been handed to the keeper yet.
-    pub(super) dirty: bool,
+    pub(super) commands: Commands,
+}
+
+/// Who waits for the reply to which command.
+#[derive(Default)]
+pub(super) struct Commands {
+    last: u64,
+    waiting: BTreeMap<CommandId, oneshot::Sender<Result<String, String>>>,
 }
 
 impl EventLoop {
     /// Until told to stop; then the probes end, and the last state is saved.
+    ///
+    /// # Errors
+    /// When the controller has failed too often, and a new process must try.
     pub(super) async fn run(
         mut self,
         mut observations: mpsc::Receiver<Observation>,
         mut requests: mpsc::Receiver<ControlRequest>,
         mut stopped: mpsc::Receiver<()>,
-    ) {
+    ) -> Result<(), GaveUp> {
         let mut watchdog = interval(WATCHDOG);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake = self.controller.wake_at().map(|at| self.clock.instant(at));
             tokio::select! {
-                biased;
                 _ = stopped.recv() => break,
+                news = self.disk.next() => self.hear_of_disk(news),
                 Some(observation) = observations.recv() => self.take(Event::Observed(observation)),
-                () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => self.take(Event::TimePassed),
-                _ = watchdog.tick() => self.take(Event::TimePassed),
-                Some(permit) = self.keeper.room(), if self.dirty => {
-                    permit.send(self.saved());
+                () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => {
+                    self.take(Event::TimePassed);
+                }
+                _ = watchdog.tick() => {
+                    self.disk.look();
+                    self.take(Event::TimePassed);
                 }
                 Some(request) = requests.recv() => self.answer(request),
             }
+            if self.controller.has_panicked() {
+                self.rebuild().await?;
+            }
         }
         self.finish().await;
+        Ok(())
     }
 
     fn take(&mut self, event: Event) {
-        let effects = self.controller.handle(event, self.clock.now());
-        self.perform(effects);
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let effects = self.controller.handle(event, self.clock.now());
+            events.extend(self.perform(effects));
+        }
     }
 
-    /// Does what the controller says, in its order.
-    pub(super) fn perform(&mut self, effects: Vec<Effect>) {
+    /// Does what the controller says, in its order. What is committed at once are further events.
+    pub(super) fn perform(&mut self, effects: Vec<Effect>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let now = self.clock.now();
         for effect in effects {
             match effect {
-                Effect::Record(changes) => self.record(&changes),
+                Effect::Commit(id, changes) => {
+                    let commit = self.disk.commit(id, changes, now);
+                    events.extend(commit.map(|commit| Event::Committed(id, commit)));
+                }
+                Effect::Note(changes) => self.disk.note(changes, now),
                 Effect::Publish(table) => self.tables.publish(table),
-                Effect::Persist => self.dirty = true,
+                Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
+                Effect::ProbeNow(check) => self.probing.probe_now(&check),
                 Effect::Report(report) => tell(&report),
+                Effect::Reply(reply) => self.commands.reply(reply),
             }
         }
+        events
     }
 
-    /// Notes what has changed. Without room for it the answers go on; that a kill might lose them is said once.
-    fn record(&mut self, changes: &[Change]) {
-        let trouble = self.journal.append(changes).err().map(|error| error.to_string());
-        if let (None, Some(why)) = (&self.journal_trouble, &trouble) {
-            error!(event = "state.journal_failed", "changes cannot be noted: {why}");
+    fn hear_of_disk(&mut self, news: DiskNews) {
+        match news {
+            DiskNews::Committed(id, commit) => self.take(Event::Committed(id, commit)),
+            DiskNews::WantsState => {
+                let now = self.clock.now();
+                if let Some(state) = self.controller.saved(now) {
+                    self.disk.save(state, now);
+                }
+            }
+            DiskNews::Nothing => {}
         }
-        self.journal_trouble = trouble;
     }
 
-    /// Everything until now, and the journal that goes on from here.
-    fn saved(&mut self) -> Saved {
-        self.dirty = false;
-        let number = self.journal.begin_next();
-        self.controller.saved(self.clock.now()).up_to_journal(number)
+    /// A controller that has panicked is replaced by one that goes on from the saved state.
+    async fn rebuild(&mut self) -> Result<(), GaveUp> {
+        self.disk.forget_awaited();
+        self.commands.waiting.clear(); // a dropped reply tells that the controller is gone
+        let effects = self.controller.rebuild(self.disk.is_unsaved(), self.clock.now()).await?;
+        for event in self.perform(effects) {
+            self.take(event);
+        }
+        Ok(())
     }
 
     fn answer(&mut self, request: ControlRequest) {
         match request {
-            ControlRequest::Status(reply) => drop(reply.send(self.status())), // a client that hung up needs none
-            ControlRequest::FailBack(wish, reply) => drop(reply.send(self.fail_back(&wish))),
+            ControlRequest::Status(reply) => {
+                if let Some(status) = self.status() {
+                    drop(reply.send(status)); // a client that hung up needs none
+                }
+            }
+            ControlRequest::FailBack(wish, reply) => self.fail_back(wish, reply),
         }
     }
 
-    fn status(&self) -> Status {
-        let mut status = self.controller.status(self.clock.now());
-        status.dns = Some(asked(self.meter.counters()));
-        if let Some(trouble) = self.keeper.trouble().or_else(|| self.journal_trouble.clone()) {
+    fn status(&mut self) -> Option<Status> {
+        let mut status = self.controller.status(self.clock.now())?;
+        status.dns = Some(self.meter.counters().into_iter().collect());
+        if let Some(trouble) = self.disk.trouble() {
             let text =
                 format!("the state cannot be saved, a restart would forget the last changes: {trouble}");
-            status.warnings.insert(
-                0,
-                Warning { text, help: "free space, or mend the rights on [node] state_dir".into() },
-            );
+            let help = "free space, or mend the rights on [node] state_dir".into();
+            status.warnings.insert(0, Warning { text, help });
         }
-        status
+        status.parts = parts::all(&self.meter);
+        status.parts.push(self.controller.part());
+        status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
+        Some(status)
     }
 
-    fn fail_back(&mut self, wish: &FailBack) -> Result<String, String> {
+    fn fail_back(&mut self, wish: FailBack, reply: oneshot::Sender<Result<String, String>>) {
         let FailBack { name, reason, by } = wish;
-        let effects = self.controller.fail_back(name, self.clock.now())?;
-        info!(event = "failback.approved", %name, by, reason, "{name}: failback by {by}: {reason}");
-        self.perform(effects);
-        let decision = self.controller.decisions().iter().find(|decision| decision.name == *name);
-        let region = decision.map(|decision| decision.standing.region.to_string()).unwrap_or_default();
-        Ok(format!("{name} is answered with {region} now"))
+        let expires = self.clock.now() + COMMAND_MAX;
+        let id = self.commands.expect_reply(reply);
+        self.take(Event::Command(Command { id, author: by, reason, expires, what: What::FailBack(name) }));
     }
 
     async fn finish(mut self) {
-        let last = self.saved();
-        let EventLoop { keeper, probing, .. } = self;
+        let now = self.clock.now();
+        let last = self.controller.saved(now);
+        let EventLoop { disk, probing, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
         }
-        if timeout(STAGE_MAX, keeper.finish(last)).await.is_err() {
-            warn!(event = "stop.forced", "the state was not written in time");
+        if let Some(last) = last {
+            disk.finish(last, now, STAGE_MAX).await;
         }
     }
 }
 
-/// The numbers of one room in the words of another.
-fn asked(counted: Counters) -> DnsStatus {
-    let Counters { queries, noerror, nxdomain, refused, other, dropped, truncated, unsent, xdp, .. } =
-        counted;
-    let limited = LimitedStatus {
-        dropped: counted.limited_dropped,
-        slipped: counted.limited_slipped,
-        badcookie: counted.limited_badcookie,
-    };
-    DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent, xdp }
+impl Commands {
+    fn expect_reply(&mut self, reply: oneshot::Sender<Result<String, String>>) -> CommandId {
+        self.last += 1;
+        let id = CommandId(self.last);
+        self.waiting.insert(id, reply);
+        id
+    }
+
+    fn reply(&mut self, Reply { id, outcome }: Reply) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            let told = outcome.map(|done| done.to_string()).map_err(|refusal| refusal.to_string());
+            drop(waiting.send(told)); // a client that hung up needs none
+        }
+    }
 }
 
 fn tell(report: &Report) {
     let event = report.event();
-    if report.is_bad() { warn!(event, "{report}") } else { info!(event, "{report}") }
+    if let Report::Commanded { name, author, reason } = report {
+        info!(event, %name, by = author, reason, "{report}");
+    } else if report.is_bad() {
+        warn!(event, "{report}");
+    } else {
+        info!(event, "{report}");
+    }
 }

@@ -1,7 +1,6 @@
 //! Reads everything that the configuration names, and judges all of it before anything is started.
 
 use std::fs;
-use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,19 +13,20 @@ use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::zone::Zone;
 
+use super::unreadable::unreadable;
 use super::zone_file::read_zone;
 
 /// Everything is read and right; nothing is started.
 pub struct Ready {
     /// The configuration.
     pub config: Config,
-    /// The zones, in its order.
+    /// The zones, in the order of the configuration.
     pub zones: Vec<Zone>,
-    /// What cookies are made with, if the configuration names it.
+    /// The secrets of `secret_file`, if the configuration names one.
     pub secrets: Option<CookieSecrets>,
     /// The prober.
     pub prober: Prober,
-    /// What is doubtful.
+    /// Warnings about all of them.
     pub warnings: Vec<Problem>,
 }
 
@@ -91,7 +91,7 @@ pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
     config::parse(&shown, &text, base, available_parallelism().map_or(1, NonZero::get))
 }
 
-/// `[dns] xdp` in a build that has none: the sockets answer everything, which is no reason not to start.
+/// A warning about `[dns] xdp` in a build without it: the sockets answer everything.
 fn without_xdp(settings: &DnsSettings, built_in: bool) -> Option<Problem> {
     let xdp = settings.xdp.as_ref().filter(|_| !built_in)?;
     let found = "this build has no xdp: the sockets answer everything";
@@ -99,7 +99,7 @@ fn without_xdp(settings: &DnsSettings, built_in: bool) -> Option<Problem> {
     Some(Problem::warning(Some(xdp.place.clone()), found, help))
 }
 
-/// Wherever it is a problem with the file as a whole, the place is the one that names it.
+/// The secrets of the cookies. A problem with the file as a whole has the place in the configuration that names it.
 fn load_secrets(settings: &CookieSettings) -> Result<(Option<CookieSecrets>, Vec<Problem>), Problem> {
     let CookieSettings { secret_file: Some(file), secret_file_place: place, .. } = settings else {
         return Ok((None, Vec::new()));
@@ -115,23 +115,12 @@ fn load_secrets(settings: &CookieSettings) -> Result<(Option<CookieSecrets>, Vec
     Ok((Some(secrets), shared_too_widely(file, &shown).map(placed).into_iter().collect()))
 }
 
-/// Whoever reads the secrets can make cookies for any address.
+/// A warning when every user can read the file: with these secrets, cookies can be forged for any address.
 fn shared_too_widely(file: &Path, shown: &str) -> Option<Problem> {
     let mode = fs::metadata(file).ok()?.permissions().mode();
     let help = format!("`chmod 640 {shown}`, and the group of the user that runs cadence-dns");
-    (mode & 0o007 > 0).then(|| Problem::warning(None, format!("everybody here may read {shown}"), help))
-}
-
-/// What to say of a file that cannot be read.
-pub(super) fn unreadable(shown: &str, what: &str, error: &io::Error) -> Problem {
-    let help = if error.kind() == io::ErrorKind::NotFound {
-        "name a file that exists; relative paths in the configuration start at its own folder"
-    } else if error.kind() == io::ErrorKind::PermissionDenied {
-        "let the user that runs cadence-dns read it and enter its folders"
-    } else {
-        "it must be a file that can be read"
-    };
-    Problem::error(None, format!("cannot read {what} {shown}: {error}"), help)
+    (mode & 0o007 > 0)
+        .then(|| Problem::warning(None, format!("every user of this machine can read {shown}"), help))
 }
 
 #[cfg(test)]
@@ -173,7 +162,7 @@ mod tests {
     fn the_file_of_the_cookie_secrets_is_judged() {
         const GOOD: &str = "00112233445566778899aabbccddeeff\n";
         check(Some(GOOD), 0o640, "Some(1 cookie secrets)");
-        check(Some(GOOD), 0o644, "c.toml:7:15: warning: everybody here may read /secrets");
+        check(Some(GOOD), 0o644, "c.toml:7:15: warning: every user of this machine can read /secrets");
         check(Some("\nx\n"), 0o600, "/secrets:2:1: error: a line of 1 characters is no secret");
         check(Some(""), 0o600, "c.toml:7:15: error: /secrets has no secret in it");
         let missing =

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::load::unreadable;
+use super::unreadable::unreadable;
 use crate::model::{Name, Place, Problem};
-use crate::zone::{self, Accepted, MasterFile};
+use crate::zone::{self, Accepted, IncludeError, MasterFile};
 
 /// Reads and judges a master file. `steered` are the names in it whose addresses come from a decision; `named_at` is
 /// the place that names the file, to be told when it cannot be read.
@@ -28,12 +28,11 @@ pub fn read_zone(
     zone::parse(origin, &MasterFile { file: &shown, text: &text }, steered, &mut include)
 }
 
-/// A zone file may only include what lies in its own folder: whoever may edit zones may not read the whole disk.
-fn read_included(folder: &Path, named: &str) -> Result<Vec<u8>, String> {
-    let real = |path: &Path| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
-    let file = real(&folder.join(named))?;
-    if !file.starts_with(real(folder)?) {
-        return Err(format!("{named} lies outside the zone file's folder {}", folder.display()));
+/// A zone file may only include what lies in its own folder: who may edit zones may not read every file.
+fn read_included(folder: &Path, named: &str) -> Result<Vec<u8>, IncludeError> {
+    let file = folder.join(named).canonicalize().map_err(IncludeError::Unreadable)?;
+    if !file.starts_with(folder.canonicalize().map_err(IncludeError::Unreadable)?) {
+        return Err(IncludeError::OutsideFolder);
     }
-    fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
+    fs::read(&file).map_err(IncludeError::Unreadable)
 }

@@ -15,11 +15,11 @@ use crate::answer::AnswerTable;
 /// Datagrams for each system call: with fewer the kernel's fixed cost shows, with more nothing is gained.
 pub(super) const BATCH: usize = 32;
 
-/// A quiet worker makes room for no more than this: at low rates a batch is one datagram or two, and to prepare for 32
-/// would cost as much as answering them.
+/// A quiet worker prepares buffers for this many: at low rates a batch is one datagram or two, and preparing 32 would
+/// cost as much as answering them.
 const BATCH_LEAST: usize = 4;
 
-/// Longer queries are dropped: nobody has reason to send more than the 1232 octets that we say we take.
+/// Longer queries are dropped: by EDNS we announce 1232 octets as the most that we take.
 const QUERY_MAX_OCTETS: usize = 1344;
 
 /// Longest reply, rounded up so that query and reply together are an odd number of cache lines: buffers a power
@@ -57,7 +57,7 @@ pub(super) struct Batch {
     buffers: Box<[Buffer]>,
     datagrams: Box<[Datagram]>,
     received: usize,
-    /// What the system calls are told. Only what is written for a call is used in it.
+    /// The arguments of the system calls. A call uses only what was written for it.
     calls: Box<Calls>,
 }
 
@@ -97,9 +97,10 @@ impl Batch {
             let peer_octets = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
             headers[index].msg_hdr = header(&mut parts[index], datagram, peer_octets, CONTROL_OCTETS);
         }
-        let (socket, most) = (socket.as_raw_fd(), room as libc::c_uint);
+        let socket = socket.as_raw_fd();
+        let most = room as libc::c_uint;
         // SAFETY: the first `room` headers were written just now; their pointers lead to buffers of the stated lengths.
-        // They are borrowed by `self`, which nobody else touches during the call, and the call keeps none of them.
+        // They are borrowed by `self`, which nothing else touches during the call, and the call keeps none of them.
         let received = unsafe {
             libc::recvmmsg(socket, headers.as_mut_ptr(), most, libc::MSG_WAITFORONE as _, ptr::null_mut())
         };
@@ -132,7 +133,8 @@ impl Batch {
             if datagram.reply_octets > 0 {
                 from_the_address_asked(&mut datagram.control, datagram.control_octets);
                 parts[count] = part(&mut buffer.reply[..datagram.reply_octets]);
-                let (peer_octets, control_octets) = (datagram.peer_octets, datagram.control_octets);
+                let peer_octets = datagram.peer_octets;
+                let control_octets = datagram.control_octets;
                 headers[count].msg_hdr = header(&mut parts[count], datagram, peer_octets, control_octets);
                 count += 1;
             }
@@ -141,20 +143,28 @@ impl Batch {
     }
 }
 
-/// Sends all, passing over those that the system refuses: one unreachable client must not cost the others.
-fn send_all(socket: &UdpSocket, mut headers: &mut [libc::mmsghdr]) -> u64 {
+/// Sends all without ever waiting; returns how many replies were not sent. A reply that the system refuses is passed
+/// over, because one unreachable client must not cost the others. A full send buffer ends the batch: it is full of
+/// replies to hosts whose link address does not resolve, and waiting for one of them would stop all answers.
+fn send_all(socket: &impl AsRawFd, mut headers: &mut [libc::mmsghdr]) -> u64 {
     let mut refused = 0;
     while !headers.is_empty() {
         let count = headers.len() as libc::c_uint;
         // SAFETY: `headers` holds `count` headers whose pointers lead to buffers of the stated lengths, which
         // outlive the call; it only reads them and keeps none.
-        let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, 0) };
+        let sent = unsafe {
+            libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, libc::MSG_DONTWAIT as _)
+        };
         let done = match usize::try_from(sent) {
             Ok(sent) if sent > 0 => sent,
-            Ok(_) | Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => 0,
             Ok(_) | Err(_) => {
-                refused += 1;
-                1
+                let error = io::Error::last_os_error().kind();
+                if error == io::ErrorKind::WouldBlock {
+                    return refused + headers.len() as u64;
+                }
+                let done = usize::from(error != io::ErrorKind::Interrupted);
+                refused += done as u64;
+                done
             }
         };
         headers = &mut headers[done..];
@@ -202,9 +212,9 @@ fn address(peer: &libc::sockaddr_storage) -> IpAddr {
     IpAddr::from(unsafe { (*peer_at.cast::<libc::sockaddr_in>()).sin_addr.s_addr }.to_ne_bytes())
 }
 
-/// Makes of the control message that came with a query the one that its reply is sent with: the same address, but
-/// by the route that leads back, not by the interface that the query came in on, unless the address means nothing
-/// without it.
+/// Turns the control message of a query into the one that its reply is sent with. The reply leaves from the address
+/// that was asked, by the route to the client rather than by the interface that the query came in on. A link-local
+/// address keeps the interface, because it means nothing without it.
 fn from_the_address_asked(control: &mut Control, octets: usize) {
     let (head, data) = control.0.split_at_mut(size_of::<libc::cmsghdr>());
     if octets < head.len() + size_of::<libc::in_pktinfo>() {
@@ -232,7 +242,7 @@ pub(super) fn tell_destinations(socket: &UdpSocket, address: IpAddr) -> io::Resu
     }
 }
 
-/// Does not believe forged reports of small path MTUs: our replies pass everywhere whole, or are cut by routers.
+/// Ignores reports of small path MTUs, which can be forged: replies of 1232 octets fit, or routers fragment them.
 pub(super) fn ignore_path_mtu(socket: &UdpSocket, address: IpAddr) -> io::Result<()> {
     match address {
         IpAddr::V4(_) => set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
@@ -253,4 +263,43 @@ fn set_option(
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, ptr::from_ref(&value).cast(), octets) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    /// Sends `count` datagrams of one octet each; returns how many were not sent.
+    fn send(socket: &impl AsRawFd, count: usize) -> u64 {
+        let mut octets = [7];
+        let mut part = part(&mut octets);
+        // SAFETY: all zeroes are a valid `mmsghdr`.
+        let mut headers: Vec<libc::mmsghdr> = (0..count).map(|_| unsafe { zeroed() }).collect();
+        for header in &mut headers {
+            header.msg_hdr.msg_iov = &raw mut part;
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        send_all(socket, &mut headers)
+    }
+
+    /// A UNIX socket whose peer does not read has what a UDP socket has whose neighbours do not resolve: no room.
+    #[test]
+    fn a_full_send_buffer_ends_the_batch_instead_of_waiting() {
+        let (ours, peer) = UnixDatagram::pair().expect("descriptors");
+        peer.set_nonblocking(true).expect("our socket");
+        let unsent = send(&ours, 10_000);
+        let arrived = std::iter::from_fn(|| peer.recv(&mut [0; 8]).ok()).count() as u64;
+        assert!(arrived > 0, "nothing was sent");
+        assert_eq!(unsent, 10_000 - arrived, "what was not sent is counted");
+        assert_eq!(send(&ours, 1), 0, "there is room again");
+    }
+
+    #[test]
+    fn a_reply_that_is_refused_costs_no_other() {
+        let (ours, peer) = UnixDatagram::pair().expect("descriptors");
+        drop(peer);
+        assert_eq!(send(&ours, 5), 5, "each was tried");
+    }
 }

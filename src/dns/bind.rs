@@ -12,10 +12,13 @@ use super::udp::LOOK_UP_EVERY;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// With port 0 the system chooses a port for TCP; so often another one is tried when somebody has it for UDP.
+/// What is asked for as the send buffer of a UDP socket: replies that wait for the link address of a neighbour.
+const SEND_BUFFER_OCTETS: usize = 1 << 20;
+
+/// With port 0 the system chooses a port for TCP, which may be taken for UDP; another one is tried this many times.
 const PORT_TRIALS: usize = 16;
 
-/// Which kind of socket an error is about.
+/// The protocol of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// Datagrams.
@@ -109,8 +112,8 @@ pub(super) struct Listen {
     pub(super) udp: Vec<UdpSocket>,
 }
 
-/// Takes one address: TCP first and alone, so that a second server of the same user is noticed although our own
-/// UDP workers share their port.
+/// Takes one address, TCP first: its port is not shared, so a second server of the same user is noticed, which UDP
+/// would not do because our workers share their port.
 pub(super) fn listen(address: SocketAddr, workers: usize) -> Result<Listen, BindError> {
     let mut trials = if address.port() == 0 { PORT_TRIALS } else { 1 };
     loop {
@@ -122,7 +125,7 @@ pub(super) fn listen(address: SocketAddr, workers: usize) -> Result<Listen, Bind
     }
 }
 
-/// Takes an address for encrypted streams alone; returns the real one as well.
+/// Takes an address for encrypted streams only; returns it with its real port as well.
 pub(super) fn listen_to_streams(
     address: SocketAddr,
     protocol: Protocol,
@@ -154,7 +157,8 @@ fn udp_socket(address: SocketAddr) -> io::Result<UdpSocket> {
     only_its_family(&socket, address)?;
     socket.set_reuse_port(true)?; // the kernel spreads the clients over the workers
     socket.set_read_timeout(Some(LOOK_UP_EVERY))?;
-    socket.set_write_timeout(Some(LOOK_UP_EVERY))?;
+    // Replies never wait for room, so there should be some. The system grants no more than net.core.wmem_max.
+    socket.set_send_buffer_size(SEND_BUFFER_OCTETS)?;
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
     ignore_path_mtu(&socket, address.ip())?;

@@ -1,6 +1,7 @@
 //! The certificate that clients are shown: read at the start, and again whenever its files change.
 //!
-//! What is broken never takes the place of what works; it is told once, and tried again when it changes.
+//! Files that cannot be used leave the old certificate in use; that is logged once, and they are read again when they
+//! change.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -20,7 +21,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use tracing::{info, warn};
 
-use super::wall_clock;
+use super::clock::wall_clock;
 use crate::config::TlsSettings;
 use crate::model::{Moment, Place, Problem};
 
@@ -42,7 +43,7 @@ pub(super) struct Certificates {
     settings: TlsSettings,
     served: Files,
     shown: Arc<Shown>,
-    /// What was last said about files that are not used.
+    /// The problem with files that are not used, as it was logged last.
     told: Option<String>,
 }
 
@@ -61,8 +62,8 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-/// Reads certificate and key, and judges them as a start does. What is doubtful comes back: one that is out of date
-/// is still shown, for clients that do not look are better served than with nothing.
+/// Reads certificate and key, and judges them as a start does. Returns warnings: a certificate that is out of date is
+/// still used, because clients that do not check it are better served than without.
 ///
 /// # Errors
 /// What is wrong with the files, or with one and the other.
@@ -84,7 +85,7 @@ impl Certificates {
     }
 
     /// Looks at the files every few seconds, and when the thread is unparked, until `stop`.
-    pub(super) fn watch(mut self, stop: &AtomicBool) {
+    pub(super) fn watch(&mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             thread::park_timeout(LOOK_EVERY);
             self.look();
@@ -163,7 +164,7 @@ fn understand(settings: &TlsSettings, files: &Files) -> Result<CertifiedKey, Pro
             "a PEM file with one, not encrypted",
         )
     })?;
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| {
+    CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
         let certificate = settings.certificate.display();
         if error == Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
             let found = format!("the key {file} does not belong to the certificate {certificate}");

@@ -32,7 +32,7 @@ pub struct Reply {
 pub enum LookupError {
     /// No answer in time.
     Timeout(Duration),
-    /// The system would not send, or nobody listens there.
+    /// The system did not send, or no server listens there.
     Io(io::Error),
     /// What came back is not a DNS message.
     Malformed(String),
@@ -93,12 +93,12 @@ fn query(name: &Name, rtype: RecordType) -> Result<Message, LookupError> {
     Ok(message)
 }
 
-/// Nobody shall guess it: the standard library's hasher is seeded from the system's randomness.
+/// An identifier that cannot be guessed: the standard library's hasher is seeded from the system's randomness.
 fn identifier() -> u16 {
     RandomState::new().hash_one(()) as u16
 }
 
-/// Waits for the reply to this query; whatever else comes is passed over.
+/// Waits for the reply to this query; other messages are passed over.
 async fn exchange(server: SocketAddr, query: &Message) -> Result<Reply, LookupError> {
     let any: IpAddr =
         if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };

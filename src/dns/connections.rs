@@ -1,21 +1,22 @@
-//! Who is connected, for how long they may be idle, and who has to go when there are too many.
+//! The open connections: how long they may be idle, and which one is closed when there are too many.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::client_network::ClientNetwork;
 use crate::config::TcpSettings;
 
-/// When all connections are taken, they may be idle for so long.
+/// How long connections may be idle when all places are taken.
 const IDLE_LEAST: Duration = Duration::from_secs(1);
 
-/// The open connections. A new one is always let in; the one that has been idle longest makes room.
+/// The open connections. A new one is always admitted; the one that has been idle longest makes room.
 ///
-/// One client network may have half of them. From there on, and thus never by one network alone, the time that all
-/// may be idle shrinks.
+/// One client network may have half of the places. When more than half are taken, which no network alone can do, the
+/// time that connections may be idle shrinks.
 pub(super) struct Connections {
     settings: TcpSettings,
     open: BTreeMap<u64, Connection>,
@@ -23,12 +24,12 @@ pub(super) struct Connections {
     last: u64,
     /// Connections by when each was last active.
     by_activity: BTreeMap<u64, u64>,
-    /// The same turns, for each client network.
-    networks: BTreeMap<IpAddr, BTreeSet<u64>>,
+    /// The turns of the connections of each client network.
+    networks: BTreeMap<ClientNetwork, BTreeSet<u64>>,
 }
 
 struct Connection {
-    network: IpAddr,
+    network: ClientNetwork,
     turn: u64,
     active_at: Instant,
     task: AbortHandle,
@@ -47,7 +48,7 @@ impl Connections {
 
     /// Takes in a connection, whose task `start` begins.
     pub(super) fn admit(&mut self, client: IpAddr, now: Instant, start: impl FnOnce(u64) -> AbortHandle) {
-        let network = network(client);
+        let network = ClientNetwork::of(client);
         if self.networks.get(&network).is_some_and(|turns| turns.len() >= self.most_of_one()) {
             self.close_longest_idle_of(network);
         } else if self.open.len() >= self.settings.connections {
@@ -114,7 +115,7 @@ impl Connections {
         Some((self.open.get(&number)?.active_at, number))
     }
 
-    fn close_longest_idle_of(&mut self, network: IpAddr) {
+    fn close_longest_idle_of(&mut self, network: ClientNetwork) {
         let turn = self.networks.get(&network).and_then(BTreeSet::first);
         if let Some(&number) = turn.and_then(|turn| self.by_activity.get(turn)) {
             self.close(number);
@@ -148,14 +149,6 @@ impl Connections {
             }
         }
         Some(connection)
-    }
-}
-
-/// What one client can be taken to have: a /24 of IPv4, a /56 of IPv6.
-fn network(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 56)).into(),
     }
 }
 
@@ -213,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_idle_for_too_long_is_closed_and_who_got_something_is_not() {
+    async fn an_idle_connection_is_closed_and_one_that_got_a_reply_is_not() {
         let (mut connections, now) = (connections(), Instant::now());
         assert_eq!(connections.close_overdue(now), None);
         let tasks = ["10.0.0.1", "10.0.1.1"].map(|client| admitted(&mut connections, client, now));

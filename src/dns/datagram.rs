@@ -1,9 +1,9 @@
-//! One datagram: a query in, a reply out. UDP sockets and AF_XDP rings do the same with it.
+//! One datagram: a query in, a reply out, for UDP sockets and AF_XDP rings alike.
 
 use std::net::IpAddr;
 
+use super::clock::wall_clock;
 use super::counters::Counters;
-use super::wall_clock;
 use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
 use crate::model::Moment;
 

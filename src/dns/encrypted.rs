@@ -5,16 +5,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificates::{Certificates, Shown};
 use super::streams::Carrier;
 use crate::config::TlsSettings;
 
-/// What DNS over TLS calls itself. Whoever offers something else alone is turned away; whoever offers nothing is not.
+/// The ALPN identifier of DNS over TLS. A client that offers only others is refused; one that offers none is not.
 const DOT: &[&[u8]] = &[b"dot"];
-/// Both versions of HTTP, the better first.
+/// The ALPN identifiers of HTTP, the preferred one first.
 const HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// Listeners of encrypted streams.
@@ -41,7 +41,7 @@ impl Encrypted {
 }
 
 fn acceptor(shown: Arc<Shown>, protocols: &[&[u8]]) -> io::Result<TlsAcceptor> {
-    let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_no_client_auth()

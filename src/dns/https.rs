@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::streams::{Client, Shared};
+use super::stream_context::{Client, Shared};
 use super::tcp::QUERY_MAX_OCTETS;
 use crate::answer::freshness;
 
@@ -35,7 +35,7 @@ const HEADERS_MAX_OCTETS: u32 = 16 * 1024;
 /// What one request may send before it is read.
 const WINDOW_OCTETS: u32 = 8 * 1024;
 
-/// Replies that clients have not taken yet, over all connections; whoever asks beyond that is told to come later.
+/// Replies that clients have not taken yet, over all connections; requests beyond that get 503.
 const WAITING_MAX_OCTETS: usize = 16 << 20;
 
 /// Answers the requests of one connection.
@@ -51,7 +51,7 @@ pub(super) async fn serve(
         async move { Ok::<_, Infallible>(answer(request, client, &shared, &path).await) }
     });
     let stream = TokioIo::new(stream);
-    // No clocks here either: who gets nothing is closed from outside.
+    // No deadlines here: `Connections` closes connections that get no replies.
     let served = if is_http2 {
         http2::Builder::new(InThisThread)
             .max_concurrent_streams(STREAMS_MAX)
@@ -149,7 +149,7 @@ async fn query_in_body(request: Request<Incoming>) -> Result<Vec<u8>, HttpError>
     Ok(body.to_bytes().to_vec())
 }
 
-/// Whatever the code of the reply is, HTTP has done its work (RFC 8484 section 4.2.1).
+/// The HTTP status is 200 whatever the code of the DNS reply (RFC 8484 section 4.2.1).
 fn reply(query: &[u8], client: Client, shared: &Shared) -> Response<Full<Bytes>> {
     if shared.waiting.load(Ordering::Relaxed) > WAITING_MAX_OCTETS {
         return HttpError(StatusCode::SERVICE_UNAVAILABLE, "too many replies wait to be read\n").response();
@@ -200,9 +200,9 @@ mod tests {
     const QUERY: [u8; 17] = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
 
     #[test]
-    fn replies_that_nobody_takes_are_bounded_and_those_taken_make_room() {
+    fn replies_that_are_not_taken_are_bounded_and_those_taken_make_room() {
         let shared = Shared::of_nothing();
-        let ask = || reply(&QUERY, Client::nobody(), &shared);
+        let ask = || reply(&QUERY, Client::of_a_test(), &shared);
         shared.waiting.store(WAITING_MAX_OCTETS, Ordering::Relaxed); // by others
         let untaken = ask();
         assert_eq!(untaken.status(), StatusCode::OK);

@@ -6,20 +6,20 @@ use std::mem::take;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::yield_now;
 
-use super::streams::{Client, Shared};
+use super::stream_context::{Client, Shared};
 
-/// Longer queries end the connection: memory is not lent to strangers.
+/// Longer queries end the connection, so that a client cannot make us buffer more.
 pub(super) const QUERY_MAX_OCTETS: usize = 4096;
 
 /// Replies are collected up to here before they are written, so what waits for a slow reader stays small.
 const COLLECTED_MAX_OCTETS: usize = 4096;
 
-/// After so many queries it is somebody else's turn.
+/// After this many queries of one connection the other connections get a turn.
 const QUERIES_IN_TURN: usize = 64;
 
 /// Answers all queries of one connection in their order.
 ///
-/// There is no clock here: whoever gets nothing done is closed from outside, by [`Shared`].
+/// There is no deadline here: [`Shared`] closes connections that have been idle for too long.
 pub(super) async fn converse(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     client: Client,
@@ -43,11 +43,11 @@ pub(super) async fn converse(
         }
         write(&mut stream, &mut replies, client, shared).await?;
         if octets == 0 {
-            return stream.shutdown().await; // it has asked all that it wanted, and got all
+            return stream.shutdown().await; // the client has asked all its queries, and has all replies
         }
         incoming.drain(..used);
         if incoming.is_empty() {
-            incoming = Vec::new(); // who is idle holds no memory
+            incoming = Vec::new(); // an idle connection holds no buffer
         }
     }
 }
@@ -98,12 +98,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_asks_much_at_once_waits_for_the_others_now_and_then() {
+    async fn a_client_that_asks_much_at_once_gives_turns_to_the_others() {
         let shared = Shared::of_nothing();
         let (mut context, stream) = duplex(1 << 20);
         let query = [0, 12, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         context.write_all(&query.repeat(500)).await.expect("a buffer with room");
-        let mut conversation = pin!(converse(stream, Client::nobody(), &shared));
+        let mut conversation = pin!(converse(stream, Client::of_a_test(), &shared));
         for turn in 1..5 {
             let waits =
                 poll_fn(|context| Poll::Ready(conversation.as_mut().poll(context).is_pending())).await;

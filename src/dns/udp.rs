@@ -1,22 +1,20 @@
-//! One thread for each socket: a batch in, a batch out, nothing else on the way.
+//! One thread for each UDP socket: it takes a batch of queries, answers it, and sends the replies.
 
 use std::io;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::Cache;
-
-use super::Tables;
 use super::batch::Batch;
-use super::counters::{Counters, Tally};
+use super::counters::Tally;
 use super::datagram::DatagramBatch;
-use crate::answer::ResponsePolicy;
+use super::tables::Tables;
+use crate::answer::{Counter, ResponsePolicy};
 
-/// How long a quiet worker waits before it looks whether it is to stop.
+/// How long a quiet worker waits for a datagram before it looks whether it is to stop.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 
-/// After an error that is not one datagram's: long enough not to spin, short enough not to be missed.
+/// The pause after an error of the socket: long enough not to spin, short enough to lose no query.
 pub(super) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 
 /// Answers until `stop`.
@@ -28,7 +26,7 @@ pub(super) fn serve(
     tally: &Tally,
 ) {
     let mut batch = Batch::new();
-    let mut tables = Cache::new(&*tables.0);
+    let mut tables = tables.cache();
     while !stop.load(Ordering::Relaxed) {
         let received = batch.receive(socket);
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
@@ -36,9 +34,8 @@ pub(super) fn serve(
             Ok(_) => {
                 let mut answering = DatagramBatch::begin(table, policy);
                 batch.answer(|address, query, reply| answering.answer(address, query, reply));
-                tally.add(answering.counted()); // before they leave: whoever has a reply sees it counted
-                let unsent = batch.send(socket);
-                tally.add(Counters { unsent, ..Counters::default() });
+                tally.add(answering.counted()); // before they leave: a client that has its reply finds it counted
+                tally.add_to(Counter::Unsent, batch.send(socket));
             }
             Err(error) if is_quiet(&error) => {}
             Err(_) => std::thread::sleep(PAUSE_AFTER_ERROR),

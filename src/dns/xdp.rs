@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! interface ─frame─▶ program ─query for us─▶ ring of its queue ─▶ worker ─reply─▶ ring ─▶ interface
-//!                       └─everything else──▶ the kernel ─▶ our ordinary sockets, TCP, everybody else
+//!                       └─everything else──▶ the kernel ─▶ our ordinary sockets, TCP, other programs
 //! ```
 //!
 //! `program` is what the interface runs, `attached` has it run, `rings` takes and sends frames, `frame` finds the query
@@ -31,7 +31,7 @@ mod worker;
 #[cfg(feature = "xdp")]
 pub(super) use attached::{Attached, Link, attach};
 #[cfg(feature = "xdp")]
-pub(super) use worker::serve;
+pub(super) use worker::work;
 
 /// Why the sockets answer everything although `[dns] xdp` is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,7 @@ mod absent {
     use std::fmt;
     use std::io;
     use std::net::SocketAddr;
+    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
     use super::XdpUnavailable;
@@ -91,7 +92,13 @@ mod absent {
         }
     }
 
-    pub(in crate::dns) fn serve(queue: Queue, _: &Tables, _: &ResponsePolicy, _: &AtomicBool, _: &Tally) {
+    pub(in crate::dns) fn work(
+        queue: Queue,
+        _: Tables,
+        _: Arc<ResponsePolicy>,
+        _: Arc<AtomicBool>,
+        _: Arc<Tally>,
+    ) -> fn() {
         match queue {}
     }
 
@@ -103,4 +110,4 @@ mod absent {
 }
 
 #[cfg(not(feature = "xdp"))]
-pub(super) use absent::{Attached, Link, attach, serve};
+pub(super) use absent::{Attached, Link, attach, work};

@@ -1,11 +1,9 @@
 //! One check from one vantage: how probes make it up or down.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
-use super::guard::Testimony;
-use super::{Failure, Observation, ProbeOutcome, Rules, Timings};
+use super::recent::Recent;
+use super::{Failure, Observation, ProbeOutcome, Rules, State, Testimony, Timings};
 use crate::model::Moment;
 
 /// What one vantage believes about one check.
@@ -16,12 +14,12 @@ pub enum Health {
     Unknown {
         /// Passes in a row.
         passes: u8,
-        /// Failures in a row.
+        /// Failures in a row that count.
         failures: u8,
     },
     /// Believed to work.
     Up {
-        /// Failures in a row; at `fall` or more when nothing else answered us meanwhile, so that we doubt ourselves.
+        /// Failures in a row that count.
         failures: u8,
     },
     /// Believed to be broken.
@@ -31,7 +29,7 @@ pub enum Health {
     },
 }
 
-/// What a probe that says something says.
+/// What a probe that counts says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Pass,
@@ -42,20 +40,19 @@ impl Health {
     /// A check that nobody has looked at.
     pub const UNSEEN: Health = Health::Unknown { passes: 0, failures: 0 };
 
-    /// The whole state machine. `witnessed`: something else answered this vantage while the check was failing, so the
-    /// fault is not our own. `worn`: the brown-out window is full.
+    /// The whole state machine. `worn`: the brown-out window is full; `calm`: whatever wore it out is over.
     ///
     /// | health  | sign | becomes |
     /// |---------|------|---------|
     /// | unknown | pass | up after `rise` in a row |
-    /// | unknown | fail | down after `fall` in a row, if witnessed |
+    /// | unknown | fail | down after `fall` in a row |
     /// | up      | pass | up, nothing counted |
-    /// | up      | fail | down after `fall` in a row or when worn, if witnessed |
-    /// | down    | pass | up after `rise` in a row |
+    /// | up      | fail | down after `fall` in a row or when worn |
+    /// | down    | pass | up after `rise` in a row, if calm |
     /// | down    | fail | down, nothing counted |
-    fn step(self, sign: Sign, rules: &Rules, witnessed: bool, worn: bool) -> Health {
+    fn step(self, sign: Sign, rules: &Rules, worn: bool, calm: bool) -> Health {
         let risen = |passes: u8| passes >= rules.rise;
-        let fallen = |failures: u8| witnessed && (failures >= rules.fall || worn);
+        let fallen = |failures: u8| failures >= rules.fall;
         match (self, sign) {
             (Health::Unknown { passes, .. }, Sign::Pass) => match passes.saturating_add(1) {
                 passes if risen(passes) => Health::Up { failures: 0 },
@@ -67,27 +64,18 @@ impl Health {
             },
             (Health::Up { .. }, Sign::Pass) => Health::Up { failures: 0 },
             (Health::Up { failures }, Sign::Fail) => match failures.saturating_add(1) {
-                failures if fallen(failures) => Health::Down { passes: 0 },
+                failures if fallen(failures) || worn => Health::Down { passes: 0 },
                 failures => Health::Up { failures },
             },
             (Health::Down { passes }, Sign::Pass) => match passes.saturating_add(1) {
-                passes if risen(passes) => Health::Up { failures: 0 },
+                passes if risen(passes) && calm => Health::Up { failures: 0 },
                 passes => Health::Down { passes },
             },
             (Health::Down { .. }, Sign::Fail) => Health::Down { passes: 0 },
         }
     }
 
-    /// The same without what was counted.
-    fn without_counts(self) -> Health {
-        match self {
-            Health::Unknown { .. } => Health::UNSEEN,
-            Health::Up { .. } => Health::Up { failures: 0 },
-            Health::Down { .. } => Health::Down { passes: 0 },
-        }
-    }
-
-    /// Failures in a row that may still make it down.
+    /// Failures in a row that count towards `fall`.
     #[must_use]
     pub fn failures(self) -> u8 {
         match self {
@@ -96,14 +84,68 @@ impl Health {
         }
     }
 
-    /// Whether a few more probes may change it, so that it is worth looking sooner.
+    /// The belief without the counts.
     #[must_use]
-    pub fn is_unsettled(self) -> bool {
+    pub fn state(self) -> State {
+        match self {
+            Health::Unknown { .. } => State::Unknown,
+            Health::Up { .. } => State::Up,
+            Health::Down { .. } => State::Down,
+        }
+    }
+
+    /// Whether it is believed to be broken.
+    #[must_use]
+    pub fn is_down(self) -> bool {
+        matches!(self, Health::Down { .. })
+    }
+
+    /// Whether a few more probes may change it, so that it is worth looking sooner.
+    fn is_unsettled(self) -> bool {
         match self {
             Health::Unknown { .. } => true,
             Health::Up { failures } => failures > 0,
             Health::Down { passes } => passes > 0,
         }
+    }
+}
+
+/// When a vantage heard the far end of a check: packets of it reached us, whatever they said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hearing {
+    /// The first time of the row that is going on: no probe of it was silent, and none is missing.
+    pub since: Option<Moment>,
+    /// The last time.
+    pub last: Option<Moment>,
+    /// The last time that it said anything but a refusal.
+    pub answered: Option<Moment>,
+    /// The first refusal of the row that is going on.
+    pub refused_since: Option<Moment>,
+}
+
+impl Hearing {
+    fn note(&mut self, outcome: &ProbeOutcome, now: Moment) {
+        match outcome {
+            ProbeOutcome::Pass => self.answer(now),
+            ProbeOutcome::Heard(Failure::Refused) => {
+                self.hear(now);
+                self.refused_since.get_or_insert(now);
+            }
+            ProbeOutcome::Heard(_) => self.answer(now),
+            ProbeOutcome::Silent(_) => (self.since, self.refused_since) = (None, None),
+            ProbeOutcome::Ours(_) => {}
+        }
+    }
+
+    fn answer(&mut self, now: Moment) {
+        self.hear(now);
+        (self.answered, self.refused_since) = (Some(now), None);
+    }
+
+    fn hear(&mut self, now: Moment) {
+        self.since.get_or_insert(now);
+        self.last = Some(now);
     }
 }
 
@@ -116,9 +158,7 @@ pub struct CheckState {
     pub since: Moment,
     /// The last probe that said something.
     pub last: Option<LastProbe>,
-    /// The first pass of the row that is going on.
-    pub passing_since: Option<Moment>,
-    /// The first failure of the row that is going on.
+    /// When the first failed probe of the row that is going on began, whether it counts or not.
     pub failing_since: Option<Moment>,
     /// The last failure, kept while the check is up again: what an operator asks for first.
     pub last_failure: Option<(Moment, Failure)>,
@@ -126,10 +166,27 @@ pub struct CheckState {
     pub certificate_expires: Option<Moment>,
     /// Our own trouble with the last probe, if it had any.
     pub trouble: Option<String>,
-    /// Everything else failed during the row of failures that is going on, so it convicts nobody.
-    doubtful: bool,
-    /// Failures within the brown-out window, oldest first; never more than its limit.
-    recent_failures: VecDeque<Moment>,
+    /// When the far end was heard.
+    #[serde(default)]
+    pub hearing: Hearing,
+    /// Failures since the last pass that do not count, for want of a witness.
+    #[serde(default)]
+    isolated: u8,
+    /// The last of them, while a place that is heard soon after it may still witness it.
+    #[serde(default)]
+    unwitnessed: Option<ProbeSpan>,
+    /// It is down because of scattered failures.
+    #[serde(default)]
+    worn_out: bool,
+    #[serde(default)]
+    recent: Recent,
+}
+
+/// From the start of a probe to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct ProbeSpan {
+    start: Moment,
+    end: Moment,
 }
 
 /// The last probe that said something.
@@ -144,52 +201,115 @@ pub struct LastProbe {
 }
 
 impl CheckState {
-    /// A check that nobody has looked at.
+    /// A check that was never probed.
     #[must_use]
     pub fn unseen(now: Moment) -> CheckState {
         CheckState {
             health: Health::UNSEEN,
             since: now,
             last: None,
-            passing_since: None,
             failing_since: None,
             last_failure: None,
             certificate_expires: None,
             trouble: None,
-            doubtful: false,
-            recent_failures: VecDeque::new(),
+            hearing: Hearing::default(),
+            isolated: 0,
+            unwitnessed: None,
+            worn_out: false,
+            recent: Recent::default(),
         }
     }
 
-    /// Takes in one probe; `testimony` is about its failure. True when the belief, a count or the reason changed, and
-    /// so the verdict may.
+    /// Takes in one probe; `testimony` is about its failure, if it failed. True when the belief, a count or the reason
+    /// changed, and so the verdict may.
     pub fn observe(&mut self, seen: &Observation, rules: &Rules, testimony: Testimony, now: Moment) -> bool {
         self.certificate_expires = seen.certificate_expires.or(self.certificate_expires);
-        let failure = match &seen.outcome {
-            ProbeOutcome::Ours(why) => {
-                self.trouble = Some(why.clone());
-                return false; // no evidence: the last one ages
-            }
-            ProbeOutcome::Pass => None,
-            ProbeOutcome::Heard(failure) | ProbeOutcome::Silent(failure) => Some(failure.clone()),
-        };
-        self.trouble = None;
-        let before = self.health;
-        let came_back = self.is_stale(rules, now);
+        if let ProbeOutcome::Ours(why) = &seen.outcome {
+            return self.trouble.replace(why.clone()).is_none(); // no evidence: the last one ages
+        }
+        let was_troubled = self.trouble.take().is_some();
+        let came_back = self.last.is_some() && self.is_stale(rules, now);
         if came_back {
             self.forget();
         }
-        let sign = match &failure {
-            None => self.note_pass(now),
-            Some(failure) => self.note_failure(failure, rules, testimony, now),
-        };
-        let witnessed = testimony == Testimony::Witnessed;
-        self.health = self.health.step(sign, rules, witnessed, self.is_worn(rules));
+        let before = self.belief();
+        self.hearing.note(&seen.outcome, now);
+        let failure = seen.outcome.failure().cloned();
+        match &failure {
+            None => self.note_pass(rules, now),
+            Some(failure) => {
+                let start = now.before(seen.timings.total);
+                self.failing_since.get_or_insert(start);
+                self.last_failure = Some((now, failure.clone()));
+                if testimony == Testimony::Counts {
+                    self.count_failure(rules, now);
+                } else {
+                    self.isolated = self.isolated.saturating_add(1);
+                    // A refusal needs a place that answers, and its own next probe will ask for one.
+                    let is_silent = matches!(seen.outcome, ProbeOutcome::Silent(_));
+                    self.unwitnessed = is_silent.then_some(ProbeSpan { start, end: now });
+                }
+            }
+        }
         let reason = self.last.as_ref().and_then(|seen| seen.failure.as_ref());
-        let says_otherwise = came_back || self.health != before || reason != failure.as_ref();
+        let says_otherwise = reason != failure.as_ref() || self.last.is_none();
         self.last = Some(LastProbe { at: now, failure, timings: seen.timings });
+        self.note_transition(before.0, now);
+        came_back || was_troubled || says_otherwise || self.belief() != before
+    }
+
+    /// Another place of the same family was heard, without a break since `heard_since`: the last failure that did not
+    /// count for want of a witness does now, if that place was heard before it and soon after. True when it does.
+    pub fn hear_witness(&mut self, heard_since: Moment, rules: &Rules, now: Moment) -> bool {
+        let Some(ProbeSpan { start, end }) = self.unwitnessed else { return false };
+        if now.since(end) > rules.witnessed_within(end.since(start)) {
+            self.unwitnessed = None;
+            return false;
+        }
+        if heard_since > start {
+            return false;
+        }
+        if self.failing_since.is_none() {
+            // It has passed since: the row is over, and only the brown-out window is told.
+            self.unwitnessed = None;
+            self.note_recent(true, rules, now);
+            return false;
+        }
+        let before = self.health;
+        self.isolated = self.isolated.saturating_sub(1);
+        self.count_failure(rules, now);
         self.note_transition(before, now);
-        says_otherwise
+        true
+    }
+
+    /// Whether a failure waits for a witness.
+    #[must_use]
+    pub fn is_unwitnessed(&self) -> bool {
+        self.unwitnessed.is_some()
+    }
+
+    /// Whether it fails just now though it is not down, be it that the failures count or not.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        !self.health.is_down() && (self.health.failures() > 0 || self.isolated > 0)
+    }
+
+    /// Whether the last failures had no witness, so that whatever is believed, they prove nothing about our network.
+    #[must_use]
+    pub fn is_without_witness(&self) -> bool {
+        self.isolated > 0
+    }
+
+    /// Whether so much failed without a witness that nothing can be said: the endpoint or our own network.
+    #[must_use]
+    pub fn is_isolated(&self, rules: &Rules) -> bool {
+        !self.health.is_down() && self.isolated >= rules.fall
+    }
+
+    /// Whether a few more probes may change what is believed. What we cannot probe gains nothing from more probes.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        self.trouble.is_none() && (self.health.is_unsettled() || self.is_suspect())
     }
 
     /// The clock was set back while we were away: evidence from the future may be of any age, so it is none.
@@ -204,65 +324,71 @@ impl CheckState {
     /// Whether the last evidence is too old to count, or there is none.
     #[must_use]
     pub fn is_stale(&self, rules: &Rules, now: Moment) -> bool {
-        self.last.as_ref().is_none_or(|seen| now.since(seen.at) > rules.stale_after())
+        self.fresh_until(rules).is_none_or(|until| until < now)
     }
 
-    /// Whether everything else failed during the row of failures that is going on.
+    /// Until when the last evidence counts; none when there is none.
     #[must_use]
-    pub fn is_doubtful(&self) -> bool {
-        self.doubtful
+    pub fn fresh_until(&self, rules: &Rules) -> Option<Moment> {
+        self.last.as_ref().map(|seen| seen.at + rules.stale_after())
+    }
+
+    /// What the verdict is made of.
+    fn belief(&self) -> (Health, u8) {
+        (self.health, self.isolated)
     }
 
     /// After a gap a check proves itself anew: a belief of long ago and one probe are not enough to flip on.
     fn forget(&mut self) {
         self.health = Health::UNSEEN;
-        self.recent_failures.clear();
-        (self.passing_since, self.failing_since, self.doubtful) = (None, None, false);
+        self.recent.clear();
+        self.hearing = Hearing::default();
+        (self.failing_since, self.isolated, self.unwitnessed, self.worn_out) = (None, 0, None, false);
     }
 
-    fn note_pass(&mut self, now: Moment) -> Sign {
-        self.passing_since.get_or_insert(now);
-        (self.failing_since, self.doubtful) = (None, false);
-        Sign::Pass
+    fn note_pass(&mut self, rules: &Rules, now: Moment) {
+        (self.failing_since, self.isolated) = (None, 0);
+        self.note_recent(false, rules, now);
+        self.step(Sign::Pass, rules);
     }
 
-    /// What failed together with everything else counts for nothing once something else answers again.
-    fn note_failure(&mut self, failure: &Failure, rules: &Rules, testimony: Testimony, now: Moment) -> Sign {
-        if self.doubtful && testimony == Testimony::Witnessed {
-            self.health = self.health.without_counts();
-            (self.failing_since, self.doubtful) = (None, false);
+    fn count_failure(&mut self, rules: &Rules, now: Moment) {
+        self.unwitnessed = None;
+        if self.health.is_down() {
+            self.isolated = 0;
         }
-        let began = *self.failing_since.get_or_insert(now);
-        self.passing_since = None;
-        self.last_failure = Some((now, failure.clone()));
-        if testimony == Testimony::Shared {
-            self.doubtful = true;
-            self.recent_failures.retain(|at| *at < began);
-        } else if !self.doubtful {
-            self.remember_failure(rules, now);
-        }
-        Sign::Fail
+        self.note_recent(true, rules, now);
+        self.step(Sign::Fail, rules);
     }
 
-    fn remember_failure(&mut self, rules: &Rules, now: Moment) {
-        if let Some(brownout) = rules.brownout {
-            self.recent_failures.push_back(now);
-            self.recent_failures.retain(|at| now.since(*at) <= brownout.window);
-            while self.recent_failures.len() > usize::from(brownout.failures) {
-                self.recent_failures.pop_front();
-            }
+    fn note_recent(&mut self, failed: bool, rules: &Rules, now: Moment) {
+        if let Some(brownout) = &rules.brownout {
+            self.recent.note(failed, brownout, now);
         }
     }
 
-    fn is_worn(&self, rules: &Rules) -> bool {
-        rules.brownout.is_some_and(|brownout| self.recent_failures.len() >= usize::from(brownout.failures))
+    fn step(&mut self, sign: Sign, rules: &Rules) {
+        let worn = rules.brownout.as_ref().is_some_and(|brownout| self.recent.is_worn(brownout));
+        let calm = !self.worn_out || self.recent.is_calm();
+        let after = self.health.step(sign, rules, worn, calm);
+        if after.is_down() && !self.health.is_down() {
+            self.worn_out = self.health.failures().saturating_add(1) < rules.fall;
+        }
+        self.health = after;
     }
 
-    /// A new belief starts with a clean sheet, or a brown-out that is over would be found again at once.
+    /// What is up again starts with a clean sheet, or a brown-out that is over would be found again at once.
     fn note_transition(&mut self, before: Health, now: Moment) {
-        if std::mem::discriminant(&before) != std::mem::discriminant(&self.health) {
-            self.since = now;
-            self.recent_failures.clear();
+        if std::mem::discriminant(&before) == std::mem::discriminant(&self.health) {
+            return;
+        }
+        self.since = now;
+        if before.is_down() {
+            self.recent.clear();
+            self.worn_out = false;
+        }
+        if self.health.is_down() {
+            self.isolated = 0; // what made it down was witnessed
         }
     }
 }
@@ -278,27 +404,33 @@ mod tests {
         Rules {
             fall: 3,
             rise: 2,
-            brownout: Some(Brownout { failures: 4, window: Duration::from_secs(60) }),
+            brownout: Some(Brownout { failures: Some(4), window: Duration::from_secs(60) }),
             interval: Duration::from_secs(5),
             recheck: Duration::from_secs(1),
             timeout: Duration::from_secs(2),
         }
     }
 
-    /// Plays probes a second apart: `.` passes, `x` fails, `s` fails with nobody else being looked at, `o` fails with
-    /// everything else, `?` says nothing, `_` is twenty seconds without any. The result is one letter for the belief
-    /// after each probe.
-    fn play(probes: &str) -> String {
+    /// Plays probes a second apart: `.` passes, `x` fails and counts, `o` fails without a witness, `w` is a place that is
+    /// heard and was all the time, `?` is our own fault, `_` is twenty seconds without any. The result is one letter for
+    /// the belief after each of them: `i` for what is isolated.
+    fn play(events: &str) -> String {
         let mut state = CheckState::unseen(Moment::default());
-        let mut now = Moment::default();
+        let mut now = Moment::from_millis(100_000);
         let mut beliefs = String::new();
-        for probe in probes.chars() {
-            now = now + Duration::from_secs(if probe == '_' { 20 } else { 1 });
-            let outcome = match probe {
+        for event in events.chars() {
+            now = now + Duration::from_secs(if event == '_' { 20 } else { 1 });
+            let outcome = match event {
                 '.' => ProbeOutcome::Pass,
                 '?' => ProbeOutcome::Ours("no descriptor".into()),
-                '_' => continue,
-                _ => ProbeOutcome::failed(Failure::Refused),
+                'x' => ProbeOutcome::Heard(Failure::Status(503)),
+                'o' => ProbeOutcome::Silent(Failure::Unreachable),
+                'w' => {
+                    state.hear_witness(Moment::default(), &rules(), now);
+                    beliefs.push(letter(&state));
+                    continue;
+                }
+                _ => continue,
             };
             let seen = Observation {
                 check: crate::model::CheckId {
@@ -311,23 +443,24 @@ mod tests {
                 timings: Timings::default(),
                 certificate_expires: None,
             };
-            let testimony = match probe {
-                'o' => Testimony::Shared,
-                's' => Testimony::Silent,
-                _ => Testimony::Witnessed,
-            };
+            let testimony = if event == 'o' { Testimony::Isolated } else { Testimony::Counts };
             state.observe(&seen, &rules(), testimony, now);
-            beliefs.push(match state.health {
-                Health::Unknown { .. } => '?',
-                Health::Up { .. } => 'U',
-                Health::Down { .. } => 'D',
-            });
+            beliefs.push(letter(&state));
         }
         beliefs
     }
 
-    fn check(probes: &str, beliefs: &str) {
-        assert_eq!(play(probes), beliefs, "{probes}");
+    fn letter(state: &CheckState) -> char {
+        match state.health {
+            _ if state.is_isolated(&rules()) => 'i',
+            Health::Unknown { .. } => '?',
+            Health::Up { .. } => 'U',
+            Health::Down { .. } => 'D',
+        }
+    }
+
+    fn check(events: &str, beliefs: &str) {
+        assert_eq!(play(events), beliefs, "{events}");
     }
 
     #[test]
@@ -343,30 +476,50 @@ mod tests {
     #[test]
     fn scattered_failures_wear_it_out() {
         check("..x.x.x.x", "?UUUUUUUD");
-        check("..x.x.x.x..x", "?UUUUUUUDDUU");
     }
 
     #[test]
-    fn while_nothing_else_answers_it_stays_what_it_was() {
-        check("..oooooo", "?UUUUUUU");
-        check("..ssssss", "?UUUUUUU");
-        check("..sssx", "?UUUUD");
-        check("oooo", "????");
+    fn what_was_worn_out_is_up_when_less_than_a_tenth_fails() {
+        check("..x.x.x.x.x.x", "?UUUUUUUDDDDD");
+        let calm = ".".repeat(45);
+        let beliefs = play(&format!("..x.x.x.x{calm}"));
+        assert!(beliefs.contains("DDDDDDDD") && beliefs.ends_with('U'), "{beliefs}");
+        assert!(beliefs.rfind('D').is_some_and(|last| last >= 38), "four of more than forty: {beliefs}");
     }
 
     #[test]
-    fn what_everything_else_failed_with_counts_for_nothing() {
-        check("..ooooxx.", "?UUUUUUUU");
-        check("..ooooxxx", "?UUUUUUUD");
-        check("..soooxxx", "?UUUUUUUD");
-        check("..ooossxxx", "?UUUUUUUUD");
-        check("ooooxxx", "??????D");
+    fn a_row_of_failures_is_over_after_a_row_of_passes() {
+        check("..xxx..", "?UUUDDU");
     }
 
     #[test]
-    fn what_everything_else_failed_with_wears_nothing_out() {
-        check("..sooo.x.x.x.x", "?UUUUUUUUUUUUD");
-        check("..x.x.oo.x.x", "?UUUUUUUUUUD");
+    fn without_a_witness_a_failure_neither_counts_nor_resets() {
+        check("..oo.", "?UUUU");
+        check("..oooo.", "?UUUiiU");
+        check("..xoxox", "?UUUUUD");
+        check("..oooxx", "?UUUiii");
+        check("..oooxxx", "?UUUiiiD");
+        check("oooo", "??ii");
+        check("..oooo.x", "?UUUiiUU");
+    }
+
+    #[test]
+    fn without_a_witness_nothing_wears_out() {
+        check("..o.o.o.o.o.o", "?UUUUUUUUUUUU");
+    }
+
+    #[test]
+    fn a_witness_heard_soon_after_makes_the_last_failure_count() {
+        check("..owowow", "?UUUUUUD");
+        check("..xxow", "?UUUUD");
+        check("..oooow", "?UUUiii");
+        check("..xxo_w", "?UUUUU");
+    }
+
+    #[test]
+    fn a_failure_that_is_witnessed_after_a_pass_wears_out_though_its_row_is_over() {
+        check("..o.wo.wo.wx", "?UUUUUUUUUUD");
+        check("..o.wo.wx", "?UUUUUUUU");
     }
 
     #[test]

@@ -37,11 +37,42 @@ pub enum ProbeOutcome {
     Ours(String),
 }
 
+/// The share of a probe's timeout that must be left to the endpoint after what our own slowness took of it, as a
+/// divisor: with less than half, an endpoint that needs a tenth of the timeout may fail for our reasons alone.
+const SLOW_DIVISOR: u32 = 2;
+
 impl ProbeOutcome {
     /// A failed probe, as [`Failure::was_heard`] classifies it.
     #[must_use]
     pub fn failed(failure: Failure) -> ProbeOutcome {
         if failure.was_heard() { ProbeOutcome::Heard(failure) } else { ProbeOutcome::Silent(failure) }
+    }
+
+    /// The same, after our own slowness is taken into account: a failure that it could explain is ours.
+    ///
+    /// Such a failure is a timeout, or a connection that the far end gave up (closed early, status 408), when the probe
+    /// began so late or our own loop stood still for so long that half of `timeout` was gone; and a time in the body
+    /// that would be fresh without what we stood still. Everything else fails however slow we are.
+    #[must_use]
+    pub fn unless_slow(self, timings: &Timings, timeout: Duration) -> ProbeOutcome {
+        let Some(failure) = self.failure() else { return self };
+        let slow = timings.late + timings.stalled;
+        let explains = match failure {
+            Failure::Timeout(_) | Failure::Reset | Failure::Status(408) => slow >= timeout / SLOW_DIVISOR,
+            Failure::Stale { beyond, .. } => {
+                !timings.stalled.is_zero() && beyond.is_some_and(|beyond| beyond <= timings.stalled)
+            }
+            Failure::Refused
+            | Failure::Unreachable
+            | Failure::Tls(_)
+            | Failure::Protocol
+            | Failure::Status(_)
+            | Failure::BodyTooLarge
+            | Failure::BodyMismatch
+            | Failure::NotJson
+            | Failure::JsonMismatch { .. } => false,
+        };
+        if explains { ProbeOutcome::Ours(timings.slowness()) } else { self }
     }
 
     /// Why it failed; none for a pass, and for what was our own fault.
@@ -90,11 +121,12 @@ pub enum TlsFailure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// Nothing listens there.
+    /// Nothing listens there, or the host itself turns the connection away: by RST, or by ICMP of its own.
     Refused,
     /// The connection was cut.
     Reset,
-    /// No way to the host or network.
+    /// No way to the host or network, says a router on the way by ICMP, or our own kernel after it asked the link for
+    /// the neighbour in vain.
     Unreachable,
     /// No end within the probe's timeout.
     Timeout(Phase),
@@ -123,6 +155,9 @@ pub enum Failure {
         pointer: String,
         /// What was wrong, such as `41 s old`.
         got: String,
+        /// By how much it is older than allowed; none where it is ahead, or no time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beyond: Option<Duration>,
     },
 }
 
@@ -187,7 +222,7 @@ impl fmt::Display for Failure {
             Failure::BodyMismatch => f.write_str("body lacks the expected text"),
             Failure::NotJson => f.write_str("body is not JSON"),
             Failure::JsonMismatch { pointer, got } => write!(f, "{pointer} is {got}"),
-            Failure::Stale { pointer, got } => write!(f, "{pointer} is {got}"),
+            Failure::Stale { pointer, got, .. } => write!(f, "{pointer} is {got}"),
         }
     }
 }
@@ -211,10 +246,115 @@ pub struct Timings {
     /// From the time at which it should have started to the time at which it did: large when we are starved.
     #[serde(default)]
     pub late: Duration,
+    /// How long our own loop stood still while the probe ran: the process was stopped, or got no processor.
+    #[serde(default)]
+    pub stalled: Duration,
     /// Until connected: TCP, and the TLS handshake for https.
     pub connect: Option<Duration>,
     /// Until the response's head was complete, from the start.
     pub response: Option<Duration>,
     /// All of it.
     pub total: Duration,
+}
+
+impl Timings {
+    /// Our own slowness as an operator reads it.
+    fn slowness(&self) -> String {
+        let Timings { late, stalled, .. } = self;
+        let (late, stalled) = (late.as_millis(), stalled.as_millis());
+        match (late, stalled) {
+            (late, 0) => format!("this node was too slow: the probe began {late} ms late"),
+            (0, stalled) => format!("this node was too slow: it stood still for {stalled} ms of the probe"),
+            _ => format!(
+                "this node was too slow: the probe began {late} ms late and stood still for {stalled} ms"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_packet_of_the_far_end_makes_a_failure_heard() {
+        let stale = Failure::Stale { pointer: "/time".into(), got: "41 s old".into(), beyond: None };
+        let heard = [
+            Failure::Refused,
+            Failure::Reset,
+            Failure::Timeout(Phase::Tls),
+            Failure::Timeout(Phase::Response),
+            Failure::Timeout(Phase::Body),
+            Failure::Tls(TlsFailure::Expired),
+            Failure::Status(503),
+            stale,
+        ];
+        for failure in heard {
+            assert_eq!(ProbeOutcome::failed(failure.clone()), ProbeOutcome::Heard(failure));
+        }
+        for failure in [Failure::Unreachable, Failure::Timeout(Phase::Connect)] {
+            assert_eq!(ProbeOutcome::failed(failure.clone()), ProbeOutcome::Silent(failure));
+        }
+    }
+
+    /// A timeout of 2 s, so much of which was lost to us, in milliseconds.
+    fn check(failure: Failure, late: u64, stalled: u64, ours: bool) {
+        let (late, stalled) = (Duration::from_millis(late), Duration::from_millis(stalled));
+        let timings = Timings { late, stalled, ..Timings::default() };
+        let before = ProbeOutcome::failed(failure);
+        let after = before.clone().unless_slow(&timings, 2 * SECOND);
+        let is_ours = matches!(after, ProbeOutcome::Ours(_));
+        assert_eq!(is_ours, ours, "{before:?} with {timings:?} is {after:?}");
+        assert!(is_ours || after == before);
+    }
+
+    #[test]
+    fn what_our_slowness_explains_is_ours() {
+        for phase in [Phase::Connect, Phase::Tls, Phase::Response, Phase::Body] {
+            check(Failure::Timeout(phase), 0, 0, false);
+            check(Failure::Timeout(phase), 300, 600, false);
+            check(Failure::Timeout(phase), 300, 700, true);
+            check(Failure::Timeout(phase), 1_000, 0, true);
+            check(Failure::Timeout(phase), 0, 10_000, true);
+        }
+        check(Failure::Reset, 0, 10_000, true);
+        check(Failure::Reset, 0, 10, false);
+        check(Failure::Status(408), 0, 10_000, true);
+    }
+
+    #[test]
+    fn what_the_far_end_said_itself_stays_however_slow_we_are() {
+        let lasting =
+            [Failure::Refused, Failure::Status(503), Failure::Tls(TlsFailure::Expired), Failure::NotJson];
+        lasting.into_iter().for_each(|failure| check(failure, 10_000, 10_000, false));
+        let slow = Timings { late: 9 * SECOND, stalled: 9 * SECOND, ..Timings::default() };
+        assert_eq!(ProbeOutcome::Pass.unless_slow(&slow, SECOND), ProbeOutcome::Pass);
+    }
+
+    #[test]
+    fn a_time_that_was_fresh_before_we_stood_still_is_not_stale() {
+        let stale = |beyond: Option<u64>| Failure::Stale {
+            pointer: "/time".into(),
+            got: "41 s old".into(),
+            beyond: beyond.map(Duration::from_secs),
+        };
+        check(stale(Some(5)), 0, 10_000, true);
+        check(stale(Some(11)), 0, 10_000, false);
+        check(stale(Some(5)), 10_000, 0, false); // it was asked for after we were late
+        check(stale(Some(0)), 0, 0, false);
+        check(stale(None), 0, 10_000, false);
+    }
+
+    #[test]
+    fn our_slowness_is_told_with_its_figures() {
+        let shown = |late, stalled| {
+            let (late, stalled) = (Duration::from_millis(late), Duration::from_millis(stalled));
+            Timings { late, stalled, ..Timings::default() }.slowness()
+        };
+        assert_eq!(shown(1_200, 0), "this node was too slow: the probe began 1200 ms late");
+        assert_eq!(shown(0, 9_500), "this node was too slow: it stood still for 9500 ms of the probe");
+        assert_eq!(shown(7, 8), "this node was too slow: the probe began 7 ms late and stood still for 8 ms");
+    }
 }

@@ -1,35 +1,15 @@
-//! A region's verdict: its endpoints counted against the capacity that it needs.
+//! A region's verdict: what the vantages agree on about each address and about the region as a whole.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::view::{Ballot, Doubt, View, agree};
-use super::{Failure, Region};
-use crate::model::{Family, Moment, RegionId};
-
-/// What is agreed about an endpoint or a region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It works.
-    Up,
-    /// It is broken.
-    Down,
-    /// Nobody knows: not the same as down.
-    Unknown,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            State::Up => "up",
-            State::Down => "down",
-            State::Unknown => "unknown",
-        })
-    }
-}
+use super::family::region_vote;
+use super::vote::{Ballot, Doubt, Vote, agree};
+use super::{Failure, Region, State};
+use crate::model::{Family, Moment, RegionId, VantageId};
 
 /// The agreed view of an endpoint, and who said what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +18,21 @@ pub struct EndpointVerdict {
     pub address: IpAddr,
     /// What is agreed.
     pub state: State,
-    /// Why nobody knows, when nobody does.
+    /// Why nothing is agreed, when nothing is.
     pub doubt: Option<Doubt>,
-    /// Somebody sees it fail just now, though it is not down.
+    /// A voter sees it fail just now, though it is not down.
     pub suspect: bool,
-    /// One ballot a vantage; empty for a region that nobody probes.
+    /// One ballot a voter; empty for a region that is not probed.
     pub ballots: Vec<Ballot>,
+}
+
+/// What one voter says about a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionVote {
+    /// Whose.
+    pub vantage: VantageId,
+    /// What it says.
+    pub vote: Vote,
 }
 
 /// The agreed view of a region, with the evidence that it rests on.
@@ -53,10 +42,22 @@ pub struct Verdict {
     pub region: RegionId,
     /// What is agreed.
     pub state: State,
+    /// Why nothing is agreed, when nothing is.
+    pub doubt: Option<Doubt>,
     /// Since when it has been this.
     pub since: Moment,
-    /// The least number of endpoints that must be up.
-    pub min_up: usize,
+    /// The last state that was proven: up or down.
+    pub proven: Option<State>,
+    /// When it last came up after it had been proven down.
+    pub recovered: Option<Moment>,
+    /// It would be up without the endpoints that fail just now.
+    pub steady: bool,
+    /// The families that it needs.
+    pub families: Vec<Family>,
+    /// How many addresses of its needed families must be up: of the first of them.
+    pub needed: usize,
+    /// One vote a voter; empty for a region that is not probed.
+    pub votes: Vec<RegionVote>,
     /// All its endpoints, as configured.
     pub endpoints: Vec<EndpointVerdict>,
 }
@@ -74,39 +75,63 @@ impl Verdict {
         self.endpoints.iter().any(|endpoint| endpoint.suspect && endpoint.state != State::Down)
     }
 
-    /// Whether enough endpoints to be up are working and not even suspect.
+    /// Whether nothing probes it: then it counts as up, as a place of last resort.
     #[must_use]
-    pub fn is_steady(&self) -> bool {
-        let steady = |endpoint: &&EndpointVerdict| endpoint.state == State::Up && !endpoint.suspect;
-        self.endpoints.iter().filter(steady).count() >= self.min_up
+    pub fn is_unprobed(&self) -> bool {
+        self.votes.is_empty()
     }
 
-    /// The gravest reason why nobody knows about some of the endpoints.
+    /// The families that it does not need and that are all down though the region is up.
     #[must_use]
-    pub fn doubt(&self) -> Option<Doubt> {
-        self.endpoints.iter().filter_map(|endpoint| endpoint.doubt).max()
+    pub fn degraded(&self) -> Vec<Family> {
+        let all_down = |family: &Family| {
+            let mut of_family = self.endpoints_of(*family).peekable();
+            of_family.peek().is_some() && of_family.all(|endpoint| endpoint.state == State::Down)
+        };
+        let unneeded = Family::ALL.into_iter().filter(|family| !self.families.contains(family));
+        unneeded.filter(|family| self.state == State::Up && all_down(family)).collect()
     }
 
-    /// Why an endpoint that is down or suspect failed last.
+    /// Whether it came up again so lately, after it was down, that it may go down once more.
+    #[must_use]
+    pub fn is_young(&self, dwell: Duration, now: Moment) -> bool {
+        self.recovered.is_some_and(|recovered| recovered + dwell > now)
+    }
+
+    fn endpoints_of(&self, family: Family) -> impl Iterator<Item = &EndpointVerdict> {
+        self.endpoints.iter().filter(move |endpoint| Family::of(endpoint.address) == family)
+    }
+
+    /// Why an endpoint that is down or suspect failed last; one of a family that is needed, if there is any.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
-        let ballots = self.endpoints.iter().flat_map(|endpoint| &endpoint.ballots);
-        ballots.filter_map(|ballot| ballot.failure.as_ref()).next()
+        self.first_of_ballots(|ballot| ballot.failure.as_ref())
+    }
+
+    /// What keeps us from probing an endpoint; likewise.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.first_of_ballots(|ballot| ballot.trouble.as_deref())
+    }
+
+    fn first_of_ballots<'v, T: ?Sized>(&'v self, of: impl Fn(&'v Ballot) -> Option<&'v T>) -> Option<&'v T> {
+        let is_needed = |endpoint: &&EndpointVerdict| self.families.contains(&Family::of(endpoint.address));
+        let needed = self.endpoints.iter().filter(is_needed);
+        let all = needed.chain(&self.endpoints).flat_map(|endpoint| &endpoint.ballots);
+        all.filter_map(of).next()
     }
 
     /// The addresses to serve from this region, `before` being those that are served from it already; never empty
     /// for a family that it has.
     ///
-    /// A region that is not down serves what is up, and what nobody knows about as far as it was served. A region
-    /// that is down serves everything, for then it is held for want of a better one, and half of its capacity would
-    /// be less. The same goes for a family that is all down: its clients would otherwise cache that there is nothing.
-    /// A family of which nothing is known to be up stays as it was, for nothing better is known.
+    /// A region that is not down serves what is up, and what is not known as far as it was served. A region that is
+    /// down serves everything, for then it is held for want of a better one, and half of its capacity would be less. A
+    /// family of which nothing is known to be up stays as it was: an empty answer would be cached.
     #[must_use]
     pub fn serving(&self, before: Option<&[IpAddr]>) -> Vec<IpAddr> {
         let mut serving = Vec::with_capacity(self.endpoints.len());
         for family in Family::ALL {
-            let of_family = |endpoint: &&EndpointVerdict| Family::of(endpoint.address) == family;
-            let members: Vec<&EndpointVerdict> = self.endpoints.iter().filter(of_family).collect();
+            let members: Vec<&EndpointVerdict> = self.endpoints_of(family).collect();
             serving.extend(self.serving_of(&members, before));
         }
         serving
@@ -117,9 +142,8 @@ impl Verdict {
             members.iter().filter(|endpoint| wanted(endpoint)).map(|endpoint| endpoint.address).collect()
         };
         let served = |endpoint: &EndpointVerdict| before.is_none_or(|b| b.contains(&endpoint.address));
-        let all_down = members.iter().all(|endpoint| endpoint.state == State::Down);
         let some_up = members.iter().any(|endpoint| endpoint.state == State::Up);
-        let chosen = if self.state == State::Down || all_down {
+        let chosen = if self.state == State::Down {
             Vec::new()
         } else if some_up {
             with(&|endpoint| match endpoint.state {
@@ -138,21 +162,25 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (up, total) = (self.count(State::Up), self.endpoints.len());
-        if self.endpoints.iter().all(|endpoint| endpoint.ballots.is_empty()) {
+        if self.is_unprobed() {
             return f.write_str("up: not probed");
         }
         write!(f, "{}: {up}/{total} up", self.state)?;
         if self.state == State::Down {
-            write!(f, ", {} needed", self.min_up)?;
+            write!(f, ", {} needed", self.needed)?;
         }
-        match (self.state, self.doubt()) {
-            (State::Unknown, Some(Doubt::Unproven)) => f.write_str(", too few probes yet")?,
-            (State::Unknown, Some(Doubt::Stale)) => f.write_str(", no fresh probe")?,
-            (State::Unknown, Some(Doubt::Isolated)) => {
-                f.write_str(", nothing answers us: our own network?")?
+        match self.doubt {
+            Some(Doubt::Unproven) => f.write_str(", too few probes yet")?,
+            Some(Doubt::Stale) => f.write_str(", no fresh probe")?,
+            Some(Doubt::Isolated) => f.write_str(", nothing answers us: our own network?")?,
+            Some(Doubt::NotProbed) => {
+                write!(f, ", not probed, because {}", self.trouble().unwrap_or("it cannot be"))?;
             }
-            (State::Unknown, Some(Doubt::Divided)) => f.write_str(", the vantages disagree")?,
-            (State::Unknown, None) | (State::Up | State::Down, _) => {}
+            Some(Doubt::Divided) => f.write_str(", the vantages disagree")?,
+            None => {}
+        }
+        for family in self.degraded() {
+            write!(f, ", degraded: {family} all down")?;
         }
         match self.failure() {
             Some(failure) if self.state == State::Up => write!(f, ", failing: {failure}"),
@@ -162,42 +190,61 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Judges a region from what every vantage sees. `before` is the last verdict, which tells since when.
-///
-/// With `up` endpoints up and `down` down of `n`, the region is up when `up >= min_up`, down when even the unknown
-/// ones could not save it (`n - down < min_up`), and otherwise unknown.
+/// Judges a region from what its voters say: for each of them one ballot on each address, in the order of the
+/// configuration. `before` is the last verdict, which tells since when.
 #[must_use]
-pub fn judge(region: &Region, views: &[View<'_>], before: Option<&Verdict>, now: Moment) -> Verdict {
-    let endpoints: Vec<EndpointVerdict> =
-        region.addresses.iter().map(|address| judge_endpoint(region, *address, views, now)).collect();
-    let state = tally(&endpoints, region.min_up);
-    let since = before.filter(|before| before.state == state).map_or(now, |before| before.since);
-    Verdict { region: region.id.clone(), state, since, min_up: region.min_up, endpoints }
-}
-
-fn tally(endpoints: &[EndpointVerdict], min_up: usize) -> State {
-    let count = |state| endpoints.iter().filter(|endpoint| endpoint.state == state).count();
-    if count(State::Up) >= min_up {
-        State::Up
-    } else if endpoints.len() - count(State::Down) < min_up {
-        State::Down
-    } else {
-        State::Unknown
+pub fn judge(region: &Region, voters: &[Vec<Ballot>], before: Option<&Verdict>, now: Moment) -> Verdict {
+    let voters = if region.checks.is_empty() { &[] } else { voters };
+    let votes: Vec<RegionVote> = voters.iter().filter_map(|ballots| vote_on(region, ballots)).collect();
+    let (state, doubt) = agreed(votes.iter().map(|vote| vote.vote));
+    let without_suspects = voters.iter().map(|ballots| region_vote(region, &without_suspects(ballots)));
+    let steady = agreed(without_suspects).0 == State::Up;
+    let endpoints = (0..).zip(&region.addresses).map(|(index, address)| endpoint(*address, index, voters));
+    let proven = Some(state).filter(|state| *state != State::Unknown);
+    let was_proven = before.and_then(|before| before.proven);
+    let recovered = match (was_proven, state) {
+        (Some(State::Down), State::Up) => Some(now),
+        _ => before.and_then(|before| before.recovered),
+    };
+    let first = region.families.first().map_or(0, |family| region.addresses_of(*family).count());
+    Verdict {
+        region: region.id.clone(),
+        state,
+        doubt,
+        since: before.filter(|before| before.state == state).map_or(now, |before| before.since),
+        proven: proven.or(was_proven),
+        recovered,
+        steady,
+        families: region.families.clone(),
+        needed: region.min_up.of(first),
+        votes,
+        endpoints: endpoints.collect(),
     }
 }
 
-fn judge_endpoint(region: &Region, address: IpAddr, views: &[View<'_>], now: Moment) -> EndpointVerdict {
-    if !region.checks.iter().any(|check| check.covers(address)) {
-        return EndpointVerdict {
-            address,
-            state: State::Up,
-            doubt: None,
-            suspect: false,
-            ballots: Vec::new(),
-        };
-    }
-    let ballots: Vec<Ballot> = views.iter().map(|view| view.vote(region, address, now)).collect();
-    let (state, doubt) = agree(&ballots);
+/// What the voters agree on; a region that has none is not probed, and counts as up.
+fn agreed(votes: impl Iterator<Item = Vote>) -> (State, Option<Doubt>) {
+    let votes: Vec<Vote> = votes.collect();
+    if votes.is_empty() { (State::Up, None) } else { agree(&votes) }
+}
+
+/// The same ballots, as if every endpoint that fails just now were down.
+fn without_suspects(ballots: &[Ballot]) -> Vec<Ballot> {
+    let ballot = |ballot: &Ballot| match ballot.vote {
+        Vote::Up if ballot.suspect => Ballot { vote: Vote::Down, ..ballot.clone() },
+        Vote::Up | Vote::Down | Vote::Unknown(_) => ballot.clone(),
+    };
+    ballots.iter().map(ballot).collect()
+}
+
+fn vote_on(region: &Region, ballots: &[Ballot]) -> Option<RegionVote> {
+    let vantage = ballots.first()?.vantage.clone();
+    Some(RegionVote { vantage, vote: region_vote(region, ballots) })
+}
+
+fn endpoint(address: IpAddr, index: usize, voters: &[Vec<Ballot>]) -> EndpointVerdict {
+    let ballots: Vec<Ballot> = voters.iter().filter_map(|ballots| ballots.get(index)).cloned().collect();
+    let (state, doubt) = agreed(ballots.iter().map(|ballot| ballot.vote));
     let suspect = ballots.iter().any(|ballot| ballot.suspect);
     EndpointVerdict { address, state, doubt, suspect, ballots }
 }
@@ -205,54 +252,51 @@ fn judge_endpoint(region: &Region, address: IpAddr, views: &[View<'_>], now: Mom
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::{Check, MinUp, Rules};
+    use crate::model::CheckId;
 
-    /// A word for a region's endpoints, in order: `U` up, `s` up and failing just now, `D` down, `?` nobody knows.
+    /// A word for a region's endpoints, in order: `U` up, `s` up and failing just now, `D` down, `?` not known.
     /// Those before a `/` have IPv4 addresses, those after it IPv6.
     fn verdict(letters: &str, min_up: usize) -> Verdict {
+        verdict_after(None, letters, min_up, Moment::default())
+    }
+
+    fn verdict_after(before: Option<&Verdict>, letters: &str, min_up: usize, now: Moment) -> Verdict {
         let (ipv4, ipv6) = letters.split_once('/').unwrap_or((letters, ""));
-        let ipv4 = ipv4.chars().zip(1..).map(|(letter, host)| (letter, IpAddr::from([192, 0, 2, host])));
-        let ipv6 = ipv6
-            .chars()
-            .zip(1..)
-            .map(|(letter, host)| (letter, IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, host])));
-        let endpoints: Vec<EndpointVerdict> = ipv4.chain(ipv6).map(endpoint).collect();
-        let state = tally(&endpoints, min_up);
-        Verdict { region: "r".into(), state, since: Moment::default(), min_up, endpoints }
-    }
-
-    fn endpoint((letter, address): (char, IpAddr)) -> EndpointVerdict {
-        let (state, doubt) = match letter {
-            'U' | 's' => (State::Up, None),
-            'D' => (State::Down, None),
-            _ => (State::Unknown, Some(Doubt::Stale)),
+        let ipv4_addresses = (1..).take(ipv4.len()).map(|host| IpAddr::from([192, 0, 2, host]));
+        let ipv6_addresses =
+            (1..).take(ipv6.len()).map(|host| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, host]));
+        let addresses: Vec<IpAddr> = ipv4_addresses.chain(ipv6_addresses).collect();
+        let check = |address: &IpAddr| Check {
+            id: CheckId { region: "r".into(), probe: 0, address: *address },
+            endpoint: Some(*address),
+            rules: Rules {
+                fall: 3,
+                rise: 3,
+                brownout: None,
+                interval: Duration::ZERO,
+                recheck: Duration::ZERO,
+                timeout: Duration::ZERO,
+            },
         };
-        EndpointVerdict { address, state, doubt, suspect: letter == 's', ballots: Vec::new() }
+        let region = Region {
+            id: "r".into(),
+            min_up: MinUp::Count(min_up),
+            families: Region::default_families(&addresses),
+            checks: addresses.iter().map(check).collect(),
+            addresses,
+        };
+        let ballots = ipv4.chars().chain(ipv6.chars()).map(ballot).collect();
+        judge(&region, &[ballots], before, now)
     }
 
-    fn check(letters: &str, min_up: usize, expected: State) {
-        assert_eq!(verdict(letters, min_up).state, expected, "{letters}, {min_up} needed");
-    }
-
-    #[test]
-    fn a_region_is_up_when_enough_of_it_is() {
-        check("UUU", 3, State::Up);
-        check("UUD", 2, State::Up);
-        check("U??", 1, State::Up);
-        check("sss", 3, State::Up);
-    }
-
-    #[test]
-    fn a_region_is_down_when_not_even_the_unknown_could_save_it() {
-        check("UDD", 2, State::Down);
-        check("DDD", 1, State::Down);
-        check("D?U", 3, State::Down);
-    }
-
-    #[test]
-    fn otherwise_nobody_knows() {
-        check("U?D", 2, State::Unknown);
-        check("???", 1, State::Unknown);
-        check("D??", 1, State::Unknown);
+    fn ballot(letter: char) -> Ballot {
+        let vote = match letter {
+            'U' | 's' => Vote::Up,
+            'D' => Vote::Down,
+            _ => Vote::Unknown(Doubt::Unproven),
+        };
+        Ballot { vote, suspect: letter == 's', ..Ballot::absent(&"v".into()) }
     }
 
     /// What is served after `before`, one digit an address in the order of the letters; `-` when nothing was.
@@ -304,14 +348,40 @@ mod tests {
         serves("UD/UD", 1, "1234", "13");
         serves("U/D?", 1, "12", "12");
         serves("U/D?", 1, "1", "123");
-        serves("U/DD", 1, "13", "123");
+        serves("U/DD", 1, "13", "13");
     }
 
     #[test]
     fn steady_is_what_would_be_up_without_those_that_fail_just_now() {
-        let steady = |letters: &str, min_up| verdict(letters, min_up).is_steady();
+        let steady = |letters: &str, min_up| verdict(letters, min_up).steady;
         assert!(steady("UUs", 2));
         assert!(!steady("Uss", 2));
         assert!(!steady("U??", 2));
+        assert!(steady("U/s", 1));
+        assert!(!steady("s/U", 1));
+    }
+
+    #[test]
+    fn a_family_that_is_not_needed_and_all_down_degrades_the_region() {
+        assert_eq!(verdict("UU/DD", 1).degraded(), [Family::Ipv6]);
+        assert_eq!(verdict("UU/DU", 1).degraded(), []);
+        assert_eq!(verdict("DD/DD", 1).degraded(), []);
+        assert_eq!(verdict("UU/DD", 1).to_string(), "up: 2/4 up, degraded: IPv6 all down");
+    }
+
+    #[test]
+    fn it_is_young_for_a_while_after_it_was_down() {
+        let at = |seconds: u64| Moment::from_millis(seconds * 1000);
+        let dwell = Duration::from_secs(60);
+        let first = verdict_after(None, "U", 1, at(0));
+        assert!(!first.is_young(dwell, at(0)), "it was never down");
+        let down = verdict_after(Some(&first), "D", 1, at(10));
+        let unknown = verdict_after(Some(&down), "?", 1, at(20));
+        let back = verdict_after(Some(&unknown), "U", 1, at(30));
+        assert!(back.is_young(dwell, at(89)));
+        assert!(!back.is_young(dwell, at(90)));
+        let doubted = verdict_after(Some(&back), "?", 1, at(95));
+        let up = verdict_after(Some(&doubted), "U", 1, at(100));
+        assert_eq!((up.since, up.is_young(dwell, at(100))), (at(100), false), "it was not down meanwhile");
     }
 }

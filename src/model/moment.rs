@@ -32,6 +32,12 @@ impl Moment {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// This moment less a span; 1970 at the earliest.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Moment {
+        Moment(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// The time left until this moment; zero when it has passed.
     #[must_use]
     pub fn after(self, now: Moment) -> Duration {

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::wire_name;
+
 /// An absolute domain name: at most 255 octets, labels of at most 63 (RFC 1035 section 3.1).
 ///
 /// The letter case is kept, for answers show it; comparing, ordering and hashing ignore it (RFC 4343).
@@ -45,9 +47,9 @@ impl std::error::Error for NameError {}
 
 impl Name {
     /// The longest name, in octets on the wire.
-    pub const MAX_OCTETS: usize = 255;
+    pub const MAX_OCTETS: usize = wire_name::MAX_OCTETS;
     /// The longest label.
-    pub const MAX_LABEL_OCTETS: usize = 63;
+    pub const MAX_LABEL_OCTETS: usize = wire_name::MAX_LABEL_OCTETS;
 
     /// The root, `.`
     #[must_use]
@@ -58,18 +60,7 @@ impl Name {
     /// From uncompressed wire form; `None` unless it is exactly one whole name.
     #[must_use]
     pub fn from_wire(wire: &[u8]) -> Option<Name> {
-        let mut at = 0;
-        loop {
-            let length = usize::from(*wire.get(at)?);
-            if length > Self::MAX_LABEL_OCTETS {
-                return None;
-            }
-            at += 1 + length;
-            if length == 0 {
-                break;
-            }
-        }
-        (at == wire.len() && at <= Self::MAX_OCTETS).then(|| Name(wire.into()))
+        (wire_name::name_length(wire)? == wire.len()).then(|| Name(wire.into()))
     }
 
     /// From master-file text: relative to `origin` unless it ends in a dot; `\X` and `\DDD` are understood.
@@ -82,7 +73,7 @@ impl Name {
         Ok(Name(wire.into()))
     }
 
-    /// Appends the wire form of what [`Name::from_text`] would give; for whoever reads a million of them.
+    /// Appends the wire form of what [`Name::from_text`] would give: without an allocation for each of a million names.
     ///
     /// # Errors
     /// As [`Name::from_text`]; `wire` is then as it was.
@@ -130,11 +121,7 @@ impl Name {
     /// Whether the name is `zone` or below it.
     #[must_use]
     pub fn is_within(&self, zone: &Name) -> bool {
-        let mut rest: &[u8] = &self.0;
-        while rest.len() > zone.0.len() {
-            rest = &rest[1 + usize::from(rest[0])..];
-        }
-        rest.eq_ignore_ascii_case(&zone.0)
+        wire_name::is_within(&self.0, &zone.0)
     }
 
     /// Whether the first label is `*` (RFC 4592).
@@ -167,7 +154,7 @@ fn push_labels(text: &[u8], wire: &mut Vec<u8>) -> Result<bool, NameError> {
         ends_in_dot = octet == b'.';
         match octet {
             b'.' => start = close_label(wire, start)?,
-            b'\\' => wire.push(escaped(&mut octets)?),
+            b'\\' => wire.push(wire_name::escaped(&mut octets).ok_or(NameError::BadEscape)?),
             _ => wire.push(octet),
         }
     }
@@ -190,20 +177,6 @@ fn close_label(wire: &mut Vec<u8>, start: usize) -> Result<usize, NameError> {
     }
     wire.push(0);
     Ok(wire.len() - 1)
-}
-
-/// What follows a `\`: three digits or one character (RFC 1035 section 5.1).
-fn escaped(octets: &mut impl Iterator<Item = u8>) -> Result<u8, NameError> {
-    let first = octets.next().ok_or(NameError::BadEscape)?;
-    if !first.is_ascii_digit() {
-        return Ok(first);
-    }
-    let mut value = u16::from(first - b'0');
-    for _ in 0..2 {
-        let digit = octets.next().filter(u8::is_ascii_digit).ok_or(NameError::BadEscape)?;
-        value = value * 10 + u16::from(digit - b'0');
-    }
-    u8::try_from(value).map_err(|_| NameError::BadEscape)
 }
 
 /// As people write it in configuration: absolute, with or without the last dot.
@@ -259,10 +232,7 @@ impl Hash for Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Name) -> Ordering {
-        let ours: Vec<&[u8]> = self.labels().collect();
-        let theirs: Vec<&[u8]> = other.labels().collect();
-        let lower = |label: &[u8]| label.to_ascii_lowercase();
-        ours.iter().rev().map(|l| lower(l)).cmp(theirs.iter().rev().map(|l| lower(l)))
+        wire_name::compare(&self.0, &other.0)
     }
 }
 

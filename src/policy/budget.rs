@@ -135,7 +135,8 @@ impl fmt::Display for Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Check;
+    use crate::health::{Check, MinUp};
+    use crate::model::Family;
     use crate::policy::Failback;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -152,19 +153,26 @@ mod tests {
             rules: *rules,
         };
         let checks = rules.iter().enumerate().map(check).collect();
-        Region { id: name.into(), addresses: vec![address], min_up: 1, checks }
+        Region {
+            id: name.into(),
+            addresses: vec![address],
+            min_up: MinUp::Count(1),
+            families: vec![Family::Ipv4],
+            checks,
+        }
     }
 
     fn steer(regions: &[&str], ttl: u64, ttl_suspect: u64) -> Steer {
         let seconds = |n| Ttl::from_secs(n).expect("a small TTL");
         Steer {
-            name: "cadence.example.com".parse().expect("a name"),
+            names: ["cadence.example.com".parse().expect("a name")].into(),
             regions: regions.iter().map(|name| (*name).into()).collect(),
             ttl: seconds(ttl),
             ttl_suspect: seconds(ttl_suspect),
             failback: Failback::Manual,
             dwell: Duration::ZERO,
             max_flips_per_hour: 3,
+            accepts_unproven: false,
             rto: None,
         }
     }

@@ -19,9 +19,9 @@ pub enum Hold {
     Failback,
     /// Only an operator brings it back.
     ManualFailback,
-    /// The last change of region is too recent.
+    /// The last change of region, or the return of the region to escape to, is too recent.
     Dwell,
-    /// Too many changes of region within an hour: frozen.
+    /// Too many changes of region within an hour: only escapes happen.
     FlipLimit,
 }
 
@@ -71,14 +71,12 @@ impl Flips {
         self.0.iter().filter(|at| now.since(**at) < HOUR).count()
     }
 
-    /// Moments in the future become now: the clock was set back while we were away.
-    pub fn forget_future(&mut self, now: Moment) {
-        for at in &mut self.0 {
-            *at = (*at).min(now);
-        }
+    /// Moves each of them: the clock was set back while we were away.
+    pub fn shift(&mut self, shift: impl FnMut(&mut Moment)) {
+        self.0.iter_mut().for_each(shift);
     }
 
-    /// What forbids another change just now, whatever region it is to.
+    /// What forbids another voluntary change just now, whatever region it is to.
     pub(super) fn forbid(&self, to: &RegionId, steer: &Steer, now: Moment) -> Option<Wait> {
         let wait = |hold, until| Some(Wait { to: to.clone(), hold, until: Some(until) });
         let limit = usize::try_from(steer.max_flips_per_hour).unwrap_or(usize::MAX);
@@ -116,13 +114,14 @@ mod tests {
 
     fn steer(failback: Failback, dwell: u64, max_flips_per_hour: u32) -> Steer {
         Steer {
-            name: "cadence.example.com".parse().expect("a name"),
+            names: ["cadence.example.com".parse().expect("a name")].into(),
             regions: vec!["us".into(), "eu".into()],
             ttl: Ttl::from_secs(30).expect("a small TTL"),
             ttl_suspect: Ttl::from_secs(10).expect("a small TTL"),
             failback,
             dwell: Duration::from_secs(dwell),
             max_flips_per_hour,
+            accepts_unproven: false,
             rto: None,
         }
     }
@@ -181,7 +180,7 @@ mod tests {
     fn a_clock_that_was_set_back_stretches_no_hold() {
         let steer = steer(Failback::Auto, 60, 3);
         let mut flips = Flips::default().and(at(9000), &steer);
-        flips.forget_future(at(1000));
+        flips.shift(|moment| *moment = moment.before(Duration::from_secs(8000)));
         assert_eq!(shown(flips.forbid(&"us".into(), &steer, at(1000))), "dwell until 1060");
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::progress::Progress;
+use super::pulse::Pulse;
 use super::timetable::Timetable;
 use crate::config;
 use crate::health::{Failure, Observation, Pace, ProbeOutcome, Timings};
@@ -19,6 +20,14 @@ pub(super) trait Exchange: Send + Sync + 'static {
     fn exchange(&self, progress: &Progress) -> impl Future<Output = ProbeOutcome> + Send;
 }
 
+/// What is wanted of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) pace: Pace,
+    /// How often a probe at once was asked for. Each that starts serves all that were asked for before.
+    pub(super) asked: u64,
+}
+
 /// One check at work. Its probes cannot overlap: it waits for each.
 #[derive(Debug)]
 pub(super) struct Checker<T> {
@@ -27,18 +36,21 @@ pub(super) struct Checker<T> {
     pub(super) transport: T,
     /// Shared with the layers of the transport.
     pub(super) progress: Arc<Progress>,
+    /// Shared by all checks.
+    pub(super) pulse: Arc<Pulse>,
 }
 
 impl<T: Exchange> Checker<T> {
-    /// Probes until nobody wants to know any more.
+    /// Probes until the observations, or the wishes, have no other end any more.
     pub(super) async fn run(
         self,
         seed: u64,
-        mut pace: watch::Receiver<Pace>,
+        mut wishes: watch::Receiver<Wish>,
         observations: mpsc::Sender<Observation>,
     ) {
         let mut timetable = Timetable::new(&self.probe, seed, Instant::now());
-        while let Some(late) = its_time(&mut timetable, &mut pace).await {
+        let mut served = wishes.borrow().asked;
+        while let Some(late) = its_time(&mut timetable, &mut wishes, &mut served).await {
             let observation = self.observe(late).await;
             if observations.send(observation).await.is_err() {
                 return;
@@ -49,35 +61,48 @@ impl<T: Exchange> Checker<T> {
 
     async fn observe(&self, late: Duration) -> Observation {
         self.progress.begin();
+        let watched = self.pulse.watch();
         let exchanged = timeout(self.probe.timeout, self.transport.exchange(&self.progress)).await;
         let steps = self.progress.so_far();
+        let timings = Timings {
+            late,
+            stalled: watched.lost(),
+            connect: steps.connect,
+            response: steps.response,
+            total: steps.elapsed(),
+        };
+        let outcome = exchanged.unwrap_or(ProbeOutcome::failed(Failure::Timeout(steps.phase)));
         Observation {
             check: self.probe.check.clone(),
             vantage: self.vantage.clone(),
-            outcome: exchanged.unwrap_or(ProbeOutcome::failed(Failure::Timeout(steps.phase))),
-            timings: Timings {
-                late,
-                connect: steps.connect,
-                response: steps.response,
-                total: steps.elapsed(),
-            },
+            outcome: outcome.unless_slow(&timings, self.probe.timeout),
+            timings,
             certificate_expires: steps.certificate_expires,
         }
     }
 }
 
-/// Waits until a probe is due, whatever happens to the pace meanwhile, and says how late that was noticed.
-/// `None` when there is nobody left to set the pace.
-async fn its_time(timetable: &mut Timetable, pace: &mut watch::Receiver<Pace>) -> Option<Duration> {
+/// Waits until a probe is due or asked for, whatever happens to the pace meanwhile, and says how late that was noticed.
+/// `None` when there is no other end of the wishes any more.
+///
+/// `served` is what was asked for before the last start: a probe in flight is no answer to what was asked after it began.
+async fn its_time(
+    timetable: &mut Timetable,
+    wishes: &mut watch::Receiver<Wish>,
+    served: &mut u64,
+) -> Option<Duration> {
     loop {
-        let current = *pace.borrow_and_update();
+        let Wish { pace, asked } = *wishes.borrow_and_update();
+        if std::mem::replace(served, asked) != asked {
+            return Some(timetable.start_asked(pace, Instant::now()));
+        }
         tokio::select! {
             biased;
-            changed = pace.changed() => {
+            changed = wishes.changed() => {
                 changed.ok()?;
                 timetable.not_before(Instant::now());
             }
-            () = sleep_until(timetable.due(current)) => return Some(timetable.start(current, Instant::now())),
+            () = sleep_until(timetable.due(pace)) => return Some(timetable.start(pace, Instant::now())),
         }
     }
 }
@@ -147,8 +172,18 @@ mod tests {
     }
 
     struct Running {
-        pace: watch::Sender<Pace>,
+        wish: watch::Sender<Wish>,
         observations: mpsc::Receiver<Observation>,
+    }
+
+    impl Running {
+        fn set_pace(&self, pace: Pace) {
+            self.wish.send_modify(|wish| wish.pace = pace);
+        }
+
+        fn probe_now(&self) {
+            self.wish.send_modify(|wish| wish.asked += 1);
+        }
     }
 
     /// Interval 5 s, recheck 1 s, timeout 2 s: the defaults.
@@ -161,12 +196,14 @@ mod tests {
             timeout: 2 * SECOND,
             kind: ProbeKind::Tcp,
         };
-        let progress = Arc::new(Progress::new());
-        let checker = Checker { probe, vantage: "ns1".into(), transport: endpoint.clone(), progress };
-        let (pace, pace_here) = watch::channel(Pace::Steady);
+        let (progress, pulse) = (Arc::new(Progress::new()), Arc::new(Pulse::new()));
+        let beating = Arc::clone(&pulse);
+        tokio::spawn(async move { beating.run().await });
+        let checker = Checker { probe, vantage: "ns1".into(), transport: endpoint.clone(), progress, pulse };
+        let (wish, wish_here) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
         let (sender, observations) = mpsc::channel(1_000);
-        tokio::spawn(checker.run(7, pace_here, sender));
-        Running { pace, observations }
+        tokio::spawn(checker.run(7, wish_here, sender));
+        Running { wish, observations }
     }
 
     #[tokio::test(start_paused = true)]
@@ -188,7 +225,7 @@ mod tests {
         let endpoint = Endpoint::default();
         let mut running = probe(0, &endpoint);
         running.observations.recv().await.expect("the first round");
-        running.pace.send_replace(Pace::Recheck);
+        running.set_pace(Pace::Recheck);
         tokio::time::sleep(20 * SECOND).await;
         assert!(endpoint.gaps().len() >= 20);
         assert!(endpoint.gaps().iter().all(|gap| (0.89..=1.01).contains(gap)), "{:?}", endpoint.gaps());
@@ -201,7 +238,7 @@ mod tests {
         running.observations.recv().await.expect("the first round");
         tokio::time::sleep(3 * SECOND).await;
         let suspected = Instant::now();
-        running.pace.send_replace(Pace::Recheck);
+        running.set_pace(Pace::Recheck);
         running.observations.recv().await.expect("at once");
         assert!(suspected.elapsed() < SECOND / 100, "waited {:?}", suspected.elapsed());
         running.observations.recv().await.expect("and then at the new pace");
@@ -212,9 +249,9 @@ mod tests {
     async fn calm_again_after_suspicion() {
         let endpoint = Endpoint::default();
         let mut running = probe(0, &endpoint);
-        running.pace.send_replace(Pace::Recheck);
+        running.set_pace(Pace::Recheck);
         running.observations.recv().await.expect("the first round");
-        running.pace.send_replace(Pace::Steady);
+        running.set_pace(Pace::Steady);
         running.observations.recv().await.expect("the second");
         assert!(endpoint.gaps()[0] > 4.4, "{:?}", endpoint.gaps());
     }
@@ -223,7 +260,7 @@ mod tests {
     async fn a_timeout_ends_the_probe_and_the_next_follows_without_overlap() {
         let endpoint = Endpoint::that_takes(60 * SECOND);
         let mut running = probe(0, &endpoint);
-        running.pace.send_replace(Pace::Recheck);
+        running.set_pace(Pace::Recheck);
         for _ in 0..10 {
             let seen = running.observations.recv().await.expect("still at work");
             assert_eq!(seen.outcome, ProbeOutcome::failed(Failure::Timeout(Phase::Connect)));
@@ -244,14 +281,74 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn ends_when_nobody_listens_and_when_nobody_sets_the_pace() {
+    async fn ends_without_a_reader_and_without_a_source_of_wishes() {
         let (deaf, forgotten) = (Endpoint::default(), Endpoint::default());
-        let Running { observations, pace: _pace } = probe(0, &deaf);
+        let Running { observations, wish: _wish } = probe(0, &deaf);
         drop(observations);
-        let Running { pace, observations: _observations } = probe(1, &forgotten);
-        drop(pace);
+        let Running { wish, observations: _observations } = probe(1, &forgotten);
+        drop(wish);
         tokio::time::sleep(100 * SECOND).await;
         assert_eq!(deaf.starts().len(), 1);
         assert_eq!(forgotten.starts().len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_asked_for_starts_at_once_and_changes_no_schedule() {
+        let (asked, spared) = (Endpoint::default(), Endpoint::default());
+        let (mut running, _spared) = (probe(0, &asked), probe(0, &spared));
+        running.observations.recv().await.expect("the first round");
+        tokio::time::sleep(SECOND).await;
+        let at = Instant::now();
+        running.probe_now();
+        let seen = running.observations.recv().await.expect("at once");
+        assert!(at.elapsed() < SECOND / 100, "waited {:?}", at.elapsed());
+        assert_eq!(seen.timings.late, Duration::ZERO);
+        tokio::time::sleep(50 * SECOND).await;
+        let scheduled: Vec<Instant> = asked.starts().into_iter().filter(|start| *start != at).collect();
+        assert_eq!(scheduled, spared.starts());
+        assert_eq!(asked.starts().len(), spared.starts().len() + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_for_during_a_probe_follows_it_once() {
+        let endpoint = Endpoint::that_takes(SECOND);
+        let mut running = probe(0, &endpoint);
+        running.observations.recv().await.expect("the first round");
+        running.probe_now();
+        tokio::time::sleep(SECOND / 2).await;
+        assert_eq!(endpoint.starts().len(), 2, "in flight");
+        (0..3).for_each(|_| running.probe_now());
+        tokio::time::sleep(SECOND * 2).await;
+        assert_eq!(endpoint.starts().len(), 3, "one for all three");
+        assert!((endpoint.starts()[2] - endpoint.starts()[1]).abs_diff(SECOND) < SECOND / 100);
+        assert_eq!(endpoint.most_together(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_due_when_it_is_asked_for_is_one_probe() {
+        let endpoint = Endpoint::that_takes(SECOND);
+        let mut running = probe(0, &endpoint);
+        running.observations.recv().await.expect("the first round");
+        running.set_pace(Pace::Recheck); // due at once: the last start was a second ago
+        running.probe_now();
+        tokio::time::sleep(SECOND / 2).await;
+        running.set_pace(Pace::Steady);
+        tokio::time::sleep(2 * SECOND).await;
+        assert_eq!(endpoint.starts().len(), 2);
+    }
+
+    /// All probes in flight time out at once when a stopped process goes on: that says nothing about the endpoints.
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_while_we_stood_still_is_ours() {
+        let endpoint = Endpoint::that_takes(60 * SECOND);
+        let mut running = probe(0, &endpoint);
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(endpoint.starts().len(), 1, "in flight");
+        tokio::time::advance(10 * SECOND).await;
+        let seen = running.observations.recv().await.expect("timed out");
+        let ProbeOutcome::Ours(why) = &seen.outcome else { panic!("{:?}", seen.outcome) };
+        assert!(why.starts_with("this node was too slow: it stood still for 99"), "{why}");
+        let next = running.observations.recv().await.expect("timed out");
+        assert_eq!(next.outcome, ProbeOutcome::Silent(Failure::Timeout(Phase::Connect)), "well again");
     }
 }

@@ -56,16 +56,18 @@ fn same(got: &Value, wanted: &Value) -> bool {
 
 /// A time ahead of ours is as wrong as an old one: a frozen answer would look fresh until we catch up.
 fn age(document: &Value, Fresh { pointer, max_age }: &Fresh, now: Timestamp) -> Result<(), Failure> {
-    let stale = |got: String| Failure::Stale { pointer: pointer.clone(), got };
-    let got = document.pointer(pointer).ok_or_else(|| stale("nothing".to_owned()))?;
+    let stale = |got: String, beyond| Failure::Stale { pointer: pointer.clone(), got, beyond };
+    let got = document.pointer(pointer).ok_or_else(|| stale("nothing".to_owned(), None))?;
     let time: Option<Timestamp> = got.as_str().and_then(|text| text.parse().ok());
-    let time = time.ok_or_else(|| stale(format!("{}, not an RFC 3339 time", excerpt(&got.to_string()))))?;
-    let off = now.duration_since(time);
-    if off.unsigned_abs() <= *max_age {
+    let no_time = || stale(format!("{}, not an RFC 3339 time", excerpt(&got.to_string())), None);
+    let off = now.duration_since(time.ok_or_else(no_time)?);
+    let (age, way) = (off.unsigned_abs(), if off.is_negative() { "ahead" } else { "old" });
+    if age <= *max_age {
         return Ok(());
     }
-    let way = if off.is_negative() { "ahead" } else { "old" };
-    Err(stale(format!("{} {way}", span(off.unsigned_abs()))))
+    // A time ahead does not come nearer by our standing still.
+    let beyond = (!off.is_negative()).then_some(age - *max_age);
+    Err(stale(format!("{} {way}", span(age)), beyond))
 }
 
 /// To a tenth of a second while that matters, to the second after.

@@ -1,4 +1,6 @@
-//! Whose fault an error is: the endpoint's, in one of the closed set of ways, or our own.
+//! What an error means that ended a probe after TCP stood: the endpoint's fault, in one of a closed set of ways, or ours.
+//!
+//! The far end has been heard by then, so only what our own system lacks is ours.
 
 use std::error::Error;
 use std::io;
@@ -6,12 +8,12 @@ use std::iter::successors;
 
 use rustls::CertificateError;
 
-use super::excerpt::excerpt;
 use crate::health::{Failure, Phase, ProbeOutcome, TlsFailure};
 
-/// What an error means that ended a probe in `phase`. The first cause that we know decides.
+/// What an error means that ended a probe in `phase`, after [`Phase::Connect`]. The first cause that we know decides.
 pub(super) fn outcome(error: &(dyn Error + 'static), phase: Phase) -> ProbeOutcome {
-    causes(error).find_map(|cause| recognise(cause, phase)).unwrap_or_else(|| unknown(error, phase))
+    let known = causes(error).find_map(|cause| recognise(cause, phase));
+    known.unwrap_or_else(|| ProbeOutcome::failed(unknown(phase)))
 }
 
 /// The error itself, its cause, the cause of that.
@@ -45,13 +47,16 @@ fn of_io(error: &io::Error, phase: Phase) -> Option<ProbeOutcome> {
     cut.then_some(ProbeOutcome::failed(Failure::Reset))
 }
 
-/// Whatever else the system says is about us: no descriptor (EMFILE, ENFILE), no memory (ENOMEM, ENOBUFS), no free
-/// port (EADDRNOTAVAIL), our own firewall (EPERM, EACCES), no such protocol here (EAFNOSUPPORT).
+/// A connection that stood and that the system gave up is cut, whatever the reason; what it lacks (ENOMEM, ENOBUFS) is
+/// ours.
 fn of_system(code: i32, error: &io::Error, phase: Phase) -> ProbeOutcome {
     ProbeOutcome::failed(match code {
-        libc::ECONNREFUSED => Failure::Refused,
-        libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE | libc::ENOTCONN => Failure::Reset,
-        libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENOPROTOOPT => Failure::Unreachable,
+        libc::ECONNRESET
+        | libc::ECONNABORTED
+        | libc::EPIPE
+        | libc::ENOTCONN
+        | libc::EHOSTUNREACH
+        | libc::ENETUNREACH => Failure::Reset,
         libc::ETIMEDOUT => Failure::Timeout(phase),
         _ => return ProbeOutcome::Ours(error.to_string()),
     })
@@ -88,15 +93,11 @@ fn of_http(error: &hyper::Error) -> Option<Failure> {
     error.is_parse().then_some(Failure::Protocol)
 }
 
-/// Once connected, an odd error is the endpoint's oddity; before that nothing has been heard of it.
-fn unknown(error: &(dyn Error + 'static), phase: Phase) -> ProbeOutcome {
+/// An odd error is the endpoint's oddity.
+fn unknown(phase: Phase) -> Failure {
     match phase {
-        Phase::Connect => {
-            let deepest = causes(error).last().unwrap_or(error);
-            ProbeOutcome::Ours(excerpt(&deepest.to_string()))
-        }
-        Phase::Tls => ProbeOutcome::failed(Failure::Tls(TlsFailure::Handshake)),
-        Phase::Response | Phase::Body => ProbeOutcome::failed(Failure::Protocol),
+        Phase::Connect | Phase::Tls => Failure::Tls(TlsFailure::Handshake),
+        Phase::Response | Phase::Body => Failure::Protocol,
     }
 }
 
@@ -105,29 +106,25 @@ mod tests {
     use super::*;
 
     fn check(error: io::Error, wanted: Failure) {
-        assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::failed(wanted), "{error:?}");
+        assert_eq!(outcome(&error, Phase::Tls), ProbeOutcome::Heard(wanted), "{error:?}");
     }
 
     #[test]
     fn the_endpoint_s_faults() {
         let system = io::Error::from_raw_os_error;
-        check(system(libc::ECONNREFUSED), Failure::Refused);
         check(system(libc::ECONNRESET), Failure::Reset);
         check(system(libc::EPIPE), Failure::Reset);
-        check(system(libc::EHOSTUNREACH), Failure::Unreachable);
-        check(system(libc::ENETUNREACH), Failure::Unreachable);
-        check(system(libc::ETIMEDOUT), Failure::Timeout(Phase::Connect));
+        check(system(libc::EHOSTUNREACH), Failure::Reset);
+        check(system(libc::ETIMEDOUT), Failure::Timeout(Phase::Tls));
         check(io::ErrorKind::UnexpectedEof.into(), Failure::Reset);
         check(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof"), Failure::Reset);
     }
 
     #[test]
-    fn our_own_faults_say_nothing_about_the_endpoint() {
-        let codes =
-            [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EADDRNOTAVAIL, libc::EPERM];
-        for code in codes {
+    fn what_our_own_system_lacks_says_nothing_about_the_endpoint() {
+        for code in [libc::ENOMEM, libc::ENOBUFS, libc::EPERM] {
             let error = io::Error::from_raw_os_error(code);
-            assert_eq!(outcome(&error, Phase::Connect), ProbeOutcome::Ours(error.to_string()));
+            assert_eq!(outcome(&error, Phase::Response), ProbeOutcome::Ours(error.to_string()));
         }
     }
 
@@ -146,9 +143,8 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_depends_on_how_far_we_were() {
-        let odd = io::Error::other("odd\x1b");
-        assert_eq!(outcome(&odd, Phase::Connect), ProbeOutcome::Ours("odd\u{fffd}".into()));
+    fn an_unknown_error_is_of_the_protocol_that_was_spoken() {
+        let odd = io::Error::other("odd");
         assert_eq!(outcome(&odd, Phase::Response), ProbeOutcome::failed(Failure::Protocol));
         assert_eq!(outcome(&odd, Phase::Tls), ProbeOutcome::failed(Failure::Tls(TlsFailure::Handshake)));
     }

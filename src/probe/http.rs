@@ -1,21 +1,32 @@
 //! An HTTP probe: one request on one new connection to one address, whatever the name in its URL resolves to.
+//!
+//! Nothing follows a redirect, tries again, asks a proxy or keeps a connection: it would hide a failure, or look
+//! somewhere else.
 
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use reqwest::header::{CONNECTION, Entry, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Client, ClientBuilder, Method, Request, Response, Url, redirect, retry};
-use rustls::ClientConfig;
-use tower::util::MapFutureLayer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use url::Position;
 
 use super::checker::Exchange;
+use super::connect::connect;
 use super::progress::Progress;
-use super::tls::Trust;
+use super::tls::{Tls, Trust};
 use super::{excerpt::excerpt, expect, fault};
-use crate::config::HttpProbe;
-use crate::health::{Failure, ProbeOutcome};
+use crate::config::{HttpProbe, ProbeUrl};
+use crate::health::{Failure, Phase, ProbeOutcome};
 use crate::model::Problem;
 
 /// A probe reads this much of a body, then hangs up: a slow or endless page is not health.
@@ -24,180 +35,123 @@ const BODY_MAX_BYTES: usize = 64 * 1024;
 /// So that whoever reads the endpoint's log knows who comes every second.
 const OUR_NAME: &str = concat!("cadence-dns/", env!("CARGO_PKG_VERSION"));
 
-/// A client that can reach nothing but its target, and the request that it repeats.
+/// Where to connect, and the request that is repeated.
 #[derive(Debug)]
 pub(super) struct Http {
-    client: Client,
-    request: Request,
+    target: SocketAddr,
+    tls: Option<Tls>,
+    request: Request<Empty<Bytes>>,
     probe: Arc<HttpProbe>,
 }
 
 impl Http {
-    /// Builds the request and the client for it.
+    /// Builds the request, and what TLS needs.
     pub(super) fn new(
         probe: &Arc<HttpProbe>,
         target: SocketAddr,
         trust: &mut Trust,
         progress: &Arc<Progress>,
     ) -> Result<Http, Problem> {
-        let url = url_of(probe)?;
-        let tls = if url.scheme() == "https" { trust.client(probe, progress)? } else { trust.none() };
-        let client = client(tls, progress).resolve(url.host_str().unwrap_or_default(), target).build();
-        let client = client.map_err(|error| cannot_use(probe, &error.to_string()))?;
-        let request =
-            client.request(method_of(probe)?, url_to(&url, target)?).headers(headers_of(probe, &url)?);
-        let request = request.build().map_err(|error| cannot_use(probe, &error.to_string()))?;
-        Ok(Http { client, request, probe: Arc::clone(probe) })
+        let url = &probe.url;
+        let tls = if url.is_https() { Some(trust.client(probe, url.host(), progress)?) } else { None };
+        let request = Request::builder()
+            .method(probe.method.clone())
+            .uri(&url.as_url()[Position::BeforePath..Position::AfterQuery])
+            .body(Empty::new());
+        let mut request = request.map_err(|error| cannot_use(probe, &error.to_string()))?;
+        *request.headers_mut() = headers_of(probe);
+        request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        Ok(Http { target, tls, request, probe: Arc::clone(probe) })
     }
 
-    async fn response(&self, progress: &Progress) -> Result<Vec<u8>, NoBody> {
-        let request = self.request.try_clone().expect("a request without a body can be repeated");
-        let response = self.client.execute(request).await?;
+    /// The body of a response with a status that is expected; anything else is the outcome already.
+    async fn body(&self, progress: &Progress) -> Result<Vec<u8>, ProbeOutcome> {
+        let stream = connect(self.target).await?;
+        let Some(tls) = &self.tls else {
+            progress.connected();
+            return self.converse(stream, progress).await;
+        };
+        progress.greets();
+        let stream = tls.handshake(stream).await.map_err(|error| fault::outcome(&error, Phase::Tls))?;
+        progress.connected();
+        self.converse(stream, progress).await
+    }
+
+    /// Speaks HTTP on a connection that stands, until the last octet that matters.
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        progress: &Progress,
+    ) -> Result<Vec<u8>, ProbeOutcome> {
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| fault::outcome(&error, Phase::Response))?;
+        // What goes wrong with the connection, the exchange is told as well.
+        let mut connection = pin!(async {
+            drop(connection.await);
+            pending::<Infallible>().await
+        });
+        let body = tokio::select! {
+            biased;
+            never = &mut connection => match never {},
+            body = self.exchange_on(sender, progress) => body,
+        };
+        // Once more, so that TLS can say goodbye; never ready.
+        poll_fn(|context| Poll::Ready(connection.as_mut().poll(context).is_ready())).await;
+        body
+    }
+
+    async fn exchange_on(
+        &self,
+        mut sender: SendRequest<Empty<Bytes>>,
+        progress: &Progress,
+    ) -> Result<Vec<u8>, ProbeOutcome> {
+        let unfit = |error: hyper::Error| fault::outcome(&error, progress.so_far().phase);
+        let response = sender.send_request(self.request.clone()).await.map_err(unfit)?;
         progress.responded();
-        expect::status(&self.probe.expect, response.status().as_u16())?;
-        body_of(response).await
+        expect::status(&self.probe.expect, response.status().as_u16()).map_err(ProbeOutcome::failed)?;
+        let mut incoming = response.into_body();
+        let mut body = Vec::new();
+        while let Some(frame) = incoming.frame().await {
+            let chunk = frame.map_err(unfit)?.into_data().unwrap_or_default(); // trailers say nothing
+            if body.len() + chunk.len() > BODY_MAX_BYTES {
+                return Err(ProbeOutcome::failed(Failure::BodyTooLarge));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
 impl Exchange for Http {
     async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
-        let body = match self.response(progress).await {
+        let body = match self.body(progress).await {
             Ok(body) => body,
-            Err(NoBody::Failure(failure)) => return ProbeOutcome::failed(failure),
-            Err(NoBody::Error(error)) => return fault::outcome(&error, progress.so_far().phase),
+            Err(outcome) => return outcome,
         };
         expect::body(&self.probe.expect, &body, Timestamp::now())
             .map_or_else(ProbeOutcome::failed, |()| ProbeOutcome::Pass)
     }
 }
 
-/// Why there is no body to judge.
-enum NoBody {
-    Failure(Failure),
-    Error(reqwest::Error),
-}
-
-impl From<Failure> for NoBody {
-    fn from(failure: Failure) -> NoBody {
-        NoBody::Failure(failure)
-    }
-}
-
-impl From<reqwest::Error> for NoBody {
-    fn from(error: reqwest::Error) -> NoBody {
-        NoBody::Error(error)
-    }
-}
-
-async fn body_of(mut response: Response) -> Result<Vec<u8>, NoBody> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > BODY_MAX_BYTES {
-            return Err(Failure::BodyTooLarge.into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// Everything that reqwest does for browsers is off: it would hide a failure, or look somewhere else.
-fn client(tls: ClientConfig, progress: &Arc<Progress>) -> ClientBuilder {
-    let progress = Arc::clone(progress);
-    let note_connected = move |connecting: Pin<Box<dyn Future<Output = Result<_, _>> + Send>>| {
-        let progress = Arc::clone(&progress);
-        async move {
-            let connected = connecting.await;
-            if connected.is_ok() {
-                progress.connected();
-            }
-            connected
-        }
-    };
-    Client::builder()
-        .tls_backend_preconfigured(tls)
-        .connector_layer(MapFutureLayer::new(note_connected))
-        .http1_only()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-}
-
-fn url_of(probe: &HttpProbe) -> Result<Url, Problem> {
-    let url = Url::parse(&probe.url).map_err(|error| cannot_use(probe, &error.to_string()))?;
-    match (url.scheme(), url.host_str()) {
-        ("http" | "https", Some(_)) => Ok(url),
-        _ => Err(cannot_use(probe, "not http:// or https:// with a host")),
-    }
-}
-
-/// The URL that reaches the target: a port in it, or an address in place of a name, would win over `resolve`.
-fn url_to(url: &Url, target: SocketAddr) -> Result<Url, Problem> {
-    let mut to_target = url.clone();
-    let settable = "an http URL with a host can have any port and address";
-    to_target.set_port(Some(target.port())).expect(settable);
-    let Some(address) = address_in(url) else {
-        return Ok(to_target);
-    };
-    if url.scheme() == "https" && address != target.ip() {
-        let found = format!("the certificate of {target} cannot be checked for {address}, as {url} wants it");
-        return Err(Problem::error(None, found, "a URL with the name that the certificate is for"));
-    }
-    to_target.set_ip_host(target.ip()).expect(settable);
-    Ok(to_target)
-}
-
-/// The address, when the URL has one in place of a name.
-fn address_in(url: &Url) -> Option<IpAddr> {
-    url.host_str()?.trim_matches(['[', ']']).parse().ok()
-}
-
-fn method_of(probe: &HttpProbe) -> Result<Method, Problem> {
-    let unfit = |_| {
-        let found = format!("`{}` is not an HTTP method", excerpt(&probe.method));
-        Problem::error(None, found, "a method in capitals, such as GET or HEAD")
-    };
-    probe.method.parse().map_err(unfit)
-}
-
 /// The probe's own headers, and ours where it has none of the same name.
-fn headers_of(probe: &HttpProbe, url: &Url) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &probe.headers {
-        let (name, value) = header(name, value)?;
-        headers.append(name, value);
-    }
-    let host =
-        HeaderValue::from_str(&host_header(url)).map_err(|error| cannot_use(probe, &error.to_string()))?;
+fn headers_of(probe: &HttpProbe) -> HeaderMap {
+    let mut headers = probe.headers.clone();
     let close = HeaderValue::from_static("close");
-    for (name, value) in [(HOST, host), (USER_AGENT, HeaderValue::from_static(OUR_NAME)), (CONNECTION, close)]
-    {
-        if let Entry::Vacant(vacant) = headers.entry(name) {
-            vacant.insert(value);
-        }
+    let us = HeaderValue::from_static(OUR_NAME);
+    for (name, value) in [(HOST, host_header(&probe.url)), (USER_AGENT, us), (CONNECTION, close)] {
+        headers.entry(name).or_insert(value);
     }
-    Ok(headers)
-}
-
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
-    let problem = |found: String, help: &str| Problem::error(None, found, help);
-    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-        problem(format!("`{}` is not the name of a header", excerpt(name)), "letters, digits and hyphens")
-    })?;
-    let value = HeaderValue::from_str(value).map_err(|_| {
-        problem(format!("the value of the header `{name}` cannot be sent"), "printable ASCII, in one line")
-    })?;
-    Ok((parsed, value))
+    headers
 }
 
 /// As a browser would send it: with the port only if the URL has one that is not the usual.
-fn host_header(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+fn host_header(url: &ProbeUrl) -> HeaderValue {
+    let host = url.host();
+    let text = url.unusual_port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    HeaderValue::from_str(&text).expect("a host is ASCII")
 }
 
 fn cannot_use(probe: &HttpProbe, why: &str) -> Problem {
-    let found = format!("cannot probe {}: {why}", excerpt(&probe.url));
+    let found = format!("cannot probe {}: {why}", excerpt(probe.url.as_url().as_str()));
     Problem::error(None, found, "a URL such as https://www.example.com/health")
 }

@@ -57,6 +57,11 @@ impl Timetable {
         late
     }
 
+    /// A probe that was asked for starts now. Unless one was due anyway, the schedule stays as it was.
+    pub(super) fn start_asked(&mut self, pace: Pace, now: Instant) -> Duration {
+        if self.due(pace) <= now { self.start(pace, now) } else { Duration::ZERO }
+    }
+
     /// Nothing starts before `now`: a probe was in flight until now, or nobody knew of the new pace.
     pub(super) fn not_before(&mut self, now: Instant) {
         self.earliest = self.earliest.max(now);

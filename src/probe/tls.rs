@@ -1,21 +1,23 @@
 //! TLS of the probes: whom to trust, and a verifier that remembers what it was shown.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{
-    ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
-};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, DistinguishedName, Error, NamedGroup, RootCertStore, SignatureScheme,
-};
+use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use super::excerpt::excerpt;
 use super::progress::Progress;
 use crate::config::HttpProbe;
 use crate::model::{Moment, Place, Problem};
@@ -35,9 +37,29 @@ enum Authorities {
     Anybody,
 }
 
+/// TLS of one check.
+pub(super) struct Tls {
+    connector: TlsConnector,
+    /// Whom the certificate must be for.
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    /// Greets first, and is satisfied with the certificate.
+    pub(super) async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.connector.connect(self.name.clone(), stream).await
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Trust {
     pub(super) fn new() -> Trust {
-        Trust { provider: Arc::new(aws_lc_rs::default_provider()), verifiers: BTreeMap::new() }
+        Trust { provider: Arc::new(ring::default_provider()), verifiers: BTreeMap::new() }
     }
 
     /// TLS for one check: what its handshakes show goes to its `progress`.
@@ -46,28 +68,22 @@ impl Trust {
     pub(super) fn client(
         &mut self,
         probe: &HttpProbe,
+        host: &str,
         progress: &Arc<Progress>,
-    ) -> Result<ClientConfig, Problem> {
+    ) -> Result<Tls, Problem> {
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| {
+            let found = format!("no certificate can be for `{}`", excerpt(host));
+            Problem::error(None, found, "a URL with the name that the certificate is for")
+        })?;
         let (verifier, progress) = (self.verifier(probe)?, Arc::clone(progress));
-        let witness = Arc::new(Witness { verifier, progress });
-        let mut client = self
-            .versions()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>)
-            .with_no_client_auth();
-        client.resumption = Resumption::store(witness);
-        Ok(client)
-    }
-
-    /// For a probe that speaks no TLS; without one, reqwest would build its own at a thousand times the cost.
-    pub(super) fn none(&self) -> ClientConfig {
-        self.versions().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-    }
-
-    fn versions(&self) -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
-        ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .expect("the provider has suites for TLS 1.2 and 1.3")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Recorder { verifier, progress }))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(Tls { connector: Arc::new(config).into(), name })
     }
 
     fn verifier(&mut self, probe: &HttpProbe) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
@@ -130,16 +146,14 @@ fn roots_in(file: &Path, place: Option<&Place>) -> Result<RootCertStore, Problem
     Ok(roots)
 }
 
-/// Sees a handshake begin and the certificate come, whatever the verifier then says to it.
-///
-/// The store of sessions is where rustls looks first, right after TCP stands; there are never any in it.
+/// Sees the certificate come, whatever the verifier then says to it.
 #[derive(Debug)]
-struct Witness {
+struct Recorder {
     verifier: Arc<dyn ServerCertVerifier>,
     progress: Arc<Progress>,
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for Recorder {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -177,26 +191,6 @@ impl ServerCertVerifier for Witness {
     fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
         self.verifier.root_hint_subjects()
     }
-}
-
-impl ClientSessionStore for Witness {
-    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.progress.greets();
-        None
-    }
-
-    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        None
-    }
-
-    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        None
-    }
-
-    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
-    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
-    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
-    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
 }
 
 /// The last second in which a certificate is valid.

@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::Zone;
 use super::findings::Spot;
-use super::order;
-use super::{RecordType, Zone};
-use crate::model::{Name, Ttl};
+use crate::model::{Name, RecordType, Ttl, wire_name};
 
 /// A record whose owner and data lie in the arena of its [`Draft`].
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +71,8 @@ impl Draft {
         let Draft { arena, records } = self;
         let mut keys: Vec<Key> = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
-            let prefix = order::prefix(wire(&arena, record.owner, record.owner_length.into()), zone.wire());
+            let prefix =
+                wire_name::prefix(wire(&arena, record.owner, record.owner_length.into()), zone.wire());
             keys.push(Key { high: high(prefix), low: low(prefix), index: offset(index) });
         }
         keys.sort_unstable_by(|a, b| {
@@ -119,11 +119,11 @@ fn compare_owners(arena: &[u8], a: &Staged, b: &Staged) -> Ordering {
         return Ordering::Equal; // left out in the text, so it is one in the arena
     }
     let owner = |record: &Staged| wire(arena, record.owner, record.owner_length.into());
-    order::compare(owner(a), owner(b))
+    wire_name::compare(owner(a), owner(b))
 }
 
 /// Copies the octets into the order of the records, so that walking over these walks over memory.
-/// Records of one owner then share its octets: whoever compares owners compares places.
+/// Records of one owner then share its octets: owners are compared by their places.
 fn gather(arena: &[u8], records: &mut [Staged]) -> Vec<u8> {
     let mut gathered = Vec::with_capacity(arena.len());
     let mut last: Option<(u32, u8)> = None;
@@ -192,11 +192,11 @@ impl Sorted {
     /// Whether there is a record at a name or below it.
     pub(super) fn exists(&self, name: &[u8]) -> bool {
         let next = self.records.get(self.first_from(name));
-        next.is_some_and(|record| order::is_within(self.owner(record), name))
+        next.is_some_and(|record| wire_name::is_within(self.owner(record), name))
     }
 
     fn first_from(&self, name: &[u8]) -> usize {
-        self.records.partition_point(|record| order::compare(self.owner(record), name).is_lt())
+        self.records.partition_point(|record| wire_name::compare(self.owner(record), name).is_lt())
     }
 
     /// The zone that the records make.

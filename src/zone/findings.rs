@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lexer::LexError;
 use crate::model::{Place, Problem, Severity};
 
-/// The most errors, and the most warnings, that are shown of one zone: nobody reads more, and a file that is
+/// The most errors, and the most warnings, that are shown of one zone: more are not read, and a file that is
 /// no zone at all must not fill the memory with messages.
 const SHOWN_MAX: usize = 100;
 
@@ -28,6 +28,9 @@ pub(super) struct Source<'t> {
     pub(super) file: Arc<str>,
     /// Its octets.
     pub(super) text: Cow<'t, [u8]>,
+    /// Whether messages may repeat words and lines of it. Not those of an included file without a single entry of a
+    /// zone: it may be a key that `$INCLUDE` names by mistake, or on purpose.
+    pub(super) may_be_shown: bool,
 }
 
 struct Finding {
@@ -93,9 +96,24 @@ fn keep(kept: &mut Vec<Finding>, more: &mut usize, spot: Spot, found: String, he
 
 fn problem(severity: Severity, finding: Finding, sources: &[Source<'_>]) -> Problem {
     let Finding { spot, found, help } = finding;
-    let source = sources.get(usize::from(spot.source));
-    let (place, source_line) = source.map(|source| locate(source, spot.at)).unzip();
-    Problem { severity, place, found, help, source_line }
+    let Some(source) = sources.get(usize::from(spot.source)) else {
+        return Problem { severity, place: None, found, help, source_line: None };
+    };
+    let (place, line) = locate(source, spot.at);
+    let place = Some(place);
+    if source.may_be_shown {
+        return Problem { severity, place, found, help, source_line: Some(line) };
+    }
+    let help = "no line of this included file is an entry of a zone, so its text is not shown".to_owned();
+    Problem { severity, place, found: without_words(&found), help, source_line: None }
+}
+
+/// A message without the words of the file in it, which stand between quotes.
+fn without_words(found: &str) -> String {
+    match (found.find('"'), found.rfind('"')) {
+        (Some(first), Some(last)) => format!("{}…{}", &found[..first], &found[last + 1..]),
+        (_, _) => found.to_owned(),
+    }
 }
 
 /// Whether an octet of UTF-8 is the first of a character.

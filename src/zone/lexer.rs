@@ -1,5 +1,5 @@
 //! Octets of a master file become words: one entry at a time, parentheses, quotes and comments understood
-//! (RFC 1035 section 5.1). What a word means is not known here.
+//! (RFC 1035 section 5.1). The meaning of a word is not judged here.
 
 /// What is wrong at one place of the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -274,7 +274,7 @@ fn is_control(octet: u8) -> bool {
     octet.is_ascii_control() && octet != b'\t'
 }
 
-/// Octets that need no thought in the middle of a word.
+/// Octets without a special meaning in the middle of a word.
 static ORDINARY: [bool; 256] = {
     let mut table = [false; 256];
     let mut octet = 0;

@@ -3,11 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::RecordType;
 use super::lexer::{Form, LexError, Lexer, Token};
 use super::types::{self, Field};
-use super::{show, svcb, value};
-use crate::model::{Name, NameError};
+use super::{codec, show, svcb, value};
+use crate::model::{Name, NameError, RecordType};
 
 /// The most that the data of a record can hold: its length is two octets on the wire.
 const RDATA_MAX_OCTETS: usize = 65_535;
@@ -25,7 +24,7 @@ pub(super) fn read(
         read_generic(lexer, rtype, first.at, wire)?;
     } else {
         lexer.unread(first);
-        let fields = types::by_number(rtype).and_then(|kind| kind.fields);
+        let fields = types::fields(rtype);
         for field in fields.ok_or_else(|| only_generic(rtype, first.at))? {
             read_field(lexer, *field, origin, wire)?;
         }
@@ -48,7 +47,7 @@ fn read_generic(
 ) -> Result<(), LexError> {
     let start = wire.len();
     let stated = value::number(lexer, 0xffff)?;
-    value::push_hex(lexer, wire)?;
+    codec::push_hex(lexer, wire)?;
     let length = wire.len() - start;
     if usize::try_from(stated) != Ok(length) {
         let found = format!("\\# {stated} before {length} octets");
@@ -86,8 +85,8 @@ fn read_field(
         Field::Texts => push_texts(lexer, wire)?,
         Field::LongText => value::push_unescaped(&lexer.need("a string")?, wire)?,
         Field::Tag => push_tag(&lexer.need_word("a property")?, wire)?,
-        Field::Hex => push_some(lexer, "hexadecimal digits", wire, value::push_hex)?,
-        Field::Base64 => push_some(lexer, "Base64", wire, value::push_base64)?,
+        Field::Hex => push_some(lexer, "hexadecimal digits", wire, codec::push_hex)?,
+        Field::Base64 => push_some(lexer, "Base64", wire, codec::push_base64)?,
         Field::TypeSet => push_type_set(lexer, wire)?,
         Field::Algorithm => wire.push(algorithm(lexer)?),
         Field::ServiceParameters => svcb::read(lexer, wire)?,
@@ -156,7 +155,7 @@ fn push_some(
 fn push_type_set(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
     let mut windows = std::collections::BTreeMap::<u8, [u8; 32]>::new();
     while let Some(token) = value::next_word(lexer, "record types")? {
-        let rtype = types::by_name(token.text).ok_or_else(|| {
+        let rtype = RecordType::from_mnemonic(token.text).ok_or_else(|| {
             LexError::new(
                 token.at,
                 format!("{} is not a record type", value::shown(token.text)),

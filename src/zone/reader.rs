@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use super::draft::{Draft, Owner};
 use super::findings::{Findings, Source, Spot};
 use super::lexer::{Form, LexError, Lexer, Token};
-use super::{Include, MasterFile, RecordType, order, rdata, types, value};
-use crate::model::{Name, Ttl};
+use super::{Include, MasterFile, rdata, value};
+use crate::model::{Class, Name, RecordType, Ttl, wire_name};
 
 /// How deep `$INCLUDE` may go: a file that includes itself stops here.
 const INCLUDE_DEPTH_MAX: usize = 8;
@@ -47,12 +47,14 @@ struct Context {
     origin: Name,
     lifetimes: Lifetimes,
     owner: Option<Stated>,
+    /// Whether the file has a directive, or a record with data of its type.
+    has_entries: bool,
 }
 
 /// The TTLs that were stated so far.
 #[derive(Clone, Copy, Default)]
 struct Lifetimes {
-    /// What `$TTL` said; it goes before what a record said (RFC 2308 section 4).
+    /// The value of `$TTL`; it takes precedence over the last TTL of a record (RFC 2308 section 4).
     default: Option<Ttl>,
     /// The last that a record stated (RFC 1035 section 5.1).
     last: Option<Ttl>,
@@ -77,14 +79,21 @@ struct Head {
 impl<'t> Reader<'_, 't> {
     fn file(&mut self, file: &str, text: Cow<'t, [u8]>, origin: Name, lifetimes: Lifetimes) {
         let source = u16::try_from(self.reading.sources.len()).expect("includes are bounded");
-        self.reading.sources.push(Source { file: file.into(), text: Cow::Borrowed(&[]) });
-        let mut context = Context { source, origin, lifetimes, owner: None };
+        let is_included = self.depth > 0;
+        self.reading.sources.push(Source {
+            file: file.into(),
+            text: Cow::Borrowed(&[]),
+            may_be_shown: !is_included,
+        });
+        let mut context = Context { source, origin, lifetimes, owner: None, has_entries: false };
         match u32::try_from(text.len()) {
             Ok(_) => self.entries(&text, &mut context),
             Err(_) => self
                 .fault(source, LexError::new(0, "a file of more than 4 GiB", "split the zone by delegation")),
         }
-        self.reading.sources[usize::from(source)].text = text;
+        let source = &mut self.reading.sources[usize::from(source)];
+        source.text = text;
+        source.may_be_shown |= context.has_entries;
     }
 
     fn entries(&mut self, text: &[u8], context: &mut Context) {
@@ -134,7 +143,7 @@ impl<'t> Reader<'_, 't> {
             return Err(LexError::new(token.at, "quotes around an owner", "take the quotes away"));
         }
         let owner = self.reading.draft.owner(|arena| rdata::push_name(token, origin, arena))?;
-        if order::is_within(self.reading.draft.owner_wire(owner), self.zone.wire()) {
+        if wire_name::is_within(self.reading.draft.owner_wire(owner), self.zone.wire()) {
             return Ok(owner);
         }
         let found = format!("{} is not in the zone {}", value::shown(token.text), self.zone);
@@ -156,6 +165,7 @@ impl<'t> Reader<'_, 't> {
         let draft = &mut self.reading.draft;
         let start = draft.arena.len();
         let outcome = rdata::read(lexer, head.rtype, &context.origin, &mut draft.arena);
+        context.has_entries |= outcome.is_ok();
         match (outcome, owner) {
             (Ok(()), Stated::Good(owner)) => {
                 let at = u32::try_from(head.at).expect("texts are bounded");
@@ -185,7 +195,10 @@ impl<'t> Reader<'_, 't> {
         lexer: &mut Lexer<'_>,
         context: &mut Context,
     ) -> Result<(), LexError> {
-        match name.text.to_ascii_uppercase().as_slice() {
+        let directive = name.text.to_ascii_uppercase();
+        context.has_entries |=
+            matches!(directive.as_slice(), b"$ORIGIN" | b"$TTL" | b"$INCLUDE" | b"$GENERATE");
+        match directive.as_slice() {
             b"$ORIGIN" => context.origin = read_origin(&lexer.need_word("a name")?, &context.origin)?,
             b"$TTL" => context.lifetimes.default = Some(value::seconds(&lexer.need_word("a time")?)?),
             b"$INCLUDE" => return self.include(lexer, context),
@@ -268,10 +281,10 @@ fn head(lexer: &mut Lexer<'_>) -> Result<Head, LexError> {
                 None => continue,
             }
         }
-        if let Some(number) = class_number(word.text) {
-            match (number, std::mem::replace(&mut class, true)) {
-                (1, false) => continue,
-                (1, true) => return twice("class"),
+        if let Some(named) = Class::from_mnemonic(word.text) {
+            match (named, std::mem::replace(&mut class, true)) {
+                (Class::IN, false) => continue,
+                (Class::IN, true) => return twice("class"),
                 _ => return Err(LexError::new(word.at, "a class that is not IN", "only class IN is served")),
             }
         }
@@ -280,19 +293,12 @@ fn head(lexer: &mut Lexer<'_>) -> Result<Head, LexError> {
     }
 }
 
-/// The class that a word names (RFC 1035 section 3.2.4), if it names one.
-fn class_number(word: &[u8]) -> Option<u16> {
-    const CLASSES: [(&[u8], u16); 4] = [(b"IN", 1), (b"CS", 2), (b"CH", 3), (b"HS", 4)];
-    let known = CLASSES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
-    known.map(|(_, number)| *number).or_else(|| types::numbered(word, b"CLASS"))
-}
-
 fn record_type(word: &Token<'_>) -> Result<RecordType, LexError> {
     let wrong = |what: &str, help: &str| {
         LexError::new(word.at, format!("{} is {what}", value::shown(word.text)), help)
     };
-    match types::by_name(word.text) {
-        Some(rtype) if types::is_data(rtype) => Ok(rtype),
+    match RecordType::from_mnemonic(word.text) {
+        Some(rtype) if rtype.is_data() => Ok(rtype),
         Some(_) => Err(wrong("a type for messages, not for zones", "take the record away")),
         None => Err(wrong(
             "neither a type nor a class nor a TTL",

@@ -1,58 +1,6 @@
 //! What a zone is made of.
 
-use std::fmt;
-
-use super::types;
-use crate::model::{Name, Ttl};
-
-/// A resource record type by its number (RFC 1035 section 3.2.2 and the IANA registry).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RecordType(pub u16);
-
-impl RecordType {
-    /// IPv4 address (RFC 1035).
-    pub const A: RecordType = RecordType(1);
-    /// Name server (RFC 1035).
-    pub const NS: RecordType = RecordType(2);
-    /// Alias (RFC 1035).
-    pub const CNAME: RecordType = RecordType(5);
-    /// Start of authority (RFC 1035).
-    pub const SOA: RecordType = RecordType(6);
-    /// Pointer (RFC 1035).
-    pub const PTR: RecordType = RecordType(12);
-    /// Mail exchange (RFC 1035).
-    pub const MX: RecordType = RecordType(15);
-    /// Text (RFC 1035).
-    pub const TXT: RecordType = RecordType(16);
-    /// IPv6 address (RFC 3596).
-    pub const AAAA: RecordType = RecordType(28);
-    /// Service (RFC 2782).
-    pub const SRV: RecordType = RecordType(33);
-    /// Alias of a subtree (RFC 6672).
-    pub const DNAME: RecordType = RecordType(39);
-    /// Delegation signer, the parent's at a cut (RFC 4034).
-    pub const DS: RecordType = RecordType(43);
-    /// Service binding (RFC 9460).
-    pub const SVCB: RecordType = RecordType(64);
-    /// Service binding for HTTP (RFC 9460).
-    pub const HTTPS: RecordType = RecordType(65);
-}
-
-/// The mnemonic, or `TYPE65280` (RFC 3597 section 5).
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match types::by_number(*self) {
-            Some(kind) => f.pad(kind.name),
-            None => f.pad(&format!("TYPE{}", self.0)),
-        }
-    }
-}
-
-impl fmt::Debug for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
+use crate::model::{Name, RecordType, Serial, Ttl};
 
 /// A zone that keeps the rules: one SOA, nothing out of the zone, one TTL per set.
 pub struct Zone {
@@ -154,8 +102,8 @@ impl Zone {
 
     /// The serial number (RFC 1035 section 3.3.13).
     #[must_use]
-    pub fn serial(&self) -> u32 {
-        u32::from_be_bytes(self.soa_number(0))
+    pub fn serial(&self) -> Serial {
+        Serial(u32::from_be_bytes(self.soa_number(0)))
     }
 
     /// How long a negative answer may be cached: the smaller of the SOA's TTL and its MINIMUM (RFC 2308 section 5).

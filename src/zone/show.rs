@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::codec::{base64, hex, quoted};
 use super::types::{self, Field};
-use super::{RecordType, Zone, svcb};
-use crate::model::Name;
+use super::{Zone, svcb};
+use crate::model::wire_name::name_length;
+use crate::model::{Name, RecordType};
 
 /// The zone as a master file without directives; reading it gives the same zone.
 #[must_use]
@@ -25,7 +27,7 @@ pub fn show(zone: &Zone) -> String {
 /// The text of a record's data in wire form; `None` when it is not what the type demands.
 /// Types without a text form of their own are shown as RFC 3597 has it.
 pub(super) fn rdata(rtype: RecordType, wire: &[u8]) -> Option<String> {
-    let Some(fields) = types::by_number(rtype).and_then(|kind| kind.fields) else {
+    let Some(fields) = types::fields(rtype) else {
         return Some(generic(wire));
     };
     let mut rest = wire;
@@ -41,7 +43,7 @@ pub(super) fn rdata(rtype: RecordType, wire: &[u8]) -> Option<String> {
 
 /// The same data with its names in lower case, for comparing (RFC 4034 section 6.2); `None` when it has no names.
 pub(super) fn folded(rtype: RecordType, wire: &[u8]) -> Option<Vec<u8>> {
-    let fields = types::by_number(rtype).and_then(|kind| kind.fields)?;
+    let fields = types::fields(rtype)?;
     if !fields.contains(&Field::Name) {
         return None;
     }
@@ -85,18 +87,6 @@ fn take<'w>(field: Field, rest: &mut &'w [u8]) -> Option<&'w [u8]> {
     Some(octets)
 }
 
-/// The length of the uncompressed name at the front.
-pub(super) fn name_length(wire: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let length = usize::from(*wire.get(at)?);
-        at += 1 + length;
-        if length == 0 {
-            return Some(at);
-        }
-    }
-}
-
 fn field_text(field: Field, octets: &[u8]) -> Option<String> {
     Some(match field {
         Field::U8 | Field::U16 | Field::U32 | Field::Algorithm => number(octets).to_string(),
@@ -125,19 +115,6 @@ fn name(wire: &[u8]) -> Option<String> {
     Some(if text == "." { text } else { text + "." })
 }
 
-/// A string between quotes, with everything escaped that needs it.
-pub(super) fn quoted(octets: &[u8]) -> String {
-    let mut text = String::from("\"");
-    for &octet in octets {
-        match octet {
-            b'"' | b'\\' => text.extend(['\\', char::from(octet)]),
-            b' '..=b'~' => text.push(char::from(octet)),
-            _ => text.push_str(&format!("\\{octet:03}")),
-        }
-    }
-    text + "\""
-}
-
 fn texts(mut octets: &[u8]) -> Option<String> {
     let mut strings = Vec::new();
     while !octets.is_empty() {
@@ -149,24 +126,6 @@ fn texts(mut octets: &[u8]) -> Option<String> {
 fn tag(octets: &[u8]) -> Option<String> {
     let good = !octets.is_empty() && octets.iter().all(u8::is_ascii_alphanumeric);
     good.then(|| octets.iter().copied().map(char::from).collect())
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-/// Padded Base64 (RFC 4648 section 4).
-pub(super) fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in octets.chunks(3) {
-        let bits = number(&[chunk[0], *chunk.get(1).unwrap_or(&0), *chunk.get(2).unwrap_or(&0)]);
-        for place in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 /// Windows in rising order, none of them empty or with zero octets at its end (RFC 4034 section 4.1.2).

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::lexer::{Form, LexError, Lexer, Token};
-use super::types::numbered;
-use super::{show, value};
+use super::{codec, value};
+use crate::model::numbered;
 
 const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
@@ -127,10 +127,7 @@ fn encode(key: u16, written: Vec<u8>, given: bool) -> Result<Vec<u8>, Help> {
         PORT => port(&written).map(|port| port.to_be_bytes().to_vec()),
         IPV4_HINT => addresses(&written, |address: Ipv4Addr| address.octets()),
         IPV6_HINT => addresses(&written, |address: Ipv6Addr| address.octets()),
-        ECH => {
-            let mut octets = Vec::new();
-            value::base64(&written, &mut octets).map(|()| octets)
-        }
+        ECH => codec::from_base64(&written),
         NO_DEFAULT_ALPN => (!given).then_some(written),
         _ => Some(written),
     };
@@ -208,9 +205,9 @@ fn decode(key: u16, encoded: &[u8]) -> Option<String> {
             list(addresses.iter().map(|octets| Ipv6Addr::from(*octets).to_string()).collect())
                 .filter(|_| rest.is_empty())
         }
-        ECH => (!encoded.is_empty()).then(|| format!("={}", show::base64(encoded))),
+        ECH => (!encoded.is_empty()).then(|| format!("={}", codec::base64(encoded))),
         _ if encoded.is_empty() => Some(String::new()),
-        _ => Some(format!("={}", show::quoted(encoded))),
+        _ => Some(format!("={}", codec::quoted(encoded))),
     }
 }
 
@@ -229,7 +226,7 @@ fn protocol_list(mut encoded: &[u8]) -> Option<String> {
         }
         encoded = rest;
     }
-    (!list.is_empty()).then(|| format!("={}", show::quoted(&list)))
+    (!list.is_empty()).then(|| format!("={}", codec::quoted(&list)))
 }
 
 /// Whether the parameters are consistent among themselves (RFC 9460 sections 7.1.1 and 8).

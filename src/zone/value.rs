@@ -1,7 +1,7 @@
-//! Single words become values: numbers, times, strings, hexadecimal and Base64.
+//! Single words become values: numbers, times and strings.
 
 use super::lexer::{Form, LexError, Lexer, Token};
-use crate::model::Ttl;
+use crate::model::{Ttl, wire_name};
 
 /// The longest string of a TXT record and its like: its length is one octet (RFC 1035 section 3.3).
 pub(super) const TEXT_MAX_OCTETS: usize = 255;
@@ -71,19 +71,9 @@ pub(super) fn push_unescaped(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<()
     };
     let mut octets = token.text.iter().copied();
     while let Some(octet) = octets.next() {
-        wire.push(if octet == b'\\' { escaped(&mut octets).ok_or_else(wrong)? } else { octet });
+        wire.push(if octet == b'\\' { wire_name::escaped(&mut octets).ok_or_else(wrong)? } else { octet });
     }
     Ok(())
-}
-
-/// What follows a `\`.
-fn escaped(octets: &mut impl Iterator<Item = u8>) -> Option<u8> {
-    let first = octets.next()?;
-    if !first.is_ascii_digit() {
-        return Some(first);
-    }
-    let number = [first, octets.next()?, octets.next()?];
-    digits(&number).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Appends a string with its length before it.
@@ -103,77 +93,6 @@ pub(super) fn push_text(token: &Token<'_>, wire: &mut Vec<u8>) -> Result<(), Lex
     Ok(())
 }
 
-/// Appends the octets that the hexadecimal words up to the end of the entry stand for.
-pub(super) fn push_hex(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
-    let mut high: Option<(usize, u8)> = None;
-    while let Some(token) = next_word(lexer, "hexadecimal digits")? {
-        for (index, octet) in token.text.iter().enumerate() {
-            let at = token.at + index;
-            let digit = hex_digit(*octet).ok_or_else(|| {
-                LexError::new(at, "a character that is no hexadecimal digit", "use 0-9 and a-f")
-            })?;
-            match high.take() {
-                Some((_, high)) => wire.push(high << 4 | digit),
-                None => high = Some((at, digit)),
-            }
-        }
-    }
-    match high {
-        Some((at, _)) => {
-            Err(LexError::new(at, "an odd number of hexadecimal digits", "write two for each octet"))
-        }
-        None => Ok(()),
-    }
-}
-
-fn hex_digit(octet: u8) -> Option<u8> {
-    char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-/// Appends the octets that the Base64 words up to the end of the entry stand for.
-pub(super) fn push_base64(lexer: &mut Lexer<'_>, wire: &mut Vec<u8>) -> Result<(), LexError> {
-    let mut text = Vec::new();
-    let mut first = None;
-    while let Some(token) = next_word(lexer, "Base64")? {
-        first.get_or_insert(token.at);
-        text.extend_from_slice(token.text);
-    }
-    let wrong =
-        || LexError::new(first.unwrap_or_default(), "what is no Base64", "padded with = to a multiple of 4");
-    base64(&text, wire).ok_or_else(wrong)
-}
-
-/// Decodes padded Base64 (RFC 4648 section 4); bits that stand for nothing must be zero.
-pub(super) fn base64(text: &[u8], wire: &mut Vec<u8>) -> Option<()> {
-    let padding = text.iter().rev().take_while(|octet| **octet == b'=').count();
-    let (digits, _) = text.split_at(text.len() - padding);
-    if !text.len().is_multiple_of(4) || padding > 2 {
-        return None;
-    }
-    let (mut bits, mut count) = (0_u32, 0);
-    for octet in digits {
-        bits = bits << 6 | base64_digit(*octet)?;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            wire.push(u8::try_from(bits >> count).ok()?);
-            bits &= (1 << count) - 1;
-        }
-    }
-    (bits == 0).then_some(())
-}
-
-fn base64_digit(octet: u8) -> Option<u32> {
-    Some(u32::from(match octet {
-        b'A'..=b'Z' => octet - b'A',
-        b'a'..=b'z' => octet - b'a' + 26,
-        b'0'..=b'9' => octet - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    }))
-}
-
 /// The next token if there is one; it must be a word.
 pub(super) fn next_word<'t>(lexer: &mut Lexer<'t>, what: &str) -> Result<Option<Token<'t>>, LexError> {
     let Some(token) = lexer.next()? else { return Ok(None) };
@@ -186,7 +105,7 @@ pub(super) fn next_word<'t>(lexer: &mut Lexer<'t>, what: &str) -> Result<Option<
 /// The longest part of a word that a message repeats.
 const SHOWN_OCTETS: usize = 60;
 
-/// A word for a message: cut, quoted, nothing in it that a terminal obeys.
+/// A word for a message: cut, quoted, control characters replaced.
 pub(super) fn shown(text: &[u8]) -> String {
     let cut = &text[..text.len().min(SHOWN_OCTETS)];
     let more = if cut.len() < text.len() { "…" } else { "" };
@@ -218,27 +137,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(seconds(&word(text)).ok().map(Ttl::as_secs), total, "{text}");
-        }
-    }
-
-    #[test]
-    fn base64_is_padded_and_has_no_stray_bits() {
-        for (text, octets) in [
-            ("", Some("")),
-            ("Zg==", Some("f")),
-            ("Zm8=", Some("fo")),
-            ("Zm9v", Some("foo")),
-            ("Zm9vYg==", Some("foob")),
-            ("Zg", None),
-            ("Zh==", None),
-            ("Zg=a", None),
-            ("Z===", None),
-            ("====", None),
-            ("Zm9-", None),
-        ] {
-            let mut wire = Vec::new();
-            let decoded = base64(text.as_bytes(), &mut wire).map(|()| wire.as_slice());
-            assert_eq!(decoded, octets.map(str::as_bytes), "{text}");
         }
     }
 

@@ -1,17 +1,24 @@
 //! What an answer, a compiled zone and a flip cost: `cargo bench --bench answer`.
 
 mod load;
+#[path = "../kit/zone.rs"]
+#[allow(dead_code, reason = "a bench uses a part of it")]
+mod zone;
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 use cadence_dns::answer::{
-    AnswerTable, CookieSecrets, Identity, Limiter, QueryContext, ResponsePolicy, Transport, respond,
+    AnswerTable, CookieSecrets, Identity, QueryContext, ResponsePolicy, Served, Transport, respond,
 };
-use cadence_dns::model::Moment;
+use cadence_dns::dns::Limiter;
+use cadence_dns::model::{Moment, SteerId};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use load::{Letters, Queries};
+
+/// Zones of ten names in one table.
+const SMALL_ZONES: usize = 5_000;
 
 fn answers(criterion: &mut Criterion) {
     let fixed = AnswerTable::compile(&[load::zone(&[])], &[], Identity::default());
@@ -21,16 +28,18 @@ fn answers(criterion: &mut Criterion) {
     };
     let million = load::zone_of(1_000_000);
     let million_names = AnswerTable::compile(&[million], &[], Identity::default());
+    let small_zones = AnswerTable::compile(&load::small_zones(SMALL_ZONES), &[], Identity::default());
 
     answer(criterion, "hot", &fixed, &load::hot());
     answer(criterion, "mixed", &fixed, &load::mixed(Letters::Lower));
     answer(criterion, "mixed, steered", &steered, &load::mixed(Letters::Lower));
     answer(criterion, "random case", &fixed, &load::mixed(Letters::Random));
     answer(criterion, "a million names", &million_names, &load::hosts(1_000_000));
+    answer(criterion, "5,000 zones", &small_zones, &load::hosts_of_small_zones(SMALL_ZONES));
 }
 
 fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Queries) {
-    let limiter = Limiter::new(200, 2, &[], [7; 16]);
+    let limiter = Box::new(Limiter::new(200, 2, &[], [7; 16]));
     let policy =
         ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
     let now = Moment::default();
@@ -75,10 +84,14 @@ fn flip(criterion: &mut Criterion) {
     let names = load::steered_hosts(STEERED);
     let table = AnswerTable::compile(&[load::bare_zone(&names)], &names, Identity::default());
     let every = names.len() / CHANGED;
-    let changes: Vec<_> =
-        names.iter().step_by(every).map(|(name, _)| (name.clone(), load::served(250))).collect();
+    let changes: Vec<(SteerId, Served)> =
+        (0..STEERED).step_by(every).map(|steer| (SteerId(steer), load::served(250))).collect();
     criterion.bench_function("flip 1,000 of 100,000 steered names", |bencher| {
-        bencher.iter_batched(|| &changes, |changes| table.with(black_box(changes)), BatchSize::PerIteration);
+        bencher.iter_batched(
+            || &changes,
+            |changes| table.with(black_box(changes), &[]),
+            BatchSize::PerIteration,
+        );
     });
 }
 

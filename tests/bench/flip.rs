@@ -1,8 +1,12 @@
 //! From the last failed probe of a region to the new answers of all names that it served: `cargo bench --bench flip`.
 //!
 //! 100,000 names are steered, 1,000 of them through each of 100 regions and a spare one. The regions die one after
-//! the other. What the daemon does in between is done here too: the changes are noted in the journal, and the new
+//! the other. What the daemon does in between is done here too: the changes are on the disk, and the new
 //! table is handed to the name server.
+
+#[path = "../kit/zone.rs"]
+#[allow(dead_code, reason = "a bench uses a part of it")]
+mod zone;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use cadence_dns::answer::Identity;
 use cadence_dns::config::{self, Config};
-use cadence_dns::controller::{Controller, Effect, Event, Parameters};
+use cadence_dns::controller::{Change, Commit, Controller, Effect, Event, Parameters, Saved};
 use cadence_dns::dns::Tables;
-use cadence_dns::health::{Failure, Observation, ProbeOutcome, Timings};
+use cadence_dns::health::{Failure, Member, Observation, ProbeOutcome, Timings};
 use cadence_dns::model::{CheckId, Moment};
-use cadence_dns::store::{Journal, Store};
-use cadence_dns::zone::{self, MasterFile, Zone};
+use cadence_dns::store::StateLog;
+use cadence_dns::zone::Zone;
 
 const REGIONS: usize = 100;
 const NAMES_OF_A_REGION: usize = 1_000;
@@ -24,8 +28,9 @@ fn main() {
     let config = config();
     let zone = zone(&config);
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path()).expect("a folder of our own");
-    let (mut bench, started) = Bench::start(config, &[zone], store.journal());
+    let opened = StateLog::open::<Saved, Change>(folder.path(), "bench", Moment::default());
+    let (log, _) = opened.expect("a folder of our own");
+    let (mut bench, started) = Bench::start(config, &[zone], log);
     bench.all_pass();
     let mut took: Vec<Duration> = (0..REGIONS).map(|region| bench.kill(region)).collect();
     took.sort_unstable();
@@ -36,18 +41,21 @@ fn main() {
 
 struct Bench {
     controller: Controller,
-    journal: Journal,
+    log: StateLog,
     tables: Tables,
     checks: Vec<CheckId>,
     now: Moment,
 }
 
 impl Bench {
-    fn start(config: Config, zones: &[Zone], journal: Journal) -> (Bench, Duration) {
+    fn start(config: Config, zones: &[Zone], log: StateLog) -> (Bench, Duration) {
         let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
         let parameters = Parameters {
+            members: vec![Member { vantage: config.node.name.clone(), region: None }],
             vantage: config.node.name,
             identity: Identity::default(),
+            alone: config.alone,
+            witnesses: config.witnesses,
             regions: config.regions,
             steers: config.steers,
         };
@@ -56,7 +64,7 @@ impl Bench {
         let (controller, _) = Controller::start(parameters, zones, None, now);
         let took = start.elapsed();
         let tables = Tables::new(controller.table().clone());
-        (Bench { controller, journal, tables, checks, now }, took)
+        (Bench { controller, log, tables, checks, now }, took)
     }
 
     fn all_pass(&mut self) {
@@ -92,11 +100,23 @@ impl Bench {
         let timings = Timings::default();
         let observation = Observation { check, vantage, outcome, timings, certificate_expires: None };
         let start = Instant::now();
-        for effect in self.controller.handle(Event::Observed(observation), self.now) {
-            match effect {
-                Effect::Record(changes) => self.journal.append(&changes).expect("room"),
-                Effect::Publish(table) => self.tables.publish(table),
-                Effect::Persist | Effect::Pace(..) | Effect::Report(_) => {} // after the answers
+        let mut events = vec![Event::Observed(observation)];
+        while let Some(event) = events.pop() {
+            for effect in self.controller.handle(event, self.now) {
+                match effect {
+                    Effect::Commit(id, changes) => {
+                        self.log.append(&changes, self.now).expect("room");
+                        events.push(Event::Committed(id, Commit::Durable));
+                    }
+                    Effect::Publish(table) => self.tables.publish(table),
+                    // After the answers, or on another thread.
+                    Effect::Note(_)
+                    | Effect::Persist
+                    | Effect::Pace(..)
+                    | Effect::ProbeNow(_)
+                    | Effect::Report(_)
+                    | Effect::Reply(_) => {}
+                }
             }
         }
         start.elapsed()
@@ -131,8 +151,7 @@ fn config() -> Config {
 
 fn zone(config: &Config) -> Zone {
     let text = b"$TTL 300\n@ SOA ns1 hostmaster 1 1h 15m 1w 30\n@ NS ns1\nns1 A 192.0.2.53\n";
-    let master = MasterFile { file: "bench", text };
     let [zone] = &config.zones[..] else { panic!("one zone is configured") };
-    let outcome = zone::parse(&zone.name, &master, &zone.steered, &mut |_| Err("nothing to include".into()));
-    outcome.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
+    let steered: Vec<_> = zone.steered.iter().cloned().collect();
+    zone::try_zone(&zone.name, text, &steered).unwrap_or_else(|problems| panic!("{problems}"))
 }

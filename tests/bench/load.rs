@@ -3,14 +3,15 @@
 //! The mix is 70 % A (of which some through a wildcard), 15 % AAAA, 10 % names that do not exist, 5 % others, all
 //! with EDNS and without a cookie.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use cadence_dns::answer::Served;
 use cadence_dns::model::{Name, Ttl};
-use cadence_dns::zone::{self, MasterFile, Zone};
+use cadence_dns::zone::Zone;
+
+use crate::zone::{name, steered_zone};
 
 const APEX: &str = "cadence.example.com";
 
@@ -94,19 +95,30 @@ pub(crate) fn steered_hosts(hosts: u32) -> Vec<(Name, Served)> {
 
 /// A zone in which those names may lie.
 pub(crate) fn read(text: &str, steered: &[(Name, Served)]) -> Zone {
-    let steered: BTreeSet<Name> = steered.iter().map(|(name, _)| name.clone()).collect();
-    let master = MasterFile { file: "bench", text: text.as_bytes() };
-    let outcome = zone::parse(&name(APEX), &master, &steered, &mut |_| Err("nothing to include".into()));
-    outcome.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
+    read_at(APEX, text, steered)
+}
+
+/// A zone of another apex.
+pub(crate) fn read_at(apex: &str, text: &str, steered: &[(Name, Served)]) -> Zone {
+    let steered: Vec<Name> = steered.iter().map(|(name, _)| name.clone()).collect();
+    steered_zone(apex, text, &steered)
+}
+
+/// Hosts of each of the [`small_zones`], an address each.
+pub(crate) const HOSTS_OF_A_ZONE: usize = 9;
+
+/// So many zones of ten names, the apex among them.
+pub(crate) fn small_zones(zones: usize) -> Vec<Zone> {
+    let mut text = "$TTL 300\n@ SOA ns.else. hostmaster.else. 1 1h 10m 1w 60\n@ NS ns.else.\n".to_owned();
+    for host in 0..HOSTS_OF_A_ZONE {
+        writeln!(text, "h{host} A 192.0.2.{host}").expect("a String takes all");
+    }
+    (0..zones).map(|zone| read_at(&format!("z{zone}.{APEX}"), &text, &[])).collect()
 }
 
 /// A zone with nothing in it but what a decision gives.
 pub(crate) fn bare_zone(steered: &[(Name, Served)]) -> Zone {
     read(RECORDS, steered)
-}
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a name")
 }
 
 /// Queries, one after the other in memory.
@@ -188,6 +200,15 @@ fn question(dice: &mut Dice) -> (String, u16) {
 pub(crate) fn hosts(hosts: u32) -> Queries {
     let mut dice = Dice(7);
     Queries::of((0..8 * QUERIES).map(|_| (format!("h{}.{APEX}", dice.below(hosts as usize)), A)))
+}
+
+/// Hosts of [`small_zones`], each as likely as any other.
+pub(crate) fn hosts_of_small_zones(zones: usize) -> Queries {
+    let mut dice = Dice(7);
+    Queries::of((0..8 * QUERIES).map(|_| {
+        let (host, zone) = (dice.below(HOSTS_OF_A_ZONE), dice.below(zones));
+        (format!("h{host}.z{zone}.{APEX}"), A)
+    }))
 }
 
 fn label(dice: &mut Dice) -> String {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """cadence-dns beside gdnsd, Knot and NSD on this machine: what does a query cost each?
 
-    cargo build --release && tests/bench/peers.py
+    cargo build --profile dist && tests/bench/peers.py
 
 As root on Linux, with the servers of Debian 12: apt-get install gdnsd knot nsd dnsperf iproute2 (Debian also starts
 them; stop those). All of it happens in a network namespace and a temporary folder, which are gone afterwards. Every
@@ -275,7 +275,7 @@ def read_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--servers", type=words, default=[*SERVERS], metavar="A,B", help=f"of {', '.join(SERVERS)}; all by default")
-    add("--binary", type=Path, default=ROOT / "target/release/cadence-dns", help="of cadence-dns; default: %(default)s")
+    add("--binary", type=Path, default=ROOT / "target/dist/cadence-dns", help="of cadence-dns; default: %(default)s")
     add("--rounds", type=int, default=8, help="samples of each server and mix; default: %(default)s")
     add("--secs", type=float, default=0.8, help="length of a sample; default: %(default)s")
     add("--mix", type=words, metavar="A,B", help="mixed (default): 70 %% A, 15 %% AAAA, 10 %% NXDOMAIN, 5 %% others; "
@@ -312,7 +312,7 @@ def complain(options):
     if os.geteuid() != 0:
         sys.exit("this pins servers and makes a network namespace: run it as root")
     if not os.access(options.binary, os.X_OK):
-        sys.exit(f"there is no {options.binary}: run `cargo build --release`, or say --binary")
+        sys.exit(f"there is no {options.binary}: run `cargo build --profile dist`, or say --binary")
 
 
 def run_in_a_namespace():

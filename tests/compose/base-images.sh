@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the two base images that the Dockerfile names, for a machine that reaches Debian's packages but no image registry:
 # `debian:bookworm-slim` with debootstrap, and `rust:1.95-bookworm` from it with this machine's toolchain and crates.
-# Whoever has a registry never needs this. Images that exist already are left alone.
+# With a registry this is not needed. Images that exist already are left alone. `base-images.sh debian` makes only that one.
 set -eu
 
 debian=debian:bookworm-slim
@@ -65,5 +65,4 @@ DOCKERFILE
 
 need docker "apt-get install docker.io"
 have "$debian" || make_debian
-have "$rust" || make_rust
-echo "$debian and $rust are there"
+[ "${1-}" = debian ] || have "$rust" || make_rust

@@ -1,7 +1,8 @@
 //! What must hold whatever a stranger, an operator or a broken disk hands us: one function for each way in. The fuzzers
-//! call them with what they make up, `tests/fuzz_seeds.rs` with the seeds.
+//! call them with what they make up, `tests/edge/fuzz_seeds.rs` with the seeds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -10,11 +11,15 @@ use std::time::Duration;
 use cadence_dns::answer::{
     self, AnswerTable, CookieSecrets, Identity, QueryContext, ResponsePolicy, Served, Transport,
 };
+use cadence_dns::api::Status;
 use cadence_dns::config;
 use cadence_dns::controller::{Controller, Event, Parameters, Saved};
+use cadence_dns::health::{Alone, Member};
 use cadence_dns::model::{Moment, Name, Ttl, has_errors};
-use cadence_dns::zone::{self, Accepted, MasterFile, Zone};
+use cadence_dns::store::{Ended, StateLog};
+use cadence_dns::zone::{self, Accepted, IncludeError, MasterFile, Zone};
 use hickory_proto::op::{Message, ResponseCode};
+use serde_json::Value;
 
 /// A time by the wall clock.
 const NOW: Moment = Moment::from_millis(1_795_363_200_000);
@@ -98,7 +103,7 @@ fn table() -> &'static AnswerTable {
     static TABLE: OnceLock<AnswerTable> = OnceLock::new();
     TABLE.get_or_init(|| {
         let steered = name("app.rich.test");
-        let rich = include_bytes!("../differential/rich.test.zone");
+        let rich = include_bytes!("../real/differential/rich.test.zone");
         let zones =
             [read_zone("rich.test", rich, &steered), read_zone("example.net", EXAMPLE_ZONE, &steered)];
         let addresses =
@@ -117,7 +122,7 @@ const EXAMPLE_ZONE: &[u8] = include_bytes!("../../zones/example.net.zone");
 fn read_zone(origin: &str, text: &[u8], steered: &Name) -> Zone {
     let master = MasterFile { file: "a zone", text };
     let accepted =
-        zone::parse(&name(origin), &master, &BTreeSet::from([steered.clone()]), &mut |_| Err(String::new()));
+        zone::parse(&name(origin), &master, &BTreeSet::from([steered.clone()]), &mut zone::no_include);
     accepted.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
 }
 
@@ -143,11 +148,11 @@ pub fn zone(text: &[u8]) {
     }
 }
 
-fn include(file: &str) -> Result<Vec<u8>, String> {
+fn include(file: &str) -> Result<Vec<u8>, IncludeError> {
     match file {
         "more" => Ok(b"more 300 A 192.0.2.1\n".to_vec()),
         "again" => Ok(b"$INCLUDE again\n$INCLUDE again below\n".to_vec()),
-        other => Err(format!("{other}: no such file")),
+        _ => Err(IncludeError::Unreadable(std::io::ErrorKind::NotFound.into())),
     }
 }
 
@@ -216,10 +221,76 @@ pub fn state(json: &[u8]) {
         let decisions = controller.decisions();
         assert_eq!(decisions.len(), parameters.steers.len());
         assert!(decisions.iter().all(|decision| !decision.standing.addresses.is_empty()), "an empty answer");
-        serde_json::to_vec(&controller.status(now)).expect("a status is JSON");
+        serde_json::to_vec(&Status::of(&controller, now)).expect("a status is JSON");
         let again = serde_json::to_vec(&controller.saved(now)).expect("a state is JSON");
         serde_json::from_slice::<Saved>(&again).expect("what was saved can be read");
     }
+}
+
+/// The files of a state folder that the fuzzer may write, in its order, with a zero after each.
+const STATE_FILES: [&str; 6] =
+    ["state.json", "state.json.previous", "log-1", "log-4", "journal-1", "journal-2"];
+
+/// As many damaged files are kept.
+const DAMAGED_MAX_FILES: usize = 8;
+
+/// State folders: refused without a change, or what is found there is found again by the next start, with what was
+/// appended since and no number twice. What begins with `!` gets the right checksum, for no fuzzer would find it.
+pub fn state_log(octets: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, content) in STATE_FILES.iter().zip(octets.split(|octet| *octet == 0)) {
+        if !content.is_empty() {
+            fs::write(folder.path().join(name), put_right(name, content)).expect("room");
+        }
+    }
+    let before = state_files(folder.path());
+    let open = || StateLog::open::<Value, Value>(folder.path(), "boot", NOW);
+    let (mut log, found) = match open() {
+        Ok(opened) => opened,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            return assert_eq!(state_files(folder.path()), before, "{error}");
+        }
+    };
+    assert!(found.troubles.iter().all(|trouble| trouble.contains(' ')));
+    let last = log.last();
+    assert!(log.append(&["new"], NOW).expect("room") > last);
+    drop(log);
+    let (mut log, again) = open().expect("it was opened before");
+    assert_eq!((&again.snapshot, again.ended), (&found.snapshot, Ended::Killed));
+    assert_eq!(again.entries, [&found.entries[..], &["new".into()]].concat());
+    let through = log.last();
+    assert!(through > last);
+    log.snapshot(&"state", through, NOW).expect("room");
+    drop(log);
+    let (_, last) = open().expect("it was opened before");
+    assert_eq!((last.snapshot, last.entries), (Some("state".into()), Vec::new()));
+    let damaged = state_files(folder.path()).into_keys().filter(|name| name.contains(".damaged-")).count();
+    assert!(damaged <= DAMAGED_MAX_FILES, "{damaged}");
+}
+
+fn put_right(name: &str, content: &[u8]) -> Vec<u8> {
+    if name.starts_with("state") {
+        let Some(state) = content.strip_prefix(b"!") else { return content.to_vec() };
+        let seal = format!("{{\"crc32\":\"{:08x}\"}}\n", crc32fast::hash(state));
+        return [state, seal.as_bytes()].concat();
+    }
+    let lines = content.split_inclusive(|octet| *octet == b'\n').map(|line| {
+        let Some(line) = line.strip_prefix(b"!") else { return line.to_vec() };
+        let json = line.strip_suffix(b"\n").unwrap_or(line);
+        [format!("{:08x} ", crc32fast::hash(json)).as_bytes(), line].concat()
+    });
+    lines.flatten().collect()
+}
+
+/// All files of a folder but the lock.
+fn state_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(folder).expect("a folder").map(|entry| {
+        let entry = entry.expect("an entry can be read");
+        let name = entry.file_name().into_string().expect("our names are text");
+        (name, fs::read(entry.path()).expect("a file can be read"))
+    });
+    files.filter(|(name, _)| name != "lock").collect()
 }
 
 fn world() -> (&'static Parameters, &'static [Zone]) {
@@ -228,11 +299,20 @@ fn world() -> (&'static Parameters, &'static [Zone]) {
         let text = include_str!("../../cadence-dns.toml");
         let parsed = config::parse("cadence-dns.toml", text, Path::new("/"), 1);
         let config = parsed.unwrap_or_else(|problems| panic!("{}", problems[0])).config;
-        let steered = config.steers[0].name.clone();
+        let steered = config.steers[0].name().clone();
         let text = include_bytes!("../../zones/cadence.example.com.zone");
         let zone = read_zone("cadence.example.com", text, &steered);
         let (vantage, regions, steers) = (config.node.name, config.regions, config.steers);
-        (Parameters { vantage, identity: Identity::default(), regions, steers }, [zone])
+        let parameters = Parameters {
+            members: vec![Member { vantage: vantage.clone(), region: None }],
+            vantage,
+            identity: Identity::default(),
+            alone: Alone::Freeze,
+            witnesses: Vec::new(),
+            regions,
+            steers,
+        };
+        (parameters, [zone])
     });
     (parameters, zones)
 }

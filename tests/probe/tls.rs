@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::endpoint::{self, Then};
-use super::{PLENTY, SHORT, a_probe, get, observe, outcome_of_get, prepared};
+use super::{PLENTY, SHORT, a_probe, get, headers, observe, outcome_of_get, prepared};
 
 const URL: &str = "https://www.example.com/health";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -51,7 +51,7 @@ impl Authority {
         (params.not_before, params.not_after) = (start.into(), end.into());
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let chain = vec![CertificateDer::from(certificate)];
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config = config.expect("the provider has suites").with_no_client_auth();
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
@@ -151,7 +151,7 @@ async fn who_insists_gets_any_certificate() {
 #[tokio::test]
 async fn a_host_header_does_not_change_the_certificate_s_name() {
     let authority = Authority::new();
-    let headers = vec![("host".to_owned(), "www.example.net".to_owned())];
+    let headers = headers(&[("host", "www.example.net")]);
     let probe = HttpProbe { headers, ..authority.probe() };
     let server = authority.server("www.example.com", now() - HOUR, now() + HOUR);
     assert_eq!(look(probe, server).await.outcome, ProbeOutcome::Pass);

@@ -1,20 +1,18 @@
 //! The rate limit, as somebody in another network meets it.
 
-use std::collections::BTreeSet;
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cadence_dns::answer::{AnswerTable, Identity};
+use cadence_dns::answer::{Counter, Identity};
 use cadence_dns::config::{DnsSettings, RateLimitSettings};
 use cadence_dns::dns::{self, Serving, Tables};
-use cadence_dns::model::Name;
-use cadence_dns::zone::{self, MasterFile};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::EdnsOption;
 
+use crate::kit::query::{ask, read};
+use crate::kit::zone::table;
 use crate::network::{Namespace, Network};
 use crate::world::AMPLE;
 
@@ -25,21 +23,13 @@ const RATE: u32 = 5;
 
 const QUERIES: u16 = 100;
 
-fn table() -> AnswerTable {
-    let origin: Name = "t".parse().expect("a good name");
-    let master = MasterFile { file: "t.zone", text: ZONE.as_bytes() };
-    let zone = zone::parse(&origin, &master, &BTreeSet::new(), &mut |_| Err(String::new()));
-    let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
-    AnswerTable::compile(&[zone], &[], Identity::default())
-}
-
 /// A server that tells everybody to come by a stream, except those of one network.
 fn serve(at: SocketAddr, exempt: &str) -> Serving {
     let exempt = vec![exempt.parse().expect("a network")];
     let rate_limit = RateLimitSettings { enabled: true, rate: RATE, slip: 1, exempt };
     let settings = DnsSettings { listen: vec![at], workers: 2, rate_limit, ..DnsSettings::default() };
     let bound = dns::bind(&settings).expect("nobody else is here");
-    bound.serve(&Tables::new(Arc::new(table()))).expect("threads")
+    bound.serve(&Tables::new(Arc::new(table("t", ZONE, Identity::default())))).expect("threads")
 }
 
 fn query(id: u16, cookie: Option<&[u8]>) -> Vec<u8> {
@@ -67,7 +57,7 @@ fn flood(from: &Namespace, server: SocketAddr, cookie: Option<&[u8]>) -> ([usize
         for _ in 0..QUERIES {
             let mut reply = [0; 1500];
             let octets = socket.recv(&mut reply).expect("everybody gets a reply");
-            let message = Message::from_vec(&reply[..octets]).expect("a reply that can be read");
+            let message = read(&reply[..octets]);
             match (message.metadata.response_code, message.metadata.truncation, message.answers.len()) {
                 (ResponseCode::NoError, false, 1) => got[0] += 1,
                 (ResponseCode::NoError, true, 0) => got[1] += 1,
@@ -85,13 +75,8 @@ fn answers_by_tcp(from: &Namespace, server: SocketAddr) -> usize {
         stream.set_read_timeout(Some(AMPLE)).expect("above zero");
         let replies = (0..QUERIES).map(|id| {
             let query = query(id, None);
-            let length = u16::try_from(query.len()).expect("a short query").to_be_bytes();
-            stream.write_all(&[&length, &query[..]].concat()).expect("somebody reads");
-            let mut length = [0; 2];
-            stream.read_exact(&mut length).expect("a reply");
-            let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-            stream.read_exact(&mut reply).expect("a whole reply");
-            Message::from_vec(&reply).expect("a reply that can be read").answers.len()
+            let reply = ask(&mut stream, &query);
+            read(&reply).answers.len()
         });
         replies.sum()
     })
@@ -117,9 +102,12 @@ fn a_flood_is_limited_and_its_neighbours_are_not() {
         assert_eq!(flood(exempt.namespace(), server, None).0, [all, 0, 0]);
 
         let counted = serving.counters();
-        assert_eq!((counted.limited_slipped, counted.limited_badcookie), (cut as u64, challenged as u64));
-        assert_eq!((counted.limited_dropped, counted.dropped, counted.truncated), (0, 0, 0));
-        assert_eq!(counted.queries, 4 * u64::from(QUERIES));
+        assert_eq!(counted[Counter::LimitedSlipped], cut as u64);
+        assert_eq!(counted[Counter::LimitedBadcookie], challenged as u64);
+        for never in [Counter::LimitedDropped, Counter::Dropped, Counter::Truncated] {
+            assert_eq!(counted[never], 0, "{never:?}");
+        }
+        assert_eq!(counted[Counter::Queries], 4 * u64::from(QUERIES));
         serving.stop();
     }
 }

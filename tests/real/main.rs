@@ -3,22 +3,30 @@
 //! Each test builds a [`world::World`] of network namespaces, so they need root and run side by side. `tests/run.sh`
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
-//! `failures` each way to die · `glitches` what must flip nothing · `speed` the fastest flip · `kills` kill -9 ·
-//! `limits` who asks too often · `xdp` past the kernel's network stack
+//! `proof` what a probe proves, packet by packet · `failures` each way to die · `glitches` what must flip nothing ·
+//! `speed` the fastest flip · `kills` kill -9 · `limits` too many queries · `neighbours` hosts that are not there ·
+//! `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
 
+#[path = "../kit/mod.rs"]
+mod kit;
+
 mod certificates;
 mod client;
+mod compose;
+mod differential;
 mod dns;
 mod failures;
 mod glitches;
 mod kills;
 mod limits;
 mod nameserver;
+mod neighbours;
 mod network;
 mod process;
+mod proof;
 mod region;
 mod resolver;
 mod speed;

@@ -8,13 +8,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::kit::place::PROGRAM;
 use crate::network::Site;
 use crate::process::Process;
 use crate::region::Region;
 use crate::world::{NAME, Settings};
-
-/// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_cadence-dns");
 
 /// A name server with its files.
 pub(crate) struct NameServer {

@@ -62,10 +62,25 @@ impl Network {
         site
     }
 
+    /// Forwards packets whose source is an address of another site, as a network without filters does.
+    pub(crate) fn forward_forged_sources(&self) {
+        let interfaces = self.router.command("ls /proc/sys/net/ipv4/conf");
+        for interface in interfaces.split_whitespace() {
+            self.router.command(&format!("sysctl -qw net.ipv4.conf.{interface}.rp_filter=0"));
+        }
+    }
+
     /// Drops whatever goes to or comes from a site, until [`Network::mend`].
     pub(crate) fn cut(&self, site: &str) {
         self.router.command(&format!("nft add rule inet faults forward iifname {site} drop"));
         self.router.command(&format!("nft add rule inet faults forward oifname {site} drop"));
+    }
+
+    /// Answers TCP that goes to a site in its place, `with` what, until [`Network::mend`]: ICMP "port unreachable", or as
+    /// nftables says it, such as `with icmpx admin-prohibited`.
+    pub(crate) fn reject(&self, site: &str, with: &str) {
+        let rule = format!("nft add rule inet faults forward oifname {site} meta l4proto tcp reject {with}");
+        self.router.command(rule.trim_end());
     }
 
     /// Drops the next packet that opens a connection to an address, only that one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cadence_dns::answer::Identity;
 use cadence_dns::controller::Parameters;
 use cadence_dns::health::{
-    Brownout, Check, Failure, Observation, Phase, ProbeOutcome, Region, Rules, Timings,
+    Alone, Brownout, Check, Failure, Member, MinUp, Observation, Phase, ProbeOutcome, Region, Rules, Timings,
 };
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
 use cadence_dns::policy::{Failback, Steer};
@@ -19,7 +19,7 @@ use super::simulator::{Condition, Simulator};
 fn rules() -> impl Strategy<Value = Rules> + Clone {
     let spans =
         select(vec![(1_000, 500, 400), (1_000, 1_000, 2_000), (5_000, 1_000, 2_000), (5_000, 5_000, 1_000)]);
-    let brownout = (2..6_u8, 10..180_u64)
+    let brownout = (prop::option::of(2..6_u8), 60..180_u64)
         .prop_map(|(failures, window)| Brownout { failures, window: Duration::from_secs(window) });
     (2..5_u8, 1..4_u8, prop::option::weighted(0.3, brownout), spans).prop_map(
         |(fall, rise, brownout, (interval, recheck, timeout))| Rules {
@@ -74,7 +74,13 @@ impl Plan {
                 checks.extend(addresses.iter().map(|address| check(*address, Some(*address))));
             }
         }
-        Region { id, min_up: self.needed.min(addresses.len()), addresses, checks }
+        Region {
+            id,
+            min_up: MinUp::Count(self.needed),
+            families: Region::default_families(&addresses),
+            addresses,
+            checks,
+        }
     }
 }
 
@@ -90,7 +96,10 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
         let steers = (steer("www.example.com", ids.clone()), prop::option::of(steer("api.example.com", ids)));
         steers.prop_map(move |(first, second)| Parameters {
             vantage: "ns1".into(),
+            members: vec![Member { vantage: "ns1".into(), region: None }],
             identity: Identity::default(),
+            alone: Alone::Freeze,
+            witnesses: Vec::new(),
             regions: regions.clone(),
             steers: [first].into_iter().chain(second).collect(),
         })
@@ -107,13 +116,14 @@ fn steer(name: &'static str, ids: Vec<RegionId>) -> impl Strategy<Value = Steer>
     let order = Just(ids).prop_shuffle();
     (order, 1..=number, failback, select(vec![0, 10, 60]), 1..5_u32, 1..60_u64).prop_map(
         move |(order, number, failback, dwell, max_flips_per_hour, ttl)| Steer {
-            name: name.parse().expect("a name"),
+            names: [name.parse().expect("a name")].into(),
             regions: order[..number].to_vec(),
             ttl: Ttl::from_secs(ttl).expect("a small TTL"),
             ttl_suspect: Ttl::from_secs(ttl.min(10)).expect("a small TTL"),
             failback,
             dwell: Duration::from_secs(dwell),
             max_flips_per_hour,
+            accepts_unproven: false,
             rto: None,
         },
     )
@@ -200,11 +210,17 @@ pub(crate) fn play(simulator: &mut Simulator, parameters: &Parameters, history: 
                 }
             }
             Trouble::Network(families, lost) => {
-                families.iter().for_each(|family| simulator.world.cut_off(*family, *lost));
+                families.iter().for_each(|family| simulator.world.cut_off(0, *family, *lost));
             }
-            Trouble::Exhausted(exhausted) => simulator.world.exhaust(*exhausted),
-            Trouble::Stuck(stuck) => simulator.set_prober_stuck(*stuck),
-            Trouble::Restart(gap) => simulator.restart_after(*gap),
+            Trouble::Exhausted(exhausted) => simulator.world.exhaust(0, *exhausted),
+            Trouble::Stuck(stuck) => {
+                let now = simulator.now;
+                simulator.us_mut().set_prober_stuck(*stuck, now);
+            }
+            Trouble::Restart(gap) => {
+                let now = simulator.now;
+                simulator.us_mut().restart_after(*gap, false, now);
+            }
         }
     }
 }
@@ -236,11 +252,11 @@ pub(crate) fn isolations() -> impl Strategy<Value = Vec<Isolation>> {
 
 impl Isolation {
     pub(crate) fn begin(&self, simulator: &mut Simulator) {
-        self.families.iter().for_each(|family| simulator.world.cut_off(*family, true));
+        self.families.iter().for_each(|family| simulator.world.cut_off(0, *family, true));
     }
 
     pub(crate) fn end(&self, simulator: &mut Simulator, parameters: &Parameters) {
-        self.families.iter().for_each(|family| simulator.world.cut_off(*family, false));
+        self.families.iter().for_each(|family| simulator.world.cut_off(0, *family, false));
         if let Some(address) = pick(&probed(parameters), self.lost) {
             simulator.world.lose(*address, 1);
         }
@@ -259,8 +275,9 @@ pub(crate) fn noise() -> impl Strategy<Value = Vec<Noise>> {
     let outcome = select(vec![
         ProbeOutcome::Pass,
         ProbeOutcome::Pass,
-        ProbeOutcome::failed(Failure::Refused),
-        ProbeOutcome::failed(Failure::Timeout(Phase::Body)),
+        ProbeOutcome::Heard(Failure::Refused),
+        ProbeOutcome::Silent(Failure::Timeout(Phase::Connect)),
+        ProbeOutcome::Heard(Failure::Timeout(Phase::Body)),
         ProbeOutcome::Ours("out of memory".into()),
     ]);
     let noise = (0..40_usize, outcome, 0..4_000_u64).prop_map(|(check, outcome, after)| Noise {

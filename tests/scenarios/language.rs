@@ -1,5 +1,6 @@
 //! A scenario's text becomes its steps, or the first line that makes no sense.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use cadence_dns::health::State;
 use cadence_dns::model::{Family, RegionId};
 
-use super::simulator::Condition;
+use super::simulator::{Condition, DiskState};
 
 /// A scenario as it stands in its file.
 pub(crate) struct Scenario {
@@ -15,6 +16,8 @@ pub(crate) struct Scenario {
     pub(crate) config: String,
     /// What comes after it.
     pub(crate) steps: Vec<Step>,
+    /// Other configurations, each after a line `--- NAME`.
+    pub(crate) configs: BTreeMap<String, String>,
 }
 
 /// One line.
@@ -38,21 +41,51 @@ pub(crate) enum What {
         places: Vec<String>,
         change: Change,
     },
-    /// Our own network, or only one family of it, is lost or back.
+    /// The network of a node, or only one family of it, is lost or back.
     Network {
+        node: usize,
         families: Vec<Family>,
         lost: bool,
     },
+    /// We have no address or route of a family, or have them again.
+    Family {
+        family: Family,
+        taken: bool,
+    },
+    /// The other nodes do not hear of this one, or do again.
+    Parted {
+        node: usize,
+        parted: bool,
+    },
+    /// Something near us refuses every connection, or no longer.
+    Forged(bool),
     /// We are out of descriptors, or no longer.
     Exhausted(bool),
     /// The prober hangs, or no longer.
     Stuck(bool),
-    /// Killed, and started again after this long, by a clock that was set back meanwhile.
-    Restart {
-        gap: Duration,
-        back: Duration,
-    },
+    /// Our process is stopped for this long.
+    StandStill(Duration),
+    /// The disk of our node fails, or works again.
+    Disk(DiskState),
+    /// Somebody sets the wall clock of our node, by milliseconds: back if positive.
+    Clock(i64),
+    /// Three name servers, or two, from here on: in the first line of a story.
+    Nodes(usize),
+    /// An operator gives a name back to the best of its regions.
+    FailBack(Option<String>),
+    /// Killed, or without power, and started again after this long.
+    Restart(Restart),
     Expect(Expectation),
+}
+
+/// How a name server comes back.
+pub(crate) struct Restart {
+    pub(crate) gap: Duration,
+    /// By how much the clock was set back meanwhile.
+    pub(crate) back: Duration,
+    pub(crate) power_lost: bool,
+    /// The configuration, if it is another one now.
+    pub(crate) config: Option<String>,
 }
 
 pub(crate) enum Change {
@@ -74,9 +107,21 @@ pub(crate) enum Fact {
     Answers(Vec<IpAddr>),
     Rule(String),
     Because(String),
+    /// What `status` warns of.
+    Warns(String),
+    /// What the last command was told.
+    Replied(String),
     WaitsForNothing,
-    Waits { hold: String, to: RegionId, until: Option<Duration> },
-    Region { region: RegionId, state: State, since: Option<Duration> },
+    Waits {
+        hold: String,
+        to: RegionId,
+        until: Option<Duration>,
+    },
+    Region {
+        region: RegionId,
+        state: State,
+        since: Option<Duration>,
+    },
 }
 
 /// Where the text makes no sense, and why.
@@ -94,24 +139,34 @@ impl fmt::Display for Mistake {
 
 /// Takes a scenario apart.
 pub(crate) fn read(text: &str) -> Result<Scenario, Mistake> {
-    let border = text.lines().position(|line| line.trim() == "---");
-    let Some(border) = border else {
-        return Err(Mistake {
-            line: 1,
-            text: "no line `---` between the configuration and the story".into(),
-        });
+    let mut parts: Vec<(usize, &str, Vec<&str>)> = vec![(0, "", Vec::new())];
+    for (line, number) in text.lines().zip(1..) {
+        match line.trim().strip_prefix("---") {
+            Some(name) => parts.push((number, name.trim(), Vec::new())),
+            None => parts.last_mut().expect("there is one").2.push(line),
+        }
+    }
+    let mut parts = parts.into_iter();
+    let (_, _, config) = parts.next().expect("there is one");
+    let Some((border, _, story)) = parts.next() else {
+        let text = "no line `---` between the configuration and the story".into();
+        return Err(Mistake { line: 1, text });
     };
-    let config = text.lines().take(border).collect::<Vec<_>>().join("\n");
-    let story = text.lines().zip(1..).skip(border + 1);
-    let told = story.map(|(text, line)| (text.split('#').next().unwrap_or_default().trim(), line));
+    let told = story.iter().zip(border + 1..);
+    let told = told.map(|(text, line)| (text.split('#').next().unwrap_or_default().trim(), line));
     let steps = told.filter(|(text, _)| !text.is_empty()).map(|(text, line)| {
         let step = step(text).map(|(when, what)| Step { line, when, what });
         step.map_err(|why| Mistake { line, text: format!("`{text}`: {why}") })
     });
-    Ok(Scenario { config, steps: steps.collect::<Result<_, _>>()? })
+    Ok(Scenario {
+        config: config.join("\n"),
+        steps: steps.collect::<Result<_, _>>()?,
+        configs: parts.map(|(_, name, lines)| (name.to_owned(), lines.join("\n"))).collect(),
+    })
 }
 
-fn step(text: &str) -> Result<(When, What), String> {
+/// One line: when, and what.
+pub(crate) fn step(text: &str) -> Result<(When, What), String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let (when, rest) = match words.as_slice() {
         ["by", time, rest @ ..] => (When::By(span(time)?), rest),
@@ -128,25 +183,54 @@ fn step(text: &str) -> Result<(When, What), String> {
 }
 
 fn happening(words: &[&str]) -> Result<What, String> {
-    let network = |families: &[Family], lost| What::Network { families: families.to_vec(), lost };
+    let network = |families: &[Family], lost| What::Network { node: 0, families: families.to_vec(), lost };
+    let restart = |gap: &str, power_lost| -> Result<Restart, String> {
+        Ok(Restart { gap: span(gap)?, back: Duration::ZERO, power_lost, config: None })
+    };
     Ok(match words {
         ["we", "lose", "our", "network"] => network(&Family::ALL, true),
-        ["we", "lose", "our", "IPv4"] => network(&[Family::Ipv4], true),
-        ["we", "lose", "our", "IPv6"] => network(&[Family::Ipv6], true),
+        ["we", "lose", "our", family] => network(&[of_name(family)?], true),
         ["our", "network", "is", "back"] => network(&Family::ALL, false),
-        ["our", "IPv4", "is", "back"] => network(&[Family::Ipv4], false),
-        ["our", "IPv6", "is", "back"] => network(&[Family::Ipv6], false),
+        ["our", "disk", "is", "back"] => What::Disk(DiskState::Works),
+        ["our", family, "is", "back"] => network(&[of_name(family)?], false),
+        [node, "loses", "its", "network"] => {
+            What::Network { node: number_of(node)?, families: Family::ALL.to_vec(), lost: true }
+        }
+        [node, "has", "its", "network", "back"] => {
+            What::Network { node: number_of(node)?, families: Family::ALL.to_vec(), lost: false }
+        }
+        ["we", "have", "no", family] => What::Family { family: of_name(family)?, taken: true },
+        ["we", "have", family, "again"] => What::Family { family: of_name(family)?, taken: false },
+        [node, "is", "not", "heard", "of"] => What::Parted { node: number_of(node)?, parted: true },
+        [node, "is", "heard", "of", "again"] => What::Parted { node: number_of(node)?, parted: false },
+        ["a", "middlebox", "refuses", "everything"] => What::Forged(true),
+        ["the", "middlebox", "is", "gone"] => What::Forged(false),
         ["we", "cannot", "probe"] => What::Exhausted(true),
         ["we", "can", "probe", "again"] => What::Exhausted(false),
         ["the", "prober", "is", "stuck"] => What::Stuck(true),
         ["the", "prober", "is", "back"] => What::Stuck(false),
-        ["restart", "after", gap] => What::Restart { gap: span(gap)?, back: Duration::ZERO },
+        ["we", "stand", "still", "for", time] => What::StandStill(span(time)?),
+        ["our", "disk", "hangs"] => What::Disk(DiskState::Hangs),
+        ["our", "disk", "is", "full"] => What::Disk(DiskState::Full),
+        ["our", "clock", "is", "set", "back", time] => What::Clock(millis(time)?),
+        ["our", "clock", "is", "set", "forward", time] => What::Clock(-millis(time)?),
+        [number, "name", "servers", "vote"] => What::Nodes(number.parse().map_err(|_| "how many?")?),
+        ["an", "operator", "fails", "back"] => What::FailBack(None),
+        ["an", "operator", "fails", "back", name] => What::FailBack(Some((*name).to_owned())),
+        ["the", "power", "fails", "for", gap] => What::Restart(restart(gap, true)?),
+        ["restart", "after", gap] => What::Restart(restart(gap, false)?),
         ["restart", "after", gap, "with", "the", "clock", "set", "back", back] => {
-            What::Restart { gap: span(gap)?, back: span(back)? }
+            What::Restart(Restart { back: span(back)?, ..restart(gap, false)? })
+        }
+        ["restart", "after", gap, "with", "the", "configuration", name] => {
+            What::Restart(Restart { config: Some((*name).to_owned()), ..restart(gap, false)? })
         }
         [places @ .., "is" | "are", "up"] => becomes(places, Condition::Up)?,
         [places @ .., "refuses" | "refuse"] => becomes(places, Condition::Refuses)?,
         [places @ .., "hangs" | "hang"] => becomes(places, Condition::Hangs)?,
+        [places @ .., "fails" | "fail", "every", "second", "probe"] => {
+            becomes(places, Condition::Alternates)?
+        }
         [places @ .., "answers" | "answer", status] => {
             becomes(places, Condition::Answers(status.parse().map_err(|_| "no status")?))?
         }
@@ -156,6 +240,21 @@ fn happening(words: &[&str]) -> Result<What, String> {
         }
         _ => return Err("no event that is known; see tests/scenarios.rs".into()),
     })
+}
+
+fn of_name(name: &str) -> Result<Family, String> {
+    let family = Family::ALL.into_iter().find(|family| family.to_string() == name);
+    family.ok_or_else(|| format!("`{name}` is neither IPv4 nor IPv6"))
+}
+
+/// `ns2` is the second node.
+fn number_of(node: &str) -> Result<usize, String> {
+    let number = node.strip_prefix("ns").and_then(|number| number.parse::<usize>().ok());
+    number.and_then(|number| number.checked_sub(1)).ok_or_else(|| format!("`{node}` is no node such as ns2"))
+}
+
+fn millis(text: &str) -> Result<i64, String> {
+    i64::try_from(span(text)?.as_millis()).map_err(|_| "too long".to_owned())
 }
 
 fn becomes(places: &[&str], condition: Condition) -> Result<What, String> {
@@ -190,6 +289,8 @@ fn fact(text: &str) -> Result<Fact, String> {
             Fact::Answers(addresses.iter().map(parse).collect::<Result<_, _>>()?)
         }
         ["because", ..] => Fact::Because(text["because".len()..].trim().to_owned()),
+        ["warns", ..] => Fact::Warns(text["warns".len()..].trim().to_owned()),
+        ["replied", ..] => Fact::Replied(text["replied".len()..].trim().to_owned()),
         ["waits", "for", "nothing"] => Fact::WaitsForNothing,
         ["waits", "for", hold @ .., "to", to, "until", until] => waits(hold, to, Some(span(until)?)),
         ["waits", "for", hold @ .., "to", to] => waits(hold, to, None),

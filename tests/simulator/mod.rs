@@ -1,21 +1,23 @@
 //! The real controller in a simulated world: no sockets, no clock, the same history every time.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+mod disk;
+mod node;
 mod prober;
 mod resolver;
 mod watch;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cadence_dns::controller::{Controller, Effect, Event, Parameters, Saved, SavedState};
-use cadence_dns::health::{Observation, State};
-use cadence_dns::model::{Moment, Name, RegionId};
-use cadence_dns::policy::Standing;
-use cadence_dns::zone::Zone;
+use cadence_dns::controller::{Controller, Event, Parameters, Votes};
+use cadence_dns::health::Member;
+use cadence_dns::model::{Moment, VantageId};
 
+pub(crate) use disk::DiskState;
+pub(crate) use node::Node;
 pub(crate) use prober::Prober;
 pub(crate) use watch::Watch;
 pub(crate) use world::{Condition, World};
@@ -23,80 +25,70 @@ pub(crate) use world::{Condition, World};
 /// When every history begins: 2026-11-22T16:00:00Z.
 pub(crate) const BEGINNING: Moment = Moment::from_millis(1_795_363_200_000);
 
-/// The daemon tells the controller this often that time went by.
-const TICK: Duration = Duration::from_secs(1);
+/// Nodes tell each other this often what they see, and this is how long it takes.
+const VOTES_EVERY: Duration = Duration::from_millis(500);
+const VOTES_TAKE: Duration = Duration::from_millis(30);
 
-/// A name server, its prober, its disk, and the world.
+/// Name servers, and the world. The first is the one that a story calls "we".
 pub(crate) struct Simulator {
     pub(crate) now: Moment,
     pub(crate) world: World,
-    parameters: Parameters,
-    zones: Vec<Zone>,
-    daemon: Daemon,
-    /// How far the name server's clock is behind the time.
-    behind: Duration,
-    /// The saved state as the last `Persist` left it.
-    disk: Option<Saved>,
-    /// What an operator would have read, oldest first.
-    pub(crate) journal: Vec<(Moment, String)>,
-    watch: Watch,
-}
-
-/// Whether the name server runs.
-enum Daemon {
-    Runs { controller: Box<Controller>, prober: Prober, tick: Moment },
-    Away { until: Moment },
+    pub(crate) nodes: Vec<Node>,
+    /// Nodes that the others do not hear of, nor they of them.
+    parted: BTreeSet<usize>,
+    next_votes: Moment,
+    /// Votes on their way.
+    votes: Option<(Moment, Vec<(usize, Votes)>)>,
 }
 
 impl Simulator {
     /// A name server that never ran before starts now.
     pub(crate) fn start(parameters: Parameters) -> Simulator {
-        let mut simulator = Simulator {
+        Simulator::start_nodes(&parameters, 1)
+    }
+
+    /// So many name servers start now: `ns1` and so on, which vote together.
+    pub(crate) fn start_nodes(parameters: &Parameters, number: usize) -> Simulator {
+        let nodes = (0..number).map(|node| Node::start(node, of_node(parameters, node, number), BEGINNING));
+        Simulator {
             now: BEGINNING,
             world: World::default(),
-            watch: Watch::new(&parameters),
-            zones: resolver::zones(&parameters.steers),
-            parameters,
-            daemon: Daemon::Away { until: BEGINNING },
-            behind: Duration::ZERO,
-            disk: None,
-            journal: Vec::new(),
-        };
-        simulator.boot();
-        simulator
+            nodes: nodes.collect(),
+            parted: BTreeSet::new(),
+            next_votes: BEGINNING + VOTES_EVERY,
+            votes: None,
+        }
     }
 
-    /// None while the name server is away.
+    /// Our own node.
+    pub(crate) fn us(&self) -> &Node {
+        &self.nodes[0]
+    }
+
+    /// Our own node, to do something to it.
+    pub(crate) fn us_mut(&mut self) -> &mut Node {
+        &mut self.nodes[0]
+    }
+
+    /// None while our name server is away.
     pub(crate) fn controller(&self) -> Option<&Controller> {
-        match &self.daemon {
-            Daemon::Runs { controller, .. } => Some(controller),
-            Daemon::Away { .. } => None,
+        self.us().controller()
+    }
+
+    /// From now on the others do not hear of a node, or they do again.
+    pub(crate) fn part(&mut self, node: usize, parted: bool) {
+        if parted {
+            self.parted.insert(node);
+        } else {
+            self.parted.remove(&node);
         }
     }
 
-    /// `kill -9`, and a new start after a while: only what is on disk survives.
-    pub(crate) fn restart_after(&mut self, gap: Duration) {
-        self.note("killed");
-        self.daemon = Daemon::Away { until: self.now + gap };
-        if gap.is_zero() {
-            self.boot();
-        }
-    }
-
-    /// While it is away, somebody sets the clock back.
-    pub(crate) fn set_clock_back(&mut self, by: Duration) {
-        self.behind += by;
-    }
-
-    /// What the name server takes for now.
-    fn clock(&self) -> Moment {
-        behind(self.now, self.behind)
-    }
-
-    /// No probe starts or ends any more; or they do again.
-    pub(crate) fn set_prober_stuck(&mut self, stuck: bool) {
-        if let Daemon::Runs { prober, .. } = &mut self.daemon {
-            prober.set_stuck(stuck, self.now);
+    /// Another configuration from the next start on.
+    pub(crate) fn configure(&mut self, parameters: &Parameters) {
+        let number = self.nodes.len();
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            node.configure(of_node(parameters, index, number));
         }
     }
 
@@ -108,147 +100,88 @@ impl Simulator {
             return false;
         }
         self.now = next.max(self.now);
-        match &mut self.daemon {
-            Daemon::Away { .. } => self.boot(),
-            Daemon::Runs { .. } => self.live(),
+        self.exchange_votes();
+        for node in &mut self.nodes {
+            if node.next() <= self.now {
+                node.live(&mut self.world, self.now);
+            }
         }
         true
     }
 
     /// Lets time go by.
+    ///
+    /// # Panics
+    /// When time does not go on though something happens again and again.
     pub(crate) fn run_until(&mut self, limit: Moment) {
-        while self.step(limit) {}
-    }
-
-    /// A probe result out of nowhere. Returns how much there was to do about it.
-    pub(crate) fn observe(&mut self, observation: Observation) -> usize {
-        self.handle(Event::Observed(observation))
+        let (mut steps, mut last) = (0, self.now);
+        while self.step(limit) {
+            steps = if self.now > last { 0 } else { steps + 1 };
+            last = self.now;
+            assert!(steps < 10_000, "time stands still at {last:?}");
+        }
     }
 
     /// The watchdog, between its ticks. Returns how much there was to do.
     pub(crate) fn time_passes(&mut self) -> usize {
-        self.handle(Event::TimePassed)
+        let now = self.now;
+        self.us_mut().handle(Event::TimePassed, now)
     }
 
-    /// All that a restart would need; none while it is away.
-    pub(crate) fn saved(&self) -> Option<Saved> {
-        self.controller().map(|controller| controller.saved(self.clock()))
-    }
-
-    /// The same world and prober, with a controller that has just been started from what this one would save.
+    /// The same world, with a controller that has just been started from what this one would save.
     ///
     /// # Panics
-    /// While the name server is away.
+    /// While the name server is away, or when there are several.
     pub(crate) fn restarted_twin(&self) -> Simulator {
-        let Daemon::Runs { controller, prober, tick } = &self.daemon else { panic!("it is away") };
-        let saved = controller.saved(self.clock());
-        let (controller, effects) =
-            Controller::start(self.parameters.clone(), &self.zones, Some(read_back(&saved)), self.clock());
-        let daemon = Daemon::Runs { controller: Box::new(controller), prober: prober.clone(), tick: *tick };
-        let mut twin = Simulator {
+        assert_eq!(self.nodes.len(), 1, "votes are not saved");
+        Simulator {
             now: self.now,
             world: self.world.clone(),
-            parameters: self.parameters.clone(),
-            zones: resolver::zones(&self.parameters.steers),
-            daemon,
-            behind: self.behind,
-            disk: Some(saved),
-            journal: Vec::new(),
-            watch: self.watch.clone(),
-        };
-        twin.perform(&effects);
-        twin
+            nodes: vec![self.us().restarted_twin(self.now)],
+            parted: BTreeSet::new(),
+            next_votes: self.next_votes,
+            votes: None,
+        }
     }
 
     fn next(&self) -> Moment {
-        match &self.daemon {
-            Daemon::Away { until } => *until,
-            Daemon::Runs { controller, prober, tick } => {
-                let wake_at = controller.wake_at().map(|at| at + self.behind);
-                [prober.next(), wake_at].into_iter().flatten().fold(*tick, Moment::min)
+        let nodes = self.nodes.iter().map(Node::next).min().expect("there is one");
+        if self.nodes.len() == 1 {
+            return nodes;
+        }
+        let arrives = self.votes.as_ref().map_or(self.next_votes, |(at, _)| *at);
+        nodes.min(self.next_votes).min(arrives)
+    }
+
+    fn exchange_votes(&mut self) {
+        if self.nodes.len() == 1 {
+            return;
+        }
+        if let Some((_, votes)) = self.votes.take_if(|(at, _)| *at <= self.now) {
+            for (from, votes) in votes {
+                for to in 0..self.nodes.len() {
+                    let heard = from != to && !self.parted.contains(&from) && !self.parted.contains(&to);
+                    if heard {
+                        let votes = Votes { age: VOTES_TAKE, ..votes.clone() };
+                        self.nodes[to].handle(Event::Voted(votes), self.now);
+                    }
+                }
             }
         }
-    }
-
-    fn live(&mut self) {
-        let Daemon::Runs { controller, prober, tick } = &mut self.daemon else { return };
-        let seen = prober.run(&mut self.world, self.now);
-        let woken = controller.wake_at().is_some_and(|at| at + self.behind <= self.now);
-        if *tick <= self.now || woken {
-            *tick = self.now + TICK;
-            self.handle(Event::TimePassed);
+        if self.next_votes <= self.now {
+            self.next_votes = self.now + VOTES_EVERY;
+            let votes =
+                self.nodes.iter().enumerate().filter_map(|(number, node)| {
+                    Some((number, node.controller()?.votes(node.time(self.now))))
+                });
+            self.votes = Some((self.now + VOTES_TAKE, votes.collect()));
         }
-        for observation in seen {
-            self.handle(Event::Observed(observation));
-        }
-    }
-
-    fn boot(&mut self) {
-        let saved = self.disk.as_ref().map(read_back);
-        let (controller, effects) =
-            Controller::start(self.parameters.clone(), &self.zones, saved, self.clock());
-        let prober = Prober::new(&self.parameters.vantage, &self.parameters.regions, self.now);
-        self.daemon = Daemon::Runs { controller: Box::new(controller), prober, tick: self.now + TICK };
-        self.note("started");
-        self.perform(&effects);
-        let Daemon::Runs { controller, .. } = &self.daemon else { return };
-        self.watch.started(controller, &effects, self.now);
-    }
-
-    fn handle(&mut self, event: Event) -> usize {
-        let clock = self.clock();
-        let Daemon::Runs { controller, .. } = &mut self.daemon else { return 0 };
-        let effects = controller.handle(event.clone(), clock);
-        self.watch.handled(&event, controller, &effects, self.now);
-        self.perform(&effects);
-        effects.len()
-    }
-
-    fn perform(&mut self, effects: &[Effect]) {
-        let clock = self.clock();
-        let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { return };
-        for effect in effects {
-            match effect {
-                Effect::Record(changes) => {
-                    let noted = Saved::with_changes(self.disk.take(), changes.clone());
-                    let noted = noted.expect("something was noted");
-                    assert_tells_the_same(&noted, &controller.saved(clock), clock);
-                    self.disk = Some(noted);
-                }
-                Effect::Publish(_) => {}
-                Effect::Persist => {
-                    self.disk = Some(controller.saved(clock));
-                }
-                Effect::Pace(check, pace) => prober.set_pace(check, *pace, self.now),
-                Effect::Report(report) => self.journal.push((self.now, report.to_string())),
-            }
-        }
-    }
-
-    fn note(&mut self, text: &str) {
-        self.journal.push((self.now, text.into()));
     }
 }
 
-/// What was noted before the publishing is enough for a restart that answers the same.
-fn assert_tells_the_same(noted: &Saved, saved: &Saved, now: Moment) {
-    let (noted, saved) = (noted.clone().into_state(now), saved.clone().into_state(now));
-    let standings = |state: &SavedState| -> BTreeMap<Name, Standing> {
-        state.names.iter().map(|saved| (saved.name.clone(), saved.standing.clone())).collect()
-    };
-    let regions = |state: &SavedState| -> BTreeMap<RegionId, (State, Moment)> {
-        state.regions.iter().map(|saved| (saved.region.clone(), (saved.state, saved.since))).collect()
-    };
-    assert_eq!(standings(&noted), standings(&saved));
-    assert_eq!(regions(&noted), regions(&saved));
-}
-
-/// As it comes from the disk.
-fn read_back(saved: &Saved) -> Saved {
-    let json = serde_json::to_string(saved).expect("the state is JSON");
-    serde_json::from_str(&json).expect("what was saved is read back")
-}
-
-fn behind(now: Moment, by: Duration) -> Moment {
-    Moment::from_millis(now.as_millis() - u64::try_from(by.as_millis()).expect("not that far"))
+/// What a node decides by, one of `number` that vote.
+fn of_node(parameters: &Parameters, node: usize, number: usize) -> Parameters {
+    let name = |node: usize| VantageId::from(format!("ns{}", node + 1).as_str());
+    let member = |node| Member { vantage: name(node), region: None };
+    Parameters { vantage: name(node), members: (0..number).map(member).collect(), ..parameters.clone() }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cadence_dns::health::{Observation, Pace, ProbeOutcome, Region, Rules, Timings};
+use cadence_dns::health::{Check, Observation, Pace, ProbeOutcome, Rules, Timings};
 use cadence_dns::model::{CheckId, Moment, VantageId};
 
 use super::World;
@@ -13,6 +13,7 @@ const FIRST_ROUND: Duration = Duration::from_secs(1);
 /// Probes every check, never twice at once.
 #[derive(Clone)]
 pub(crate) struct Prober {
+    node: usize,
     vantage: VantageId,
     slots: Vec<Slot>,
     stuck: bool,
@@ -28,6 +29,8 @@ struct Slot {
     starts: u64,
     last_start: Option<Moment>,
     earliest: Moment,
+    /// One more probe is wanted now.
+    wanted: bool,
     in_flight: Option<Flight>,
 }
 
@@ -40,10 +43,17 @@ struct Flight {
 }
 
 impl Prober {
-    pub(crate) fn new(vantage: &VantageId, regions: &[Region], now: Moment) -> Prober {
-        let checks = regions.iter().flat_map(|region| &region.checks).zip(0..);
-        let slots = checks.map(|(check, number)| Slot::new(&check.id, check.rules, number, now)).collect();
-        Prober { vantage: vantage.clone(), slots, stuck: false }
+    pub(crate) fn new<'c>(
+        node: usize,
+        vantage: &VantageId,
+        checks: impl Iterator<Item = &'c Check>,
+        now: Moment,
+    ) -> Prober {
+        // Nodes start at moments of their own.
+        let numbers = (node as u64 * 13)..;
+        let slots = checks.zip(numbers).map(|(check, number)| Slot::new(&check.id, check.rules, number, now));
+        let slots = slots.collect();
+        Prober { node, vantage: vantage.clone(), slots, stuck: false }
     }
 
     /// Stops in the middle of everything, or starts again.
@@ -63,6 +73,25 @@ impl Prober {
         }
     }
 
+    /// What `Effect::ProbeNow` asks for: one probe at once; after the one in flight, if there is one.
+    pub(crate) fn probe_now(&mut self, check: &CheckId, now: Moment) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.check == *check) {
+            slot.wanted = true;
+            slot.earliest = slot.earliest.max(now);
+        }
+    }
+
+    /// The process stood still: what is in flight ends now, and proves nothing.
+    pub(crate) fn stood_still(&mut self, now: Moment) {
+        for slot in &mut self.slots {
+            slot.earliest = slot.earliest.max(now);
+            if let Some(flight) = &mut slot.in_flight {
+                flight.outcome = ProbeOutcome::Ours("this node stood still".into());
+                flight.ends = now;
+            }
+        }
+    }
+
     /// When the next probe starts or ends.
     pub(crate) fn next(&self) -> Option<Moment> {
         self.slots.iter().filter(|_| !self.stuck).map(Slot::next).min()
@@ -73,7 +102,7 @@ impl Prober {
         let mut seen = Vec::new();
         for slot in self.slots.iter_mut().filter(|slot| !self.stuck && slot.next() <= now) {
             match slot.in_flight.take() {
-                None => slot.start(world, now),
+                None => slot.start(self.node, world, now),
                 Some(Flight { outcome, lasts, .. }) => {
                     slot.earliest = now;
                     seen.push(Observation {
@@ -93,14 +122,23 @@ impl Prober {
 impl Slot {
     fn new(check: &CheckId, rules: Rules, number: u64, now: Moment) -> Slot {
         let phase = f64::from(u32::try_from(number * 37 % 100).expect("below 100")) / 100.0;
-        let earliest = now + rules.interval.min(FIRST_ROUND).mul_f64(phase);
-        let (check, pace) = (check.clone(), Pace::Steady);
-        Slot { check, rules, pace, number, starts: 0, last_start: None, earliest, in_flight: None }
+        Slot {
+            check: check.clone(),
+            rules,
+            pace: Pace::Steady,
+            number,
+            starts: 0,
+            last_start: None,
+            earliest: now + rules.interval.min(FIRST_ROUND).mul_f64(phase),
+            wanted: false,
+            in_flight: None,
+        }
     }
 
     fn next(&self) -> Moment {
         match (&self.in_flight, self.last_start) {
             (Some(flight), _) => flight.ends,
+            (None, _) if self.wanted => self.earliest,
             (None, Some(last)) => (last + self.gap()).max(self.earliest),
             (None, None) => self.earliest,
         }
@@ -116,8 +154,9 @@ impl Slot {
         }
     }
 
-    fn start(&mut self, world: &mut World, now: Moment) {
-        let (outcome, lasts) = world.probe(self.check.address, self.rules.timeout);
+    fn start(&mut self, node: usize, world: &mut World, now: Moment) {
+        let (outcome, lasts) = world.probe(node, self.check.address, self.rules.timeout);
+        self.wanted = false;
         self.starts += 1;
         self.last_start = Some(now);
         self.in_flight = Some(Flight { ends: now + lasts, outcome, lasts });

@@ -2,134 +2,228 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cadence_dns::controller::{Controller, Effect, Event, Parameters};
-use cadence_dns::health::{ProbeOutcome, Region, State};
+use cadence_dns::health::{ProbeOutcome, Region, State, Verdict};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
-use cadence_dns::policy::{Decision, Hold, Steer};
+use cadence_dns::policy::{Decision, Steer};
 
 use super::resolver;
 
-/// The window of the flip limit.
-const HOUR: Duration = Duration::from_secs(3600);
+/// The window of the flip limit, less what a commit may take: a move counts from its decision, and is seen when adopted.
+const HOUR: Duration = Duration::from_millis(3_600_000 - COMMIT_MAX.as_millis() as u64);
+const COMMIT_MAX: Duration = Duration::from_millis(60);
+
+/// How much longer than `dwell` a name may stay on a dead region while another is up: a tick of the watchdog, a commit
+/// that the disk does not finish, and what the ages of votes add.
+const ESCAPE_MAX: Duration = Duration::from_secs(2);
 
 /// What an onlooker remembers, across restarts too.
 #[derive(Clone)]
 pub(crate) struct Watch {
     regions: BTreeMap<RegionId, Region>,
+    /// Each name with its steer.
     steers: BTreeMap<Name, Steer>,
+    votes_alone: bool,
     /// The last decision on each name.
     before: BTreeMap<Name, Decision>,
-    /// When each name changed its region.
+    /// What each epoch of a name meant.
+    told: BTreeMap<(Name, u64), Arc<[IpAddr]>>,
+    /// The greatest epoch of each name.
+    greatest: BTreeMap<Name, u64>,
+    /// When each name changed its region by itself.
     flips: BTreeMap<Name, Vec<Moment>>,
     /// When probes of each region failed.
     failures: BTreeMap<RegionId, Vec<Moment>>,
     /// Whether the last probe of each check passed.
     passed: BTreeMap<CheckId, bool>,
+    /// Since when a name is on a region that is proven down, while another that is probed is proven up.
+    stranded: BTreeMap<Name, Moment>,
+    /// Somebody has set the clock, so spans of before and after a start cannot be compared.
+    clock_set: bool,
+    /// The last event was an operator's command.
+    commanded: bool,
 }
 
 impl Watch {
     pub(crate) fn new(parameters: &Parameters) -> Watch {
-        Watch {
-            regions: parameters.regions.iter().map(|region| (region.id.clone(), region.clone())).collect(),
-            steers: parameters.steers.iter().map(|steer| (steer.name.clone(), steer.clone())).collect(),
+        let mut watch = Watch {
+            regions: BTreeMap::new(),
+            steers: BTreeMap::new(),
+            votes_alone: true,
             before: BTreeMap::new(),
+            told: BTreeMap::new(),
+            greatest: BTreeMap::new(),
             flips: BTreeMap::new(),
             failures: BTreeMap::new(),
             passed: BTreeMap::new(),
-        }
+            stranded: BTreeMap::new(),
+            clock_set: false,
+            commanded: false,
+        };
+        watch.configure(parameters);
+        watch
     }
 
-    /// After a start, with or without a saved state.
-    pub(crate) fn started(&mut self, controller: &Controller, effects: &[Effect], now: Moment) {
-        assert!(matches!(effects.first(), Some(Effect::Publish(_))), "the first thing is to answer");
+    /// Another configuration holds from the next start on.
+    pub(crate) fn configure(&mut self, parameters: &Parameters) {
+        self.regions = parameters.regions.iter().map(|region| (region.id.clone(), region.clone())).collect();
+        let of_steer = |steer: &Steer| -> Vec<(Name, Steer)> {
+            steer.names.iter().map(|name| (name.clone(), steer.clone())).collect()
+        };
+        self.steers = parameters.steers.iter().flat_map(of_steer).collect();
+        self.votes_alone = parameters.members.len() == 1;
+        self.before.clear();
+        self.stranded.clear();
+    }
+
+    /// Somebody has set the clock.
+    pub(crate) fn clock_was_set(&mut self) {
+        self.clock_set = true;
+    }
+
+    /// The node was stopped for a while: it could not act.
+    pub(crate) fn stood_still(&mut self) {
+        self.stranded.clear();
+    }
+
+    /// After a start, with or without a saved state. If what was decided last is lost, something older is answered, under
+    /// an epoch that is greater all the same.
+    pub(crate) fn started(&mut self, controller: &Controller, effects: &[Effect], lost: bool, now: Moment) {
+        if lost {
+            self.before.clear();
+        }
+        let first = effects.iter().find(|effect| !matches!(effect, Effect::Note(_)));
+        assert!(matches!(first, Some(Effect::Publish(_))), "the first thing is to answer");
+        self.stranded.clear(); // what was known may have grown old, or is proven only by the next probe
         for decision in controller.decisions() {
-            if let Some(before) = self.before.get(&decision.name) {
-                // A region that is down is served whole, and whether it still is depends on how fresh the evidence is.
-                let whole = before.verdict().is_some_and(|verdict| verdict.state == State::Down);
-                let (before, after) = (&before.standing, &decision.standing);
-                let same = whole || before.region != after.region || before.addresses == after.addresses;
-                assert!(same, "a start goes on with {:?}, not {:?}", before.addresses, after.addresses);
-            }
-            self.judge(decision, now);
+            self.look_at(decision, now, now);
             resolver::ask(controller.table(), decision);
         }
     }
 
-    /// After an event.
+    /// After an event; `clock` is what the node takes for now.
     pub(crate) fn handled(
         &mut self,
         event: &Event,
         controller: &Controller,
         effects: &[Effect],
+        clock: Moment,
         now: Moment,
     ) {
         self.remember(event, now);
         if effects.is_empty() {
-            let same = |decision: &Decision| self.before[&decision.name].standing == decision.standing;
+            let same = |decision: &Decision| self.before[decision.name()].standing == decision.standing;
             assert!(controller.decisions().iter().all(same), "a change without effects");
-            return;
+        } else {
+            let mut changed = false;
+            for decision in controller.decisions() {
+                changed |= self.before.get(decision.name()).is_none_or(|before| {
+                    before.standing.addresses != decision.standing.addresses || before.ttl != decision.ttl
+                });
+                self.look_at(decision, clock, now);
+            }
+            let published = effects.iter().any(|effect| matches!(effect, Effect::Publish(_)));
+            assert_eq!(published, changed, "what is published is what has changed");
+            if published {
+                controller
+                    .decisions()
+                    .iter()
+                    .for_each(|decision| resolver::ask(controller.table(), decision));
+            }
         }
-        let mut changed = false;
-        for decision in controller.decisions() {
-            changed |= self.before.get(&decision.name).is_none_or(|before| {
-                before.standing.addresses != decision.standing.addresses || before.ttl != decision.ttl
-            });
-            self.judge(decision, now);
-        }
-        let published = effects.iter().any(|effect| matches!(effect, Effect::Publish(_)));
-        assert_eq!(published, changed, "what is published is what has changed");
-        if published {
-            controller.decisions().iter().for_each(|decision| resolver::ask(controller.table(), decision));
-        }
+        self.look_for_stranded(controller, now);
     }
 
     fn remember(&mut self, event: &Event, now: Moment) {
+        self.commanded |= matches!(event, Event::Command(_));
         let Event::Observed(seen) = event else { return };
-        match seen.outcome {
-            ProbeOutcome::Ours(_) => return,
-            ProbeOutcome::Heard(_) | ProbeOutcome::Silent(_) => {
-                self.failures.entry(seen.check.region.clone()).or_default().push(now)
-            }
-            ProbeOutcome::Pass => {}
+        if seen.outcome.failure().is_some() {
+            self.failures.entry(seen.check.region.clone()).or_default().push(now);
         }
-        self.passed.insert(seen.check.clone(), seen.outcome == ProbeOutcome::Pass);
+        if !matches!(seen.outcome, ProbeOutcome::Ours(_)) {
+            self.passed.insert(seen.check.clone(), seen.outcome == ProbeOutcome::Pass);
+        }
     }
 
-    fn judge(&mut self, decision: &Decision, now: Moment) {
+    fn look_at(&mut self, decision: &Decision, clock: Moment, now: Moment) {
         let region = &self.regions[&decision.standing.region];
         serves_the_region(decision, region);
-        if let Some(before) = self.before.get(&decision.name) {
+        for name in decision.names.iter() {
+            self.no_epoch_is_told_twice(name, decision);
+        }
+        let name = decision.name().clone();
+        if let Some(before) = self.before.get(&name) {
             epochs_only_grow(before, decision);
             if before.standing.region != decision.standing.region {
-                self.judge_flip(before, decision, now);
-                self.flips.entry(decision.name.clone()).or_default().push(now);
+                self.look_at_flip(before, decision, clock, now);
+                if !self.commanded {
+                    self.flips.entry(name.clone()).or_default().push(now);
+                }
+                self.commanded = false;
+                self.stranded.remove(&name);
             }
         }
-        self.before.insert(decision.name.clone(), decision.clone());
+        for name in decision.names.iter() {
+            self.before.insert(name.clone(), decision.clone());
+        }
     }
 
-    fn judge_flip(&self, before: &Decision, after: &Decision, now: Moment) {
-        let (name, steer) = (&after.name, &self.steers[&after.name]);
-        let (left, taken) = (&self.regions[&before.standing.region], &self.regions[&after.standing.region]);
-        let verdict = |region: &Region| after.derivation.verdict_on(&region.id).expect("it was read").state;
-        assert_eq!(verdict(taken), State::Up, "{name}: only a region that is up takes over");
-        match verdict(left) {
-            State::Unknown => panic!("{name}: left {} though nobody knows about it", left.id),
-            State::Down => assert!(
-                self.failures_of(left, now) >= 2,
-                "{name}: left {} after {} failed probe",
-                left.id,
-                self.failures_of(left, now)
-            ),
-            State::Up => self.judge_failback(steer, left, taken),
+    fn no_epoch_is_told_twice(&mut self, name: &Name, decision: &Decision) {
+        let (epoch, addresses) = (decision.standing.epoch, &decision.standing.addresses);
+        let told = self.told.entry((name.clone(), epoch)).or_insert_with(|| Arc::clone(addresses));
+        assert_eq!(told, addresses, "{name}: epoch {epoch} is told with two meanings");
+        let greatest = self.greatest.entry(name.clone()).or_insert(epoch);
+        assert!(*greatest <= epoch, "{name}: epoch {epoch} after {greatest}");
+        *greatest = epoch;
+    }
+
+    fn look_at_flip(&self, before: &Decision, after: &Decision, clock: Moment, now: Moment) {
+        let (name, steer) = (after.name(), &self.steers[after.name()]);
+        let Some(left) = self.regions.get(&before.standing.region) else { return };
+        let taken = &self.regions[&after.standing.region];
+        let verdict = |region: &Region| -> Arc<Verdict> {
+            Arc::clone(after.derivation.verdict_on(&region.id).expect("it was read"))
+        };
+        let accepted = steer.accepts_unproven && verdict(taken).state == State::Unknown;
+        assert!(accepted || verdict(taken).state == State::Up, "{name}: only a region that is up takes over");
+        match verdict(left).state {
+            _ if self.commanded => {}
+            State::Unknown => panic!("{name}: left {} though nothing is known about it", left.id),
+            State::Down => self.look_at_escape(name, steer, left, &verdict(taken), clock, now),
+            State::Up => {
+                self.look_at_failback(steer, left, taken);
+                if self.clock_set {
+                    return;
+                }
+                let flips = self.flips.get(name).map_or(&[][..], Vec::as_slice);
+                let recent = flips.iter().filter(|at| now.since(**at) < HOUR).count();
+                assert!(
+                    recent < steer.max_flips_per_hour as usize,
+                    "{name}: one flip too many within the hour"
+                );
+                let rested = flips.last().is_none_or(|last| now.since(*last) + COMMIT_MAX >= steer.dwell);
+                assert!(rested, "{name}: {} flips within the dwell", taken.id);
+            }
         }
-        let flips = self.flips.get(name).map_or(&[][..], Vec::as_slice);
-        let recent = flips.iter().filter(|at| now.since(**at) < HOUR).count();
-        assert!(recent < steer.max_flips_per_hour as usize, "{name}: one flip too many within the hour");
-        let rested = flips.last().is_none_or(|last| now.since(*last) >= steer.dwell);
-        assert!(rested, "{name}: {} flips within the dwell", taken.id);
+    }
+
+    /// Never on one probe, and never onto a region that has just come up.
+    fn look_at_escape(
+        &self,
+        name: &Name,
+        steer: &Steer,
+        left: &Region,
+        taken: &Verdict,
+        clock: Moment,
+        now: Moment,
+    ) {
+        let failures = self.failures_of(left, now);
+        assert!(failures >= 2 || !self.votes_alone, "{name}: left {} after {failures} failed probe", left.id);
+        let young = !self.clock_set && taken.state == State::Up && taken.is_young(steer.dwell, clock);
+        assert!(!young, "{name}: {} has just come up", taken.region);
     }
 
     /// Failed probes that a verdict of now may rest on.
@@ -140,24 +234,56 @@ impl Watch {
         };
         let memory = region.checks.iter().map(row).max().unwrap_or_default();
         let failures = self.failures.get(&region.id).map_or(&[][..], Vec::as_slice);
-        failures.iter().filter(|at| now.since(**at) <= memory).count()
+        // A region may have been left only now though it was proven down long ago, when no other was up.
+        let proven_long_ago = failures.len() >= 2;
+        let recent = failures.iter().filter(|at| now.since(**at) <= memory).count();
+        if proven_long_ago { recent.max(2) } else { recent }
     }
 
-    fn judge_failback(&self, steer: &Steer, left: &Region, taken: &Region) {
+    fn look_at_failback(&self, steer: &Steer, left: &Region, taken: &Region) {
         let rank = |region: &Region| steer.regions.iter().position(|id| *id == region.id);
-        assert!(rank(taken) < rank(left), "{}: left {} that is up for a worse one", steer.name, left.id);
+        let name = steer.name();
+        assert!(rank(taken) < rank(left), "{name}: left {} that is up for a worse one", left.id);
+        if !self.votes_alone {
+            return; // others may see it pass
+        }
         let fit = |address: &IpAddr| {
             let mut checks = taken.checks.iter().filter(|check| check.covers(*address));
             checks.all(|check| self.passed.get(&check.id).copied().unwrap_or(false))
         };
+        // Of any family: one may stand in for the other.
         let fit = taken.addresses.iter().filter(|address| fit(address)).count();
-        assert!(fit >= taken.min_up, "{}: failed back to {}, which fails just now", steer.name, taken.id);
+        assert!(fit > 0 || taken.checks.is_empty(), "{name}: back to {}, which fails just now", taken.id);
+    }
+
+    /// A proven-dead region with a proven-up alternative is left within the dwell, whatever else is broken.
+    fn look_for_stranded(&mut self, controller: &Controller, now: Moment) {
+        for decision in controller.decisions() {
+            let name = decision.name();
+            let steer = &self.steers[name];
+            let verdicts = controller.verdicts();
+            let is = |id: &RegionId, state: State| {
+                verdicts.get(id).is_some_and(|verdict| verdict.state == state && !verdict.is_unprobed())
+            };
+            let another = steer.regions.iter().any(|id| is(id, State::Up));
+            if !is(&decision.standing.region, State::Down) || !another {
+                self.stranded.remove(name);
+                continue;
+            }
+            let since = *self.stranded.entry(name.clone()).or_insert(now);
+            let stranded = now.since(since);
+            assert!(
+                stranded <= steer.dwell + ESCAPE_MAX,
+                "{name}: on {} for {stranded:?} though it is down and another is up",
+                decision.standing.region
+            );
+        }
     }
 }
 
 /// Never empty, never mixed, and something in every family that the region has.
 fn serves_the_region(decision: &Decision, region: &Region) {
-    let (name, addresses) = (&decision.name, &decision.standing.addresses);
+    let (name, addresses) = (decision.name(), &decision.standing.addresses);
     assert!(!addresses.is_empty(), "{name}: nothing is answered");
     for address in addresses.iter() {
         assert!(region.addresses.contains(address), "{name}: {address} is not of {}", region.id);
@@ -171,14 +297,8 @@ fn serves_the_region(decision: &Decision, region: &Region) {
 }
 
 fn epochs_only_grow(before: &Decision, after: &Decision) {
-    let (name, old, new) = (&after.name, &before.standing, &after.standing);
-    let same = old.region == new.region && old.addresses == new.addresses;
-    let grown = new.epoch.checked_sub(old.epoch);
-    let expected = if same { grown == Some(0) } else { grown == Some(1) };
-    assert!(expected, "{name}: epoch {} then {}, same answer: {same}", old.epoch, new.epoch);
-}
-
-/// Whether a decision waits for this.
-pub(crate) fn waits_for(decision: &Decision, hold: Hold) -> bool {
-    decision.derivation.wait.as_ref().is_some_and(|wait| wait.hold == hold)
+    let (name, old, new) = (after.name(), &before.standing, &after.standing);
+    let same = old.addresses == new.addresses;
+    let fine = if same { new.epoch >= old.epoch } else { new.epoch > old.epoch };
+    assert!(fine, "{name}: epoch {} then {}, same answer: {same}", old.epoch, new.epoch);
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Name;
-use crate::zone::{RecordType, Zone};
+use crate::model::{Name, RecordType};
+use crate::zone::Zone;
 
-use super::super::lookup::ANY;
+use super::super::Located;
 use super::super::respond::{ALIASES_MAX, RENAMED_MAX};
 
 /// A zone as a list.
@@ -33,9 +33,10 @@ struct Parts {
 
 enum Found {
     Exists(Name),
+    Wildcard(Name),
     Delegated(Name),
     Renamed(Name),
-    Absent,
+    Absent(Name),
 }
 
 impl Model {
@@ -50,6 +51,11 @@ impl Model {
         }
     }
 
+    /// The name of the apex.
+    pub(super) fn origin(&self) -> &Name {
+        &self.origin
+    }
+
     /// Of several zones the one that is asked: the lowest that a name lies in, but for a DS the one above its cut.
     pub(super) fn of_name<'m>(models: &'m [Model], name: &Name, rtype: RecordType) -> &'m Model {
         let around = |model: &&Model| name.is_within(&model.origin);
@@ -58,6 +64,27 @@ impl Model {
         let below = |model: &&Model| rtype != RecordType::DS || *name != model.origin;
         let found = lowest(&mut models.iter().filter(around).filter(below));
         found.or_else(|| lowest(&mut models.iter().filter(around))).unwrap_or(&models[0])
+    }
+
+    /// Where a name of the zone stands; the predecessor is found by looking at every owner.
+    pub(super) fn locate(&self, name: &Name) -> Located {
+        let (wildcard, closest_encloser) = match self.find(name, RecordType::A) {
+            Found::Wildcard(wildcard) => {
+                (Some(wildcard.clone()), wildcard.parent().expect("a label is above"))
+            }
+            Found::Exists(node) | Found::Delegated(node) | Found::Renamed(node) | Found::Absent(node) => {
+                (None, node)
+            }
+        };
+        let owns_nsec = |owner: &Name| match self.find(owner, RecordType::A) {
+            Found::Exists(_) => true,
+            Found::Delegated(cut) => cut == *owner,
+            Found::Wildcard(_) | Found::Renamed(_) | Found::Absent(_) => false,
+        };
+        let owners = self.sets.keys().map(|(owner, _)| owner).filter(|owner| *owner <= name);
+        let predecessor =
+            owners.filter(|owner| owns_nsec(owner)).max().expect("the apex comes first").clone();
+        Located { zone: self.origin.clone(), wildcard, closest_encloser, predecessor }
     }
 
     /// A reply as octets, in full length.
@@ -104,25 +131,27 @@ impl Model {
         match self.find(name, rtype) {
             Found::Delegated(cut) => self.refer(&cut, aliased, parts),
             Found::Renamed(owner) => return self.rename(name, &owner, rtype, parts),
-            Found::Absent => {
+            Found::Absent(_) => {
                 parts.code = 3;
                 parts.authority.push(self.soa());
             }
-            Found::Exists(node) if rtype == ANY && self.sets.keys().any(|(owner, _)| *owner == node) => {
+            Found::Exists(node) | Found::Wildcard(node)
+                if rtype == RecordType::ANY && self.sets.keys().any(|(owner, _)| *owner == node) =>
+            {
                 parts.answer.extend(self.any(&node, name, &parts.answer));
             }
-            Found::Exists(node) if self.has(&node, rtype) => {
+            Found::Exists(node) | Found::Wildcard(node) if self.has(&node, rtype) => {
                 let lines = self.lines(&node, rtype, name).into_iter();
                 let new: Vec<Line> = lines.filter(|line| !parts.answer.contains(line)).collect();
                 parts.answer.extend(new);
                 self.beside(rtype, parts);
             }
-            Found::Exists(node) if self.has(&node, RecordType::CNAME) => {
+            Found::Exists(node) | Found::Wildcard(node) if self.has(&node, RecordType::CNAME) => {
                 let alias = self.lines(&node, RecordType::CNAME, name).remove(0);
                 parts.answer.push(alias.clone());
                 return Name::from_wire(&alias.3);
             }
-            Found::Exists(_) => parts.authority.push(self.soa()),
+            Found::Exists(_) | Found::Wildcard(_) => parts.authority.push(self.soa()),
         }
         None
     }
@@ -171,8 +200,8 @@ impl Model {
         }
         let wildcard = Name::from_wire(&[b"\x01*", encloser.wire()].concat());
         match wildcard.filter(|wildcard| self.exists(wildcard)) {
-            Some(wildcard) => Found::Exists(wildcard),
-            None => Found::Absent,
+            Some(wildcard) => Found::Wildcard(wildcard),
+            None => Found::Absent(encloser.clone()),
         }
     }
 
@@ -221,9 +250,9 @@ impl Model {
 
     fn addresses(&self, name: &Name, glue: bool, parts: &mut Parts) {
         let node = match name.is_within(&self.origin).then(|| self.find(name, RecordType::A)) {
-            Some(Found::Exists(node)) => node,
+            Some(Found::Exists(node) | Found::Wildcard(node)) => node,
             Some(Found::Delegated(_)) if glue => name.clone(),
-            Some(Found::Delegated(_) | Found::Renamed(_) | Found::Absent) | None => return,
+            Some(Found::Delegated(_) | Found::Renamed(_) | Found::Absent(_)) | None => return,
         };
         for rtype in [RecordType::A, RecordType::AAAA] {
             parts.additional.extend(self.lines(&node, rtype, name));

@@ -75,7 +75,7 @@ fn head(message: &Message) -> String {
 }
 
 fn render_record(record: &Record) -> String {
-    let rtype = crate::zone::RecordType(record.record_type().into());
+    let rtype = crate::model::RecordType(record.record_type().into());
     let data = if let RData::Unknown { rdata, .. } = &record.data {
         render_unknown(rtype, &rdata.anything)
     } else {
@@ -85,8 +85,8 @@ fn render_record(record: &Record) -> String {
 }
 
 /// What hickory does not know: DNAME, and data in RFC 3597's form.
-fn render_unknown(rtype: crate::zone::RecordType, data: &[u8]) -> String {
-    if rtype == crate::zone::RecordType::DNAME {
+fn render_unknown(rtype: crate::model::RecordType, data: &[u8]) -> String {
+    if rtype == crate::model::RecordType::DNAME {
         return format!("{}.", model::Name::from_wire(data).expect("a DNAME leads to a name"));
     }
     let hex: String = data.iter().map(|octet| format!("{octet:02x}")).collect();

@@ -1,7 +1,6 @@
 //! Addresses go round from query to query, and nothing else does.
 
-use crate::model::Ttl;
-use crate::zone::RecordType;
+use crate::model::{RecordType, SteerId, Ttl};
 
 use super::super::{AnswerTable, Identity, ResponsePolicy, Served, Transport};
 use super::render::{query, render};
@@ -76,8 +75,9 @@ fn other_records_keep_their_order() {
 #[test]
 fn every_turn_of_a_set_begins_with_one_of_its_records() {
     let table = table();
-    let app = table.slot_of(&"app.t".parse().expect("a good name")).expect("steered");
-    let set = table.steered.addresses(app).expect("a slot").set(RecordType::A).expect("three addresses");
+    let context = context(Transport::Udp, &ROUND);
+    let (addresses, _) = table.steered.lookup(SteerId(0), &context).expect("a steer");
+    let set = addresses.set(RecordType::A).expect("three addresses");
     for turn in [0, 1, 2, 3, 4, u16::MAX - 1, u16::MAX] {
         assert_eq!(set.body[set.first_in(turn)..][..2], [0xc0, 0x0c], "{turn}");
     }

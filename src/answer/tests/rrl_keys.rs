@@ -10,10 +10,11 @@ use super::{PLAIN, ZONE, context, table};
 
 fn rrl_key(table: &AnswerTable, question: &str) -> RrlKey {
     let query = query(question);
-    let request = request::read(&query, &context(Transport::Udp, &PLAIN)).expect("a query");
+    let context = context(Transport::Udp, &PLAIN);
+    let request = request::read(&query, &context).expect("a query");
     let mut reply = vec![0; 1232];
     let mut reply = Reply::begin(&mut reply, &request, 1232, 0);
-    respond::fill(table, &request, &mut reply).1
+    respond::fill(table, &request, &context, &mut reply).1
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::line::Tone;
-use crate::controller::{CheckStatus, Status, WaitStatus};
+use crate::api::{CheckStatus, Status, WaitStatus};
 use crate::health::{Failure, Health, Rules, State};
 use crate::model::RegionId;
 use crate::policy::Hold;

@@ -56,7 +56,7 @@ impl Intro<'_> {
              probes   GET /health at each address every {interval:?}, every {recheck:?} after a failure;\n           \
              {} failures in a row are down, {} passes are up\n",
             self.server,
-            steer.name,
+            steer.name(),
             steer.ttl,
             steer.ttl_suspect,
             self.resolver,
@@ -69,7 +69,7 @@ impl Intro<'_> {
 
     fn commands(&self, colour: bool) -> String {
         let (program, config) = (&self.program, self.config.display());
-        let name = &self.plan.steer.name;
+        let name = &self.plan.steer.name();
         let dig = |at: SocketAddr| format!("dig @{} -p {} {name} +noall +answer", at.ip(), at.port());
         let commands = [
             dig(self.server),

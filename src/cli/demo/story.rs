@@ -204,7 +204,7 @@ impl Story {
     }
 
     fn server_changes(&mut self, now: Duration, change: Change) -> Option<Event> {
-        let name = &self.plan.steer.name;
+        let name = &self.plan.steer.name();
         let (tone, text) = match change {
             Change::Begins(region, answer) => {
                 (Tone::Plain, format!("{name} is {region}: {}", shown(&answer)))

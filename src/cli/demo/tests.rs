@@ -8,8 +8,8 @@ use super::show::{Intro, closing, event};
 use super::story::{Deed, Event, Story};
 use super::watch::{Answer, Seen};
 use super::{SECONDS_MIN, seconds, stage};
+use crate::api::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Source, Status, WaitStatus};
 use crate::config;
-use crate::controller::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Source, Status, WaitStatus};
 use crate::health::{Failure, Health, State};
 use crate::model::{Moment, Ttl};
 use crate::policy::{Hold, Rule};
@@ -42,13 +42,23 @@ fn status(east: (State, &str), health: Health, failure: Option<Failure>, left: O
     let mut status = Status::new("demo", Source::Live, Moment::default());
     let region = |name: &str, state: State, why: &str, endpoints: Vec<EndpointStatus>| {
         let (region, why) = (name.into(), why.into());
-        RegionStatus { region, state, since: Moment::default(), why, min_up: Some(1), endpoints }
+        RegionStatus {
+            region,
+            state,
+            since: Moment::default(),
+            why,
+            min_up: Some(1),
+            families: Vec::new(),
+            degraded: Vec::new(),
+            endpoints,
+        }
     };
     let check = CheckStatus {
         vantage: "demo".into(),
         probe: 0,
         health,
         seen: Some(Moment::default()),
+        age: Some(0.0),
         latency: None,
         connect: None,
         failure,
@@ -57,8 +67,14 @@ fn status(east: (State, &str), health: Health, failure: Option<Failure>, left: O
         trouble: None,
     };
     let address = EAST[0].parse().expect("an address");
-    let endpoint =
-        EndpointStatus { address, state: east.0, doubt: None, suspect: false, checks: vec![check] };
+    let endpoint = EndpointStatus {
+        address,
+        state: east.0,
+        doubt: None,
+        suspect: false,
+        checks: vec![check],
+        votes: Vec::new(),
+    };
     let west = region("eu-west", State::Up, "up: 2/2 up", Vec::new());
     status.regions = vec![west, region("us-east", east.0, east.1, vec![endpoint])];
     status.names = vec![name(left)];

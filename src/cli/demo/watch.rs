@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::control::client;
-use crate::controller::Status;
+use crate::api::Status;
 use crate::dns::client::{LookupError, Reply, lookup, resolve};
 use crate::model::{Name, Ttl};
 use crate::zone::RecordType;

@@ -1,14 +1,15 @@
 //! A status as text: a pure function, so that its look is a golden text.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use comfy_table::Table;
 
-use crate::cli::text::{age, latency, table};
-use crate::controller::{
+use crate::api::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus, Source,
     Status,
 };
+use crate::cli::text::{age, latency, table};
 use crate::health::{Doubt, Health, State};
 use crate::model::Moment;
 use crate::policy::Hold;
@@ -27,11 +28,14 @@ pub(super) fn render(status: &Status, now: Moment, width: Option<u16>) -> String
         text.push('\n');
         text.push_str(&section);
     }
-    if !status.warnings.is_empty() {
+    if !status.warnings.is_empty() || !status.notes.is_empty() {
         text.push('\n');
     }
     for warning in &status.warnings {
         text.push_str(&format!("! {}\n    help: {}\n", warning.text, warning.help));
+    }
+    for note in &status.notes {
+        text.push_str(&format!("note: {}\n    help: {}\n", note.text, note.help));
     }
     text
 }
@@ -53,7 +57,8 @@ fn names(status: &Status, now: Moment, width: Option<u16>) -> String {
     for name in &status.names {
         let ttl = name.ttl.map_or_else(|| "-".into(), |ttl| ttl.to_string());
         let answer = format!("{} ({})", name.region, families(&name.addresses));
-        let (since, epoch) = (age(now.since(name.since)), name.epoch.to_string());
+        let since = age(now.since(name.since));
+        let epoch = name.epoch.to_string();
         table.add_row([name.name.to_string(), answer, ttl, since, epoch, why(name, now)]);
     }
     finish(&table, status.names.is_empty())
@@ -109,7 +114,7 @@ fn endpoints(status: &Status, now: Moment, width: Option<u16>) -> String {
     finish(&table, empty)
 }
 
-/// One row for each check; a single one for an endpoint that nobody probes.
+/// One row for each check; a single one for an endpoint without a probe.
 fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[String; 6]> {
     let place = format!("{} {}", region.region, endpoint.address);
     let state = state(endpoint);
@@ -118,7 +123,10 @@ fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[S
         return vec![[place, state, nothing(), nothing(), nothing(), "not probed".into()]];
     }
     let row = |check: &CheckStatus| {
-        let seen = check.seen.map_or_else(|| "never".into(), |seen| format!("{} ago", age(now.since(seen))));
+        let seen = check.age.map_or_else(
+            || "never".into(),
+            |seconds| format!("{} ago", age(Duration::from_secs_f64(seconds.max(0.0)))),
+        );
         let latency = check.latency.map_or_else(|| "-".into(), latency);
         [
             place.clone(),
@@ -137,6 +145,7 @@ fn state(endpoint: &EndpointStatus) -> String {
         (State::Down, _) => "DOWN".into(),
         (State::Up, _) if endpoint.suspect => "up, failing".into(),
         (State::Up, _) => "up".into(),
+        (State::Unknown, Some(Doubt::NotProbed)) => "unknown, not probed".into(),
         (State::Unknown, Some(Doubt::Isolated)) => "unknown, isolated?".into(),
         (State::Unknown, Some(Doubt::Stale)) => "unknown, stale".into(),
         (State::Unknown, Some(Doubt::Divided)) => "unknown, divided".into(),
@@ -194,9 +203,7 @@ fn finish(table: &Table, empty: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    use crate::controller::{STATUS_SCHEMA, WaitStatus, Warning};
+    use crate::api::{STATUS_SCHEMA, WaitStatus, Warning};
     use crate::health::Failure;
     use crate::model::Ttl;
     use crate::policy::Rule;
@@ -213,6 +220,7 @@ mod tests {
             probe: 0,
             health,
             seen: Some(ago(2)),
+            age: Some(2.0),
             latency: Some(0.012),
             connect: None,
             last_failure: failure.clone().map(|failure| (ago(2), failure)),
@@ -224,9 +232,25 @@ mod tests {
 
     fn region(name: &str, address: &str, state: State, why: &str, check: CheckStatus) -> RegionStatus {
         let address = address.parse().expect("an address");
-        let endpoint = EndpointStatus { address, state, doubt: None, suspect: false, checks: vec![check] };
+        let endpoint = EndpointStatus {
+            address,
+            state,
+            doubt: None,
+            suspect: false,
+            checks: vec![check],
+            votes: Vec::new(),
+        };
         let (region, why) = (name.into(), why.into());
-        RegionStatus { region, state, since: ago(764), why, min_up: Some(1), endpoints: vec![endpoint] }
+        RegionStatus {
+            region,
+            state,
+            since: ago(764),
+            why,
+            min_up: Some(1),
+            families: Vec::new(),
+            degraded: Vec::new(),
+            endpoints: vec![endpoint],
+        }
     }
 
     fn failed_over() -> Status {

@@ -10,19 +10,19 @@ pub(super) fn unicast(text: &At<String>, diagnostics: &Diagnostics<'_>) -> Optio
     let Ok(address) = text.value.parse::<IpAddr>() else {
         diagnostics.error(
             &text.place,
-            format!("{} is no IP address", quoted(&text.value)),
+            format!("{} is not an IP address", quoted(&text.value)),
             not_an_address(&text.value),
         );
         return None;
     };
-    match nobody_there(address) {
+    match not_one_host(address) {
         Some((why, help)) => diagnostics.error(&text.place, format!("{address} is {why}"), help),
         None => return Some(address),
     }
     None
 }
 
-/// What whoever wrote this probably meant.
+/// What was probably meant.
 fn not_an_address(text: &str) -> String {
     match text.parse::<SocketAddr>() {
         Ok(socket) => format!("\"{}\", without the port", socket.ip()),
@@ -30,11 +30,11 @@ fn not_an_address(text: &str) -> String {
     }
 }
 
-/// Why no single machine has this address, and what would be right.
-fn nobody_there(address: IpAddr) -> Option<(&'static str, String)> {
-    let one = || "the address of one machine".to_owned();
+/// Why this is not the address of one host, and what would be right.
+fn not_one_host(address: IpAddr) -> Option<(&'static str, String)> {
+    let one = || "the address of one host".to_owned();
     match (address, address.to_canonical()) {
-        _ if address.is_unspecified() => Some(("the address of nobody", one())),
+        _ if address.is_unspecified() => Some(("the unspecified address", one())),
         _ if address.is_multicast() => Some(("a multicast address", one())),
         (IpAddr::V4(Ipv4Addr::BROADCAST), _) => Some(("the broadcast address", one())),
         (IpAddr::V6(_), IpAddr::V4(v4)) => {
@@ -47,7 +47,7 @@ fn nobody_there(address: IpAddr) -> Option<(&'static str, String)> {
 /// An address and port that a socket can be bound to; `port` is where clients ask.
 pub(super) fn bindable(text: &At<String>, port: u16, diagnostics: &Diagnostics<'_>) -> Option<SocketAddr> {
     let Ok(socket) = text.value.parse::<SocketAddr>() else {
-        let found = format!("{} is no address with a port", quoted(&text.value));
+        let found = format!("{} is not an address with a port", quoted(&text.value));
         diagnostics.error(&text.place, found, not_a_socket(&text.value, port));
         return None;
     };
@@ -60,13 +60,13 @@ pub(super) fn bindable(text: &At<String>, port: u16, diagnostics: &Diagnostics<'
         return None;
     }
     if socket.port() == 0 {
-        let help = format!("resolvers ask on port {port}; leave 0 to tests");
-        diagnostics.warning(&text.place, format!("{socket} is on whatever port the system picks"), help);
+        let help = format!("resolvers use port {port}; port 0 is for tests");
+        diagnostics.warning(&text.place, format!("{socket} has a port that the system chooses"), help);
     }
     Some(socket)
 }
 
-/// What whoever wrote this probably meant.
+/// What was probably meant.
 fn not_a_socket(text: &str, port: u16) -> String {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {

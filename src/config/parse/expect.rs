@@ -12,20 +12,20 @@ use crate::config::settings::{BodyRule, Expect, Fresh};
 use crate::config::spec::{BodySpec, ExpectSpec, FreshSpec};
 use crate::model::Place;
 
-/// What a status can be (RFC 9110 section 15); those of 1xx never end a response.
+/// The status codes of a final response (RFC 9110 section 15); those of 1xx are interim.
 const STATUS: RangeInclusive<u16> = 200..=599;
 
-/// What is expected of whoever is well and says no more.
+/// What is expected when the configuration names no status.
 const SUCCESS: RangeInclusive<u16> = 200..=299;
 
 const MAX_AGE: Limit<Duration> = Limit {
     key: "max_age",
     least: Duration::from_secs(1),
     most: Duration::from_secs(24 * 60 * 60),
-    why: "two clocks are never closer than that, and what is older proves nothing",
+    why: "clocks may differ by a second, and a time older than a day proves nothing",
 };
 
-/// The most memory that an expression may take once compiled, in octets: some hundred times what a sane one needs.
+/// The most memory that an expression may take once compiled, in octets: a hundred times what a usual one needs.
 const REGEX_OCTETS: usize = 1024 * 1024;
 
 /// The expectations; `bodiless` when the method is HEAD.
@@ -71,8 +71,8 @@ fn codes(OneOrMore(words): OneOrMore<Word>, diagnostics: &Diagnostics<'_>) -> Ve
             match range(part) {
                 Some(range) => ranges.push(range),
                 None => {
-                    let help = "a code or a range from 200 to 599, as in 200 or \"200-299,301\"";
-                    diagnostics.error(&place, format!("{} is no status", quoted(part)), help);
+                    let help = "a code or a range between 200 and 599, as in 200 or \"200-299,301\"";
+                    diagnostics.error(&place, format!("{} is not a status code", quoted(part)), help);
                 }
             }
         }
@@ -109,7 +109,7 @@ fn pointer(text: At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
         true => format!("begin with a slash: {}", quoted(&format!("/{value}"))),
         false => "write ~ as ~0, and a slash within a name as ~1".into(),
     };
-    diagnostics.error(&place, format!("{} is no JSON pointer", quoted(&value)), help);
+    diagnostics.error(&place, format!("{} is not a JSON pointer", quoted(&value)), help);
     None
 }
 
@@ -130,8 +130,8 @@ fn rule(
         (Some(text), None) if text.value.is_empty() => {
             diagnostics.error(
                 &text.place,
-                "`contains` is empty, and so is in every body",
-                "a text that only the right body has",
+                "`contains` is empty, so every body contains it",
+                "a text that only the body of a healthy endpoint has",
             );
             None
         }
@@ -159,7 +159,7 @@ fn expression(At { value, place }: &At<String>, diagnostics: &Diagnostics<'_>) -
     };
     // The error is a drawing of several lines; what is wrong stands in the last.
     let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").trim_end_matches('.');
-    let help = "an expression as the regex crate of Rust reads it; in single quotes a \\ is a \\";
-    diagnostics.error(place, format!("{} is no regular expression: {why}", quoted(value)), help);
+    let help = "the syntax of Rust's regex crate; TOML leaves backslashes alone in single quotes";
+    diagnostics.error(place, format!("{} is not a regular expression: {why}", quoted(value)), help);
     None
 }

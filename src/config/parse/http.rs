@@ -1,30 +1,33 @@
-//! A probe's HTTP request: where to, how, and whom to trust.
+//! A probe's HTTP request: its target, its content, and the certificates that it accepts.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::Path;
 
-use url::{Host, Url};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::context::Context;
 use super::expect::expect;
-use super::node::path;
 use crate::config::diagnostics::{Diagnostics, quoted};
-use crate::config::read::{At, Pairs};
+use crate::config::probe_url::ProbeUrl;
+use crate::config::read::{At, Concealed, Pairs};
 use crate::config::settings::HttpProbe;
 use crate::config::spec::ExpectSpec;
 use crate::model::Place;
 
-/// The keys of a probe that only HTTP gives a meaning.
+/// The keys of a probe that only an HTTP request has.
 pub(super) struct RequestSpec {
     pub(super) method: Option<At<String>>,
-    pub(super) headers: Option<At<Pairs<String>>>,
+    pub(super) headers: Option<At<HeadersSpec>>,
     pub(super) expect: Option<At<ExpectSpec>>,
     pub(super) ca_file: Option<At<String>>,
     pub(super) insecure: Option<At<bool>>,
 }
 
+/// Headers by name. A value may be a token, so neither the table nor an entry is ever repeated in a message.
+type HeadersSpec = Concealed<Pairs<Concealed<String>>>;
+
 impl RequestSpec {
-    /// Reports all of them: a TCP probe connects, nothing more.
+    /// Reports all of them: a TCP probe sends nothing.
     pub(super) fn refuse_beside_tcp(self, diagnostics: &Diagnostics<'_>) {
         let RequestSpec { method, headers, expect, ca_file, insecure } = self;
         let keys = [
@@ -35,7 +38,7 @@ impl RequestSpec {
             ("insecure", place(insecure.as_ref())),
         ];
         for (key, place) in keys.into_iter().filter_map(|(key, place)| Some((key, place?))) {
-            let found = format!("`{key}` beside `tcp`, which connects and nothing more");
+            let found = format!("`{key}` beside `tcp`, which only connects");
             diagnostics.error(place, found, "leave it out, or probe a `url`");
         }
     }
@@ -47,30 +50,29 @@ pub(super) fn http(
     port: Option<&At<u16>>,
     request: RequestSpec,
     aims: &[IpAddr],
-    base: &Path,
-    diagnostics: &Diagnostics<'_>,
+    context: Context<'_>,
 ) -> Option<(u16, HttpProbe)> {
     let RequestSpec { method: wanted, headers: extra, expect: spec, ca_file, insecure } = request;
+    let diagnostics = context.diagnostics;
     let url = target(text, port, aims, diagnostics);
-    let tls = url.as_ref().is_none_or(|url| url.scheme() == "https");
+    let tls = url.as_ref().is_none_or(ProbeUrl::is_https);
     let (ca_file, insecure) = trust(ca_file, insecure, tls, diagnostics);
-    let (ca_file, ca_file_place) =
-        ca_file.map(|at| (path(&at, "ca_file", base, diagnostics), at.place)).unzip();
+    let (ca_file, ca_file_place) = ca_file.map(|at| (context.path("ca_file", &at), at.place)).unzip();
     let method = method(wanted.as_ref(), diagnostics);
     let headers = headers(extra, diagnostics);
-    let expect = expect(spec, method.as_deref() == Some("HEAD"), diagnostics);
+    let expect = expect(spec, method == Some(Method::HEAD), diagnostics);
     let url = url?;
+    let port = url.port();
     let probe = HttpProbe {
-        host: url.host_str()?.trim_matches(['[', ']']).to_owned(),
+        url,
         method: method?,
         headers,
         expect: expect?,
         ca_file: ca_file.flatten(),
         ca_file_place,
         insecure,
-        url: url.as_str().to_owned(),
     };
-    Some((url.port_or_known_default()?, probe))
+    Some((port, probe))
 }
 
 /// The URL with the port that is connected to.
@@ -79,64 +81,34 @@ fn target(
     port: Option<&At<u16>>,
     aims: &[IpAddr],
     diagnostics: &Diagnostics<'_>,
-) -> Option<Url> {
-    let mut url = match Url::parse(&text.value) {
+) -> Option<ProbeUrl> {
+    let At { value, place } = text;
+    let shown = if value.contains('@') {
+        diagnostics.conceal(place.line..=place.line); // there may be a password before the @
+        "the URL".to_owned()
+    } else {
+        format!("the URL {}", quoted(value))
+    };
+    let url = match value.parse::<ProbeUrl>() {
         Ok(url) => url,
         Err(error) => {
-            let found = format!("{} is no URL: {error}", quoted(&text.value));
-            diagnostics.error(&text.place, found, "as in \"https://cadence.example.com/health\"");
+            diagnostics.error(place, format!("{shown} {error}"), error.help());
             return None;
         }
     };
-    if let Some((found, help)) = unfit(&url, aims) {
-        diagnostics.error(&text.place, format!("the URL {} {found}", quoted(&text.value)), help);
+    if let Some(address) = url.address()
+        && let Some(elsewhere) = aims.iter().find(|aim| **aim != address)
+    {
+        let found = format!("{shown} names {address}, but the probe connects to {elsewhere}");
+        diagnostics.error(place, found, "a host name, which all of the addresses serve");
         return None;
     }
-    if let Some(port) = port {
-        if url.port().is_some() {
-            let found = "`port` beside a `url` that names a port";
-            diagnostics.error(&port.place, found, "one of the two");
-            return None;
-        }
-        // Only a URL without a host takes no port.
-        url.set_port(Some(port.value)).ok()?;
+    let Some(port) = port else { return Some(url) };
+    if url.unusual_port().is_some() {
+        diagnostics.error(&port.place, "`port` beside a `url` that names a port", "one of the two");
+        return None;
     }
-    Some(url)
-}
-
-/// What keeps a well-formed URL from being probed, and what would be right.
-fn unfit(url: &Url, aims: &[IpAddr]) -> Option<(String, &'static str)> {
-    if !matches!(url.scheme(), "http" | "https") {
-        return Some((
-            format!("is for `{}`", url.scheme()),
-            "http:// or https://; for others, `tcp` and a port",
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Some(("has a user in it".into(), "send it as `headers = { Authorization = \"Basic …\" }`"));
-    }
-    if url.fragment().is_some() {
-        return Some(("has a fragment, which is never sent".into(), "leave out what follows the #"));
-    }
-    let literal = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        Some(Host::Domain(name)) if is_host_name(name) => return None,
-        Some(Host::Domain(_)) | None => {
-            return Some(("has a host that is no domain name".into(), "the name that clients use"));
-        }
-    };
-    let elsewhere = aims.iter().find(|aim| **aim != literal)?;
-    Some((format!("names {literal}, but {elsewhere} is connected to"), "a host name: it says who, not where"))
-}
-
-/// Whether a certificate can be for it (RFC 1123 section 2.1, with the underscore that people use).
-fn is_host_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        let fits = (1..=63).contains(&label.len());
-        fits && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
+    Some(url.with_port(port.value))
 }
 
 /// Which certificates are accepted, where there are any.
@@ -156,10 +128,10 @@ fn trust(
     }
     let Some(At { value: true, place }) = insecure else { return (ca_file, false) };
     if ca_file.is_some() {
-        let found = "`insecure` beside `ca_file`: any certificate is accepted, so nobody asks the authority";
+        let found = "`insecure` beside `ca_file`: any certificate is accepted, so `ca_file` has no effect";
         diagnostics.error(&place, found, "leave out `insecure`");
     } else {
-        let found = "`insecure`: any certificate is accepted, an expired or stolen one, too";
+        let found = "`insecure`: any certificate is accepted, also an expired or stolen one";
         diagnostics.warning(&place, found, "name the authority that signed it in `ca_file`");
     }
     (ca_file, true)
@@ -169,25 +141,25 @@ fn place<T>(at: Option<&At<T>>) -> Option<&Place> {
     at.map(|at| &at.place)
 }
 
-/// The longest method that IANA knows has 17 letters.
+/// The longest method in IANA's registry has 17 letters.
 const METHOD_OCTETS: usize = 17;
 
-fn method(wanted: Option<&At<String>>, diagnostics: &Diagnostics<'_>) -> Option<String> {
-    let Some(At { value, place }) = wanted else { return Some("GET".into()) };
+fn method(wanted: Option<&At<String>>, diagnostics: &Diagnostics<'_>) -> Option<Method> {
+    let Some(At { value, place }) = wanted else { return Some(Method::GET) };
     let help = match value.as_str() {
-        "CONNECT" => "it opens a tunnel and asks nothing; GET or HEAD",
+        "CONNECT" => "CONNECT opens a tunnel and requests nothing; use GET or HEAD",
         "" => "GET or HEAD",
         word if word.len() <= METHOD_OCTETS && word.bytes().all(|octet| octet.is_ascii_uppercase()) => {
-            return Some(value.clone());
+            return Some(word.parse().expect("capital letters are a token (RFC 9110 section 5.6.2)"));
         }
-        _ => "a word in capitals, as in GET or HEAD",
+        _ => "a word in capital letters, as in GET or HEAD",
     };
     diagnostics.error(place, format!("`method` is {}", quoted(value)), help);
     None
 }
 
-/// What the connection's owner says about it, and nobody else.
-const NOT_YOURS: [&str; 8] = [
+/// Headers about the connection, which the prober sets itself.
+const CONNECTION_HEADERS: [&str; 8] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -198,44 +170,52 @@ const NOT_YOURS: [&str; 8] = [
     "upgrade",
 ];
 
-/// The additional headers, those left out that were reported.
-fn headers(extra: Option<At<Pairs<String>>>, diagnostics: &Diagnostics<'_>) -> Vec<(String, String)> {
-    let pairs = extra.map(|extra| extra.value.0).unwrap_or_default();
+/// The additional headers, those left out that were reported. A value is never repeated in a message.
+fn headers(extra: Option<At<HeadersSpec>>, diagnostics: &Diagnostics<'_>) -> HeaderMap {
+    let pairs = extra.map(|At { value: Concealed(Pairs(pairs)), .. }| pairs).unwrap_or_default();
     let mut lines = HashMap::new();
-    let mut headers = Vec::new();
-    for (name, value) in pairs {
-        let lower = name.value.to_ascii_lowercase();
-        let first = lines.insert(lower.clone(), name.place.line);
-        let (found, help) = if !is_token(&name.value) {
-            ("is no name of a header".to_owned(), "letters, digits and dashes")
-        } else if NOT_YOURS.contains(&lower.as_str()) {
-            ("is about the connection, which is the prober's".to_owned(), "leave it out")
-        } else if let Some(line) = first {
-            (format!("stands in line {line} already"), "each header once")
-        } else if !is_field_value(&value.value) {
-            let found = format!("the header {} has the value {}", quoted(&name.value), quoted(&value.value));
-            diagnostics.error(
-                &value.place,
-                found,
-                "characters of ASCII, in one line, without spaces around them",
-            );
-            continue;
-        } else {
-            headers.push((name.value, value.value));
-            continue;
+    let mut headers = HeaderMap::new();
+    for (name, At { value: Concealed(value), place: value_place }) in pairs {
+        let parsed = match name.value.parse::<HeaderName>() {
+            Ok(parsed) => parsed,
+            Err(_) => {
+                diagnostics.error(&name.place, bad_name(&name.value), "letters, digits and hyphens");
+                continue;
+            }
         };
-        diagnostics.error(&name.place, format!("the header {} {found}", quoted(&name.value)), help);
+        let shown = quoted(&name.value);
+        if CONNECTION_HEADERS.contains(&parsed.as_str()) {
+            let found = format!("the header {shown} is about the connection, which the prober controls");
+            diagnostics.error(&name.place, found, "leave it out");
+        } else if let Some(line) = lines.insert(parsed.clone(), name.place.line) {
+            let found = format!("the header {shown} is already set in line {line}");
+            diagnostics.error(&name.place, found, "set each header once");
+        } else if let Some(value) = field_value(&value) {
+            headers.insert(parsed, value);
+        } else {
+            let found = format!("the value of the header {shown} cannot be sent");
+            let help = "printable ASCII characters in one line, without spaces around them";
+            diagnostics.error(&value_place, found, help);
+        }
     }
     headers
 }
 
-/// RFC 9110 section 5.6.2.
-fn is_token(name: &str) -> bool {
-    let is_one = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet);
-    !name.is_empty() && name.bytes().all(is_one)
+/// What is wrong with the name of a header. Shows it up to the fault only: a value may have been written behind it.
+fn bad_name(name: &str) -> String {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    match name.split_once(|c| !is_allowed(c)) {
+        Some((before, _)) => {
+            format!("the name of a header has a character after {} that is not allowed", quoted(before))
+        }
+        None if name.is_empty() => "the name of a header is empty".to_owned(),
+        None => format!("the name of a header has {} octets", name.len()),
+    }
 }
 
-/// RFC 9110 section 5.5, without the octets above ASCII that nobody agrees on.
-fn is_field_value(value: &str) -> bool {
-    value.trim() == value && value.bytes().all(|octet| octet == b'\t' || (b' '..=b'~').contains(&octet))
+/// RFC 9110 section 5.5, without the octets above ASCII, whose meaning is not defined.
+fn field_value(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok().filter(|_| text.is_ascii() && text.trim() == text)?;
+    value.set_sensitive(true); // logs show no token either
+    Some(value)
 }

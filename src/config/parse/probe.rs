@@ -1,29 +1,28 @@
 //! `[[region.probe]]`: one check for each address, or one for all.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 
 use super::address;
+use super::context::Context;
 use super::http::{self, RequestSpec};
 use super::limit::Limit;
 use super::rules::{Timing, rules};
-use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
 use crate::config::settings::{Probe, ProbeKind};
 use crate::config::spec::ProbeSpec;
 use crate::health::{Check, Rules};
 use crate::model::{CheckId, Place, RegionId};
 
-const PORT: Limit<i64> = Limit { key: "port", least: 1, most: 65535, why: "TCP has no others" };
+const PORT: Limit<i64> = Limit { key: "port", least: 1, most: 65535, why: "the ports of TCP" };
 const TCP: Limit<i64> = Limit { key: "tcp", ..PORT };
 
-/// What comes of a probe: the same checks, for the core and for the prober.
+/// The checks of a probe, as the core and the prober see them.
 #[derive(Default)]
 pub(super) struct ProbeTargets {
-    /// What health is kept of.
+    /// For the core, which keeps the health of each.
     pub(super) checks: Vec<Check>,
-    /// How it is probed.
+    /// For the prober, which sends the requests.
     pub(super) probes: Vec<Probe>,
 }
 
@@ -32,9 +31,9 @@ pub(super) fn probe(
     At { value: spec, place }: At<ProbeSpec>,
     (region, number): (&RegionId, u16),
     addresses: &[IpAddr],
-    base: &Path,
-    diagnostics: &Diagnostics<'_>,
+    context: Context<'_>,
 ) -> Option<ProbeTargets> {
+    let diagnostics = context.diagnostics;
     #[rustfmt::skip]
     let ProbeSpec {
         url, tcp, address, port, method, headers, expect, ca_file, insecure,
@@ -47,7 +46,7 @@ pub(super) fn probe(
     let port = port.and_then(|at| Some(At { value: PORT.check(&at, diagnostics)?, place: at.place }));
     let method =
         ProbeMethod { url, tcp, port, request: RequestSpec { method, headers, expect, ca_file, insecure } };
-    let (port, kind) = method.parse(&place, aims, base, diagnostics)?;
+    let (port, kind) = method.parse(&place, aims, context)?;
     let rules = rules?;
     let mut targets = ProbeTargets::default();
     for target in aims.iter().map(|address| SocketAddr::new(*address, port)) {
@@ -65,7 +64,7 @@ impl ProbeTargets {
     }
 }
 
-/// The keys of a probe that say how.
+/// The keys of a probe that say what is sent, and where.
 struct ProbeMethod {
     url: Option<At<String>>,
     tcp: Option<At<i64>>,
@@ -75,29 +74,24 @@ struct ProbeMethod {
 
 impl ProbeMethod {
     /// The port to connect to, and what to do there.
-    fn parse(
-        self,
-        place: &Place,
-        aims: &[IpAddr],
-        base: &Path,
-        diagnostics: &Diagnostics<'_>,
-    ) -> Option<(u16, ProbeKind)> {
+    fn parse(self, place: &Place, aims: &[IpAddr], context: Context<'_>) -> Option<(u16, ProbeKind)> {
+        let diagnostics = context.diagnostics;
         let ProbeMethod { url, tcp, port, request } = self;
         match (url, tcp) {
             (Some(url), None) => {
-                let (port, http) = http::http(&url, port.as_ref(), request, aims, base, diagnostics)?;
+                let (port, http) = http::http(&url, port.as_ref(), request, aims, context)?;
                 Some((port, ProbeKind::Http(Arc::new(http))))
             }
             (None, Some(tcp)) => {
                 request.refuse_beside_tcp(diagnostics);
                 if let Some(port) = port {
-                    let found = "`port` beside `tcp`, which names the port already";
+                    let found = "`port` beside `tcp`, which already names the port";
                     diagnostics.error(&port.place, found, "leave `port` out");
                 }
                 Some((TCP.check(&tcp, diagnostics)?, ProbeKind::Tcp))
             }
             (Some(_), Some(tcp)) => {
-                let help = "one of the two: for both, add a second `[[region.probe]]`";
+                let help = "one of the two; for both, add a second `[[region.probe]]`";
                 diagnostics.error(&tcp.place, "a probe with `url` and with `tcp`", help);
                 None
             }

@@ -8,16 +8,16 @@ use crate::config::read::At;
 use crate::health::Region;
 use crate::policy::{Budget, Steer, budget};
 
-/// Reports a budget that is larger than the operator wants, or that nobody can promise.
+/// Reports a failover budget that exceeds the `rto`, or that cannot be computed because a region has no probe.
 pub(super) fn check(steer: &Steer, rto: &At<Duration>, regions: &[Region], diagnostics: &Diagnostics<'_>) {
-    let name = &steer.name;
+    let name = steer.name();
     let blind = regions.iter().find(|region| region.checks.is_empty() && steer.regions.contains(&region.id));
     let (found, help) = match (blind, budget(steer, regions)) {
         _ if steer.regions.len() < 2 => {
             (format!("{name} has an `rto` and a single region"), "a second region to fail over to".into())
         }
         (Some(blind), _) => (
-            format!("{name} has an `rto`, and nobody looks at the region `{}`", blind.id),
+            format!("{name} has an `rto`, but nothing probes the region `{}`", blind.id),
             "add a `[[region.probe]]` to the region, or leave out `rto`".into(),
         ),
         (None, Some(budget)) if budget.total > rto.value => (

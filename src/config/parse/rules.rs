@@ -1,4 +1,4 @@
-//! When a check is made, and when its health changes.
+//! How often a check is made, and when its health changes.
 
 use std::time::Duration;
 
@@ -12,33 +12,33 @@ const INTERVAL: Limit<Duration> = Limit {
     key: "interval",
     least: Duration::from_millis(50),
     most: HOUR,
-    why: "less is an attack on what it looks at, more is no watch",
+    why: "a shorter one loads the endpoint, a longer one detects no failure in time",
 };
 const RECHECK: Limit<Duration> = Limit { key: "recheck", ..INTERVAL };
 const TIMEOUT: Limit<Duration> = Limit {
     key: "timeout",
     least: Duration::from_millis(10),
     most: HOUR,
-    why: "less fails whoever is not next door, more is no watch",
+    why: "a shorter one fails distant endpoints, a longer one detects no failure in time",
 };
 const FALL: Limit<i64> = Limit {
     key: "fall",
     least: 2,
     most: 100,
-    why: "one failed probe never changes an answer, and a hundred are enough",
+    why: "a single failed probe must not change an answer; more than 100 only delay it",
 };
 const RISE: Limit<i64> = Limit {
     key: "rise",
     least: 1,
     most: 100,
-    why: "without a pass nobody is up, and more than a hundred prove no more",
+    why: "at least one pass proves that an endpoint is up; more than 100 only delay it",
 };
 const FAILURES: Limit<i64> = Limit { key: "failures", ..FALL };
 const WINDOW: Limit<Duration> = Limit {
     key: "window",
     least: Duration::from_millis(100),
     most: Duration::from_secs(24 * 60 * 60),
-    why: "what failed longer ago says nothing about now",
+    why: "older failures say nothing about the present",
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -48,7 +48,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_FALL: u8 = 3;
 const DEFAULT_RISE: u8 = 3;
 
-/// The keys of a probe that say when.
+/// The keys of a probe about time and counts.
 pub(super) struct Timing {
     pub(super) interval: Option<At<Duration>>,
     pub(super) recheck: Option<At<Duration>>,
@@ -66,24 +66,21 @@ pub(super) fn rules(timing: Timing, diagnostics: &Diagnostics<'_>) -> Option<Rul
     let interval = INTERVAL.or(interval.as_ref(), DEFAULT_INTERVAL, diagnostics);
     let recheck = within(&RECHECK, recheck.as_ref(), DEFAULT_RECHECK, interval, FASTER, diagnostics);
     let timeout = within(&TIMEOUT, timeout.as_ref(), DEFAULT_TIMEOUT, interval, NO_OVERLAP, diagnostics);
-    let brownout = match brownout {
-        Some(spec) => Some(brownout_of(spec.value, fall, recheck, diagnostics)?),
-        None => None,
-    };
+    let brownout = brownout_of(brownout, fall, recheck, interval, diagnostics);
     Some(Rules {
         fall: fall?,
         rise: rise?,
-        brownout,
+        brownout: brownout?,
         interval: interval?,
         recheck: recheck?,
         timeout: timeout?,
     })
 }
 
-const FASTER: &str = "who is suspect is looked at sooner, not later";
+const FASTER: &str = "a suspect check is probed more often, not less";
 const NO_OVERLAP: &str = "a probe must end before the next one is due";
 
-/// A span that is at most the interval. The default gives way to a shorter interval, for nobody wrote it.
+/// A span that is at most the interval. A default is reduced to a shorter interval.
 fn within(
     limit: &Limit<Duration>,
     span: Option<&At<Duration>>,
@@ -101,29 +98,50 @@ fn within(
     None
 }
 
-/// The brown-out window: one that can come true, and says more than `fall` does.
+/// Scattered failures that make the check down: none where that is switched off.
 fn brownout_of(
-    spec: BrownoutSpec,
+    spec: Option<At<BrownoutSpec>>,
     fall: Option<u8>,
     recheck: Option<Duration>,
+    interval: Option<Duration>,
     diagnostics: &Diagnostics<'_>,
-) -> Option<Brownout> {
-    let BrownoutSpec { failures, window } = spec;
-    let count: Option<u8> = failures.as_ref().and_then(|failures| FAILURES.check(failures, diagnostics));
-    let span = window.as_ref().and_then(|window| WINDOW.check(window, diagnostics));
-    let (failures, window, count, span) = (failures?, window?, count?, span?);
-    if let Some(fall) = fall.filter(|fall| count < *fall) {
-        let found = format!("`failures` is {count}, fewer than the `fall` of {fall}");
-        diagnostics.error(&failures.place, found, format!("at least {fall}, or `fall` would never count"));
+) -> Option<Option<Brownout>> {
+    let default = Brownout::by_default(interval?);
+    let Some(At { value: BrownoutSpec { enabled, failures, window }, .. }) = spec else {
+        return Some(Some(default));
+    };
+    let count = match &failures {
+        Some(failures) => Some(FAILURES.check(failures, diagnostics)?),
+        None => None,
+    };
+    let span = WINDOW.or(window.as_ref(), default.window, diagnostics)?;
+    if enabled.is_some_and(|enabled| !enabled.value) {
+        return Some(None);
+    }
+    if let (Some(at), Some(count), Some(fall)) = (&failures, count, fall)
+        && count < fall
+    {
+        let found = format!("`failures` is {count}, less than the `fall` of {fall}");
+        diagnostics.error(&at.place, found, format!("at least {fall}, or `fall` would have no effect"));
         return None;
     }
-    let least = recheck? * u32::from(count - 1);
-    if span < least {
-        let found = format!("{count} failures never fit into a `window` of {}", shown(span));
-        let help =
-            format!("at least {}, for probes are `recheck` apart; better ten times that", shown(least));
-        diagnostics.error(&window.place, found, help);
+    // Without `failures` it takes ten probes, of which those that pass come at the interval.
+    let least = match count {
+        Some(count) => recheck? * u32::from(count - 1),
+        None => interval? * 10,
+    };
+    if let Some(at) = window.filter(|_| span < least) {
+        let found = match count {
+            Some(count) => format!("{count} failures never fit into a `window` of {}", shown(span)),
+            None => format!("ten probes never fit into a `window` of {}", shown(span)),
+        };
+        let pace = if count.is_some() { "recheck" } else { "interval" };
+        let help = format!(
+            "at least {}, because probes are `{pace}` apart; ten times that is a good value",
+            shown(least)
+        );
+        diagnostics.error(&at.place, found, help);
         return None;
     }
-    Some(Brownout { failures: count, window: span })
+    Some(Some(Brownout { failures: count, window: span }))
 }

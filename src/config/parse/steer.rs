@@ -3,14 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::entries;
 use super::limit::{Limit, shown};
 use super::region::Regions;
 use super::rto;
 use super::zone::{Zones, domain};
 use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::near::nearest;
-use crate::config::read::At;
+use crate::config::read::{At, entries};
 use crate::config::spec::{FailbackSpec, SteerSpec};
 use crate::health::Region;
 use crate::model::{Family, Name, Place, RegionId, Ttl};
@@ -20,28 +19,32 @@ const TTL: Limit<Duration> = Limit {
     key: "ttl",
     least: Duration::ZERO,
     most: Duration::from_secs(0x7fff_ffff),
-    why: "DNS has no larger TTL (RFC 2181)",
+    why: "the largest TTL of DNS (RFC 2181 section 8)",
 };
 const TTL_SUSPECT: Limit<Duration> = Limit { key: "ttl_suspect", ..TTL };
 const DWELL: Limit<Duration> = Limit {
     key: "dwell",
     least: Duration::ZERO,
     most: DAY,
-    why: "whoever is not to come back at all says `failback = { mode = \"manual\" }`",
+    why: "to prevent failback altogether, write `failback = { mode = \"manual\" }`",
 };
 const AFTER: Limit<Duration> = Limit {
     key: "after",
     least: Duration::from_millis(1),
     most: DAY,
-    why: "at once is mode \"auto\", never is mode \"manual\"",
+    why: "mode \"auto\" fails back at once, mode \"manual\" never",
 };
-const RTO: Limit<Duration> =
-    Limit { key: "rto", least: Duration::from_millis(1), most: DAY, why: "no budget is nothing" };
+const RTO: Limit<Duration> = Limit {
+    key: "rto",
+    least: Duration::from_millis(1),
+    most: DAY,
+    why: "no failover takes less than a millisecond",
+};
 const FLIPS: Limit<i64> = Limit {
     key: "max_flips_per_hour",
     least: 1,
     most: 10_000,
-    why: "with none there is no failover, with more there is no limit",
+    why: "0 would forbid every failover, and more is no limit",
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,7 +62,7 @@ pub(super) fn steers(
     diagnostics: &Diagnostics<'_>,
 ) -> Vec<Steer> {
     let mut parser = SteerParser::new(zones, regions, diagnostics);
-    let steers = specs.into_iter().filter_map(|spec| parser.steer(spec.value)).collect();
+    let steers = specs.into_iter().filter_map(|spec| parser.steer(spec)).collect();
     parser.warn_of_unused_regions();
     steers
 }
@@ -81,35 +84,73 @@ struct SteerParser<'a> {
 impl<'a> SteerParser<'a> {
     fn new(zones: &'a mut Zones, regions: &'a Regions, diagnostics: &'a Diagnostics<'a>) -> SteerParser<'a> {
         let by_id = regions.regions.iter().map(|region| (&region.id, region)).collect();
-        let (lines, used, lacking) = (HashMap::new(), HashSet::new(), BTreeSet::new());
-        SteerParser { zones, regions, diagnostics, by_id, lines, used, strays: false, lacking }
+        SteerParser {
+            zones,
+            regions,
+            diagnostics,
+            by_id,
+            lines: HashMap::new(),
+            used: HashSet::new(),
+            strays: false,
+            lacking: BTreeSet::new(),
+        }
     }
 
-    fn steer(&mut self, spec: SteerSpec) -> Option<Steer> {
-        let SteerSpec { name, regions, ttl, ttl_suspect, failback: mode, dwell, max_flips_per_hour, rto } =
-            spec;
+    fn steer(&mut self, At { value: spec, place }: At<SteerSpec>) -> Option<Steer> {
+        #[rustfmt::skip]
+        let SteerSpec {
+            name, names, regions, ttl, ttl_suspect, failback: mode, dwell, max_flips_per_hour, unproven, rto,
+        } = spec;
         let diagnostics = self.diagnostics;
-        let name = name.and_then(|name| self.name(&name));
+        let names = self.names(name, names, &place);
         let regions = self.regions(&entries(regions));
         let (ttl, ttl_suspect) = ttls(ttl, ttl_suspect, diagnostics);
         let failback = failback(mode, diagnostics);
         let dwell = DWELL.or(dwell.as_ref(), DEFAULT_DWELL, diagnostics);
         let flips = FLIPS.or(max_flips_per_hour.as_ref(), DEFAULT_FLIPS, diagnostics);
+        let accepts_unproven = accepts_unproven(unproven, diagnostics);
         let rto = rto.and_then(|rto| Some(At { value: RTO.check(&rto, diagnostics)?, place: rto.place }));
         let steer = Steer {
-            name: name?,
+            names: names?.into(),
             regions: regions?,
             ttl: ttl?,
             ttl_suspect: ttl_suspect?,
             failback: failback?,
             dwell: dwell?,
             max_flips_per_hour: flips?,
+            accepts_unproven: accepts_unproven?,
             rto: rto.as_ref().map(|rto| rto.value),
         };
         if let Some(rto) = rto.filter(|_| steer.regions.iter().all(|id| self.by_id.contains_key(id))) {
             rto::check(&steer, &rto, &self.regions.regions, diagnostics);
         }
         Some(steer)
+    }
+
+    /// One name, or the names of a group.
+    fn names(
+        &mut self,
+        name: Option<At<String>>,
+        names: Option<At<Vec<At<String>>>>,
+        place: &Place,
+    ) -> Option<Vec<Name>> {
+        let texts = match (name, names) {
+            (Some(name), None) => vec![name],
+            (None, Some(names)) => names.value,
+            (Some(_), Some(names)) => {
+                let help = "one of the two: `names` has all names of a group";
+                self.diagnostics.error(&names.place, "a `[[steer]]` with `name` and with `names`", help);
+                return None;
+            }
+            (None, None) => {
+                let help = "add `name = \"…\"`, or `names = [\"…\"]` for a group that moves together";
+                self.diagnostics.absence(place, "`[[steer]]` has no `name`", help);
+                return None;
+            }
+        };
+        let number = texts.len();
+        let names: Vec<Name> = texts.iter().filter_map(|text| self.name(text)).collect();
+        (names.len() == number && number > 0).then_some(names)
     }
 
     /// A name within a zone, steered once.
@@ -137,7 +178,7 @@ impl<'a> SteerParser<'a> {
             if !self.regions.names.contains_key(&id) {
                 self.unknown(value, place);
             } else if ids.iter().any(|other| other.value == id) {
-                let found = format!("{} stands in this list twice", quoted(value));
+                let found = format!("{} is in this list twice", quoted(value));
                 self.diagnostics.error(place, found, "each region once, the most preferred first");
             } else {
                 ids.push(At { value: id, place: place.clone() });
@@ -176,8 +217,9 @@ impl<'a> SteerParser<'a> {
                 if self.lacking.insert((id.clone(), family)) {
                     let found =
                         format!("the region `{id}` has no {family} address, and `{}` has", rich.value);
-                    let help =
-                        format!("add one, or know that {family} clients find nothing while `{id}` is served");
+                    let help = format!(
+                        "add one; without it, {family} clients get no address while `{id}` is served"
+                    );
                     self.diagnostics.warning(place, found, help);
                 }
             }
@@ -186,11 +228,11 @@ impl<'a> SteerParser<'a> {
 
     fn warn_of_unused_regions(&self) {
         if self.strays {
-            return; // it is meant by whoever named a region that does not exist
+            return; // a mistyped name may mean it
         }
         for (id, place) in self.regions.names.iter().filter(|(id, _)| !self.used.contains(*id)) {
-            let found = format!("no name is steered to the region {}", quoted(id.as_str()));
-            self.diagnostics.warning(place, found, "name it in the `regions` of a `[[steer]]`, or remove it");
+            let found = format!("no `[[steer]]` uses the region {}", quoted(id.as_str()));
+            self.diagnostics.warning(place, found, "list it in the `regions` of a `[[steer]]`, or remove it");
         }
     }
 }
@@ -218,7 +260,7 @@ fn ttls(
             diagnostics.error(
                 &at.place,
                 found,
-                format!("at most {ttl}: it is there to be shorter when a change is near"),
+                format!("at most {ttl}: it shortens the TTL while a change is likely"),
             );
             (Some(ttl), None)
         }
@@ -238,11 +280,25 @@ fn whole(
         diagnostics.error(
             &at.place,
             format!("`{}` is {}", limit.key, shown(seconds)),
-            "whole seconds: DNS knows no others",
+            "whole seconds, the unit of a TTL",
         );
         return None;
     }
     Ttl::from_secs(seconds.as_secs())
+}
+
+fn accepts_unproven(text: Option<At<String>>, diagnostics: &Diagnostics<'_>) -> Option<bool> {
+    let Some(At { value, place }) = text else { return Some(false) };
+    match value.as_str() {
+        "refuse" => Some(false),
+        "accept" => Some(true),
+        other => {
+            let meant = nearest(other, ["refuse", "accept"]);
+            let help = meant.map_or("refuse or accept".into(), |meant| format!("did you mean `{meant}`?"));
+            diagnostics.error(&place, format!("`unproven` is {}", quoted(other)), help);
+            None
+        }
+    }
 }
 
 fn failback(spec: Option<At<FailbackSpec>>, diagnostics: &Diagnostics<'_>) -> Option<Failback> {
@@ -262,7 +318,7 @@ fn failback(spec: Option<At<FailbackSpec>>, diagnostics: &Diagnostics<'_>) -> Op
         }
     };
     if let Some(after) = after {
-        let found = format!("`after` beside the mode \"{}\", which does not wait", mode.value);
+        let found = format!("`after` beside the mode \"{}\", which never waits", mode.value);
         diagnostics.error(&after.place, found, "leave it out, or use the mode \"delayed\"");
         return None;
     }

@@ -1,9 +1,8 @@
-//! `[[zone]]`: which names are ours.
+//! `[[zone]]`: the zones that are served.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 
-use super::node::path;
+use super::context::Context;
 use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::At;
 use crate::config::settings::ZoneSettings;
@@ -21,21 +20,19 @@ pub(super) struct Zones {
 }
 
 /// All of `[[zone]]`.
-pub(super) fn zones(specs: Vec<At<ZoneSpec>>, base: &Path, diagnostics: &Diagnostics<'_>) -> Zones {
+pub(super) fn zones(specs: Vec<At<ZoneSpec>>, context: Context<'_>) -> Zones {
+    let diagnostics = context.diagnostics;
     let mut zones = Zones { settings: Vec::new(), known: HashMap::new(), complete: true };
     let mut lines = HashMap::new();
     for At { value: ZoneSpec { name, file }, place } in specs {
-        let file = file.and_then(|text| Some((path(&text, "file", base, diagnostics)?, text.place)));
+        let file = file.and_then(|text| Some((context.path("file", &text)?, text.place)));
         let Some((name, at)) = name.and_then(|text| Some((domain(&text, diagnostics)?, text.place))) else {
             zones.complete = false;
             continue;
         };
         if let Some(line) = lines.insert(name.clone(), place.line) {
-            diagnostics.error(
-                &at,
-                format!("the zone {name} stands in line {line} already"),
-                "each zone once",
-            );
+            let found = format!("the zone {name} is already listed in line {line}");
+            diagnostics.error(&at, found, "list each zone once");
             continue;
         }
         zones.known.insert(name.clone(), file.is_some().then_some(zones.settings.len()));
@@ -65,11 +62,9 @@ pub(super) fn domain(text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option
     let plain = text.value.bytes().all(|octet| octet.is_ascii_graphic());
     let (why, help) = match text.value.parse::<Name>() {
         Ok(name) if plain => return Some(name),
-        Ok(_) => {
-            ("it has other characters than those of ASCII, or spaces".to_owned(), "the punycode form, xn--…")
-        }
+        Ok(_) => ("it has spaces or characters that are not ASCII".to_owned(), "the punycode form, xn--…"),
         Err(error) => (error.to_string(), "a name as in \"cadence.example.com\""),
     };
-    diagnostics.error(&text.place, format!("{} is no domain name: {why}", quoted(&text.value)), help);
+    diagnostics.error(&text.place, format!("{} is not a domain name: {why}", quoted(&text.value)), help);
     None
 }

@@ -36,6 +36,8 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_text_is_judged(text in "(\\PC|[\\[\\]{}=.\"'#,\\n\\r\\t ]){0,200}") {
         keeps_its_promise(&text);

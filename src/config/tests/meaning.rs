@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
 use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings};
-use crate::health::{Brownout, Rules};
+use crate::health::{Alone, Brownout, MinUp, Rules};
+use crate::model::Family;
 use crate::policy::{Failback, budget};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -21,7 +22,8 @@ fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
 fn the_contract_means_what_it_says() {
     let parsed = good(CONTRACT);
     assert_eq!(parsed.warnings, []);
-    let Config { node, dns, control, zones, regions, probes, steers } = &parsed.config;
+    let Config { node, dns, control, zones, regions, probes, steers, alone, witnesses } = &parsed.config;
+    assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
     let limit = RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() };
@@ -29,17 +31,18 @@ fn the_contract_means_what_it_says() {
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     assert_eq!(zones[0].file.to_str(), Some("/etc/cadence-dns/zones/cadence.example.com.zone"));
     assert_eq!(zones[0].place.line, 11);
-    assert!(zones[0].steered.contains(&steers[0].name));
+    assert!(zones[0].steered.contains(steers[0].name()));
 
     let east = &regions[0];
-    assert_eq!((east.id.as_str(), east.addresses.len(), east.min_up), ("us-east", 3, 2));
+    assert_eq!((east.id.as_str(), east.addresses.len(), east.min_up), ("us-east", 3, MinUp::Percent(50)));
+    assert_eq!(east.families, [Family::Ipv4]);
     let checks: Vec<String> = east.checks.iter().map(|check| check.id.to_string()).collect();
     assert_eq!(checks[..2], ["us-east/192.0.2.10#0", "us-east/192.0.2.11#0"]);
     assert_eq!(checks[5], "us-east/2001:db8:a::10#1");
     let rules = Rules {
         fall: 3,
         rise: 3,
-        brownout: None,
+        brownout: Some(Brownout { failures: None, window: 60 * SECOND }),
         interval: 5 * SECOND,
         recheck: SECOND,
         timeout: 2 * SECOND,
@@ -50,7 +53,7 @@ fn the_contract_means_what_it_says() {
     assert!(matches!(probes[5].kind, ProbeKind::Tcp));
 
     let request = http(&parsed.config, 0);
-    assert_eq!(request.url, "https://cadence.example.com/health");
+    assert_eq!(request.url.to_string(), "https://cadence.example.com/health");
     assert_eq!(request.expect.status, [200..=299]);
     assert_eq!(request.expect.json, [("/status".to_owned(), "ok".into())]);
     assert_eq!(request.expect.fresh.as_ref().map(|fresh| fresh.max_age), Some(30 * SECOND));
@@ -69,7 +72,8 @@ fn what_is_left_out_has_its_default() {
         "[[region]]\nname = \"r\"\naddresses = [\"127.0.0.1\"]\n[[region.probe]]\nurl = \"http://e/\"\n",
         "[[steer]]\nname = \"e\"\nregions = [\"r\"]\n",
     ));
-    let Config { node, dns, control, zones: _, regions, probes, steers } = &parsed.config;
+    let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses } = &parsed.config;
+    assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!(node.state_dir.to_str(), Some("/var/lib/cadence-dns"));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
     assert_eq!((dns.workers, dns.rotate), (4, true));
@@ -81,18 +85,15 @@ fn what_is_left_out_has_its_default() {
     let rules = Rules {
         fall: 3,
         rise: 3,
-        brownout: None,
+        brownout: Some(Brownout { failures: None, window: 60 * SECOND }),
         interval: 5 * SECOND,
         recheck: SECOND,
         timeout: 2 * SECOND,
     };
-    assert_eq!((regions[0].min_up, regions[0].checks[0].rules), (1, rules));
+    assert_eq!((regions[0].min_up, regions[0].checks[0].rules), (MinUp::Percent(50), rules));
     assert_eq!(probes[0].target.to_string(), "127.0.0.1:80");
     let request = http(&parsed.config, 0);
-    assert_eq!(
-        (request.method.as_str(), request.headers.as_slice(), request.insecure),
-        ("GET", &[][..], false)
-    );
+    assert_eq!((request.method.as_str(), request.headers.len(), request.insecure), ("GET", 0, false));
     assert_eq!(request.expect.status, [200..=299]);
     assert!(
         request.expect.json.is_empty() && request.expect.fresh.is_none() && request.expect.body.is_none()
@@ -103,7 +104,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(steer.max_flips_per_hour, 3);
 }
 
-/// A default that nobody wrote gives way to a shorter interval or TTL that somebody wrote.
+/// A default is reduced to a shorter interval or TTL that is written.
 #[test]
 fn defaults_never_contradict_what_was_written() {
     let text = CONTRACT
@@ -133,7 +134,8 @@ fn a_tenth_of_a_second_for_everything_is_legal() {
 fn half_of_the_addresses_is_rounded_up() {
     let check = |min_up: &str, expected: usize| {
         let text = CONTRACT.replace("min_up = \"50%\"", &format!("min_up = {min_up}"));
-        assert_eq!(good(&text).config.regions[0].min_up, expected, "{min_up}");
+        let region = &good(&text).config.regions[0];
+        assert_eq!(region.min_up.of(region.addresses.len()), expected, "{min_up}");
     };
     check("\"50%\"", 2);
     check("\"1%\"", 1);
@@ -169,7 +171,10 @@ fn ten_thousand_zones_are_nothing_special() {
 /// One row for each key: another value, and what it changes.
 #[test]
 fn every_key_is_obeyed() {
-    let whole = format!("{:?}", good(COMPLETE).config);
+    // The values of headers may be tokens, so `Debug` does not show them.
+    let shown = |config: &Config| format!("{config:?} {:?}", http(config, 0).headers["x-probe"].as_bytes());
+    let whole = shown(&good(COMPLETE).config);
+    assert!(!format!("{:?}", good(COMPLETE).config).contains("yes"));
     let rows = [
         ("name", "name = \"ns7\"", "name = \"ns8\""),
         ("state_dir", "\"/srv/cadence-dns\"", "\"/srv/other\""),
@@ -207,7 +212,7 @@ fn every_key_is_obeyed() {
         ("pointer", "pointer = \"/time\"", "pointer = \"/at\""),
         ("max_age", "max_age = \"31s\"", "max_age = \"32s\""),
         ("contains", "contains = \"ready\"", "contains = \"steady\""),
-        ("ca_file", "ca.pem", "other.pem"),
+        ("ca_file", "\"ca.pem\"", "\"other.pem\""),
         ("interval", "interval = \"4s\"", "interval = \"3s\""),
         ("recheck", "recheck = \"900ms\"", "recheck = \"901ms\""),
         ("timeout", "timeout = \"1500ms\"", "timeout = \"1501ms\""),
@@ -228,10 +233,21 @@ fn every_key_is_obeyed() {
         ("dwell", "dwell = \"90s\"", "dwell = \"91s\""),
         ("max_flips_per_hour", "max_flips_per_hour = 9", "max_flips_per_hour = 8"),
         ("rto", "rto = \"44s\"", "rto = \"45s\""),
+        ("alone", "alone = \"trust\"", "alone = \"freeze\""),
+        ("name", "name = \"resolver\"", "name = \"another\""),
+        ("address", "address = \"203.0.113.53\"", "address = \"203.0.113.54\""),
+        ("tcp", "tcp = 53\n", "tcp = 54\n"),
+        ("url", "https://witness.example.net/", "https://witness.example.net/other"),
+        ("ca_file", "witness-ca.pem", "another-ca.pem"),
+        ("insecure", "insecure = false", "insecure = true"),
+        ("families", "families = [\"IPv4\", \"IPv6\"]", "families = [\"IPv6\"]"),
+        ("enabled", "brownout = { enabled = false }", "brownout = { enabled = true }"),
+        ("names", "\"hooks.example.com\"", "\"events.example.com\""),
+        ("unproven", "unproven = \"accept\"", "unproven = \"refuse\""),
     ];
     for (key, old, new) in rows {
         assert!(COMPLETE.contains(old), "{old} is in the file");
-        let changed = format!("{:?}", good(&COMPLETE.replace(old, new)).config);
+        let changed = shown(&good(&COMPLETE.replace(old, new)).config);
         assert_ne!(changed, whole, "{key}: {new} is read, and nothing obeys it");
     }
     let tables = [
@@ -244,6 +260,8 @@ fn every_key_is_obeyed() {
         "https",
         "control",
         "zone",
+        "evidence",
+        "witness",
         "region",
         "probe",
         "steer",
@@ -298,8 +316,9 @@ fn the_complete_file_means_what_it_says() {
     assert_eq!(tls.https.as_ref().map(|https| &*https.path), Some("/resolve"));
 
     let near = &config.regions[0];
-    assert_eq!((near.min_up, near.checks.len()), (2, 7));
-    let window = Some(Brownout { failures: 6, window: 120 * SECOND });
+    assert_eq!((near.min_up, near.checks.len()), (MinUp::Percent(34), 7));
+    assert_eq!(config.regions[1].families, [Family::Ipv4, Family::Ipv6]);
+    let window = Some(Brownout { failures: Some(6), window: 120 * SECOND });
     let millis = Duration::from_millis;
     let rules = Rules {
         fall: 4,
@@ -312,15 +331,28 @@ fn the_complete_file_means_what_it_says() {
     assert_eq!(near.checks[0].rules, rules);
 
     let request = http(&config, 0);
-    assert_eq!(request.url, "https://www.example.com:8443/health");
-    assert_eq!((request.host.as_str(), request.method.as_str()), ("www.example.com", "POST"));
-    assert_eq!(request.headers, [("X-Probe".to_owned(), "yes".to_owned())]);
+    assert_eq!(request.url.to_string(), "https://www.example.com:8443/health");
+    assert_eq!((request.url.host(), request.method.as_str()), ("www.example.com", "POST"));
+    assert_eq!(request.headers.len(), 1);
+    assert_eq!(request.headers["x-probe"], "yes");
     assert_eq!(request.expect.status, [200..=204, 301..=301]);
     assert!(matches!(&request.expect.body, Some(BodyRule::Contains(text)) if text == "ready"));
     assert_eq!(request.ca_file.as_deref().and_then(|path| path.to_str()), Some("/etc/cadence-dns/ca.pem"));
-    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), line_of("ca.pem"));
+    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), line_of("\"ca.pem\""));
     assert_eq!(config.probes[0].target.to_string(), "192.0.2.10:8443");
     assert_eq!(config.probes[0].interval, 4 * SECOND);
+
+    assert_eq!(config.alone, Alone::Trust);
+    let witnesses: Vec<String> = config.witnesses.iter().map(|check| check.id.to_string()).collect();
+    assert_eq!(witnesses[..2], ["witness/resolver/203.0.113.53#0", "witness/203.0.113.80/203.0.113.80#0"]);
+    let of_witnesses = &config.probes[config.probes.len() - witnesses.len()..];
+    assert_eq!(of_witnesses[0].target.to_string(), "203.0.113.53:53");
+    assert_eq!(of_witnesses[1].target.to_string(), "203.0.113.80:443");
+    assert_eq!((of_witnesses[0].interval, config.witnesses[0].rules.brownout), (60 * SECOND, None));
+    assert_eq!(config.regions[1].checks[0].rules.brownout, None, "switched off");
+    let group: Vec<String> = config.steers[1].names.iter().map(ToString::to_string).collect();
+    assert_eq!(group, ["api.example.com", "hooks.example.com"]);
+    assert!(config.steers[1].accepts_unproven && !config.steers[0].accepts_unproven);
 }
 
 /// A probe with an `address` of its own is one check, and it speaks for the whole region.

@@ -74,7 +74,7 @@ fn many_mistakes_are_told_at_once() {
         [
             "2:8: the node's name \"\" is empty",
             "6:11: `workers` is 0",
-            "14:28: 192.0.2.10 stands in line 14 already",
+            "14:28: 192.0.2.10 is already listed in line 14",
             "22:8: `fall` is 1",
             "33:23: there is no region \"eu-wset\"",
             "37:1: `[[steer]]` has no key \"dwel\"",

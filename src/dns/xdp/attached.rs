@@ -1,6 +1,6 @@
 //! From the name of an interface to a program that runs on it and a socket for each of its queues.
 //!
-//! Everything is had or nothing: what fails on the way gives back what was taken before.
+//! If a step fails, what the steps before it took is given back.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -37,7 +37,7 @@ pub(in crate::dns) struct Attached {
 pub(in crate::dns) struct Link(OwnedFd);
 
 impl Link {
-    /// From now on everything goes to the kernel again.
+    /// From now on every frame goes to the kernel again.
     pub(in crate::dns) fn detach(self) {
         drop(self.0);
     }
@@ -61,7 +61,7 @@ pub(in crate::dns) fn attach(name: &str, listens: &[SocketAddr]) -> Result<Attac
 }
 
 impl Attached {
-    /// From now on queries go to the rings, and somebody must answer there.
+    /// From now on queries go to the rings, which must be answered.
     pub(in crate::dns) fn start(self) -> io::Result<(Link, Vec<Queue>)> {
         for (number, queue) in (0_u32..).zip(&self.queues) {
             self.sockets.put(&number.to_ne_bytes(), queue.descriptor() as u32)?;

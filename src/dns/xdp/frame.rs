@@ -61,7 +61,7 @@ impl Layout {
         self.udp() + UDP
     }
 
-    /// Where the two IP addresses stand: whoever sent the frame, and to whom.
+    /// Where the two IP addresses stand, source and destination.
     fn addresses(self) -> Range<usize> {
         let both = if self.v6 { 32 } else { 8 };
         self.udp() - both..self.udp()
@@ -110,7 +110,7 @@ impl Layout {
     /// Everything before the addresses.
     fn v4_header(self, frame: &mut [u8], udp_octets: u16) {
         let [total_high, total_low] = (V4 as u16 + udp_octets).to_be_bytes();
-        // Fragments of different replies are told apart by the message's own identifier: nobody else can guess it.
+        // Fragments of different replies are told apart by the message's identifier, which cannot be guessed.
         let [id_high, id_low] = frame[self.message()..].first_chunk().copied().unwrap_or_default();
         let header = &mut frame[ETHERNET..ETHERNET + V4];
         let fixed = [0x45, 0, total_high, total_low, id_high, id_low, 0, 0, HOP_LIMIT, UDP_PROTOCOL, 0, 0];

@@ -105,7 +105,7 @@ unsafe fn bpf<T>(command: libc::c_int, argument: &T) -> io::Result<RawFd> {
 unsafe fn open<T>(command: libc::c_int, argument: &T) -> io::Result<OwnedFd> {
     // SAFETY: the caller vouches for it.
     let descriptor = unsafe { bpf(command, argument) }?;
-    // SAFETY: the kernel has just opened it for us, and nobody else knows it.
+    // SAFETY: the kernel has just opened it for us, and nothing else has its number.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 

@@ -1,5 +1,5 @@
 //! The program that the interface runs for each frame: a query for us goes to the ring of its queue, everything else
-//! on to the kernel, as if nobody were here.
+//! on to the kernel, as if there were no program.
 //!
 //! A frame is taken when all of this holds; what is doubtful, the kernel judges, and our ordinary sockets answer it:
 //!
@@ -135,7 +135,7 @@ fn v4() -> Vec<Line> {
         go_if_not(R2, 0, PASS),                             // a fragment
         load(Width::One, R2, FRAME, 23),
         go_if_not(R2, UDP_PROTOCOL, PASS),
-        load(Width::One, R2, FRAME, 26),                    // who asks, first octet
+        load(Width::One, R2, FRAME, 26),                    // the source, first octet
         go_if_equal(R2, 0, PASS),                           // 0.0.0.0/8, this network
         go_if_equal(R2, 127, PASS),                         // 127.0.0.0/8, loopback
         go_if_above(R2, 223, PASS),                         // 224.0.0.0/4 and above, multicast and broadcast
@@ -183,7 +183,7 @@ fn v6() -> Vec<Line> {
         go_if_not(R2, 0x60, PASS),                          // not version 6
         load(Width::One, R2, FRAME, 20),                    // next header
         go_if_not(R2, UDP_PROTOCOL, PASS),                  // an extension header, or another protocol
-        load(Width::One, R2, FRAME, 22),                    // who asks, first octet
+        load(Width::One, R2, FRAME, 22),                    // the source, first octet
         go_if_equal(R2, 0x00, PASS),                        // ::/8: loopback, unspecified, mapped
         go_if_equal(R2, 0xff, PASS),                        // ff00::/8, multicast
         load(Width::Two, R2, FRAME, 18),                    // payload length
@@ -196,7 +196,7 @@ fn v6() -> Vec<Line> {
     for word in 0..4 {
         let (from, to) = (22 + 4 * word, 38 + 4 * word);
         lines.extend([
-            load(Width::Four, R2, FRAME, from),             // who asks
+            load(Width::Four, R2, FRAME, from),             // the source
             add(SUM, R2),
             load(Width::Four, R2, FRAME, to),               // whom they ask: the key
             add(SUM, R2),
@@ -232,7 +232,7 @@ fn datagram(addresses: i32) -> Vec<Line> {
         copy(R2, STACK),
         add_constant(R2, i32::from(KEY)),
         call(MAP_LOOKUP_ELEM),
-        go_if_equal(RESULT, 0, PASS),                       // nobody answers at this address and port
+        go_if_equal(RESULT, 0, PASS),                       // we do not answer at this address and port
     ]
 }
 

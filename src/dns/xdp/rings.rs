@@ -76,8 +76,8 @@ impl Queue {
     /// # Errors
     /// Where it failed, and what the kernel said.
     pub(super) fn open(interface: NicIndex, number: u32, mode: Mode) -> Result<Queue, (Step, io::Error)> {
-        let (size, count) = (FrameSize::TwoK, FRAMES);
-        let memory = UmemCfgBuilder { frame_size: size, frame_count: count, ..UmemCfgBuilder::default() };
+        let memory =
+            UmemCfgBuilder { frame_size: FrameSize::TwoK, frame_count: FRAMES, ..UmemCfgBuilder::default() };
         let memory = memory.build().expect("the numbers are constants within the limits");
         let mut memory = Umem::map(memory).map_err(|error| (Step::Memory, error))?;
         let rings = RingConfigBuilder {
@@ -151,14 +151,10 @@ impl Rings {
     /// Lets every frame be answered: `answer` takes [`ROOM`] octets and how many of them came, and leaves a frame to be
     /// sent and returns its length, or nothing for silence.
     pub(super) fn answer(&mut self, mut answer: impl FnMut(&mut [u8], usize) -> Option<usize>) {
-        while let Some(mut frame) = self.received.pop_back() {
-            let came = frame.len().min(ROOM); // more is padding: the program takes no query that long
-            let reply = if resize(&mut frame, ROOM) { answer(&mut frame, came) } else { None };
-            match reply {
-                Some(octets) if resize(&mut frame, octets) => {
-                    self.answered.push_front(frame);
-                }
-                Some(_) | None => self.queue.memory.free_packet(frame),
+        while let Some(frame) = self.received.pop_back() {
+            let mut in_hand = InHand { frame: Some(frame), memory: &mut self.queue.memory };
+            if let Some(frame) = in_hand.answered(&mut answer) {
+                self.answered.push_front(frame);
             }
         }
     }
@@ -188,6 +184,31 @@ impl Rings {
         self.sending -= self.queue.complete.dequeue(&mut self.queue.memory, FRAMES as usize);
         // SAFETY: the memory in `queue` outlives the socket.
         let _ = unsafe { self.queue.fill.enqueue(&mut self.queue.memory, FRAMES as usize, false) }; // as in `open`
+    }
+}
+
+/// A frame that is being answered. It goes back to the memory unless it is sent, also when answering panics: a queue
+/// has no frames to lose.
+struct InHand<'m> {
+    frame: Option<Packet>,
+    memory: &'m mut Umem,
+}
+
+impl InHand<'_> {
+    /// The frame with its reply; none for silence.
+    fn answered(&mut self, answer: impl FnOnce(&mut [u8], usize) -> Option<usize>) -> Option<Packet> {
+        let frame = self.frame.as_mut()?;
+        let came = frame.len().min(ROOM); // more is padding: the program takes no query that long
+        let octets = if resize(frame, ROOM) { answer(frame, came)? } else { return None };
+        if resize(frame, octets) { self.frame.take() } else { None }
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if let Some(frame) = self.frame.take() {
+            self.memory.free_packet(frame);
+        }
     }
 }
 

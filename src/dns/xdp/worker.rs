@@ -1,29 +1,32 @@
-//! One thread for each queue: what its ring holds is answered where it lies.
+//! One thread for each queue of the interface: it answers the frames of its ring in place.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use arc_swap::Cache;
-
 use super::frame;
 use super::program::QUERY_MAX_OCTETS;
-use super::rings::Queue;
-use crate::answer::ResponsePolicy;
+use super::rings::{Queue, Rings};
+use crate::answer::{Counter, ResponsePolicy};
 use crate::dns::Tables;
-use crate::dns::counters::{Counters, Tally};
+use crate::dns::counters::Tally;
 use crate::dns::datagram::DatagramBatch;
 use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
 
-/// Answers until `stop`.
-pub(in crate::dns) fn serve(
+/// The work of the thread that calls this: answers until `stop`. After a panic it may be called again: the rings stay.
+pub(in crate::dns) fn work(
     queue: Queue,
-    tables: &Tables,
-    policy: &ResponsePolicy,
-    stop: &AtomicBool,
-    tally: &Tally,
-) {
+    tables: Tables,
+    policy: Arc<ResponsePolicy>,
+    stop: Arc<AtomicBool>,
+    tally: Arc<Tally>,
+) -> impl FnMut() {
     let mut rings = queue.start();
-    let mut tables = Cache::new(&*tables.0);
+    move || serve(&mut rings, &tables, &policy, &stop, &tally)
+}
+
+fn serve(rings: &mut Rings, tables: &Tables, policy: &ResponsePolicy, stop: &AtomicBool, tally: &Tally) {
+    let mut tables = tables.cache();
     // The reply is written over the query, which is read from here meanwhile.
     let mut kept = [0; QUERY_MAX_OCTETS];
     while !stop.load(Ordering::Relaxed) {
@@ -32,9 +35,10 @@ pub(in crate::dns) fn serve(
         if received > 0 {
             let mut answering = DatagramBatch::begin(table, policy);
             rings.answer(|frame, octets| answer(frame, octets, &mut kept, &mut answering));
-            // Before they leave: whoever has a reply sees it counted.
-            let counted = answering.counted();
-            tally.add(Counters { xdp: counted.queries, ..counted });
+            // Before they leave: a client that has its reply finds it counted.
+            let mut counted = answering.counted();
+            counted.add(Counter::Xdp, counted[Counter::Queries]);
+            tally.add(counted);
         }
         if rings.turn(LOOK_UP_EVERY).is_err() {
             thread::sleep(PAUSE_AFTER_ERROR);

@@ -2,9 +2,10 @@
 
 use super::super::draft::Staged;
 use super::super::findings::Findings;
-use super::super::{RecordType, order, show};
+use super::WHOLE;
+use super::judged::{Cover, Judged, cover_of, has, shown};
 use super::targets::glue_names;
-use super::{Cover, Judged, WHOLE, cover_of, shown};
+use crate::model::{RecordType, wire_name};
 
 /// The apex has exactly one SOA and at least one NS (RFC 1035 section 5.2).
 pub(super) fn judge_apex(zone: &Judged<'_>, findings: &mut Findings) {
@@ -30,7 +31,7 @@ pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
     for records in zone.records.owners() {
         let owner = zone.records.owner(&records[0]);
         at_one_name(zone, owner, records, findings);
-        if cover.is_some_and(|(_, top)| !order::is_below(owner, top)) {
+        if cover.is_some_and(|(_, top)| !wire_name::is_below(owner, top)) {
             cover = None;
         }
         match cover {
@@ -39,7 +40,7 @@ pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
                 cover = cover.or(cover_of(records, zone.is_apex(owner)).map(|(cover, _)| (cover, owner)));
                 if let Some((Cover::Cut, top)) = cover {
                     let glue = glue.get_or_insert_with(|| glue_names(zone));
-                    let is_glue = glue.binary_search_by(|name| order::compare(name, owner)).is_ok();
+                    let is_glue = glue.binary_search_by(|name| wire_name::compare(name, owner)).is_ok();
                     occluded(owner, top, is_glue, records, findings);
                 }
             }
@@ -79,7 +80,7 @@ fn at_one_name(zone: &Judged<'_>, owner: &[u8], records: &[Staged], findings: &m
 
 /// Whether the first label of the second name in an SOA's data, the user of a mail address, has an `@`.
 fn has_at_sign(soa: &[u8]) -> bool {
-    let address = show::name_length(soa).and_then(|server| soa.get(server..)).unwrap_or_default();
+    let address = wire_name::name_length(soa).and_then(|server| soa.get(server..)).unwrap_or_default();
     address
         .split_first()
         .is_some_and(|(length, rest)| rest.iter().take((*length).into()).any(|octet| *octet == b'@'))
@@ -143,8 +144,4 @@ fn occluded(owner: &[u8], top: &[u8], is_glue: bool, records: &[Staged], finding
             );
         }
     }
-}
-
-pub(super) fn has(records: &[Staged], rtype: RecordType) -> bool {
-    records.iter().any(|record| record.rtype == rtype)
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::draft::{Sorted, Staged};
 use super::super::findings::Findings;
 use super::super::show;
-use super::shown;
+use super::judged::shown;
 
 /// The octets of the largest message.
 const MESSAGE_MAX_OCTETS: usize = 65_535;

@@ -1,13 +1,12 @@
 //! What a steered name needs: its addresses come from a decision, so the file must leave it the place.
 
-use super::super::RecordType;
 use super::super::findings::Findings;
-use super::{Cover, Judged, cover_of, order, shown};
-use crate::model::Name;
+use super::judged::{Cover, Judged, cover_of, shown};
+use crate::model::{Name, RecordType, wire_name};
 
 /// Judges every steered name of the zone; others are not this zone's business.
 pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
-    for name in zone.steered.iter().filter(|name| order::is_within(name.wire(), zone.zone)) {
+    for name in zone.steered.iter().filter(|name| wire_name::is_within(name.wire(), zone.zone)) {
         in_the_way(zone, name, findings);
         out_of_reach(zone, name, findings);
     }

@@ -2,9 +2,8 @@
 
 use super::super::draft::Staged;
 use super::super::findings::Findings;
-use super::super::{RecordType, order};
-use super::names::has;
-use super::{Cover, Judged, shown};
+use super::judged::{Cover, Judged, has, shown};
+use crate::model::{RecordType, wire_name};
 
 /// Judges the target of every NS, CNAME, MX and SRV record that lies in the zone.
 pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
@@ -12,7 +11,7 @@ pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
     for records in zone.records.owners() {
         let owner = zone.records.owner(&records[0]);
         for record in records {
-            let Some(target) = target(zone, record).filter(|target| order::is_within(target, zone.zone))
+            let Some(target) = target(zone, record).filter(|target| wire_name::is_within(target, zone.zone))
             else {
                 continue;
             };
@@ -28,9 +27,9 @@ pub(super) fn glue_names<'z>(zone: &Judged<'z>) -> Vec<&'z [u8]> {
     let servers = zone.records.records.iter().filter(|record| record.rtype == RecordType::NS);
     let mut names: Vec<&[u8]> = servers
         .map(|record| zone.records.data(record))
-        .filter(|name| order::is_within(name, zone.zone))
+        .filter(|name| wire_name::is_within(name, zone.zone))
         .collect();
-    names.sort_unstable_by(|a, b| order::compare(a, b));
+    names.sort_unstable_by(|a, b| wire_name::compare(a, b));
     names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
     names
 }
@@ -77,7 +76,7 @@ fn reach(zone: &Judged<'_>, target: &[u8]) -> Reached {
 
 /// A name that does not exist may get its address from the wildcard below its closest encloser (RFC 4592).
 fn by_wildcard(zone: &Judged<'_>, target: &[u8]) -> Reached {
-    let encloser = order::ancestors(target, zone.zone).find(|name| zone.exists(name));
+    let encloser = wire_name::ancestors(target, zone.zone).find(|name| zone.exists(name));
     let wildcard = [b"\x01*", encloser.unwrap_or(zone.zone)].concat();
     let records = zone.records.at(&wildcard);
     if records.is_empty() && !zone.is_steered(&wildcard) {
@@ -113,8 +112,8 @@ fn report(
             let found = format!("the zone's own server {} has no address", name());
             return findings.error(record.spot, found, elsewhere);
         }
-        (RecordType::NS, OtherZone) if order::is_within(target, owner) && !apex => (
-            format!("{} has no glue: nobody can reach it", name()),
+        (RecordType::NS, OtherZone) if wire_name::is_within(target, owner) && !apex => (
+            format!("{} has no glue: resolvers cannot reach it", name()),
             "give it an A or AAAA record in this file",
         ),
         (_, Alias) => (

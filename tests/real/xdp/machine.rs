@@ -1,6 +1,5 @@
 //! What the tests of `[dns] xdp` serve, in this process or as the program.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -12,12 +11,13 @@ use std::time::Duration;
 use cadence_dns::answer::{AnswerTable, Identity, Served};
 use cadence_dns::config::{CookieSettings, DnsSettings, RateLimitSettings, XdpSettings};
 use cadence_dns::dns::Tables;
-use cadence_dns::model::{Name, Place, Ttl};
-use cadence_dns::zone::{self, MasterFile};
+use cadence_dns::model::{Place, Ttl};
 use rustix::process::Signal;
 
+use crate::kit::place::PROGRAM;
+use crate::kit::zone::{name, steered_zone};
 use crate::network::Site;
-use crate::process::{Process, wait_until};
+use crate::process::Process;
 
 const ZONE: &str = "\
 @      300 SOA   ns a 1 2 3 4 60
@@ -37,17 +37,9 @@ fn zone_text() -> String {
     ZONE.to_owned() + &big.collect::<String>()
 }
 
-fn name(text: &str) -> Name {
-    text.parse().expect("a good name")
-}
-
 /// The table of zone `t`, in which `app.t` is steered.
 pub(crate) fn tables() -> Tables {
-    let steered = BTreeSet::from([name("app.t")]);
-    let text = zone_text();
-    let master = MasterFile { file: "t.zone", text: text.as_bytes() };
-    let zone = zone::parse(&name("t"), &master, &steered, &mut |_| Err(String::new()));
-    let zone = zone.unwrap_or_else(|problems| panic!("{}", problems[0])).zone;
+    let zone = steered_zone("t", &zone_text(), &[name("app.t")]);
     let addresses = ["198.51.100.1", "2001:db8::1"].map(|one| one.parse().expect("an address"));
     let served = Served { addresses: Arc::new(addresses), ttl: Ttl::from_secs(30).expect("a TTL") };
     let table = AnswerTable::compile(&[zone], &[(name("app.t"), served)], Identity::default());
@@ -66,7 +58,7 @@ pub(crate) fn settings(listen: &[SocketAddr], interface: Option<&str>) -> DnsSet
 /// cadence-dns as users run it, on all addresses of a site.
 pub(crate) struct Program {
     process: Process,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Program {
@@ -76,11 +68,11 @@ impl Program {
         write_files(folder.path(), interface);
         // It must be able to enter and write when it does not run as root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("our own folder");
-        let mut words = wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_cadence-dns")]);
+        let mut words = wrapper.iter().map(String::as_str).chain([PROGRAM]);
         let mut command = Command::new(words.next().expect("at least the program"));
         command.args(words).arg("run").arg("--config").arg(folder.path().join("cadence-dns.toml"));
         let process = Process::start(site.namespace(), "cadence-dns", folder.path(), command);
-        Program { process, folder }
+        Program { process, _folder: folder }
     }
 
     /// The same as nobody, with these rights and that to listen on port 53.
@@ -94,9 +86,7 @@ impl Program {
 
     /// Waits until it has said this in its log.
     pub(crate) fn wait_for_line(&self, said: &str) {
-        let log = self.folder.path().join("cadence-dns.log");
-        let has_said = || fs::read_to_string(&log).is_ok_and(|text| text.contains(said));
-        wait_until(&format!("it says {said:?}"), Duration::from_secs(10), has_said);
+        self.process.wait_for_line(said, Duration::from_secs(10));
     }
 
     /// kill -9.

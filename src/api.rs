@@ -1,0 +1,14 @@
+//! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
+
+mod advice;
+mod live;
+mod part;
+mod status;
+mod warning;
+
+pub use part::PartStatus;
+pub use status::{
+    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
+    STATUS_SCHEMA, Source, Status, WaitStatus,
+};
+pub use warning::Warning;

@@ -1,0 +1,159 @@
+//! What an operator should look at, each with the command or the place that helps.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::status::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Status, WaitStatus};
+use super::warning::Warning;
+use crate::controller::Parameters;
+use crate::health::State;
+use crate::model::{Family, Moment};
+use crate::policy::{Hold, Rule, Steer};
+
+/// A certificate that expires within this is worth a warning.
+const CERTIFICATE_WARNING: Duration = Duration::from_secs(21 * 24 * 3600);
+
+/// What the configuration leaves open, and would be missed in an outage.
+pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
+    let mut notes = Vec::new();
+    if parameters.members.len() == 1 && parameters.regions.iter().any(|region| !region.checks.is_empty()) {
+        notes.push(Warning {
+            text: "one node decides alone: what it cannot reach counts as dead for all clients".into(),
+            help: "a second and a third node outside of the regions".into(),
+        });
+    }
+    for member in &parameters.members {
+        let outside = parameters.members.iter().any(|other| other.region != member.region);
+        if let Some(region) = member.region.as_ref().filter(|_| !outside) {
+            notes.push(Warning {
+                text: format!("every node is inside {region}: none can see it as clients do"),
+                help: "a node in another place".into(),
+            });
+        }
+    }
+    let probed = parameters.regions.iter().flat_map(|region| &region.checks);
+    let families: BTreeSet<Family> = probed.map(|check| check.id.family()).collect();
+    for family in families {
+        if !parameters.witnesses.iter().any(|check| check.id.family() == family) {
+            notes.push(Warning {
+                text: format!("no witness for {family}: when every region is silent, nothing moves"),
+                help: format!("a `[[witness]]` with an {family} address outside of all regions"),
+            });
+        }
+    }
+    notes
+}
+
+/// What an operator should look at, gravest first.
+pub(super) fn warnings(status: &Status, steers: &[Steer], now: Moment) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = status.names.iter().filter_map(name_warning).collect();
+    for steer in steers {
+        warnings.extend(flips_warning(status, steer));
+        warnings.extend(standby_warning(status, steer));
+    }
+    for region in &status.regions {
+        warnings.extend(region_warning(region));
+        for endpoint in &region.endpoints {
+            warnings.extend(
+                endpoint.checks.iter().filter_map(|check| check_warning(region, endpoint, check, now)),
+            );
+        }
+    }
+    warnings
+}
+
+fn name_warning(name: &NameStatus) -> Option<Warning> {
+    let region = &name.region;
+    let (text, help) = match (&name.rule, &name.wait) {
+        (Rule::FailOpen, _) => (
+            format!("{}: every region is down; {region} stays in the answer", name.name),
+            format!("bring back any of its regions; look at {region} first"),
+        ),
+        (Rule::NoneProven | Rule::Freeze, _) => (
+            format!("{}: frozen on {region}: {}", name.name, name.why),
+            "check this node's own network, then the regions below".into(),
+        ),
+        (Rule::Held, Some(wait)) => (
+            format!("{}: {region} is down, and {} keeps {} waiting", name.name, wait.hold, wait.to),
+            format!(
+                "{} has just come up again; `dwell` of the [[steer]] says for how long it must be",
+                wait.to
+            ),
+        ),
+        (Rule::FailedOver { .. }, Some(WaitStatus { hold: Hold::ManualFailback, to, .. })) => (
+            format!("{}: {to} is up again and waits for an operator", name.name),
+            format!("cadence-dns failback {} --reason TEXT", name.name),
+        ),
+        (Rule::Unproven | Rule::Preferred | Rule::FailedOver { .. } | Rule::Held, _) => return None,
+    };
+    Some(Warning { text, help })
+}
+
+/// One more automatic move and only escapes happen for the rest of the hour.
+fn flips_warning(status: &Status, steer: &Steer) -> Option<Warning> {
+    let name = status.names.iter().find(|name| name.name == *steer.name())?;
+    let (used, limit) = (name.flips_within_hour, steer.max_flips_per_hour as usize);
+    (limit > 1 && used + 1 >= limit).then(|| Warning {
+        text: format!("{}: {used} of {limit} automatic moves of this hour are used", name.name),
+        help: "after the last one the name leaves its region only when that is down; `max_flips_per_hour` sets this"
+            .into(),
+    })
+}
+
+/// No region could take over if the one in service died now.
+fn standby_warning(status: &Status, steer: &Steer) -> Option<Warning> {
+    let name = status.names.iter().find(|name| name.name == *steer.name())?;
+    let others = || {
+        let of_steer = steer.regions.iter().filter(|region| **region != name.region);
+        of_steer.filter_map(|id| status.regions.iter().find(|region| region.region == *id))
+    };
+    let fit = others().any(|region| region.state == State::Up);
+    let why: Vec<String> = others().map(|region| format!("{} is {}", region.region, region.why)).collect();
+    (!fit && !why.is_empty()).then(|| Warning {
+        text: format!(
+            "{}: no region could take over from {} now: {}",
+            name.name,
+            name.region,
+            why.join("; ")
+        ),
+        help: "mend one of them before it is needed; `cadence-dns status` says below why each probe fails"
+            .into(),
+    })
+}
+
+fn region_warning(region: &RegionStatus) -> Option<Warning> {
+    let help = match region.state {
+        State::Up if !region.degraded.is_empty() => {
+            format!("its addresses stay in the answer; look at the probes of {} below", region.region)
+        }
+        State::Up => return None,
+        State::Down => {
+            format!("look at the load balancers of {}: each probe below says why it fails", region.region)
+        }
+        State::Unknown => {
+            "a probe must pass or fail several times in a row before anything is decided".into()
+        }
+    };
+    Some(Warning { text: format!("region {} is {}", region.region, region.why), help })
+}
+
+fn check_warning(
+    region: &RegionStatus,
+    endpoint: &EndpointStatus,
+    check: &CheckStatus,
+    now: Moment,
+) -> Option<Warning> {
+    let place = format!("{}/{} from {}", region.region, endpoint.address, check.vantage);
+    if let Some(trouble) = &check.trouble {
+        return Some(Warning {
+            text: format!("{place} cannot be probed: {trouble}"),
+            help: "this node's limits".into(),
+        });
+    }
+    let expires = check.certificate_expires.filter(|expires| expires.after(now) < CERTIFICATE_WARNING)?;
+    let text = match expires.after(now).as_secs() / 86_400 {
+        _ if expires <= now => format!("{place}: the certificate expired at {expires}"),
+        days => format!("{place}: the certificate expires in {days} days, at {expires}"),
+    };
+    Some(Warning { text, help: "renew it on the load balancer".into() })
+}

@@ -1,0 +1,56 @@
+//! How commands fail.
+
+use std::process::ExitCode;
+
+use crate::control::client::ClientError;
+use crate::model::{Problem, Severity};
+
+/// Why a command did not do what it was asked, and the exit code that goes with it.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was tried and went wrong: exit code 1.
+    Failed(String),
+    /// The command line is wrong, or help was asked for: clap prints it and knows the exit code.
+    Usage(clap::Error),
+    /// The daemon cannot be reached: exit code 3.
+    Unreachable(String),
+}
+
+impl Failure {
+    /// Prints it to stderr.
+    #[must_use]
+    pub fn report(self) -> ExitCode {
+        let (text, code) = match self {
+            Failure::Usage(error) => {
+                drop(error.print()); // a closed pipe needs no second message
+                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            }
+            Failure::Failed(text) => (text, 1),
+            Failure::Unreachable(text) => (text, 3),
+        };
+        if !text.is_empty() {
+            eprintln!("cadence-dns: {text}");
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        match error {
+            ClientError::Unreachable(..) => Failure::Unreachable(error.to_string()),
+            ClientError::Refused(_) | ClientError::Malformed(_) => Failure::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Prints every problem to stderr; the failure counts the errors.
+pub(super) fn refused(problems: &[Problem]) -> Failure {
+    for problem in problems {
+        eprintln!("{problem}\n");
+    }
+    Failure::Failed(match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
+        1 => "1 error; nothing was changed".into(),
+        errors => format!("{errors} errors; nothing was changed"),
+    })
+}

@@ -1,0 +1,55 @@
+//! `[dns.rate_limit]`
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::super::limit::Limit;
+use crate::config::diagnostics::{Diagnostics, quoted};
+use crate::config::read::{At, entries};
+use crate::config::settings::RateLimitSettings;
+use crate::config::spec::RateLimitSpec;
+
+const RATE: Limit<i64> = Limit {
+    key: "rate",
+    least: 1,
+    most: 100_000,
+    why: "replies per second; `enabled = false` sets no limit",
+};
+
+const SLIP: Limit<i64> = Limit {
+    key: "slip",
+    least: 0,
+    most: 100,
+    why: "every n-th reply beyond the limit is sent truncated; 0 for none, 1 for all",
+};
+
+/// `[dns.rate_limit]`
+pub(super) fn rate_limit(
+    spec: Option<At<RateLimitSpec>>,
+    diagnostics: &Diagnostics<'_>,
+) -> Option<RateLimitSettings> {
+    let RateLimitSpec { enabled, rate, slip, exempt } = spec.map(|spec| spec.value).unwrap_or_default();
+    let default = RateLimitSettings::default();
+    let enabled = enabled.map_or(default.enabled, |enabled| enabled.value);
+    let rate = RATE.or(rate.as_ref(), default.rate, diagnostics);
+    let slip = SLIP.or(slip.as_ref(), default.slip, diagnostics);
+    let exempt = entries(exempt).iter().filter_map(|text| network(text, diagnostics)).collect();
+    Some(RateLimitSettings { enabled, rate: rate?, slip: slip?, exempt })
+}
+
+/// A network by its prefix; an address alone is a network of one host.
+fn network(text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<IpNet> {
+    let read = text.value.parse::<IpNet>().or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from));
+    let Ok(network) = read else {
+        let help = "an address and a prefix length, as in \"192.0.2.0/24\" or \"2001:db8::/32\"";
+        diagnostics.error(&text.place, format!("{} is not a network", quoted(&text.value)), help);
+        return None;
+    };
+    if network != network.trunc() {
+        let found = format!("{network} has bits set beyond its prefix");
+        diagnostics.error(&text.place, found, format!("\"{}\", or a longer prefix", network.trunc()));
+        return None;
+    }
+    Some(network)
+}

@@ -1,0 +1,57 @@
+//! The zones as the controller knows them: which steer decides which name of which zone, and what serial each tells.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Parameters, SavedState};
+use crate::answer::{AnswerTable, Served, ZoneTable};
+use crate::model::{Name, Serial, SteerId};
+use crate::policy::{Decision, Steer};
+use crate::zone::Zone;
+
+/// A start goes on this far behind the serial that was saved last: the last one may have been told and not saved.
+const SERIALS_AHEAD: u32 = 16;
+
+/// The number of a steer: its place in the configuration.
+pub(super) fn steer_id(index: usize) -> SteerId {
+    SteerId(u32::try_from(index).expect("fewer steers than 32 bits can count"))
+}
+
+/// What the answer engine is told about a decision.
+pub(super) fn served(decision: &Decision) -> Served {
+    Served { addresses: Arc::clone(&decision.standing.addresses), ttl: decision.ttl }
+}
+
+/// The table at a start. Each zone tells a serial after all that it told before, and not before its file's.
+pub(super) fn first_table(
+    zones: &[Zone],
+    parameters: &Parameters,
+    decisions: &[Decision],
+    saved: &SavedState,
+) -> AnswerTable {
+    let homes = homes_of(zones, &parameters.steers);
+    let tables = zones.iter().zip(&homes).map(|(zone, steers)| Arc::new(ZoneTable::compile(zone, steers)));
+    let answers: Vec<(SteerId, Served)> =
+        (0..).zip(decisions).map(|(index, decision)| (steer_id(index), served(decision))).collect();
+    let table = AnswerTable::of(tables.collect(), &answers, parameters.identity.clone());
+    let later =
+        |(zone, serial): (&Name, &Serial)| (zone.clone(), Serial(serial.0.wrapping_add(SERIALS_AHEAD)));
+    let serials: Vec<(Name, Serial)> = saved.serials.iter().map(later).collect();
+    table.with(&[], &serials)
+}
+
+/// The steered names of each zone: a name belongs to the lowest zone that it lies in. Names of one steer share its number.
+fn homes_of(zones: &[Zone], steers: &[Steer]) -> Vec<Vec<(Name, SteerId)>> {
+    let apexes: HashMap<&Name, usize> =
+        zones.iter().enumerate().map(|(number, zone)| (zone.origin(), number)).collect();
+    let mut homes = vec![Vec::new(); zones.len()];
+    for (index, steer) in steers.iter().enumerate() {
+        for name in steer.names.iter() {
+            let mut above = std::iter::successors(Some(name.clone()), Name::parent);
+            if let Some(home) = above.find_map(|name| apexes.get(&name).copied()) {
+                homes[home].push((name.clone(), steer_id(index)));
+            }
+        }
+    }
+    homes
+}

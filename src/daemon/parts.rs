@@ -1,0 +1,100 @@
+//! How the shells do, in the words of status.
+
+use crate::api::PartStatus;
+use crate::dns::{Meter, WorkerHealth, WorkerState};
+use crate::telemetry;
+
+/// Every DNS worker, and the log.
+pub(super) fn all(meter: &Meter) -> Vec<PartStatus> {
+    let workers = meter.workers().into_iter().map(worker);
+    let log = telemetry::monitor().map(|monitor| log(monitor.is_healthy(), monitor.dropped()));
+    workers.chain(log).collect()
+}
+
+fn worker(health: WorkerHealth) -> PartStatus {
+    const BUG: &str = "a panic is a bug: the log has its place, please report it";
+    let healthy = health.is_healthy();
+    let WorkerHealth { name, state, deaths, connections_lost, last_panic } = health;
+    let status = PartStatus { healthy, ..PartStatus::working(&name) };
+    let last = last_panic.map(|panic| format!(": {panic}")).unwrap_or_default();
+    let times = if deaths == 1 { "once".to_owned() } else { format!("{deaths} times") };
+    match state {
+        WorkerState::Ended => status
+            .with_trouble(format!("worker {name} has ended{last}"), "restart the program; then report it"),
+        WorkerState::Resting => status.with_trouble(
+            format!("worker {name} answers nothing until the minute is over: it died {times}, last{last}"),
+            BUG,
+        ),
+        WorkerState::Working | WorkerState::Restarting if deaths > 0 => {
+            status.with_trouble(format!("worker {name} died {times} and was started again, last{last}"), BUG)
+        }
+        WorkerState::Working | WorkerState::Restarting if connections_lost > 0 => status.with_trouble(
+            format!("connections of worker {name} that ended by a panic: {connections_lost}"),
+            BUG,
+        ),
+        WorkerState::Working | WorkerState::Restarting => status,
+    }
+}
+
+fn log(healthy: bool, dropped: u64) -> PartStatus {
+    const READER: &str = "look at what reads stderr: journald, a pipe, a terminal that is stopped";
+    let status = PartStatus { healthy, ..PartStatus::working("log") };
+    match (healthy, dropped) {
+        (false, _) => status.with_trouble(
+            format!("the log cannot be written, its reader is stuck; lines dropped so far: {dropped}"),
+            READER,
+        ),
+        (true, 0) => status,
+        (true, _) => status.with_trouble(
+            format!("the reader of the log did not keep up; lines dropped since the start: {dropped}"),
+            READER,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(state: WorkerState, deaths: u64, connections_lost: u64) -> String {
+        let last_panic = (deaths > 0).then(|| "index out of bounds".to_owned());
+        let name = "dns-0-53".to_owned();
+        let status = worker(WorkerHealth { name, state, deaths, connections_lost, last_panic });
+        assert_eq!(status.healthy, state == WorkerState::Working);
+        status.warning().map_or_else(|| "-".into(), |warning| warning.text)
+    }
+
+    #[test]
+    fn what_a_worker_does_is_told_in_words() {
+        let told = [
+            told(WorkerState::Working, 0, 0),
+            told(WorkerState::Working, 1, 5),
+            told(WorkerState::Restarting, 2, 0),
+            told(WorkerState::Resting, 21, 0),
+            told(WorkerState::Ended, 1, 0),
+            told(WorkerState::Ended, 0, 0),
+            told(WorkerState::Working, 0, 3),
+        ];
+        insta::assert_snapshot!(told.join("\n"), @r"
+        -
+        worker dns-0-53 died once and was started again, last: index out of bounds
+        worker dns-0-53 died 2 times and was started again, last: index out of bounds
+        worker dns-0-53 answers nothing until the minute is over: it died 21 times, last: index out of bounds
+        worker dns-0-53 has ended: index out of bounds
+        worker dns-0-53 has ended
+        connections of worker dns-0-53 that ended by a panic: 3
+        ");
+    }
+
+    #[test]
+    fn a_log_that_is_not_read_is_told() {
+        let told = [log(true, 0), log(true, 7), log(false, 0), log(false, 7)];
+        let told = told.map(|status| status.warning().map_or_else(|| "-".into(), |warning| warning.text));
+        insta::assert_snapshot!(told.join("\n"), @r"
+        -
+        the reader of the log did not keep up; lines dropped since the start: 7
+        the log cannot be written, its reader is stuck; lines dropped so far: 0
+        the log cannot be written, its reader is stuck; lines dropped so far: 7
+        ");
+    }
+}

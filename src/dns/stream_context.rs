@@ -1,0 +1,155 @@
+//! What the conversations on streams share: the answers, the places of the connections, and buffers.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::task::ready;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::clock::wall_clock;
+use super::connections::Connections;
+use super::counters::{Counters, Tally};
+use super::tables::Tables;
+use super::workers::Vitals;
+use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
+use crate::config::TcpSettings;
+
+/// Octets that are taken from one stream at a time.
+const READ_MAX_OCTETS: usize = 8192;
+
+/// What all streams are answered with.
+#[derive(Clone)]
+pub(super) struct Streaming {
+    pub(super) tables: Tables,
+    pub(super) policy: Arc<ResponsePolicy>,
+    pub(super) settings: TcpSettings,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// A client: its address, and its number among the connections.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client {
+    pub(super) address: IpAddr,
+    /// Its number among the connections.
+    pub(super) number: u64,
+}
+
+/// What all connections of one thread share.
+pub(super) struct Shared {
+    streaming: Streaming,
+    vitals: Arc<Vitals>,
+    pub(super) connections: RefCell<Connections>,
+    /// A connection was admitted, so all may be idle for less long than before.
+    pub(super) admitted: Notify,
+    /// One stream is read at a time.
+    read: RefCell<Box<[u8]>>,
+    /// One reply is written at a time.
+    reply: RefCell<Box<[u8]>>,
+    /// Octets of replies over HTTPS that clients have not taken yet.
+    pub(super) waiting: Arc<AtomicUsize>,
+}
+
+impl Shared {
+    pub(super) fn new(streaming: Streaming, vitals: Arc<Vitals>) -> Shared {
+        Shared {
+            vitals,
+            connections: RefCell::new(Connections::new(streaming.settings)),
+            streaming,
+            admitted: Notify::new(),
+            read: RefCell::new(vec![0; READ_MAX_OCTETS].into()),
+            reply: RefCell::new(vec![0; AnswerTable::REPLY_MAX_OCTETS].into()),
+            waiting: Arc::default(),
+        }
+    }
+
+    /// Appends what has come; returns how many octets, 0 at the end. It takes no memory while it waits.
+    pub(super) async fn read(
+        &self,
+        stream: &mut (impl AsyncRead + Unpin),
+        incoming: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        poll_fn(|context| {
+            let mut octets = self.read.borrow_mut();
+            let mut buffer = ReadBuf::new(&mut octets);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+            incoming.extend_from_slice(buffer.filled());
+            Ok(buffer.filled().len()).into()
+        })
+        .await
+    }
+
+    /// How long a connection may be idle.
+    pub(super) fn idle(&self) -> Duration {
+        self.connections.borrow().idle_to_tell()
+    }
+
+    /// Answers a query; `take` gets the reply, if there is one. `idle` is told to clients that ask for it (RFC 7828).
+    pub(super) fn answer(
+        &self,
+        client: Client,
+        query: &[u8],
+        idle: Option<Duration>,
+        take: impl FnOnce(&[u8]),
+    ) {
+        let Streaming { tables, policy, tally, .. } = &self.streaming;
+        let (transport, address) = (Transport::Tcp, client.address);
+        let context = QueryContext { transport, address, now: wall_clock(), idle, policy };
+        let mut reply = self.reply.borrow_mut();
+        let outcome = respond(&tables.load(), query, &context, &mut reply);
+        let mut counted = Counters::default();
+        counted.count(outcome, &reply);
+        tally.add(counted);
+        if let Some(octets) = outcome.octets() {
+            take(&reply[..octets]);
+        }
+    }
+
+    /// A connection has ended, perhaps by a panic.
+    pub(super) fn ended(&self, client: Client, by_panic: bool) {
+        if let Ok(mut connections) = self.connections.try_borrow_mut() {
+            connections.ended(client.number);
+        }
+        if by_panic {
+            self.vitals.lost_a_connection();
+        }
+    }
+
+    /// The client has got what it asked for.
+    pub(super) fn active(&self, client: Client) {
+        self.connections.borrow_mut().active(client.number, Instant::now());
+    }
+}
+
+#[cfg(test)]
+impl Shared {
+    /// For a conversation without a server.
+    pub(super) fn of_nothing() -> Shared {
+        let table = AnswerTable::compile(&[], &[], crate::answer::Identity::default());
+        let policy = Arc::new(crate::answer::ResponsePolicy { rotate: false, cookies: None, limiter: None });
+        let tables = Tables::new(Arc::new(table));
+        let settings = TcpSettings::default();
+        let streaming = Streaming { tables, policy, settings, tally: Arc::default() };
+        Shared::new(streaming, Arc::new(Vitals::new("test")))
+    }
+
+    /// What it has been asked.
+    pub(super) fn queries(&self) -> u64 {
+        Counters::sum(std::slice::from_ref(&self.streaming.tally))[crate::answer::Counter::Queries]
+    }
+}
+
+#[cfg(test)]
+impl Client {
+    /// For a conversation without a connection.
+    pub(super) fn of_a_test() -> Client {
+        Client { address: std::net::Ipv4Addr::LOCALHOST.into(), number: 0 }
+    }
+}

@@ -1,0 +1,17 @@
+//! The program as an operator runs it: commands, files, signals, what it says and what it shows.
+
+// A test may give up; the program may not.
+#![allow(clippy::missing_panics_doc)]
+
+#[path = "../kit/mod.rs"]
+mod kit;
+
+mod bad_input;
+mod daemon;
+mod exhausted;
+mod log;
+mod operator;
+mod sample;
+mod signals;
+mod zone_command;
+mod zone_sample;

@@ -1,0 +1,324 @@
+//! One name server: its controller, its prober and its disk.
+
+use std::time::Duration;
+
+use cadence_dns::api::Status;
+use cadence_dns::controller::{
+    Command, CommandId, Commit, Controller, Effect, Event, Parameters, ProposalId, Reply, Saved, SavedState,
+    What,
+};
+use cadence_dns::health::Observation;
+use cadence_dns::model::{Moment, Name, RegionId};
+use cadence_dns::policy::Standing;
+use cadence_dns::zone::Zone;
+
+use super::disk::{Disk, DiskState, read_back};
+use super::{Prober, Watch, World, resolver};
+
+/// The daemon tells the controller this often that time went by.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A name server.
+#[derive(Clone)]
+pub(crate) struct NodeClock {
+    /// How far its clock is behind the time, in milliseconds: ahead if negative.
+    behind: i64,
+    /// By how much somebody has set it since the start: it counts from the next start on.
+    set_meanwhile: i64,
+}
+
+/// A name server and what it leaves behind.
+pub(crate) struct Node {
+    number: usize,
+    pub(crate) parameters: Parameters,
+    zones: Vec<Zone>,
+    daemon: Daemon,
+    clock: NodeClock,
+    pub(crate) disk: Disk,
+    /// What an operator would have read, oldest first.
+    pub(crate) journal: Vec<(Moment, String)>,
+    pub(crate) watch: Watch,
+    /// What became of the last command.
+    pub(crate) reply: Option<Reply>,
+    commands: u64,
+}
+
+/// Whether the name server runs.
+enum Daemon {
+    Runs { controller: Box<Controller>, prober: Prober, tick: Moment, frozen_until: Option<Moment> },
+    Away { until: Moment, power_lost: bool },
+}
+
+impl Node {
+    /// A name server that never ran before starts now.
+    pub(crate) fn start(number: usize, parameters: Parameters, now: Moment) -> Node {
+        let mut node = Node {
+            number,
+            watch: Watch::new(&parameters),
+            zones: resolver::zones(&parameters.steers),
+            parameters,
+            daemon: Daemon::Away { until: now, power_lost: false },
+            clock: NodeClock { behind: 0, set_meanwhile: 0 },
+            disk: Disk::new(),
+            journal: Vec::new(),
+            reply: None,
+            commands: 0,
+        };
+        node.boot(now);
+        node
+    }
+
+    /// None while it is away.
+    pub(crate) fn controller(&self) -> Option<&Controller> {
+        match &self.daemon {
+            Daemon::Runs { controller, .. } => Some(controller),
+            Daemon::Away { .. } => None,
+        }
+    }
+
+    /// All that an operator would read; none while it is away.
+    pub(crate) fn status(&self, now: Moment) -> Option<Status> {
+        self.controller().map(|controller| Status::of(controller, self.clock.of(now)))
+    }
+
+    /// `kill -9`, and a new start after a while: only what is on disk survives. Or the power fails, and what was not on
+    /// the disk itself is lost.
+    pub(crate) fn restart_after(&mut self, gap: Duration, power_lost: bool, now: Moment) {
+        self.note(now, if power_lost { "the power fails" } else { "killed" });
+        self.daemon = Daemon::Away { until: now + gap, power_lost };
+        if gap.is_zero() {
+            self.boot(now);
+        }
+    }
+
+    /// The next start has another configuration.
+    pub(crate) fn configure(&mut self, parameters: Parameters) {
+        self.zones = resolver::zones(&parameters.steers);
+        self.watch.configure(&parameters);
+        self.parameters = parameters;
+    }
+
+    /// Somebody sets the clock, by milliseconds: back if positive. A daemon that runs does not follow.
+    pub(crate) fn set_clock_back(&mut self, millis: i64) {
+        if millis != 0 {
+            self.watch.clock_was_set();
+        }
+        match self.daemon {
+            Daemon::Runs { .. } => self.clock.set_meanwhile += millis,
+            Daemon::Away { .. } => self.clock.behind += millis,
+        }
+    }
+
+    /// No probe starts or ends any more; or they do again.
+    pub(crate) fn set_prober_stuck(&mut self, stuck: bool, now: Moment) {
+        if let Daemon::Runs { prober, .. } = &mut self.daemon {
+            prober.set_stuck(stuck, now);
+        }
+    }
+
+    /// The process is stopped for a while, as by SIGSTOP.
+    pub(crate) fn stand_still(&mut self, span: Duration, now: Moment) {
+        if let Daemon::Runs { frozen_until, .. } = &mut self.daemon {
+            *frozen_until = Some(now + span);
+        }
+    }
+
+    /// The disk fails, or works again.
+    pub(crate) fn set_disk(&mut self, state: DiskState) {
+        self.disk.set(state);
+    }
+
+    /// An operator's command.
+    pub(crate) fn fail_back(&mut self, name: &Name, now: Moment) {
+        self.commands += 1;
+        let command = Command {
+            id: CommandId(self.commands),
+            author: "operator".into(),
+            reason: "a story".into(),
+            expires: self.clock.of(now) + Duration::from_secs(10),
+            what: What::FailBack(name.clone()),
+        };
+        self.handle(Event::Command(command), now);
+    }
+
+    /// What it takes for now.
+    pub(crate) fn time(&self, now: Moment) -> Moment {
+        self.clock.of(now)
+    }
+
+    /// When something happens here by itself.
+    pub(crate) fn next(&self) -> Moment {
+        match &self.daemon {
+            Daemon::Away { until, .. } => *until,
+            Daemon::Runs { frozen_until: Some(until), .. } => *until,
+            Daemon::Runs { controller, prober, tick, .. } => {
+                let wake_at = controller.wake_at().map(|at| self.clock.time_of(at));
+                let all = [prober.next(), wake_at, self.disk.next()];
+                all.into_iter().flatten().fold(*tick, Moment::min)
+            }
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn live(&mut self, world: &mut World, now: Moment) {
+        let clock = self.clock.clone();
+        let Daemon::Runs { controller, prober, tick, frozen_until } = &mut self.daemon else {
+            return self.boot(now);
+        };
+        if frozen_until.is_some_and(|until| until > now) {
+            return;
+        }
+        if frozen_until.take().is_some() {
+            prober.stood_still(now);
+            self.watch.stood_still();
+        }
+        let seen = prober.run(world, now);
+        let woken = controller.wake_at().is_some_and(|at| clock.time_of(at) <= now);
+        let ticks = *tick <= now || woken;
+        if ticks {
+            *tick = now + TICK;
+        }
+        for id in self.disk.overdue(now) {
+            self.handle(Event::Committed(id, Commit::Volatile), now);
+        }
+        if ticks {
+            self.handle(Event::TimePassed, now);
+        }
+        for observation in seen {
+            self.handle(Event::Observed(observation), now);
+        }
+    }
+
+    fn boot(&mut self, now: Moment) {
+        let power_lost = matches!(self.daemon, Daemon::Away { power_lost: true, .. });
+        let lost = power_lost || !self.disk.is_whole();
+        let saved = if power_lost { self.disk.after_power_loss() } else { self.disk.after_kill() };
+        self.clock.start();
+        let clock = self.clock.of(now);
+        let (controller, effects) = Controller::start(self.parameters.clone(), &self.zones, saved, clock);
+        let of_regions = self.parameters.regions.iter().flat_map(|region| &region.checks);
+        let checks = of_regions.chain(&self.parameters.witnesses);
+        let prober = Prober::new(self.number, &self.parameters.vantage, checks, now);
+        self.note(now, "started");
+        self.daemon =
+            Daemon::Runs { controller: Box::new(controller), prober, tick: now + TICK, frozen_until: None };
+        self.perform(&effects, now);
+        let Daemon::Runs { controller, .. } = &self.daemon else { return };
+        self.watch.started(controller, &effects, lost, now);
+    }
+
+    /// Takes in an event; returns how much there was to do.
+    pub(crate) fn handle(&mut self, event: Event, now: Moment) -> usize {
+        let clock = self.clock.of(now);
+        let Daemon::Runs { controller, frozen_until: None, .. } = &mut self.daemon else { return 0 };
+        let effects = controller.handle(event.clone(), clock);
+        self.watch.handled(&event, controller, &effects, clock, now);
+        let committed = self.perform(&effects, now);
+        for (id, commit) in committed {
+            self.handle(Event::Committed(id, commit), now);
+        }
+        effects.len()
+    }
+
+    /// A probe result out of nowhere. Returns how much there was to do about it.
+    pub(crate) fn observe(&mut self, observation: Observation, now: Moment) -> usize {
+        self.handle(Event::Observed(observation), now)
+    }
+
+    fn perform(&mut self, effects: &[Effect], now: Moment) -> Vec<(ProposalId, Commit)> {
+        let clock = self.clock.of(now);
+        let mut committed = Vec::new();
+        for effect in effects {
+            let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { break };
+            match effect {
+                Effect::Commit(id, changes) => {
+                    committed.extend(self.disk.commit(*id, changes, now).map(|commit| (*id, commit)));
+                }
+                Effect::Note(changes) => self.disk.note(changes),
+                Effect::Publish(_) => assert_tells_the_same(&self.disk, controller, clock),
+                Effect::Persist => self.disk.persist(controller.saved(clock)),
+                Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
+                Effect::ProbeNow(check) => prober.probe_now(check, now),
+                Effect::Report(report) => self.journal.push((now, report.to_string())),
+                Effect::Reply(reply) => self.reply = Some(reply.clone()),
+            }
+        }
+        committed
+    }
+
+    fn note(&mut self, now: Moment, text: &str) {
+        self.journal.push((now, text.into()));
+    }
+
+    /// The same node with a controller that has just been started from what this one would save.
+    ///
+    /// # Panics
+    /// While it is away.
+    pub(crate) fn restarted_twin(&self, now: Moment) -> Node {
+        let Daemon::Runs { controller, prober, tick, .. } = &self.daemon else { panic!("it is away") };
+        let saved = controller.saved(self.clock.of(now));
+        let (controller, effects) = Controller::start(
+            self.parameters.clone(),
+            &self.zones,
+            Some(read_back(&saved)),
+            self.clock.of(now),
+        );
+        let mut twin = Node {
+            number: self.number,
+            parameters: self.parameters.clone(),
+            zones: resolver::zones(&self.parameters.steers),
+            daemon: Daemon::Runs {
+                controller: Box::new(controller),
+                prober: prober.clone(),
+                tick: *tick,
+                frozen_until: None,
+            },
+            clock: self.clock.clone(),
+            disk: self.disk.clone(),
+            journal: Vec::new(),
+            watch: self.watch.clone(),
+            reply: None,
+            commands: 0,
+        };
+        twin.disk.persist(saved);
+        twin.perform(&effects, now);
+        twin
+    }
+}
+
+impl NodeClock {
+    /// What the node takes for now.
+    fn of(&self, now: Moment) -> Moment {
+        Moment::from_millis(now.as_millis().saturating_add_signed(-self.behind))
+    }
+
+    /// When it is this by the node's clock.
+    fn time_of(&self, at: Moment) -> Moment {
+        Moment::from_millis(at.as_millis().saturating_add_signed(self.behind))
+    }
+
+    fn start(&mut self) {
+        self.behind += std::mem::take(&mut self.set_meanwhile);
+    }
+}
+
+/// What is on the disk before a table is published is enough for a restart that answers the same.
+fn assert_tells_the_same(disk: &Disk, controller: &Controller, now: Moment) {
+    if !disk.is_whole() {
+        return;
+    }
+    let standings = |state: &SavedState| -> Vec<(Name, RegionId, u64)> {
+        let of = |saved: &cadence_dns::controller::SavedName| {
+            let Standing { region, epoch, .. } = saved.standing.clone();
+            (saved.name.clone(), region, epoch)
+        };
+        let mut all: Vec<_> = state.names.iter().map(of).collect();
+        all.sort();
+        all
+    };
+    let saved: Option<SavedState> = disk.saved().cloned().map(|saved: Saved| saved.into_state(now));
+    let known = saved.map(|state| standings(&state)).unwrap_or_default();
+    for standing in standings(&controller.saved(now).into_state(now)) {
+        assert!(known.contains(&standing), "{standing:?} is published and not on the disk: {known:?}");
+    }
+}

@@ -1,9 +1,0 @@
-//! Streams on real sockets: the same replies whatever carries them, and nobody who can keep others out.
-
-mod encrypted;
-mod exhausted;
-mod https;
-mod same;
-mod server;
-mod tcp;
-mod tls;
