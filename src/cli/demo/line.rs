@@ -1,6 +1,9 @@
 //! A line of the timeline.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use super::watch::Answer;
 
 /// How a text is set off where there is colour; the words say it without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,4 +81,14 @@ impl Line {
         let gap = if self.starts_a_chapter { "\n" } else { "" };
         format!("{gap}{}  {}\n", Tone::Faint.paint(&clock, colour), self.tone.paint(&self.text, colour))
     }
+}
+
+/// An answer as a line tells it.
+pub(super) fn shown(answer: &Answer) -> String {
+    format!("{}, TTL {}", addresses(&answer.addresses), answer.ttl)
+}
+
+/// Addresses with a space between.
+pub(super) fn addresses(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -1,14 +1,13 @@
 //! What stands above, below and between the lines: pure functions, so that its look is a golden text.
 
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::line::{Line, Tone};
+use super::line::{Line, Tone, addresses};
 use super::plan::Plan;
 use super::story::{Cycle, Event, Story};
-use super::watch::Answer;
 
 /// What stands above the timeline.
 pub(super) struct Intro<'a> {
@@ -155,14 +154,4 @@ pub(super) fn closing(story: &Story, colour: bool) -> String {
         "\nDone: {seen}.\n{asked} questions to the name server and {asked_cache} through the cache, {lost}.\n\
          Name server, resolver, regions and their folder are gone.\n"
     )
-}
-
-/// An answer as a line tells it.
-pub(super) fn shown(answer: &Answer) -> String {
-    format!("{}, TTL {}", addresses(&answer.addresses), answer.ttl)
-}
-
-/// Addresses with a space between.
-pub(super) fn addresses(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::line::{Line, Source, Tone};
+use super::line::{Line, Source, Tone, shown};
 use super::news::{News, Told};
 use super::plan::Plan;
-use super::show::shown;
 use super::view::{Change, View};
 use super::watch::Seen;
 use crate::health::State;

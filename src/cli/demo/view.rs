@@ -1,7 +1,7 @@
 //! What one asker sees, and what is new about it.
 
+use super::line::shown;
 use super::plan::Plan;
-use super::show::shown;
 use super::watch::Answer;
 use crate::model::{RegionId, Ttl};
 

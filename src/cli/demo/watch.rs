@@ -8,8 +8,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::control::client;
 use crate::api::Status;
+use crate::control::client;
 use crate::dns::client::{LookupError, Reply, lookup, resolve};
 use crate::model::{Name, Ttl};
 use crate::zone::RecordType;
