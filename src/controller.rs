@@ -19,10 +19,11 @@ mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::answer::{AnswerTable, Identity, Served};
+use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, Moment, Name, RegionId, Serial, SteerId, VantageId};
+use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
 use crate::policy::{Budget, Decision, Facts, Standing, Steer, Verdicts, budget, decide, fail_back_now};
 use crate::zone::Zone;
 
@@ -30,7 +31,7 @@ use adoption::Proposals;
 use evidence::Evidence;
 use judgement::Judgement;
 use saved::Ceilings;
-use zones::{first_table, served, steer_id};
+use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, Refusal, Reply, What};
@@ -98,8 +99,13 @@ pub enum Effect {
 struct News {
     /// Steers to be decided again.
     concerned: BTreeSet<usize>,
+    /// Steers whose answer is another one now.
+    moved: BTreeSet<usize>,
+    /// What is not proposed and has changed nevertheless.
     changes: Vec<Change>,
-    effects: Vec<Effect>,
+    commits: Vec<(ProposalId, Vec<Change>)>,
+    /// What the prober is told.
+    probing: Vec<Effect>,
     reports: Vec<Report>,
     replies: Vec<Reply>,
 }
@@ -124,6 +130,8 @@ pub struct Controller {
     started: Moment,
     /// When the state was last given out to be saved.
     persisted: Moment,
+    /// How often that is due though nothing changed; never when nothing is probed.
+    save_every: Option<Duration>,
 }
 
 impl Controller {
@@ -155,6 +163,7 @@ impl Controller {
             due_at: vec![None; decisions.len()],
             budgets: parameters.steers.iter().map(|steer| budget(steer, &parameters.regions)).collect(),
             proposals: Proposals::default(),
+            save_every: evidence.save_every(),
             parameters,
             evidence,
             judgement,
@@ -178,7 +187,7 @@ impl Controller {
             Effect::Persist,
         ];
         controller.evidence.set_paces(&mut news);
-        effects.append(&mut news.effects);
+        effects.append(&mut news.probing);
         (controller, effects)
     }
 
@@ -326,13 +335,18 @@ impl Controller {
     }
 
     /// The effects of an event in the order in which they are to be done.
-    fn finish(&mut self, news: News, now: Moment) -> Vec<Effect> {
-        let News { changes, effects: mut done, reports, replies, .. } = news;
+    fn finish(&mut self, mut news: News, now: Moment) -> Vec<Effect> {
+        let published = self.publish(&mut news);
+        let News { commits, changes, probing, reports, replies, .. } = news;
         let is_quiet = changes.is_empty() && reports.is_empty();
-        let is_due = self.evidence.save_every().is_some_and(|every| now.since(self.persisted) >= every);
+        let is_due = self.save_every.is_some_and(|every| now.since(self.persisted) >= every);
+        let mut done = Vec::new();
         if !changes.is_empty() {
-            done.insert(0, Effect::Note(changes));
+            done.push(Effect::Note(changes));
         }
+        done.extend(commits.into_iter().map(|(id, changes)| Effect::Commit(id, changes)));
+        done.extend(published.map(Effect::Publish));
+        done.extend(probing);
         // A restart must find evidence that is fresh enough to go on with, or every hold would begin anew.
         if !is_quiet || is_due {
             self.persisted = now;
@@ -357,20 +371,11 @@ impl Controller {
             news.changes.extend(SavedName::all_of(&decision).map(Change::Name));
         }
         if served(before) != served(&decision) {
-            self.publish(steer_id(index), served(&decision), news);
+            news.moved.insert(index);
         }
         self.ceilings.note(&decision);
         self.decisions[index] = decision;
         self.note_due(index, now);
-    }
-
-    /// Another answer for a steer, and so another serial for each zone that it is in.
-    fn publish(&mut self, steer: SteerId, served: Served, news: &mut News) {
-        let serial = |zone: &Name| self.table.serial_of(zone).map(|serial| (zone.clone(), serial.next()));
-        let serials: Vec<(Name, Serial)> = self.table.zones_of(&[steer]).filter_map(serial).collect();
-        self.table = Arc::new(self.table.with(&[(steer, served)], &serials));
-        news.changes.extend(serials.into_iter().map(|(zone, serial)| Change::Serial { zone, serial }));
-        news.effects.push(Effect::Publish(Arc::clone(&self.table)));
     }
 
     fn note_due(&mut self, index: usize, now: Moment) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::saved::SavedName;
-use super::{Change, CommandId, Controller, Done, Effect, News, Refusal, Reply};
+use super::{Change, CommandId, Controller, Done, News, Refusal, Reply};
 use crate::model::{Moment, Name};
 use crate::policy::{Decision, Standing};
 
@@ -83,7 +83,7 @@ impl Controller {
         let mut changes = std::mem::take(&mut news.changes);
         changes.extend(moves.iter().flat_map(|(_, decision)| SavedName::all_of(decision)).map(Change::Name));
         let id = self.proposals.add(Proposal { moves, command });
-        news.effects.insert(0, Effect::Commit(id, changes));
+        news.commits.push((id, changes));
     }
 
     /// From here on what was proposed holds. Whatever happened meanwhile is decided on after that.

@@ -201,7 +201,7 @@ impl Evidence {
             let Some(chosen) = others().find(heard).or_else(|| others().next()) else { continue };
             let last = self.states.get(chosen).and_then(|state| state.last.as_ref());
             if last.is_none_or(|last| now.since(last.at) >= rules.recheck / 2) {
-                news.effects.push(Effect::ProbeNow(chosen.clone()));
+                news.probing.push(Effect::ProbeNow(chosen.clone()));
             }
         }
     }
@@ -218,7 +218,7 @@ impl Evidence {
         let Some(state) = self.states.get(check) else { return };
         let pace = if state.is_unsettled() { Pace::Recheck } else { Pace::Steady };
         if self.paces.insert(check.clone(), pace) != Some(pace) {
-            news.effects.push(Effect::Pace(check.clone(), pace));
+            news.probing.push(Effect::Pace(check.clone(), pace));
         }
     }
 }

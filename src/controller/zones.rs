@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Parameters, SavedState};
+use super::{Change, Controller, News, Parameters, SavedState};
 use crate::answer::{AnswerTable, Served, ZoneTable};
 use crate::model::{Name, Serial, SteerId};
 use crate::policy::{Decision, Steer};
@@ -13,7 +13,7 @@ use crate::zone::Zone;
 const SERIALS_AHEAD: u32 = 16;
 
 /// The number of a steer: its place in the configuration.
-pub(super) fn steer_id(index: usize) -> SteerId {
+fn steer_id(index: usize) -> SteerId {
     SteerId(u32::try_from(index).expect("fewer steers than 32 bits can count"))
 }
 
@@ -38,6 +38,23 @@ pub(super) fn first_table(
         |(zone, serial): (&Name, &Serial)| (zone.clone(), Serial(serial.0.wrapping_add(SERIALS_AHEAD)));
     let serials: Vec<(Name, Serial)> = saved.serials.iter().map(later).collect();
     table.with(&[], &serials)
+}
+
+impl Controller {
+    /// One table for all that an event has changed, and another serial for each zone that is concerned.
+    pub(super) fn publish(&mut self, news: &mut News) -> Option<Arc<AnswerTable>> {
+        if news.moved.is_empty() {
+            return None;
+        }
+        let answer = |index: &usize| (steer_id(*index), served(&self.decisions[*index]));
+        let answers: Vec<(SteerId, Served)> = news.moved.iter().map(answer).collect();
+        let steers: Vec<SteerId> = answers.iter().map(|(steer, _)| *steer).collect();
+        let serial = |zone: &Name| self.table.serial_of(zone).map(|serial| (zone.clone(), serial.next()));
+        let serials: Vec<(Name, Serial)> = self.table.zones_of(&steers).filter_map(serial).collect();
+        self.table = Arc::new(self.table.with(&answers, &serials));
+        news.changes.extend(serials.into_iter().map(|(zone, serial)| Change::Serial { zone, serial }));
+        Some(Arc::clone(&self.table))
+    }
 }
 
 /// The steered names of each zone: a name belongs to the lowest zone that it lies in. Names of one steer share its number.
