@@ -10,6 +10,7 @@
 //! commits it, the commit is an event, and only then is it adopted: published, reported, replied to.
 
 mod adoption;
+mod ceilings;
 mod command;
 mod evidence;
 mod judgement;
@@ -28,16 +29,16 @@ use crate::policy::{Budget, Decision, Facts, Standing, Steer, Verdicts, budget, 
 use crate::zone::Zone;
 
 use adoption::Proposals;
+use ceilings::Ceilings;
 use evidence::Evidence;
 use judgement::Judgement;
-use saved::Ceilings;
 use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, Refusal, Reply, What};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
-pub use saved::{Change, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
+pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
 
 /// What the controller decides by.
 #[derive(Debug, Clone)]
@@ -147,16 +148,16 @@ impl Controller {
         let state = saved.map(|saved| saved.into_state(now)).unwrap_or_default().recognised(&parameters);
         let evidence = Evidence::start(&parameters, &state, now);
         let judgement = Judgement::start(&parameters, &state, &evidence, now);
-        let ceilings = Ceilings::of(&state, now);
+        let ceilings = state.ceilings(now);
         let facts = Facts { verdicts: judgement.verdicts() };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);
             let decision = decide(steer, before.as_ref(), facts, now);
             // After a power cut something newer may have been told: what is told now must not look like it.
-            ceilings.lift(decision, before.as_ref().filter(|_| !state.has_lost_power()))
+            ceilings.lift(decision, before.as_ref().filter(|_| state.missing != Missing::Commits))
         };
         let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
-        let table = Arc::new(first_table(zones, &parameters, &decisions, &state));
+        let table = Arc::new(first_table(zones, &parameters, &decisions, &state, now));
         let mut controller = Controller {
             steers_of: steers_by_region(&parameters.steers),
             due: BTreeSet::new(),

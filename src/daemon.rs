@@ -1,10 +1,11 @@
 //! Builds the shells, joins their channels, performs the controller's effects, stops everything in order.
 //!
 //! ```text
-//! prober ─Observation─▶ ┌────────────┐ ─Record──▶ state log
-//! clock ───TimePassed─▶ │ controller │ ─Publish─▶ answer table ─▶ DNS threads
-//! socket ───ControlRequest───▶ └────────────┘ ─Persist─▶ snapshot
-//!                                      ─Pace────▶ prober     ─Report─▶ log
+//! prober ──Observation─▶ ┌────────────┐ ─Commit, Note─▶ state log
+//! state log ─Committed─▶ │ controller │ ─Publish──────▶ answer table ─▶ DNS threads
+//! clock ────TimePassed─▶ │            │ ─Persist──────▶ snapshot
+//! socket ──────Command─▶ └────────────┘ ─Reply────────▶ socket
+//!                                       ─Pace─────────▶ prober     ─Report─▶ log
 //! ```
 //!
 //! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
@@ -33,9 +34,10 @@ use tracing::{error, info, warn};
 use crate::answer::Identity;
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Change, Controller, Parameters, Saved};
+use crate::controller::{Change, Controller, Missing, Parameters, Saved};
 use crate::dns;
 use crate::health::Member;
+use crate::model::Moment;
 use crate::store::{self, Ended, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
 use clock::Clock;
@@ -77,7 +79,17 @@ impl fmt::Display for StartError {
     }
 }
 
-impl std::error::Error for StartError {}
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // The first three are shown as they are.
+            StartError::Store(error) => error.source(),
+            StartError::Dns(error) => error.source(),
+            StartError::Control(error) => error.source(),
+            StartError::System(error) => Some(error),
+        }
+    }
+}
 
 /// A daemon at work.
 pub struct Daemon {
@@ -99,7 +111,7 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     }
     let clock = Clock::start();
     let opened = StateLog::open::<Saved, Change>(&config.node.state_dir, &store::boot_id(), clock.now());
-    let (log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
+    let (mut log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
     let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
     let bound = match secrets {
         Some(secrets) => bound.with_secrets(secrets),
@@ -110,13 +122,13 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
-    let mark = unsaved_mark(&config);
-    let lost = ended == Ended::PowerLost || UnsavedMark::at(mark.clone()).is_set();
-    let saved = Saved::with_changes(snapshot, entries);
-    let saved = if lost { saved.map(Saved::after_power_loss) } else { saved };
+    let mark = UnsavedMark::at(unsaved_mark(&config));
+    let missing = missing(ended, &mark);
+    let saved = Saved::with_changes(snapshot, entries).map(|saved| saved.with_missing(missing));
     let parameters = parameters(&config);
     let restored = saved.is_some();
     let (controller, effects) = Controller::start(parameters.clone(), &zones, saved, clock.now());
+    make_durable(&controller, &mut log, &mark, clock.now());
     let tables = dns::Tables::new(controller.table().clone());
     let addresses = bound.addresses().to_vec();
     let encrypted = bound.encrypted_addresses().to_vec();
@@ -145,6 +157,29 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
     event_loop.perform(effects);
     let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
+}
+
+/// What the saved state may lack.
+fn missing(ended: Ended, mark: &UnsavedMark) -> Missing {
+    if mark.is_set() {
+        return Missing::Commits;
+    }
+    match ended {
+        Ended::FirstStart | Ended::Cleanly => Missing::Nothing,
+        Ended::Killed => Missing::Notes,
+        Ended::PowerLost => Missing::Commits,
+    }
+}
+
+/// What is decided at the start is told from now on; the next start must know of it, or that it does not.
+fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark, now: Moment) {
+    match log.snapshot(&controller.saved(now), log.last(), now) {
+        Ok(()) => mark.clear(),
+        Err(error) => {
+            mark.set();
+            warn!(event = "state.write_failed", "the state cannot be saved: {error}");
+        }
+    }
 }
 
 /// Beside the control socket, whose folder usually lies in memory.

@@ -1,12 +1,13 @@
 //! What outlives us.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Controller;
-use super::Parameters;
-use crate::health::{CheckState, State, Verdict};
+use super::ceilings::Ceilings;
+use super::{Controller, Parameters};
+use crate::health::{CheckState, Region, State, Verdict};
 use crate::model::{CheckId, Moment, Name, RegionId, Serial, VantageId};
 use crate::policy::{Decision, Rule, Standing, Wait};
 
@@ -37,66 +38,21 @@ pub struct SavedState {
     /// The serial that each zone told last.
     #[serde(default)]
     pub serials: BTreeMap<Name, Serial>,
-    /// What was not on the disk when the power failed is lost: epochs up to the ceilings may have been told.
+    /// What of the last run may not be here.
     #[serde(skip)]
-    lost_power: bool,
+    pub(super) missing: Missing,
 }
 
-/// How far ahead of the epochs in use the ceilings are written.
-const RESERVED_EPOCHS: u64 = 16;
-
-/// The epochs that were told, and those that may have been while the disk hung, of every name there ever was: so that
-/// no epoch is ever told with two meanings, though a name is gone for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Ceilings(BTreeMap<Name, Ceiling>);
-
-/// The epochs of one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Ceiling {
-    /// The greatest one that is known.
-    epoch: u64,
-    /// None above this was told, whatever was lost.
-    reserved: u64,
-}
-
-impl Ceilings {
-    /// Those of the saved state, and of the names in it. When what was told last is lost, the known epoch is the reserved
-    /// one, and one more for each second since then: a disk may take nothing for as long as several runs of ours.
-    pub(super) fn of(state: &SavedState, now: Moment) -> Ceilings {
-        let mut ceilings = state.ceilings.clone();
-        for saved in &state.names {
-            ceilings.raise(&saved.name, saved.standing.epoch);
-        }
-        for ceiling in ceilings.0.values_mut().filter(|_| state.lost_power) {
-            ceiling.epoch = ceiling.reserved + now.since(state.written).as_secs();
-        }
-        ceilings
-    }
-
-    /// The decision with an epoch that was never told before, if its answer is another one than `before`.
-    pub(super) fn lift(&self, mut decision: Decision, before: Option<&Standing>) -> Decision {
-        if before.is_none_or(|before| before.epoch != decision.standing.epoch) {
-            let told = decision.names.iter().filter_map(|name| self.0.get(name)).map(|ceiling| ceiling.epoch);
-            let least = told.max().map_or(1, |told| told + 1);
-            decision.standing.epoch = decision.standing.epoch.max(least);
-        }
-        decision
-    }
-
-    /// A decision is in force.
-    pub(super) fn note(&mut self, decision: &Decision) {
-        for name in decision.names.iter() {
-            self.raise(name, decision.standing.epoch);
-        }
-    }
-
-    fn raise(&mut self, name: &Name, epoch: u64) {
-        let reserved = epoch + RESERVED_EPOCHS;
-        let ceiling = self.0.entry(name.clone()).or_insert(Ceiling { epoch, reserved });
-        ceiling.epoch = ceiling.epoch.max(epoch);
-        ceiling.reserved = ceiling.reserved.max(reserved);
-    }
+/// What of the last run may be missing in the saved state, by how that run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Missing {
+    /// It ended as it should.
+    #[default]
+    Nothing,
+    /// It was killed: the newest of what it told before it was on the disk, which are serials, but no epochs.
+    Notes,
+    /// The power failed, or the disk did before: epochs that were told, too.
+    Commits,
 }
 
 /// One fact of the saved state that has become another: an entry of the state log.
@@ -125,11 +81,11 @@ pub struct SavedName {
     pub name: Name,
     /// What the next decision builds on.
     pub standing: Standing,
-    /// The rule that fired, for whoever reads this.
+    /// The rule that fired: for readers of the file, a start does not use it.
     pub rule: Rule,
-    /// The same in words.
+    /// The rule in words, for readers.
     pub why: String,
-    /// What it was waiting for, likewise.
+    /// What the decision was waiting for, for readers.
     pub wait: Option<Wait>,
 }
 
@@ -164,7 +120,7 @@ pub struct SavedCheck {
 }
 
 impl Saved {
-    /// The same with what happened since; `None` stands for a state that was never saved. An older answer never
+    /// This state with what happened since; `None` stands for a state that was never saved. An older answer never
     /// replaces a newer one.
     #[must_use]
     pub fn with_changes(saved: Option<Saved>, changes: Vec<Change>) -> Option<Saved> {
@@ -199,11 +155,11 @@ impl Saved {
         Some(Saved::V1(state))
     }
 
-    /// The same, after a power cut: what was told last may be lost.
+    /// This state, of which something may be missing.
     #[must_use]
-    pub fn after_power_loss(self) -> Saved {
+    pub fn with_missing(self, missing: Missing) -> Saved {
         let Saved::V1(state) = self;
-        Saved::V1(SavedState { lost_power: true, ..state })
+        Saved::V1(SavedState { missing, ..state })
     }
 
     /// In the newest shape, with no moment in the future: a clock that was set back must not stretch a hold. It is the
@@ -230,7 +186,7 @@ impl Saved {
 }
 
 impl SavedState {
-    /// The same in the names that the regions have now: a region that was renamed is recognised by its addresses.
+    /// This state in the names that the regions have now: a region that was renamed is recognised by its addresses.
     pub(super) fn recognised(mut self, parameters: &Parameters) -> SavedState {
         let renamed: BTreeMap<RegionId, RegionId> = self
             .regions
@@ -253,20 +209,26 @@ impl SavedState {
     fn new_name(&self, gone: &RegionId, parameters: &Parameters) -> Option<RegionId> {
         let probed = self.checks.iter().filter(|saved| saved.check.region == *gone);
         let served = self.names.iter().filter(|saved| saved.standing.region == *gone);
-        let addresses: Vec<std::net::IpAddr> = probed
+        let addresses: Vec<IpAddr> = probed
             .map(|saved| saved.check.address)
             .chain(served.flat_map(|saved| saved.standing.addresses.iter().copied()))
             .collect();
         let is_known = |id: &RegionId| self.regions.iter().any(|saved| saved.region == *id);
         let mut unknown = parameters.regions.iter().filter(|region| !is_known(&region.id));
-        let has_one =
-            |region: &&crate::health::Region| region.addresses.iter().any(|a| addresses.contains(a));
+        let has_one = |region: &&Region| region.addresses.iter().any(|a| addresses.contains(a));
         unknown.find(has_one).map(|region| region.id.clone())
     }
 
-    /// Whether what was told last may be lost.
-    pub(super) fn has_lost_power(&self) -> bool {
-        self.lost_power
+    /// The epochs of every name that there ever was.
+    pub(super) fn ceilings(&self, now: Moment) -> Ceilings {
+        let mut ceilings = self.ceilings.clone();
+        for saved in &self.names {
+            ceilings.raise(&saved.name, saved.standing.epoch);
+        }
+        if self.missing == Missing::Commits {
+            ceilings.skip_lost(now.since(self.written));
+        }
+        ceilings
     }
 
     /// What the names of a group were answered with: the newest, if they were not together.
@@ -351,7 +313,7 @@ impl Controller {
             checks: self.evidence.states().iter().map(check).collect(),
             ceilings: self.ceilings.clone(),
             serials: self.table.zones().map(|(zone, serial)| (zone.clone(), serial)).collect(),
-            lost_power: false,
+            missing: Missing::Nothing,
         })
     }
 }

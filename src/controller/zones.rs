@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Change, Controller, News, Parameters, SavedState};
+use super::{Change, Controller, Missing, News, Parameters, SavedState};
 use crate::answer::{AnswerTable, Served, ZoneTable};
-use crate::model::{Name, Serial, SteerId};
+use crate::model::{Moment, Name, Serial, SteerId};
 use crate::policy::{Decision, Steer};
 use crate::zone::Zone;
 
-/// A start goes on this far behind the serial that was saved last: the last one may have been told and not saved.
-const SERIALS_AHEAD: u32 = 16;
+/// So many serials may have been told while the disk still had [`Missing::Notes`] to write: far more than the moves of
+/// the 50 ms after which the next start is told of [`Missing::Commits`].
+const UNWRITTEN_SERIALS: u32 = 256;
 
 /// The number of a steer: its place in the configuration.
 fn steer_id(index: usize) -> SteerId {
@@ -28,16 +29,28 @@ pub(super) fn first_table(
     parameters: &Parameters,
     decisions: &[Decision],
     saved: &SavedState,
+    now: Moment,
 ) -> AnswerTable {
     let homes = homes_of(zones, &parameters.steers);
     let tables = zones.iter().zip(&homes).map(|(zone, steers)| Arc::new(ZoneTable::compile(zone, steers)));
     let answers: Vec<(SteerId, Served)> =
         (0..).zip(decisions).map(|(index, decision)| (steer_id(index), served(decision))).collect();
     let table = AnswerTable::of(tables.collect(), &answers, parameters.identity.clone());
-    let later =
-        |(zone, serial): (&Name, &Serial)| (zone.clone(), Serial(serial.0.wrapping_add(SERIALS_AHEAD)));
+    let step = serial_step(saved, now);
+    let later = |(zone, serial): (&Name, &Serial)| (zone.clone(), Serial(serial.0.wrapping_add(step)));
     let serials: Vec<(Name, Serial)> = saved.serials.iter().map(later).collect();
     table.with(&[], &serials)
+}
+
+/// How far ahead of the saved serials a start goes on. One at least, for the zone file may have changed meanwhile. With
+/// commits missing, one more for each second since the state was saved: in the long run moves are much rarer.
+fn serial_step(saved: &SavedState, now: Moment) -> u32 {
+    let unsaved_for = || u32::try_from(now.since(saved.written).as_secs()).unwrap_or(u32::MAX / 4);
+    match saved.missing {
+        Missing::Nothing => 1,
+        Missing::Notes => UNWRITTEN_SERIALS,
+        Missing::Commits => UNWRITTEN_SERIALS + unsaved_for().min(u32::MAX / 4),
+    }
 }
 
 impl Controller {

@@ -1,14 +1,13 @@
 //! The event loop's side of the state log: nothing here waits for the disk.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::{self, sleep_until};
 use tracing::{error, info, warn};
 
-use crate::controller::{Change, Commit, ProposalId, Saved};
+use crate::controller::{Change, Commit, Missing, ProposalId, Saved};
 use crate::model::Moment;
 use crate::store::{CloseError, Sequence, StateWriter, UnsavedMark, Written};
 
@@ -25,7 +24,7 @@ pub(super) struct Disk {
     /// The last entry that is known to be on the disk.
     through: Sequence,
     committed: u64,
-    /// Proposals whose result is awaited, and until when; the oldest first.
+    /// Changes that are being written; the oldest first.
     awaited: VecDeque<Awaited>,
     /// There is something to save that has not been handed over yet.
     wants_state: bool,
@@ -33,9 +32,12 @@ pub(super) struct Disk {
     told: Option<String>,
 }
 
+/// Changes that are being written.
 struct Awaited {
     number: u64,
-    proposal: ProposalId,
+    /// The proposal that waits for them, if one does.
+    proposal: Option<ProposalId>,
+    /// Then they count as unsaved.
     until: time::Instant,
 }
 
@@ -56,12 +58,12 @@ impl Disk {
         writer: StateWriter<Saved, Change>,
         written: mpsc::Receiver<Written>,
         through: Sequence,
-        mark: PathBuf,
+        mark: UnsavedMark,
     ) -> Disk {
         Disk {
             writer,
             written,
-            mark: UnsavedMark::at(mark),
+            mark,
             unsaved: false,
             through,
             committed: 0,
@@ -78,19 +80,13 @@ impl Disk {
         changes: Vec<Change>,
         at: Moment,
     ) -> Option<Commit> {
-        match self.hand_over(changes, at) {
-            Some(number) => {
-                let until = time::Instant::now() + COMMIT_MAX;
-                self.awaited.push_back(Awaited { number, proposal, until });
-                None
-            }
-            None => Some(self.volatile()),
-        }
+        let is_handed_over = self.hand_over(Some(proposal), changes, at);
+        (!is_handed_over).then_some(Commit::Volatile)
     }
 
     /// Begins to write down changes that nothing waits for.
     pub(super) fn note(&mut self, changes: Vec<Change>, at: Moment) {
-        self.hand_over(changes, at);
+        self.hand_over(None, changes, at);
     }
 
     /// Something is to be saved that is in no commit.
@@ -98,7 +94,7 @@ impl Disk {
         self.wants_state = true;
     }
 
-    /// Waits for news of the disk, but for no proposal longer than [`COMMIT_MAX`].
+    /// Waits for news of the disk, but for no change longer than [`COMMIT_MAX`].
     pub(super) async fn next(&mut self) -> DiskNews {
         let until = self.awaited.front().map(|awaited| awaited.until);
         tokio::select! {
@@ -106,7 +102,8 @@ impl Disk {
             Some(written) = self.written.recv() => self.take(written),
             () = async { sleep_until(until.expect("guarded below")).await }, if until.is_some() => {
                 let overdue = self.awaited.pop_front().expect("it has a deadline");
-                DiskNews::Committed(overdue.proposal, self.volatile())
+                self.mark_unsaved();
+                overdue.news(Commit::Volatile)
             }
             () = self.writer.room(), if self.wants_state => DiskNews::WantsState,
         }
@@ -118,14 +115,15 @@ impl Disk {
         self.writer.snapshot(state, self.through, at);
     }
 
-    /// The controller that waited for these is gone.
-    pub(super) fn forget_awaited(&mut self) {
-        self.awaited.clear();
+    /// The controller that waited for these is gone, and so are its proposals.
+    pub(super) fn forget_proposals(&mut self) {
+        self.awaited.retain(|awaited| awaited.proposal.is_none());
     }
 
-    /// Whether something was adopted that is perhaps not on the disk.
-    pub(super) fn is_unsaved(&self) -> bool {
-        self.unsaved
+    /// What the disk may not have of all that was told.
+    pub(super) fn missing(&self) -> Missing {
+        let is_writing_notes = self.awaited.iter().any(|awaited| awaited.proposal.is_none());
+        if self.unsaved || is_writing_notes { Missing::Commits } else { Missing::Nothing }
     }
 
     /// Why a restart would forget something, if it would.
@@ -153,42 +151,33 @@ impl Disk {
         }
     }
 
-    fn hand_over(&mut self, changes: Vec<Change>, at: Moment) -> Option<u64> {
-        if changes.is_empty() {
-            return None;
-        }
+    /// Whether the writer took them; if not, they are not on the disk.
+    fn hand_over(&mut self, proposal: Option<ProposalId>, changes: Vec<Change>, at: Moment) -> bool {
         self.committed += 1;
-        match self.writer.commit(self.committed, changes, at) {
-            Ok(()) => Some(self.committed),
-            Err(_) => {
-                self.mark_unsaved(); // `look` says why
-                None
-            }
+        let number = self.committed;
+        if self.writer.commit(number, changes, at).is_err() {
+            self.mark_unsaved(); // `look` says why
+            return false;
         }
+        let until = time::Instant::now() + COMMIT_MAX;
+        self.awaited.push_back(Awaited { number, proposal, until });
+        true
     }
 
     fn take(&mut self, written: Written) -> DiskNews {
-        let durable = match written.result {
+        let commit = match written.result {
             Ok(sequence) => {
                 self.through = sequence;
-                true
+                Commit::Durable
             }
             Err(_) => {
                 self.mark_unsaved(); // `look` says why
-                false
+                Commit::Volatile
             }
         };
         let place = self.awaited.iter().position(|awaited| awaited.number == written.id);
-        let Some(Awaited { proposal, .. }) = place.and_then(|place| self.awaited.remove(place)) else {
-            return DiskNews::Nothing;
-        };
-        DiskNews::Committed(proposal, if durable { Commit::Durable } else { self.volatile() })
-    }
-
-    /// The change is adopted though it is not on the disk.
-    fn volatile(&mut self) -> Commit {
-        self.mark_unsaved();
-        Commit::Volatile
+        let awaited = place.and_then(|place| self.awaited.remove(place));
+        awaited.map_or(DiskNews::Nothing, |awaited| awaited.news(commit))
     }
 
     /// Something holds that is not on the disk; the next start must know.
@@ -200,6 +189,12 @@ impl Disk {
             tokio::task::spawn_blocking(move || mark.set());
         }
         self.wants_state = true;
+    }
+}
+
+impl Awaited {
+    fn news(self, commit: Commit) -> DiskNews {
+        self.proposal.map_or(DiskNews::Nothing, |proposal| DiskNews::Committed(proposal, commit))
     }
 }
 
@@ -215,7 +210,7 @@ mod tests {
             StateLog::open::<Saved, Change>(&folder.path().join("state"), "boot", NOW).expect("ours");
         let through = log.last();
         let (writer, written) = StateWriter::start(log).expect("threads");
-        Disk::new(writer, written, through, folder.path().join("mark"))
+        Disk::new(writer, written, through, UnsavedMark::at(folder.path().join("mark")))
     }
 
     fn change() -> Vec<Change> {
@@ -229,7 +224,7 @@ mod tests {
         let mut disk = disk(&folder);
         assert_eq!(disk.commit(ProposalId(1), change(), NOW), None);
         assert_eq!(disk.next().await, DiskNews::Committed(ProposalId(1), Commit::Durable));
-        assert!(!disk.is_unsaved());
+        assert_eq!(disk.missing(), Missing::Nothing);
     }
 
     /// The writer is told nothing for a while: what it has written is not looked at.
@@ -247,6 +242,27 @@ mod tests {
             assert_eq!(disk.next().await, DiskNews::Committed(ProposalId(number), Commit::Volatile));
         }
         assert_eq!(began.elapsed().as_millis() / 10, 5, "{:?}", began.elapsed());
-        assert!(disk.is_unsaved());
+        assert_eq!(disk.missing(), Missing::Commits);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_note_that_is_not_written_in_time_is_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut disk = disk(&folder);
+        let (_hangs, nothing) = mpsc::channel(1);
+        let _kept = std::mem::replace(&mut disk.written, nothing);
+        disk.note(change(), NOW);
+        assert_eq!(disk.missing(), Missing::Commits, "it is not known to be on the disk");
+        assert_eq!(disk.next().await, DiskNews::Nothing);
+        assert!(disk.unsaved && disk.awaited.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_note_that_was_written_is_no_news() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut disk = disk(&folder);
+        disk.note(change(), NOW);
+        assert_eq!(disk.next().await, DiskNews::Nothing);
+        assert_eq!(disk.missing(), Missing::Nothing);
     }
 }

@@ -126,9 +126,10 @@ impl EventLoop {
 
     /// A controller that has panicked is replaced by one that goes on from the saved state.
     async fn rebuild(&mut self) -> Result<(), GaveUp> {
-        self.disk.forget_awaited();
+        let missing = self.disk.missing();
+        self.disk.forget_proposals();
         self.commands.waiting.clear(); // a dropped reply tells that the controller is gone
-        let effects = self.controller.rebuild(self.disk.is_unsaved(), self.clock.now()).await?;
+        let effects = self.controller.rebuild(missing, self.clock.now()).await?;
         for event in self.perform(effects) {
             self.take(event);
         }

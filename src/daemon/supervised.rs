@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tracing::error;
 
 use crate::api::{PartStatus, Status};
-use crate::controller::{Change, Controller, Effect, Event, Parameters, Saved};
+use crate::controller::{Change, Controller, Effect, Event, Missing, Parameters, Saved};
 use crate::model::Moment;
 use crate::store;
 use crate::telemetry::panic_text;
@@ -124,11 +124,11 @@ impl Supervised {
         )
     }
 
-    /// Builds another controller from the saved state; `unsaved`: not everything that was told is in there.
+    /// Builds another controller from the saved state, in which something may be missing.
     ///
     /// # Errors
     /// When this happens too often.
-    pub(super) async fn rebuild(&mut self, unsaved: bool, now: Moment) -> Result<Vec<Effect>, GaveUp> {
+    pub(super) async fn rebuild(&mut self, missing: Missing, now: Moment) -> Result<Vec<Effect>, GaveUp> {
         let panic = self.panicked.take().unwrap_or_default();
         self.panics.push_back(now);
         self.panics.retain(|at| now.since(*at) <= PANICS_WITHIN);
@@ -141,8 +141,7 @@ impl Supervised {
             event = "controller.panicked",
             panic, "the controller panicked; another one goes on from the saved state"
         );
-        let saved = self.read().await;
-        let saved = if unsaved { saved.map(Saved::after_power_loss) } else { saved };
+        let saved = self.read().await.map(|saved| saved.with_missing(missing));
         let (parameters, zones) = (self.parameters.clone(), Arc::clone(&self.zones));
         match catch_unwind(AssertUnwindSafe(|| Controller::start(parameters, &zones, saved, now))) {
             Ok((controller, effects)) => {
@@ -245,7 +244,7 @@ mod tests {
         assert!(supervised.handle(Event::TimePassed, NOW).is_empty());
         assert!(supervised.has_panicked());
         assert!(supervised.status(NOW).is_none(), "it is not asked any more");
-        let effects = supervised.rebuild(false, NOW).await.expect("once is not too often");
+        let effects = supervised.rebuild(Missing::Nothing, NOW).await.expect("once is not too often");
         assert!(effects.iter().any(|effect| matches!(effect, Effect::Publish(_))));
         assert_eq!((supervised.has_panicked(), epoch(&supervised)), (false, 41));
         let told = supervised.part().trouble.expect("it is told");
@@ -258,7 +257,7 @@ mod tests {
         let mut supervised = supervised(&folder);
         supervised.inject_panic = true;
         supervised.handle(Event::TimePassed, NOW);
-        supervised.rebuild(true, NOW).await.expect("once is not too often");
+        supervised.rebuild(Missing::Commits, NOW).await.expect("once is not too often");
         assert!(epoch(&supervised) > 41 + 16, "{}", epoch(&supervised));
     }
 
@@ -270,7 +269,7 @@ mod tests {
             let now = NOW + Duration::from_secs(second);
             supervised.inject_panic = true;
             supervised.handle(Event::TimePassed, now);
-            supervised.rebuild(false, now).await.is_ok()
+            supervised.rebuild(Missing::Nothing, now).await.is_ok()
         };
         assert!(panic_at(0).await);
         assert!(panic_at(30).await);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rustix::fs::OFlags;
 
 /// A file in the folder of the control socket, which usually lies in memory: it outlives the process and not the
-/// machine. Whoever starts and finds it knows that more may have been told than the state log says.
+/// machine. A start that finds it knows that more may have been told than the state log says.
 #[derive(Debug, Clone)]
 pub struct UnsavedMark(PathBuf);
 

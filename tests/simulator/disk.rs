@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cadence_dns::controller::{Change, Commit, ProposalId, Saved};
+use cadence_dns::controller::{Change, Commit, Missing, ProposalId, Saved};
 use cadence_dns::model::Moment;
 
-/// A commit that the disk does not finish is adopted after this.
+/// A commit that the disk does not finish is adopted after this, and a note counts as missing.
 const COMMIT_MAX: Duration = Duration::from_millis(50);
 
 /// How the disk behaves.
@@ -26,8 +26,8 @@ pub(crate) struct Disk {
     saved: Option<Saved>,
     /// What it has not finished.
     pending: Vec<Change>,
-    /// Commits that are waited for, and when their time is over.
-    waiting: Vec<(Moment, ProposalId)>,
+    /// When the time of what it has not finished is over, and which proposal waits for that.
+    waiting: Vec<(Moment, Option<ProposalId>)>,
     /// Something was adopted that is not on the disk: noted in memory that outlives the process, not the machine.
     marked: bool,
 }
@@ -40,32 +40,31 @@ impl Disk {
     /// What a start finds after the process was killed.
     pub(crate) fn after_kill(&mut self) -> Option<Saved> {
         self.waiting.clear();
-        let lost = !std::mem::take(&mut self.pending).is_empty() || self.marked;
-        self.read(lost)
+        self.pending.clear();
+        self.read(if self.marked { Missing::Commits } else { Missing::Notes })
     }
 
     /// What a start finds after the power failed.
     pub(crate) fn after_power_loss(&mut self) -> Option<Saved> {
         self.waiting.clear();
         self.pending.clear();
-        self.read(true)
+        self.read(Missing::Commits)
     }
 
-    fn read(&self, lost: bool) -> Option<Saved> {
-        let saved = self.saved.as_ref().map(read_back);
-        if lost { saved.map(Saved::after_power_loss) } else { saved }
+    fn read(&self, missing: Missing) -> Option<Saved> {
+        self.saved.as_ref().map(|saved| read_back(saved).with_missing(missing))
     }
 
     /// Writes changes; the result, unless it is still to come.
     pub(crate) fn commit(&mut self, id: ProposalId, changes: &[Change], now: Moment) -> Option<Commit> {
         match self.state {
             DiskState::Works => {
-                self.note(changes);
+                self.write(changes);
                 Some(Commit::Durable)
             }
             DiskState::Hangs => {
                 self.pending.extend_from_slice(changes);
-                self.waiting.push((now + COMMIT_MAX, id));
+                self.waiting.push((now + COMMIT_MAX, Some(id)));
                 None
             }
             DiskState::Full => {
@@ -76,13 +75,26 @@ impl Disk {
     }
 
     /// Writes changes that nothing waits for.
-    pub(crate) fn note(&mut self, changes: &[Change]) {
+    pub(crate) fn note(&mut self, changes: &[Change], now: Moment) {
         match self.state {
-            DiskState::Works => {
-                self.saved = Saved::with_changes(self.saved.take(), changes.to_vec());
+            DiskState::Works => self.write(changes),
+            DiskState::Hangs => {
+                self.pending.extend_from_slice(changes);
+                self.waiting.push((now + COMMIT_MAX, None));
             }
-            DiskState::Hangs => self.pending.extend_from_slice(changes),
             DiskState::Full => self.marked = true,
+        }
+    }
+
+    fn write(&mut self, changes: &[Change]) {
+        self.saved = Saved::with_changes(self.saved.take(), changes.to_vec());
+    }
+
+    /// Writes what a start has decided before anyone is told of it, or notes that it could not.
+    pub(crate) fn make_durable(&mut self, saved: Saved) {
+        match self.state {
+            DiskState::Works => self.persist(saved),
+            DiskState::Hangs | DiskState::Full => self.marked = true,
         }
     }
 
@@ -109,13 +121,13 @@ impl Disk {
         self.state = state;
         let pending = std::mem::take(&mut self.pending);
         match state {
-            DiskState::Works => self.note(&pending),
+            DiskState::Works => self.write(&pending),
             DiskState::Hangs => self.pending = pending,
             DiskState::Full => self.marked |= !pending.is_empty(),
         }
     }
 
-    /// When the time of a commit is over.
+    /// When the time of the oldest change that is waited for is over.
     pub(crate) fn next(&self) -> Option<Moment> {
         self.waiting.iter().map(|(at, _)| *at).min()
     }
@@ -125,8 +137,8 @@ impl Disk {
         let (over, waiting) = self.waiting.iter().partition(|(at, _)| *at <= now);
         self.waiting = waiting;
         self.marked |= !over.is_empty();
-        let over: Vec<(Moment, ProposalId)> = over;
-        over.into_iter().map(|(_, id)| id).collect()
+        let over: Vec<(Moment, Option<ProposalId>)> = over;
+        over.into_iter().filter_map(|(_, id)| id).collect()
     }
 }
 

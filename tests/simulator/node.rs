@@ -196,6 +196,7 @@ impl Node {
         self.clock.start();
         let clock = self.clock.of(now);
         let (controller, effects) = Controller::start(self.parameters.clone(), &self.zones, saved, clock);
+        self.disk.make_durable(controller.saved(clock));
         let of_regions = self.parameters.regions.iter().flat_map(|region| &region.checks);
         let checks = of_regions.chain(&self.parameters.witnesses);
         let prober = Prober::new(self.number, &self.parameters.vantage, checks, now);
@@ -234,7 +235,7 @@ impl Node {
                 Effect::Commit(id, changes) => {
                     committed.extend(self.disk.commit(*id, changes, now).map(|commit| (*id, commit)));
                 }
-                Effect::Note(changes) => self.disk.note(changes),
+                Effect::Note(changes) => self.disk.note(changes, now),
                 Effect::Publish(_) => assert_tells_the_same(&self.disk, controller, clock),
                 Effect::Persist => self.disk.persist(controller.saved(clock)),
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
