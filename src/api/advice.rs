@@ -72,7 +72,7 @@ fn name_warning(name: &NameStatus) -> Option<Warning> {
         ),
         (Rule::NoneProven | Rule::Freeze, _) => (
             format!("{}: frozen on {region}: {}", name.name, name.why),
-            "check this node's own network, then the regions below".into(),
+            "check this node's own network, then the regions".into(),
         ),
         (Rule::Held, Some(wait)) => (
             format!("{}: {region} is down, and {} keeps {} waiting", name.name, wait.hold, wait.to),
@@ -118,7 +118,7 @@ fn standby_warning(steer: &Steer, decision: &Decision, verdicts: &Verdicts, now:
     let why: Vec<String> = others.map(said).collect();
     Some(Warning {
         text: format!("{}: no region could take over from {served} now: {}", steer.name(), why.join("; ")),
-        help: "mend one of them before it is needed; `cadence-dns status` says below why each probe fails"
+        help: "mend one of them before it is needed; its probes in `cadence-dns status` tell why they fail"
             .into(),
     })
 }
@@ -126,11 +126,11 @@ fn standby_warning(steer: &Steer, decision: &Decision, verdicts: &Verdicts, now:
 fn region_warning(region: &RegionStatus) -> Option<Warning> {
     let help = match region.state {
         State::Up if !region.degraded.is_empty() => {
-            format!("its addresses stay in the answer; look at the probes of {} below", region.region)
+            "its addresses stay in the answer; look at its probes that fail".into()
         }
         State::Up => return None,
         State::Down => {
-            format!("look at the load balancers of {}: each probe below says why it fails", region.region)
+            format!("look at the load balancers of {}: its probes tell why they fail", region.region)
         }
         State::Unknown => {
             "a probe must pass or fail several times in a row before anything is decided".into()
