@@ -54,6 +54,10 @@ pub struct DnsSettings {
     pub listen: Vec<SocketAddr>,
     /// UDP threads for each address.
     pub workers: usize,
+    /// The receive buffer of each UDP socket, in octets: how long a peak may last that no worker keeps up with.
+    pub receive_buffer: usize,
+    /// The send buffer of each UDP socket, in octets: how many replies may wait for neighbours that do not answer.
+    pub send_buffer: usize,
     /// Round robin: a set of addresses begins with another one for each query.
     pub rotate: bool,
     /// The text at `version.bind` and `version.server` in class CH.
@@ -166,6 +170,8 @@ impl Default for DnsSettings {
         DnsSettings {
             listen: everywhere.into(),
             workers: 1,
+            receive_buffer: BUFFER_OCTETS,
+            send_buffer: BUFFER_OCTETS,
             rotate: true,
             version: None,
             identity: false,
@@ -177,6 +183,10 @@ impl Default for DnsSettings {
         }
     }
 }
+
+/// Room for 10,900 short datagrams, as the kernel counts them: 50 ms of what one worker answers at most, and three
+/// seconds of 3,600 replies each to hosts that are not there. It is a limit; memory is taken as it is filled.
+const BUFFER_OCTETS: usize = 4 << 20;
 
 /// The port of DNS over UDP and TCP.
 pub(super) const DNS_PORT: u16 = 53;

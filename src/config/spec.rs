@@ -68,6 +68,8 @@ tables! {
     "[dns]" DnsSpec {
         may listen: Vec<At<String>>,
         may workers: i64,
+        may receive_buffer: i64,
+        may send_buffer: i64,
         may rotate: bool,
         may version: String,
         may identity: bool,
