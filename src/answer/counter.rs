@@ -21,7 +21,7 @@ pub enum Counter {
     LimitedDropped,
     /// Queries beyond the rate limit that got TC: the client may come back by a stream.
     LimitedSlipped,
-    /// Queries beyond the rate limit that got BADCOOKIE: the client may come back with the cookie.
+    /// Queries beyond the rate limit that got BADCOOKIE, no longer than themselves: the client may come back with the cookie.
     LimitedBadcookie,
     /// Replies with TC, because the answer was too long.
     Truncated,

@@ -96,7 +96,7 @@ fn a_flood_is_limited_and_its_neighbours_are_not() {
         let most = f64::from(RATE) * (1.0 + took.as_secs_f64());
         assert!(whole >= RATE as usize && whole as f64 <= most.ceil(), "{whole} in {took:?}");
         assert_eq!(whole + cut, all);
-        let ([again, _, challenged], _) = flood(limited.namespace(), server, Some(&[7; 8]));
+        let ([again, _, challenged], _) = flood(limited.namespace(), server, Some(&[7; 24]));
         assert_eq!(again + challenged, all);
         assert_eq!(answers_by_tcp(limited.namespace(), server), all);
         assert_eq!(flood(exempt.namespace(), server, None).0, [all, 0, 0]);

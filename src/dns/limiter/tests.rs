@@ -98,6 +98,7 @@ fn flood(limiter: &Limiter, from: &str, thing: u64, millis: u64, times: u16) -> 
         Ruling::Whole => 'R',
         Ruling::Drop => 'd',
         Ruling::Slip => 's',
+        Ruling::Challenge => panic!("the limiter knows nothing of cookies"),
     });
     each.collect()
 }
