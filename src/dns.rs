@@ -43,7 +43,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit, Secret};
-use crate::config::{DnsSettings, RateLimitSettings, TlsSettings};
+use crate::config::{DnsSettings, TlsSettings};
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
@@ -249,9 +249,8 @@ fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<
         Some(secrets) => Some(secrets),
         None => Some(CookieSecrets::new(random()?)),
     };
-    let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
-    let limiter = match enabled {
-        true => Some(Box::new(Limiter::new(*rate, *slip, exempt, random()?)) as Box<dyn ResponseRateLimit>),
+    let limiter = match settings.rate_limit.enabled {
+        true => Some(Box::new(Limiter::new(&settings.rate_limit, random()?)) as Box<dyn ResponseRateLimit>),
         false => None,
     };
     Ok(ResponsePolicy { rotate: settings.rotate, cookies, limiter })

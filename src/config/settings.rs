@@ -145,13 +145,15 @@ impl Default for CookieSettings {
     }
 }
 
-/// Response rate limiting: the most replies to one network (/24, or /56 of IPv6) about one thing, over UDP.
+/// Response rate limiting: the most replies to one network (/24, or /56 of IPv6) over UDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimitSettings {
     /// Whether there is a limit.
     pub enabled: bool,
-    /// Replies per second.
+    /// Replies per second about one thing.
     pub rate: u32,
+    /// Replies per second about all things together; no less than `rate`.
+    pub network_rate: u32,
     /// Every n-th reply beyond the limit is sent truncated, the others are dropped; 0 sends none.
     pub slip: u32,
     /// Networks without a limit, besides the loopback.
@@ -160,9 +162,14 @@ pub struct RateLimitSettings {
 
 impl Default for RateLimitSettings {
     fn default() -> RateLimitSettings {
-        RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() }
+        let rate = 200;
+        let network_rate = rate * NETWORK_RATE_FACTOR;
+        RateLimitSettings { enabled: true, rate, network_rate, slip: 2, exempt: Vec::new() }
     }
 }
+
+/// As many things at their full rate a network gets unless it is configured.
+pub(super) const NETWORK_RATE_FACTOR: u32 = 10;
 
 impl Default for DnsSettings {
     fn default() -> DnsSettings {

@@ -91,6 +91,7 @@ tables! {
     "[dns.rate_limit]" RateLimitSpec {
         may enabled: bool,
         may rate: i64,
+        may network_rate: i64,
         may slip: i64,
         may exempt: Vec<At<String>>,
     }
