@@ -121,7 +121,7 @@ pub enum Transport {
 /// What became of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing: it is a response, or too short to be anything.
+    /// Nothing: it is a response, too short to be anything, or a datagram that is no query at all.
     Silence,
     /// A reply of so many octets.
     Reply(usize),
