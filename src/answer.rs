@@ -94,11 +94,15 @@ impl QueryContext<'_> {
         secrets.map_or(Proof::None, |secrets| secrets.verify(cookie, self.address, self.now))
     }
 
-    /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
+    /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is. Who speaks
+    /// cookies has no more luck than others; where others are told to come by a stream, he may get a cookie instead.
     fn rule(&self, request: &Request<'_>, rrl_key: RrlKey) -> Ruling {
         match (&self.policy.limiter, self.transport) {
             (Some(limiter), Transport::Udp) if !request.proof.is_good() => {
-                limiter.rule(self.address, rrl_key, self.now, request.id)
+                match limiter.rule(self.address, rrl_key, self.now, request.id) {
+                    Ruling::Slip if request.proof.cookie().is_some() => Ruling::Challenge,
+                    ruling => ruling,
+                }
             }
             (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,
         }
@@ -117,7 +121,7 @@ pub enum Transport {
 /// What became of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing: it is a response, or too short to be anything.
+    /// Nothing: it is a response, too short to be anything, or a datagram that is no query at all.
     Silence,
     /// A reply of so many octets.
     Reply(usize),
@@ -125,7 +129,7 @@ pub enum Outcome {
     Dropped,
     /// For the same reason a reply without records, of so many octets: TC says that a stream would get them.
     Slipped(usize),
-    /// For the same reason BADCOOKIE, in so many octets: whoever comes back with the cookie is answered.
+    /// For the same reason BADCOOKIE, in so many octets, no more than came: whoever comes back with the cookie is answered.
     Challenged(usize),
 }
 
@@ -165,29 +169,38 @@ pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, re
     let (code, rrl_key) = respond::fill(table, request, context, &mut reply);
     match context.rule(request, rrl_key) {
         Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
-        ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, request, reply, code, opt),
+        Ruling::Drop => Outcome::Dropped,
+        Ruling::Slip => slipped(request, reply, code, opt),
+        Ruling::Challenge => challenged(query.len(), request, reply, code, opt),
     }
 }
 
-/// Instead of a reply that somebody had too often: nothing that is longer than what he sent, but for a cookie.
+/// Instead of a reply that somebody had too often: the same without records and options, which is never longer than
+/// the query.
 #[cold]
-fn limited(
-    ruling: Ruling,
+fn slipped(request: &Request<'_>, mut reply: Reply<'_>, code: Code, opt: Option<OptRecord<'_>>) -> Outcome {
+    let bare = opt.map(|opt| OptRecord { nsid: None, cookie: None, ..opt });
+    reply.cut();
+    Outcome::Slipped(reply.finish(request, code, bare.as_ref()))
+}
+
+/// Instead of a reply that somebody had too often who speaks cookies: BADCOOKIE, if that is no longer than the query.
+/// It is not where the query has the client's part alone; the stream that he comes by then brings him a cookie.
+#[cold]
+fn challenged(
+    query_octets: usize,
     request: &Request<'_>,
     mut reply: Reply<'_>,
     code: Code,
     opt: Option<OptRecord<'_>>,
 ) -> Outcome {
-    let opt = opt.map(|opt| OptRecord { nsid: None, ..opt });
-    if request.proof.cookie().is_some() {
-        reply.take_back();
-        return Outcome::Challenged(reply.finish(request, Code::BadCookie, opt.as_ref()));
+    let with_cookie = opt.map(|opt| OptRecord { nsid: None, ..opt });
+    let octets = reply.octets_without_records() + with_cookie.as_ref().map_or(0, OptRecord::octets);
+    if octets > query_octets {
+        return slipped(request, reply, code, with_cookie);
     }
-    if ruling == Ruling::Drop {
-        return Outcome::Dropped;
-    }
-    reply.cut();
-    Outcome::Slipped(reply.finish(request, code, opt.as_ref()))
+    reply.take_back();
+    Outcome::Challenged(reply.finish(request, Code::BadCookie, with_cookie.as_ref()))
 }
 
 #[cfg(test)]

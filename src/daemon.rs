@@ -117,6 +117,9 @@ pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
         Some(secrets) => bound.with_secrets(secrets),
         None => bound,
     };
+    if let Some(trouble) = bound.short_buffers() {
+        warn!(event = "dns.short_buffers", "{trouble}");
+    }
     tell_xdp(&bound);
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     for trouble in &troubles {

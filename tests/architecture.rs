@@ -47,7 +47,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["control"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe"]),
-    ("nix::", &["probe", "control"]),
+    ("nix::", &["probe", "control", "dns"]),
     ("xdp::", &["dns"]),
     ("if_addrs", &["dns"]),
 ];

@@ -296,6 +296,34 @@ mod tests {
         assert_eq!(send(&ours, 1), 0, "there is room again");
     }
 
+    /// From the loopback, no other network can be reached, and no broadcast is allowed.
+    #[test]
+    fn what_cannot_be_sent_neither_delays_nor_drops_what_can() {
+        let bind = || UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        let (ours, client) = (bind(), bind());
+        client.set_nonblocking(true).expect("our socket");
+        let good = client.local_addr().expect("bound");
+        let to = |address: &str| address.parse().expect("an address");
+        let peers =
+            [good, to("203.0.113.1:53"), good, to("255.255.255.255:53"), to("203.0.113.2:53"), good, good];
+        let mut octets = [7];
+        let mut part = part(&mut octets);
+        let mut peers: Vec<socket2::SockAddr> = peers.into_iter().map(socket2::SockAddr::from).collect();
+        let headers = peers.iter_mut().map(|peer| {
+            // SAFETY: all zeroes are a valid `mmsghdr`.
+            let mut header: libc::mmsghdr = unsafe { zeroed() };
+            header.msg_hdr.msg_iov = &raw mut part;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = peer.as_ptr().cast_mut().cast();
+            header.msg_hdr.msg_namelen = peer.len();
+            header
+        });
+        let mut headers: Vec<libc::mmsghdr> = headers.collect();
+        assert_eq!(send_all(&ours, &mut headers), 3, "what the system refuses is counted");
+        let arrived = std::iter::from_fn(|| client.recv(&mut [0; 8]).ok()).count();
+        assert_eq!(arrived, 4, "everything else has arrived");
+    }
+
     #[test]
     fn a_reply_that_is_refused_costs_no_other() {
         let (ours, peer) = UnixDatagram::pair().expect("descriptors");

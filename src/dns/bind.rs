@@ -7,13 +7,12 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use socket2::{Domain, Socket, Type};
 
 use super::batch::{ignore_path_mtu, tell_destinations};
+use super::socket_options::Buffers;
 use super::udp::LOOK_UP_EVERY;
+use crate::config::DnsSettings;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
-
-/// What is asked for as the send buffer of a UDP socket: replies that wait for the link address of a neighbour.
-const SEND_BUFFER_OCTETS: usize = 1 << 20;
 
 /// With port 0 the system chooses a port for TCP, which may be taken for UDP; another one is tried this many times.
 const PORT_TRIALS: usize = 16;
@@ -110,15 +109,17 @@ pub(super) struct Listen {
     pub(super) address: SocketAddr,
     pub(super) tcp: TcpListener,
     pub(super) udp: Vec<UdpSocket>,
+    /// What is missing of the buffers that were asked for.
+    pub(super) short_buffers: Option<String>,
 }
 
 /// Takes one address, TCP first: its port is not shared, so a second server of the same user is noticed, which UDP
 /// would not do because our workers share their port.
-pub(super) fn listen(address: SocketAddr, workers: usize) -> Result<Listen, BindError> {
+pub(super) fn listen(address: SocketAddr, settings: &DnsSettings) -> Result<Listen, BindError> {
     let mut trials = if address.port() == 0 { PORT_TRIALS } else { 1 };
     loop {
         trials -= 1;
-        match listen_once(address, workers) {
+        match listen_once(address, settings) {
             Err(error) if trials > 0 && error.error.kind() == io::ErrorKind::AddrInUse => {}
             result => return result,
         }
@@ -134,12 +135,18 @@ pub(super) fn listen_to_streams(
     listener.map_err(|error| BindError { address, protocol, error })
 }
 
-fn listen_once(address: SocketAddr, workers: usize) -> Result<Listen, BindError> {
+fn listen_once(address: SocketAddr, settings: &DnsSettings) -> Result<Listen, BindError> {
     let failed = |protocol| move |error| BindError { address, protocol, error };
     let tcp = tcp_listener(address).map_err(failed(Protocol::Tcp))?;
     let real = tcp.local_addr().map_err(failed(Protocol::Tcp))?;
-    let udp = (0..workers.max(1)).map(|_| udp_socket(real)).collect::<io::Result<_>>();
-    Ok(Listen { address: real, tcp, udp: udp.map_err(failed(Protocol::Udp))? })
+    let wanted = Buffers { receive: settings.receive_buffer, send: settings.send_buffer };
+    let (mut udp, mut short_buffers) = (Vec::new(), None);
+    for _ in 0..settings.workers.max(1) {
+        let (socket, granted) = udp_socket(real, wanted).map_err(failed(Protocol::Udp))?;
+        short_buffers = wanted.shortfall(granted);
+        udp.push(socket);
+    }
+    Ok(Listen { address: real, tcp, udp, short_buffers })
 }
 
 fn tcp_listener(address: SocketAddr) -> io::Result<TcpListener> {
@@ -152,20 +159,19 @@ fn tcp_listener(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn udp_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+fn udp_socket(address: SocketAddr, buffers: Buffers) -> io::Result<(UdpSocket, Buffers)> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
     only_its_family(&socket, address)?;
     socket.set_reuse_port(true)?; // the kernel spreads the clients over the workers
     socket.set_read_timeout(Some(LOOK_UP_EVERY))?;
-    // Replies never wait for room, so there should be some. The system grants no more than net.core.wmem_max.
-    socket.set_send_buffer_size(SEND_BUFFER_OCTETS)?;
+    let granted = buffers.request(&socket)?;
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
     ignore_path_mtu(&socket, address.ip())?;
     if address.ip().is_unspecified() {
         tell_destinations(&socket, address.ip())?;
     }
-    Ok(socket)
+    Ok((socket, granted))
 }
 
 /// `[::]` leaves IPv4 to `0.0.0.0`, whatever the system's default: one address, one meaning.

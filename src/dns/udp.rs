@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::counters::Tally;
 use super::datagram::DatagramBatch;
+use super::overflow::OverflowWatch;
 use super::tables::Tables;
 use crate::answer::{Counter, ResponsePolicy};
 
@@ -17,6 +18,9 @@ pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 /// The pause after an error of the socket: long enough not to spin, short enough to lose no query.
 pub(super) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 
+/// A busy worker looks at what its socket has lost after so many batches, a quiet one whenever nothing comes.
+const BATCHES_BETWEEN_LOOKS: u32 = 256;
+
 /// Answers until `stop`.
 pub(super) fn serve(
     socket: &UdpSocket,
@@ -24,11 +28,17 @@ pub(super) fn serve(
     policy: &ResponsePolicy,
     stop: &AtomicBool,
     tally: &Tally,
+    overflow: &OverflowWatch,
 ) {
+    let mut batches = 0_u32;
     let mut batch = Batch::new();
     let mut tables = tables.cache();
     while !stop.load(Ordering::Relaxed) {
         let received = batch.receive(socket);
+        batches = batches.wrapping_add(1);
+        if received.is_err() || batches.is_multiple_of(BATCHES_BETWEEN_LOOKS) {
+            overflow.look(socket, tally);
+        }
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         match received {
             Ok(_) => {

@@ -86,6 +86,29 @@ fn every_datagram_of_a_batch_gets_its_own_answer() {
     serving.stop();
 }
 
+/// More than the receive buffer holds, before anybody takes them: what is lost is counted, and the rest is answered.
+#[test]
+fn what_comes_faster_than_it_is_taken_is_counted() {
+    const SENT: u64 = 2000;
+    let listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let settings = DnsSettings { listen, workers: 1, receive_buffer: 1 << 16, ..DnsSettings::default() };
+    let bound = dns::bind(&settings).expect("a free port");
+    let client = udp_client(bound.addresses()[0]);
+    for id in 0..SENT {
+        client.send(&query(id as u16, "www.t", RecordType::A)).expect("sent to ourselves");
+    }
+    let serving = bound.serve(&Tables::new(Arc::new(table()))).expect("threads");
+    let deadline = Instant::now() + PATIENCE;
+    while serving.counters()[Counter::Overflowed] + serving.counters()[Counter::Queries] < SENT {
+        assert!(Instant::now() < deadline, "{:?}", serving.counters());
+        std::thread::yield_now();
+    }
+    let [taken, lost] = [Counter::Queries, Counter::Overflowed].map(|counter| serving.counters()[counter]);
+    assert!(taken > 0 && lost > 0, "{taken} taken, {lost} lost");
+    assert_eq!(taken + lost, SENT);
+    serving.stop();
+}
+
 #[test]
 fn an_answer_leaves_from_the_address_that_was_asked() {
     let cases: [(IpAddr, &[IpAddr]); 2] = [

@@ -61,11 +61,11 @@ fn queries() -> Vec<Vec<u8>> {
             }
         }
     }
-    let mut cut_short = query(9000, "www.t.", RecordType::A, None);
-    cut_short.truncate(20);
+    let mut too_long = query(9000, "www.t.", RecordType::A, None);
+    too_long.push(0); // something behind the end is a format error
     let mut notify = query(9001, "t.", RecordType::SOA, None);
     notify[2] = 0x20;
-    queries.extend([cut_short, notify]);
+    queries.extend([too_long, notify]);
     queries
 }
 
