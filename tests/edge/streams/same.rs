@@ -28,10 +28,10 @@ fn queries() -> Vec<Vec<u8>> {
     queries
 }
 
-/// Whether a broken query does not even begin like one: with a single question, whose name is no pointer. By datagrams
+/// Whether a broken query does not even begin like one: with a question or two, whose name is no pointer. By datagrams
 /// it gets nothing.
 fn is_no_query(query: &[u8]) -> bool {
-    query[4] > 0 || query[12] == 0xc0
+    query[4..6] == [0, 0] || query[4] > 0 || query[12] == 0xc0
 }
 
 #[tokio::test]
