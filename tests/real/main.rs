@@ -4,8 +4,8 @@
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
 //! `proof` what a probe proves, packet by packet · `failures` each way to die · `glitches` what must flip nothing ·
-//! `speed` the fastest flip · `kills` kill -9 · `limits` too many queries · `neighbours` hosts that are not there ·
-//! `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
+//! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
+//! `neighbours` hosts that are not there · `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -17,6 +17,7 @@ mod certificates;
 mod client;
 mod compose;
 mod differential;
+mod disk;
 mod dns;
 mod failures;
 mod glitches;
