@@ -25,6 +25,7 @@ mod overflow;
 mod restarts;
 mod serving;
 mod socket_options;
+mod sources;
 mod stream_context;
 mod streams;
 mod tables;
@@ -56,8 +57,10 @@ pub use xdp::XdpUnavailable;
 
 use bind::{Listen, listen_to_streams};
 use certificates::Certificates;
+use datagram::Datagrams;
 use encrypted::Encrypted;
 use overflow::OverflowWatch;
+use sources::Sources;
 use stream_context::Streaming;
 use streams::{Carrier, Streams};
 
@@ -167,22 +170,22 @@ impl Bound {
         let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
         let (mut serving, stopped) = Serving::new();
         let mut plain = Vec::new();
-        let overflow = Arc::new(OverflowWatch::default());
+        let sources = Sources::of(&self.addresses);
+        let overflow = OverflowWatch::default();
+        let datagrams = Arc::new(Datagrams { policy: Arc::clone(&policy), sources, overflow });
         for Listen { address, tcp, udp, .. } in self.listens {
             plain.push((tcp, carrier.clone()));
             for (number, socket) in udp.into_iter().enumerate() {
                 let tables = tables.clone();
-                let policy = Arc::clone(&policy);
+                let datagrams = Arc::clone(&datagrams);
                 let stop = Arc::clone(&serving.workers.stop);
                 let tally = serving.new_tally();
-                let overflow = Arc::clone(&overflow);
-                let prepare =
-                    move |_| move || udp::serve(&socket, &tables, &policy, &stop, &tally, &overflow);
+                let prepare = move |_| move || udp::serve(&socket, &tables, &datagrams, &stop, &tally);
                 serving.workers.start(&format!("dns-{number}-{}", address.port()), prepare)?;
             }
         }
         if let Some(Ok(attached)) = self.xdp
-            && let Err(error) = serving.serve_rings(attached, tables, &policy)
+            && let Err(error) = serving.serve_rings(attached, tables, &datagrams)
         {
             serving.link = None; // with it, the interface gives everything to the kernel again
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
@@ -207,16 +210,16 @@ impl Serving {
         &mut self,
         attached: xdp::Attached,
         tables: &Tables,
-        policy: &Arc<ResponsePolicy>,
+        datagrams: &Arc<Datagrams>,
     ) -> io::Result<()> {
         let (link, queues) = attached.start()?;
         self.link = Some(link);
         for (number, queue) in queues.into_iter().enumerate() {
             let tables = tables.clone();
-            let policy = Arc::clone(policy);
+            let datagrams = Arc::clone(datagrams);
             let stop = Arc::clone(&self.workers.stop);
             let tally = self.new_tally();
-            let prepare = move |_| xdp::work(queue, tables, policy, stop, tally);
+            let prepare = move |_| xdp::work(queue, tables, datagrams, stop, tally);
             self.workers.start(&format!("dns-xdp-{number}"), prepare)?;
         }
         Ok(())

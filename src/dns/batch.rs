@@ -6,7 +6,7 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
@@ -116,12 +116,11 @@ impl Batch {
 
     /// Lets every datagram be answered: `answer` takes where it says it came from and the query, writes a reply and
     /// returns its length, or nothing for silence.
-    pub(super) fn answer(&mut self, mut answer: impl FnMut(IpAddr, &[u8], &mut [u8]) -> Option<usize>) {
+    pub(super) fn answer(&mut self, mut answer: impl FnMut(SocketAddr, &[u8], &mut [u8]) -> Option<usize>) {
         for (buffer, datagram) in self.buffers.iter_mut().zip(&mut *self.datagrams).take(self.received) {
             let query = &buffer.query[..datagram.query_octets];
-            // Port 0 cannot be sent to: the source address was made up.
-            let query = if port(&datagram.peer) == 0 { &[][..] } else { query };
-            datagram.reply_octets = answer(address(&datagram.peer), query, &mut buffer.reply).unwrap_or(0);
+            let source = SocketAddr::new(address(&datagram.peer), port(&datagram.peer));
+            datagram.reply_octets = answer(source, query, &mut buffer.reply).unwrap_or(0);
         }
     }
 

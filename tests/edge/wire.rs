@@ -109,6 +109,30 @@ fn what_comes_faster_than_it_is_taken_is_counted() {
     serving.stop();
 }
 
+/// A reply to memcached would be an error of memcached to us; the same client is answered at any other port.
+#[test]
+fn services_that_answer_whatever_comes_get_no_reply() {
+    let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
+    for (port, is_answered) in [(11211, false), (5353, false), (0, true)] {
+        let client =
+            UdpSocket::bind((Ipv4Addr::new(127, 9, 8, 7), port)).expect("nobody else is at this address");
+        client.connect(server).expect("the loopback");
+        client.set_nonblocking(true).expect("our socket");
+        let dropped = serving.counters()[Counter::Dropped];
+        client.send(&query(1, "www.t", RecordType::A)).expect("sent to ourselves");
+        let deadline = Instant::now() + PATIENCE;
+        let replied = loop {
+            match (client.recv(&mut [0; 512]).is_ok(), serving.counters()[Counter::Dropped] > dropped) {
+                (true, _) => break true,
+                (false, true) => break false,
+                (false, false) => assert!(Instant::now() < deadline, "neither answered nor dropped"),
+            }
+        };
+        assert_eq!(replied, is_answered, "port {port}");
+    }
+    serving.stop();
+}
+
 #[test]
 fn an_answer_leaves_from_the_address_that_was_asked() {
     let cases: [(IpAddr, &[IpAddr]); 2] = [
