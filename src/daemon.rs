@@ -16,6 +16,7 @@ mod descriptors;
 mod disk;
 mod event_loop;
 mod load;
+mod opened;
 mod parts;
 mod supervised;
 mod unreadable;
@@ -38,6 +39,7 @@ use crate::controller::{Change, Controller, Missing, Parameters, Saved};
 use crate::dns;
 use crate::health::Member;
 use crate::model::Moment;
+use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
 use clock::Clock;
@@ -46,6 +48,7 @@ use event_loop::{Commands, EventLoop, STAGE_MAX};
 use supervised::Supervised;
 
 pub use load::{Ready, load, load_config};
+pub use opened::{Opened, open};
 pub use supervised::GaveUp;
 pub use zone_file::read_zone;
 
@@ -64,6 +67,8 @@ pub enum StartError {
     Dns(dns::BindError),
     /// The control socket.
     Control(control::BindError),
+    /// A right that is not needed any more and cannot be given up.
+    Rights(RightsError),
     /// Threads or descriptors.
     System(io::Error),
 }
@@ -74,6 +79,7 @@ impl fmt::Display for StartError {
             StartError::Store(error) => write!(f, "{error}"),
             StartError::Dns(error) => write!(f, "{error}"),
             StartError::Control(error) => write!(f, "{error}"),
+            StartError::Rights(error) => write!(f, "{error}"),
             StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
     }
@@ -82,10 +88,11 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The first three are shown as they are.
+            // The first four are shown as they are.
             StartError::Store(error) => error.source(),
             StartError::Dns(error) => error.source(),
             StartError::Control(error) => error.source(),
+            StartError::Rights(error) => error.source(),
             StartError::System(error) => Some(error),
         }
     }
@@ -103,16 +110,19 @@ pub struct Daemon {
 /// Starts everything: answers first, probes last. Runs on the current tokio runtime.
 ///
 /// # Errors
-/// When the state folder, an address or the socket cannot be had.
-pub async fn start(ready: Ready) -> Result<Daemon, StartError> {
+/// When the state folder or the socket cannot be had.
+pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
+    let Opened { ready, bound, few_descriptors, given_up } = opened;
     let Ready { config, zones, secrets, prober, .. } = ready;
-    if let Some(trouble) = descriptors::take(&config) {
+    if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
+    }
+    if let Some(given_up) = given_up {
+        tell_rights(&given_up);
     }
     let clock = Clock::start();
     let opened = StateLog::open::<Saved, Change>(&config.node.state_dir, &store::boot_id(), clock.now());
     let (mut log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
-    let bound = dns::bind(&config.dns).map_err(StartError::Dns)?;
     let bound = match secrets {
         Some(secrets) => bound.with_secrets(secrets),
         None => bound,
@@ -190,6 +200,15 @@ fn unsaved_mark(config: &Config) -> PathBuf {
     let mut name = config.control.socket.file_name().unwrap_or_default().to_owned();
     name.push(".unsaved");
     config.control.socket.with_file_name(name)
+}
+
+/// As whom we run, and what stays with us.
+fn tell_rights(given_up: &GivenUp) {
+    let GivenUp { user, doubts } = given_up;
+    for doubt in doubts {
+        warn!(event = "rights.kept", "{doubt}");
+    }
+    info!(event = "rights.given_up", user, "running as {user}, without capabilities");
 }
 
 /// `[dns] xdp`, if it is set. A build without it is warned of with the configuration.

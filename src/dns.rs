@@ -131,6 +131,14 @@ impl Bound {
         &self.encrypted_addresses
     }
 
+    /// Has the interface give its queries to the rings, which takes a right that answering them does not take. They must
+    /// be served soon.
+    #[must_use]
+    pub fn direct_to_rings(self) -> Bound {
+        let directed = |attached: xdp::Attached| attached.direct().map(|()| attached);
+        Bound { xdp: self.xdp.map(|xdp| xdp.and_then(directed)), ..self }
+    }
+
     /// What became of `[dns] xdp`, if it is set: where it answers and for whom, or what is missing.
     #[must_use]
     pub fn xdp(&self) -> Option<Result<String, &XdpUnavailable>> {
@@ -212,7 +220,7 @@ impl Serving {
         tables: &Tables,
         datagrams: &Arc<Datagrams>,
     ) -> io::Result<()> {
-        let (link, queues) = attached.start()?;
+        let (link, queues) = attached.start();
         self.link = Some(link);
         for (number, queue) in queues.into_iter().enumerate() {
             let tables = tables.clone();

@@ -41,6 +41,7 @@
 //! ○ api                            what operators and programs see: status, warnings
 //!   telemetry                      the log, which never blocks
 //!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log
+//!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
 //! ```
@@ -78,6 +79,7 @@ pub mod health;
 pub mod model;
 pub mod policy;
 pub mod probe;
+pub mod rights;
 pub mod store;
 pub mod telemetry;
 pub mod zone;

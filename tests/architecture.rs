@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["api"]),
     (" ", &["telemetry"]),
     (" ", &["probe", "dns", "control", "cluster", "store"]),
+    (" ", &["rights"]),
     (" ", &["daemon"]),
     (" ", &["cli"]),
 ];
@@ -47,7 +48,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["control"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe"]),
-    ("nix::", &["probe", "control", "dns"]),
+    ("nix::", &["probe", "control", "dns", "rights"]),
     ("xdp::", &["dns"]),
     ("if_addrs", &["dns"]),
 ];

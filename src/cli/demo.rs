@@ -89,7 +89,8 @@ async fn play(arguments: &Arguments) -> Result<(), Failure> {
     let ready = daemon::load(&stage.config()).map_err(|problems| refused(&problems))?;
     let length = arguments.seconds.map(Duration::from_secs);
     let plan = Plan::of(&ready.config, length).expect("the demo's own configuration can fail over");
-    let daemon = daemon::start(ready).await.map_err(|error| explain(&error, arguments.port))?;
+    let opened = daemon::open(ready).map_err(|error| explain(&error, arguments.port))?;
+    let daemon = daemon::start(opened).await.map_err(|error| explain(&error, arguments.port))?;
     let server = daemon.addresses()[0];
     let resolver = Resolver::start(sockets, server).map_err(Failure::Failed)?;
 
@@ -188,9 +189,11 @@ fn explain(error: &StartError, port: u16) -> Failure {
             "port {port} of 127.0.0.1 is taken ({}): choose another with --port, or any that is free with --port 0",
             error.protocol
         ),
-        StartError::Dns(_) | StartError::Store(_) | StartError::Control(_) | StartError::System(_) => {
-            error.to_string()
-        }
+        StartError::Dns(_)
+        | StartError::Store(_)
+        | StartError::Control(_)
+        | StartError::Rights(_)
+        | StartError::System(_) => error.to_string(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `cadence-dns run`: the daemon.
 
+use std::mem::take;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,16 +11,21 @@ use super::failure::{Failure, refused};
 use super::runtime::runtime;
 use crate::dns::CertificateWatch;
 use crate::model::Problem;
-use crate::{daemon, telemetry};
+use crate::{daemon, rights, telemetry};
 
 /// How long blocking calls that are left over may delay the end.
 const LEFT_MAX: Duration = Duration::from_secs(1);
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon until SIGTERM or SIGINT. The log has a thread of its own, so it starts after the rights are given up.
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
+    rights::no_dumps()
+        .map_err(|error| Failure::Failed(format!("core dumps cannot be prevented: {error}")))?;
+    let mut ready = daemon::load(file).map_err(|problems| refused(&problems))?;
+    let warnings = take(&mut ready.warnings);
+    let failed = |error: daemon::StartError| Failure::Failed(error.to_string());
+    let opened = daemon::open(ready).and_then(daemon::Opened::give_up_rights).map_err(failed)?;
     let _log = telemetry::start_log().map_err(Failure::Failed)?; // when it is dropped, the last lines are written
-    let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
-    for Problem { place, found, help, .. } in &ready.warnings {
+    for Problem { place, found, help, .. } in &warnings {
         let place = place.as_ref().map(tracing::field::display);
         warn!(event = "config.warning", place, help, "{found}");
     }
@@ -27,7 +33,7 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let ended = runtime.block_on(async {
         let signals =
             Signals::take().map_err(|error| Failure::Failed(format!("no signal handlers: {error}")))?;
-        let daemon = daemon::start(ready).await.map_err(|error| Failure::Failed(error.to_string()))?;
+        let daemon = daemon::start(opened).await.map_err(failed)?;
         let certificate = daemon.certificate_watch();
         let ended = daemon.run_until(signals.until_stop(certificate)).await;
         ended.map_err(|gave_up| Failure::Failed(gave_up.to_string()))

@@ -45,6 +45,10 @@ pub struct NodeSettings {
     pub name: VantageId,
     /// The folder of the saved state.
     pub state_dir: PathBuf,
+    /// Whom root becomes once the sockets are open; without it `cadence-dns`, if there is such a user.
+    pub user: Option<String>,
+    /// Where the configuration names it, for messages.
+    pub user_place: Option<Place>,
 }
 
 /// Where queries are answered.

@@ -62,6 +62,7 @@ tables! {
     "[node]" NodeSpec {
         must name: String,
         may state_dir: String,
+        may user: String,
     }
 
     /// Where queries are answered.

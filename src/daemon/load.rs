@@ -11,6 +11,7 @@ use crate::config::{self, Config, CookieSettings, DnsSettings, Parsed, ZoneSetti
 use crate::dns;
 use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
+use crate::rights;
 use crate::zone::Zone;
 
 use super::unreadable::unreadable;
@@ -47,6 +48,7 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
             Err(mistakes) => problems.extend(mistakes),
         }
     }
+    problems.extend(rights::unknown_user(&config.node));
     problems.extend(without_xdp(&config.dns, cfg!(feature = "xdp")));
     let secrets = match load_secrets(&config.dns.cookies) {
         Ok((secrets, doubts)) => {

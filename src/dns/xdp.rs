@@ -54,7 +54,6 @@ impl std::error::Error for XdpUnavailable {}
 #[cfg(not(feature = "xdp"))]
 mod absent {
     use std::fmt;
-    use std::io;
     use std::net::SocketAddr;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
@@ -87,7 +86,11 @@ mod absent {
     }
 
     impl Attached {
-        pub(in crate::dns) fn start(self) -> io::Result<(Link, Vec<Queue>)> {
+        pub(in crate::dns) fn direct(&self) -> Result<(), XdpUnavailable> {
+            match *self {}
+        }
+
+        pub(in crate::dns) fn start(self) -> (Link, Vec<Queue>) {
             match self {}
         }
     }

@@ -72,6 +72,11 @@ impl Place {
         self.folder.join("control.sock")
     }
 
+    /// A folder for the control socket alone, where the configuration says so.
+    pub(crate) fn socket_folder(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+
     /// Whoever may enter the folder may also write.
     pub(crate) fn open_to_all(&self) {
         chmod(&self.folder, 0o777);
@@ -278,6 +283,6 @@ pub(crate) fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

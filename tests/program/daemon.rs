@@ -36,7 +36,8 @@ async fn with_daemon<T>(dns: &str, work: impl AsyncFnOnce(SocketAddr, &TempDir) 
     fs::write(&config, text).expect("our folder");
     fs::write(folder.path().join("zone"), ZONE).expect("our folder");
     let ready = daemon::load(&config).unwrap_or_else(|problems| panic!("{}", problems[0]));
-    let daemon = daemon::start(ready).await.expect("nobody else is here");
+    let opened = daemon::open(ready).expect("nobody else is here");
+    let daemon = daemon::start(opened).await.expect("nobody else is here");
     let server = daemon.addresses()[0];
     assert_eq!(server.ip(), Ipv4Addr::LOCALHOST);
     let (stop, stopped) = oneshot::channel::<()>();

@@ -11,6 +11,7 @@ mod daemon;
 mod exhausted;
 mod log;
 mod operator;
+mod rights;
 mod sample;
 mod signals;
 mod zone_command;

@@ -34,7 +34,8 @@ fn at(address: &str) -> SocketAddr {
 /// Serves on these addresses of a site, past the network stack if an interface is named.
 fn serve(site: &Site, listen: &[SocketAddr], interface: Option<&str>) -> (Serving, Option<String>) {
     site.namespace().inside(|| {
-        let bound = dns::bind(&settings(listen, interface)).expect("the addresses are the site's");
+        let bound =
+            dns::bind(&settings(listen, interface)).expect("the addresses are the site's").direct_to_rings();
         let taken = bound.xdp().map(|taken| taken.unwrap_or_else(|refusal| panic!("{refusal}")));
         (bound.serve(&tables()).expect("threads"), taken)
     })

@@ -11,8 +11,9 @@ pub(in crate::config) const STATE_DIR: &str = "/var/lib/cadence-dns";
 
 /// `[node]`
 pub(super) fn node(spec: Option<At<NodeSpec>>, context: Context<'_>) -> Option<NodeSettings> {
-    let NodeSpec { name, state_dir } = spec?.value;
+    let NodeSpec { name, state_dir, user } = spec?.value;
     let name = label("the node's name", &name?, context.diagnostics);
     let state_dir = context.path_or("state_dir", state_dir.as_ref(), STATE_DIR);
-    Some(NodeSettings { name: name?.as_str().into(), state_dir: state_dir? })
+    let (user, user_place) = user.map(|At { value, place }| (value, place)).unzip();
+    Some(NodeSettings { name: name?.as_str().into(), state_dir: state_dir?, user, user_place })
 }

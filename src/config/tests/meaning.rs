@@ -75,7 +75,7 @@ fn what_is_left_out_has_its_default() {
     ));
     let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses } = &parsed.config;
     assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
-    assert_eq!(node.state_dir.to_str(), Some("/var/lib/cadence-dns"));
+    assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
     assert_eq!((dns.workers, dns.rotate), (4, true));
     assert_eq!((&dns.version, dns.identity), (&None, false));
@@ -179,6 +179,7 @@ fn every_key_is_obeyed() {
     let rows = [
         ("name", "name = \"ns7\"", "name = \"ns8\""),
         ("state_dir", "\"/srv/cadence-dns\"", "\"/srv/other\""),
+        ("user", "user = \"dns\"", "user = \"other\""),
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("workers", "workers = 7", "workers = 8"),
         ("receive_buffer", "receive_buffer = 8388608", "receive_buffer = 8388609"),
@@ -302,6 +303,8 @@ fn the_complete_file_means_what_it_says() {
     let config = good(COMPLETE).config;
     let xdp = config.dns.xdp.as_ref().map(|xdp| (xdp.interface.as_str(), Some(xdp.place.line)));
     assert_eq!(xdp, Some(("enp1s0", line_of("xdp = "))));
+    let user_line = config.node.user_place.as_ref().map(|place| place.line);
+    assert_eq!((config.node.user.as_deref(), user_line), (Some("dns"), line_of("user = ")));
     let CookieSettings { enabled, secret_file, secret_file_place } = &config.dns.cookies;
     let secret_file = secret_file.as_deref().and_then(|path| path.to_str());
     assert_eq!((*enabled, secret_file), (false, Some("/etc/cadence-dns/cookies.secret")));

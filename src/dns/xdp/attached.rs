@@ -23,7 +23,7 @@ const QUEUES_MAX: u32 = 256;
 /// Addresses and ports that are answered for; the map is as large as there are, up to here.
 const ADDRESSES_MAX: usize = 4096;
 
-/// An interface that runs our program, which lets everything pass until [`Attached::start`].
+/// An interface that runs our program, which lets everything pass until [`Attached::direct`].
 pub(in crate::dns) struct Attached {
     name: String,
     mode: Mode,
@@ -61,12 +61,17 @@ pub(in crate::dns) fn attach(name: &str, listens: &[SocketAddr]) -> Result<Attac
 }
 
 impl Attached {
-    /// From now on queries go to the rings, which must be answered.
-    pub(in crate::dns) fn start(self) -> io::Result<(Link, Vec<Queue>)> {
+    /// From now on queries go to the rings, which must be answered soon. It takes CAP_BPF, and nothing after it does.
+    pub(in crate::dns) fn direct(&self) -> Result<(), XdpUnavailable> {
         for (number, queue) in (0_u32..).zip(&self.queues) {
-            self.sockets.put(&number.to_ne_bytes(), queue.descriptor() as u32)?;
+            self.sockets.put(&number.to_ne_bytes(), queue.descriptor() as u32).map_err(no_program)?;
         }
-        Ok((self.link, self.queues))
+        Ok(())
+    }
+
+    /// What keeps the program on the interface, and the rings to be answered.
+    pub(in crate::dns) fn start(self) -> (Link, Vec<Queue>) {
+        (self.link, self.queues)
     }
 }
 

@@ -1,0 +1,133 @@
+//! What the daemon may still do once it answers, as the kernel says: of the process, and of each of its threads.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+
+use cadence_dns::zone::RecordType;
+
+use crate::kit::demand::skip;
+use crate::kit::place::{Place, chmod, is_root};
+use crate::kit::process::Process;
+use crate::kit::query::{ask_by_udp, query};
+use crate::kit::steered::NAME;
+
+/// The user that the tests have: it is on every machine, and owns nothing.
+const USER: &str = "nobody";
+
+/// Its number.
+const UID: u32 = 65534;
+
+/// A configuration that has the daemon become [`USER`]; none where only root could.
+fn place_with_user() -> Option<Place> {
+    if !is_root() {
+        skip("only root can become another user");
+        return None;
+    }
+    let place = Place::new();
+    place.replace("[node]", &format!("[node]\nuser = \"{USER}\""));
+    // Where the state and the control socket lie is made for the user when it is missing.
+    place.replace("/control.sock", "/run/control.sock");
+    Some(place)
+}
+
+/// The lines of a `status` in /proc that are about rights.
+fn status(path: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(path.join("status")).expect("our child");
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    lines.map(|(key, value)| (key.to_owned(), value.trim().replace('\t', " "))).collect()
+}
+
+/// Every thread of it.
+fn threads(process: &Process) -> Vec<BTreeMap<String, String>> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).expect("our child");
+    tasks.map(|task| status(&task.expect("an entry").path())).collect()
+}
+
+/// No thread can do what an ordinary user cannot, or could ever again.
+fn check_threads(process: &Process, uid: u32) {
+    let threads = threads(process);
+    assert!(threads.len() >= 5, "the threads that answer, log and save are there: {}", threads.len());
+    for thread in &threads {
+        let name = &thread["Name"];
+        let check = |key: &str, expected: &str| assert_eq!(thread[key], expected, "{key} of thread {name}");
+        check("Uid", &format!("{uid} {uid} {uid} {uid}"));
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            check(set, "0000000000000000");
+        }
+        check("NoNewPrivs", "1");
+    }
+}
+
+#[test]
+fn root_becomes_a_user_that_may_do_nothing_else() {
+    let Some(place) = place_with_user() else { return };
+    // Port 53: the sockets are taken before the rights are given up.
+    let privileged = format!("{}:53", place.listen.ip());
+    place.replace(&place.listen.to_string(), &privileged);
+    let daemon = place.started();
+    daemon.wait_for_line("running as nobody (uid 65534", crate::kit::query::PATIENCE);
+    check_threads(&daemon, UID);
+    for thread in threads(&daemon) {
+        assert_eq!(thread["Groups"], "", "a group of root is left to {}", thread["Name"]);
+    }
+    let server = privileged.parse().expect("an address");
+    assert_eq!(ask_by_udp(server, &query(7, NAME, RecordType::SOA))[..2], [0, 7]);
+    for made in [place.state(), place.state().join("state.json"), place.socket_folder().join("control.sock")]
+    {
+        let found = fs::metadata(&made).unwrap_or_else(|error| panic!("{}: {error}", made.display()));
+        assert_eq!(found.uid(), UID, "{}", made.display());
+    }
+}
+
+#[test]
+fn without_a_user_to_become_root_keeps_its_name_only() {
+    if !is_root() {
+        return skip("only root can stay root");
+    }
+    let place = Place::new();
+    place.replace("[node]", "[node]\nuser = \"root\"");
+    let daemon = place.started();
+    check_threads(&daemon, 0);
+}
+
+#[test]
+fn memory_is_not_left_in_a_core_dump() {
+    let place = Place::new();
+    let daemon = place.started();
+    let proc = format!("/proc/{}", daemon.id());
+    let limits = fs::read_to_string(format!("{proc}/limits")).expect("our child");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
+    // What the kernel keeps even from the process's own user belongs to root then.
+    assert_eq!(fs::metadata(format!("{proc}/environ")).expect("our child").uid(), 0);
+}
+
+#[test]
+fn a_user_that_there_is_not_is_named_with_its_line() {
+    let place = Place::new();
+    place.replace("[node]", "[node]\nuser = \"no-such-user\"");
+    place.refused(&["cadence-dns.toml:2:8", "there is no user no-such-user", "useradd"]);
+}
+
+#[test]
+fn only_root_can_become_another_user() {
+    let place = Place::new();
+    place.replace("[node]", "[node]\nuser = \"root\"");
+    place.refused_as_nobody_to_start(&["cannot become root", "start it as root"]);
+}
+
+#[test]
+fn a_state_folder_that_the_user_cannot_write_is_named() {
+    let Some(place) = place_with_user() else { return };
+    fs::create_dir(place.state()).expect("the folder is writable");
+    chmod(&place.state(), 0o755);
+    place.refused_to_start(&[
+        "/state",
+        "ermission denied",
+        "it must belong to the user that cadence-dns runs as",
+    ]);
+    chown(place.state(), Some(UID), None).expect("we are root");
+    drop(place.started());
+}
