@@ -44,6 +44,8 @@ mod zones;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::model::Moment;
 
 use cookies::Proof;
@@ -61,8 +63,10 @@ pub use table::{AnswerTable, Identity, Located};
 pub use zone_table::ZoneTable;
 
 /// How this server answers everybody; `[dns]` of the configuration says it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ResponsePolicy {
+    /// The networks that are answered at all; `None` for every one. Others get silence by datagrams, REFUSED by streams.
+    pub allow: Option<Box<[IpNet]>>,
     /// Round robin: a set of addresses begins with another one for each query, by the query's identifier.
     pub rotate: bool,
     /// What DNS cookies are made with; `None` when we do not speak of them.
@@ -88,6 +92,12 @@ pub struct QueryContext<'m> {
 }
 
 impl QueryContext<'_> {
+    /// Whether a client there is answered at all.
+    fn is_allowed(&self) -> bool {
+        let allow = self.policy.allow.as_deref();
+        allow.is_none_or(|networks| networks.iter().any(|network| network.contains(&self.address)))
+    }
+
     /// What the cookie of a query says about who sent it.
     fn prove(&self, cookie: &[u8]) -> Proof {
         let secrets = self.policy.cookies.as_ref();
@@ -101,7 +111,7 @@ impl QueryContext<'_> {
             (Some(limiter), Transport::Udp) if !request.proof.is_good() => {
                 match limiter.rule(self.address, rrl_key, self.now, request.id) {
                     Ruling::Slip if request.proof.cookie().is_some() => Ruling::Challenge,
-                    ruling => ruling,
+                    ruling @ (Ruling::Whole | Ruling::Slip | Ruling::Challenge | Ruling::Drop) => ruling,
                 }
             }
             (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,
@@ -121,7 +131,8 @@ pub enum Transport {
 /// What became of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing: it is a response, too short to be anything, or a datagram that is no query at all.
+    /// Nothing: it is a response, too short to be anything, or a datagram that is no query at all or comes from a network
+    /// that is not answered.
     Silence,
     /// A reply of so many octets.
     Reply(usize),
@@ -150,8 +161,9 @@ impl Outcome {
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
 pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, reply: &mut [u8]) -> Outcome {
+    let is_allowed = context.is_allowed();
     let request = request::read(query, context);
-    let Some(request) = &request else {
+    let Some(request) = request.as_ref().filter(|_| is_allowed || context.transport == Transport::Tcp) else {
         return Outcome::Silence;
     };
     let cookie = request.proof.cookie();
@@ -166,7 +178,10 @@ pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, re
     let limit = most.min(reply.len()).saturating_sub(reserved);
     let turn = if context.policy.rotate { request.id } else { 0 };
     let mut reply = Reply::begin(reply, request, limit, turn);
-    let (code, rrl_key) = respond::fill(table, request, context, &mut reply);
+    let (code, rrl_key) = match is_allowed {
+        true => respond::fill(table, request, context, &mut reply),
+        false => respond::prohibit(&mut reply),
+    };
     match context.rule(request, rrl_key) {
         Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
         Ruling::Drop => Outcome::Dropped,

@@ -264,7 +264,8 @@ fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<
         true => Some(Box::new(Limiter::new(&settings.rate_limit, random()?)) as Box<dyn ResponseRateLimit>),
         false => None,
     };
-    Ok(ResponsePolicy { rotate: settings.rotate, cookies, limiter })
+    let allow = settings.allow.as_deref().map(Box::from);
+    Ok(ResponsePolicy { allow, rotate: settings.rotate, cookies, limiter })
 }
 
 /// A secret from the system's random numbers.

@@ -15,7 +15,8 @@ pub enum Counter {
     Refused,
     /// Replies with FORMERR, NOTIMP, BADVERS and any other code.
     Other,
-    /// Messages that got no reply: too short, a response, no query at all, or from where no client is.
+    /// Messages that got no reply: too short, a response, no query at all, or from where no
+    /// client is or is allowed.
     Dropped,
     /// Queries beyond the rate limit that got no reply.
     LimitedDropped,

@@ -192,7 +192,7 @@ pub struct DnsStatus {
     pub refused: u64,
     /// Replies with any other code.
     pub other: u64,
-    /// Met with silence: not a query, or from where no client is.
+    /// Met with silence: not a query, or from where no client is or is allowed.
     pub dropped: u64,
     /// By the rate limit.
     pub limited: LimitedStatus,

@@ -56,6 +56,8 @@ pub struct NodeSettings {
 pub struct DnsSettings {
     /// UDP and TCP, each address with its port.
     pub listen: Vec<SocketAddr>,
+    /// The networks that are answered; `None` for every one.
+    pub allow: Option<Vec<IpNet>>,
     /// UDP threads for each address.
     pub workers: usize,
     /// The receive buffer of each UDP socket, in octets: how long a peak may last that no worker keeps up with.
@@ -180,6 +182,7 @@ impl Default for DnsSettings {
         let everywhere = [(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()];
         DnsSettings {
             listen: everywhere.into(),
+            allow: None,
             workers: 1,
             receive_buffer: BUFFER_OCTETS,
             send_buffer: BUFFER_OCTETS,

@@ -68,6 +68,7 @@ tables! {
     /// Where queries are answered.
     "[dns]" DnsSpec {
         may listen: Vec<At<String>>,
+        may allow: Vec<At<String>>,
         may workers: i64,
         may receive_buffer: i64,
         may send_buffer: i64,

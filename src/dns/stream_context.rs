@@ -133,7 +133,12 @@ impl Shared {
     /// For a conversation without a server.
     pub(super) fn of_nothing() -> Shared {
         let table = AnswerTable::compile(&[], &[], crate::answer::Identity::default());
-        let policy = Arc::new(crate::answer::ResponsePolicy { rotate: false, cookies: None, limiter: None });
+        let policy = Arc::new(crate::answer::ResponsePolicy {
+            allow: None,
+            rotate: false,
+            cookies: None,
+            limiter: None,
+        });
         let tables = Tables::new(Arc::new(table));
         let settings = TcpSettings::default();
         let streaming = Streaming { tables, policy, settings, tally: Arc::default() };

@@ -64,7 +64,12 @@ fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Q
 
 fn policy() -> ResponsePolicy {
     let limiter = Box::new(Limiter::new(&RateLimitSettings::default(), [7; 16]));
-    ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) }
+    ResponsePolicy {
+        allow: None,
+        rotate: true,
+        cookies: Some(CookieSecrets::new([7; 16])),
+        limiter: Some(limiter),
+    }
 }
 
 /// Networks that ask in turn, each of them far less than the rate limit allows.
@@ -83,7 +88,7 @@ fn limited(criterion: &mut Criterion) {
         bencher.iter(|| {
             for query in queries.iter() {
                 asked = asked.wrapping_add(1);
-                let address = Ipv4Addr::from_bits(10 << 24 | asked % NETWORKS << 8 | 1).into();
+                let address = Ipv4Addr::from_bits((10 << 24) | ((asked % NETWORKS) << 8) | 1).into();
                 let now = Moment::from_millis(1_795_363_451_000 + u64::from(asked) / 1000);
                 let context =
                     QueryContext { transport: Transport::Udp, address, now, idle: None, policy: &policy };

@@ -26,7 +26,7 @@ fn workers_count_together() {
     let settings =
         RateLimitSettings { rate: 1000, slip: 0, network_rate: 10_000, ..RateLimitSettings::default() };
     let limiter = Box::new(Limiter::new(&settings, [1; 16]));
-    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: Some(limiter) };
+    let policy = ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: Some(limiter) };
     let flood = |worker: u8| {
         let address: IpAddr = Ipv4Addr::new(192, 0, 2, worker).into();
         let now = Moment::from_millis(1_795_363_451_000);

@@ -12,9 +12,11 @@ use cadence_dns::dns::client::{LookupError, lookup};
 use cadence_dns::dns::{self, BindError, Serving, Tables};
 use cadence_dns::model::{SteerId, Ttl};
 use cadence_dns::zone::RecordType;
+use hickory_proto::op::ResponseCode;
 
 use crate::kit::query::{
-    PATIENCE, client, framed, query, read, read_message, receive, udp_client, udp_client_from,
+    PATIENCE, ask, client, client_from, framed, query, read, read_message, receive, udp_client,
+    udp_client_from,
 };
 use crate::kit::zone::{name, steered_zone};
 
@@ -130,6 +132,33 @@ fn services_that_answer_whatever_comes_get_no_reply() {
         };
         assert_eq!(replied, is_answered, "port {port}");
     }
+    serving.stop();
+}
+
+#[test]
+fn only_who_is_allowed_is_answered() {
+    let listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let allow = Some(vec!["127.0.0.2/32".parse().expect("a network")]);
+    let bound = dns::bind(&DnsSettings { listen, allow, workers: 1, ..DnsSettings::default() });
+    let bound = bound.expect("a free port");
+    let server = bound.addresses()[0];
+    let serving = bound.serve(&Tables::new(Arc::new(table()))).expect("threads");
+    let question = query(1, "www.t", RecordType::A);
+    let other = udp_client(server);
+    other.send(&question).expect("sent to ourselves");
+    let by_stream = read(&ask(&mut client(server), &question));
+    assert_eq!(by_stream.metadata.response_code, ResponseCode::Refused);
+    let allowed = Ipv4Addr::new(127, 0, 0, 2);
+    let allowed_udp = udp_client_from(allowed.into(), server);
+    allowed_udp.send(&question).expect("sent to ourselves");
+    assert_eq!(read(&receive(&allowed_udp)).answers.len(), 1);
+    assert_eq!(read(&ask(&mut client_from(allowed, server), &question)).answers.len(), 1);
+    let counted = serving.counters();
+    let counted =
+        [Counter::Queries, Counter::Noerror, Counter::Refused, Counter::Dropped].map(|it| counted[it]);
+    assert_eq!(counted, [4, 2, 1, 1]);
+    other.set_nonblocking(true).expect("our socket");
+    other.recv(&mut [0; 512]).expect_err("it was met with silence, and before the others");
     serving.stop();
 }
 

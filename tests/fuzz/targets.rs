@@ -30,7 +30,12 @@ fn name(text: &str) -> Name {
 
 /// Queries: silence where it is right, else a reply that keeps every bound, twice the same.
 pub fn respond(query: &[u8]) {
-    let policy = ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
+    let policy = ResponsePolicy {
+        allow: None,
+        rotate: true,
+        cookies: Some(CookieSecrets::new([7; 16])),
+        limiter: None,
+    };
     let [over_udp, over_tcp] = [Transport::Udp, Transport::Tcp].map(|transport| {
         let address = Ipv4Addr::new(198, 51, 100, 7).into();
         let context = QueryContext { transport, address, now: NOW, idle: idle(transport), policy: &policy };
@@ -178,7 +183,7 @@ fn answers(zone: Zone) {
             question.concat()
         })
         .collect();
-    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: None };
+    let policy = ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: None };
     let table = AnswerTable::compile(&[zone], &[], Identity::default());
     let mut reply = vec![0; AnswerTable::REPLY_MAX_OCTETS];
     for query in asked {

@@ -34,7 +34,12 @@ impl ResponseRateLimit for FirstThree {
 
 fn policy(beyond: Ruling) -> ResponsePolicy {
     let limiter = Box::new(FirstThree { told: Mutex::default(), beyond });
-    ResponsePolicy { rotate: false, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) }
+    ResponsePolicy {
+        allow: None,
+        rotate: false,
+        cookies: Some(CookieSecrets::new([7; 16])),
+        limiter: Some(limiter),
+    }
 }
 
 /// A server, and the time there.

@@ -236,7 +236,12 @@ fn check_octets(octets: &[u8]) -> Result<(), TestCaseError> {
     thread_local! {
         static TABLE: AnswerTable = AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "n".into(), ..Identity::default() });
     }
-    let policy = ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
+    let policy = ResponsePolicy {
+        allow: None,
+        rotate: true,
+        cookies: Some(CookieSecrets::new([7; 16])),
+        limiter: None,
+    };
     let is_response = octets.get(2).is_none_or(|flags| flags & 0x80 > 0);
     let [over_udp, over_tcp] = [Transport::Udp, Transport::Tcp]
         .map(|transport| TABLE.with(|table| reply_for(&context(transport, &policy), table, octets)));

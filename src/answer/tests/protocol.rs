@@ -3,9 +3,9 @@
 use hickory_proto::op::Edns;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 
-use super::super::{AnswerTable, Identity, Transport};
+use super::super::{AnswerTable, Identity, QueryContext, ResponsePolicy, Transport};
 use super::render::{query, query_with, render};
-use super::{ZONE, reply_to, table, zone};
+use super::{ZONE, context, reply_for, reply_to, table, zone};
 
 /// The reply to `query` with some octets replaced.
 fn reply_with(patch: &[(usize, u8)], mut query: Vec<u8>) -> Option<Vec<u8>> {
@@ -123,6 +123,34 @@ fn other_classes_and_transfers_are_refused() {
     }
     for question in ["t TYPE251", "t TYPE252"] {
         assert_eq!(head(reply_with(&[], query(question))), "REFUSED");
+    }
+}
+
+/// Other networks learn by a stream that it is not for them, whatever they ask, and by a datagram nothing at all.
+#[test]
+fn who_is_not_allowed_gets_silence_or_refused() {
+    let table = table(&[("t", ZONE)]);
+    let networks: Box<[ipnet::IpNet]> =
+        ["192.0.2.0/24", "2001:db8::/48"].iter().map(|network| network.parse().expect("a network")).collect();
+    let policy = ResponsePolicy { allow: Some(networks), ..ResponsePolicy::default() };
+    let ask = |from: &str, transport, query: &[u8]| {
+        let address = from.parse().expect("an address");
+        reply_for(&QueryContext { address, ..context(transport, &policy) }, &table, query)
+    };
+    for question in ["www.t A", "nowhere.t A", "else A", "t TYPE252"] {
+        let query = query_with(question, edns(1232));
+        for allowed in ["192.0.2.255", "2001:db8:0:ffff::1"] {
+            for transport in [Transport::Udp, Transport::Tcp] {
+                let reply = ask(allowed, transport, &query);
+                assert_eq!(reply, reply_to(&table, &query, transport), "{allowed} is answered as anybody");
+            }
+        }
+        for other in ["192.0.3.0", "127.0.0.1", "2001:db8:1::1", "::1"] {
+            assert_eq!(ask(other, Transport::Udp, &query), None, "{other}");
+            let reply = ask(other, Transport::Tcp, &query).expect("a reply");
+            assert_eq!(render(&reply), ["REFUSED edns 1232"], "{other}: {question}");
+            assert_eq!(reply[reply.len() - 6..], [0, 15, 0, 2, 0, 18], "prohibited (RFC 8914)");
+        }
     }
 }
 

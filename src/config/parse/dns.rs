@@ -2,6 +2,7 @@
 
 mod cookies;
 mod listen;
+mod network;
 mod rate_limit;
 mod streams;
 
@@ -36,13 +37,14 @@ const INTERFACE_OCTETS: usize = 15;
 pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<DnsSettings> {
     #[rustfmt::skip]
     let DnsSpec {
-        listen, workers, receive_buffer, send_buffer, rotate, version, identity, xdp,
+        listen, allow, workers, receive_buffer, send_buffer, rotate, version, identity, xdp,
         cookies, rate_limit, tcp, tls, https,
     } = spec.map(|spec| spec.value).unwrap_or_default();
     let diagnostics = context.diagnostics;
     let default = DnsSettings::default();
     let mut listening = Listening::default();
     let listen = listen.map(|listen| listening.distinct(&listen.value, DNS_PORT, diagnostics));
+    let allow = allow.map(|allow| network::networks(&allow.value, diagnostics));
     let workers = WORKERS.or(workers.as_ref(), context.cores.max(1), diagnostics);
     let receive_buffer = RECEIVE_BUFFER.or(receive_buffer.as_ref(), default.receive_buffer, diagnostics);
     let send_buffer = SEND_BUFFER.or(send_buffer.as_ref(), default.send_buffer, diagnostics);
@@ -54,6 +56,7 @@ pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<Dns
     let rate_limit = rate_limit::rate_limit(rate_limit, diagnostics);
     Some(DnsSettings {
         listen: listen.unwrap_or(default.listen),
+        allow,
         workers: workers?,
         receive_buffer: receive_buffer?,
         send_buffer: send_buffer?,

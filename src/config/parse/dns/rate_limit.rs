@@ -1,11 +1,8 @@
 //! `[dns.rate_limit]`
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
 use super::super::limit::Limit;
-use crate::config::diagnostics::{Diagnostics, quoted};
+use super::network::networks;
+use crate::config::diagnostics::Diagnostics;
 use crate::config::read::{At, entries};
 use crate::config::settings::{NETWORK_RATE_FACTOR, RateLimitSettings};
 use crate::config::spec::RateLimitSpec;
@@ -43,7 +40,7 @@ pub(super) fn rate_limit(
     let rate = RATE.or(rate.as_ref(), default.rate, diagnostics);
     let network_rate = rate.and_then(|rate| self::network_rate(network_rate.as_ref(), rate, diagnostics));
     let slip = SLIP.or(slip.as_ref(), default.slip, diagnostics);
-    let exempt = entries(exempt).iter().filter_map(|text| network(text, diagnostics)).collect();
+    let exempt = networks(&entries(exempt), diagnostics);
     Some(RateLimitSettings { enabled, rate: rate?, network_rate: network_rate?, slip: slip?, exempt })
 }
 
@@ -62,20 +59,4 @@ fn network_rate(number: Option<&At<i64>>, rate: u32, diagnostics: &Diagnostics<'
         return None;
     }
     Some(network_rate)
-}
-
-/// A network by its prefix; an address alone is a network of one host.
-fn network(text: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<IpNet> {
-    let read = text.value.parse::<IpNet>().or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from));
-    let Ok(network) = read else {
-        let help = "an address and a prefix length, as in \"192.0.2.0/24\" or \"2001:db8::/32\"";
-        diagnostics.error(&text.place, format!("{} is not a network", quoted(&text.value)), help);
-        return None;
-    };
-    if network != network.trunc() {
-        let found = format!("{network} has bits set beyond its prefix");
-        diagnostics.error(&text.place, found, format!("\"{}\", or a longer prefix", network.trunc()));
-        return None;
-    }
-    Some(network)
 }
