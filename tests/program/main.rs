@@ -13,5 +13,6 @@ mod log;
 mod operator;
 mod sample;
 mod signals;
+mod strangers;
 mod zone_command;
 mod zone_sample;
