@@ -25,6 +25,7 @@ mod memory;
 mod restarts;
 mod serving;
 mod shares;
+mod socket;
 mod stream_context;
 mod streams;
 mod tables;

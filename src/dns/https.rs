@@ -17,9 +17,9 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::socket::Socket;
 use super::stream_context::{Client, Shared};
 use response::Octets;
 
@@ -47,7 +47,7 @@ const CONNECTION_WINDOW_OCTETS: u32 = 64 * 1024;
 ///
 /// There are deadlines for what belongs to one request. [`Shared`] closes connections that get no replies.
 pub(super) async fn serve(
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Socket>,
     client: Client,
     shared: Rc<Shared>,
     path: Arc<str>,

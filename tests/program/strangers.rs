@@ -5,14 +5,16 @@
 mod http2;
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr};
 use std::process::Command;
 
+use cadence_dns::zone::RecordType;
 use http2::Http2;
 
 use crate::kit::place::PROGRAM;
-use crate::kit::process::{Here, Process};
-use crate::kit::query::PATIENCE;
+use crate::kit::process::{Here, Process, wait_until};
+use crate::kit::query::{PATIENCE, ask, client_from, framed, query};
 
 /// A name whose reply is as long as a reply can be, and one with a short one.
 fn zone() -> String {
@@ -23,6 +25,8 @@ fn zone() -> String {
 /// The program at work; killed at the end, whatever the end is.
 struct Program {
     process: Process,
+    tcp: SocketAddr,
+    _tls: SocketAddr,
     https: SocketAddr,
     folder: tempfile::TempDir,
 }
@@ -50,9 +54,32 @@ impl Program {
         command.arg("run").arg("--config").arg(folder.path().join("c.toml"));
         let process = Process::start(&Here, "cadence-dns", folder.path(), command);
         let log = process.wait_for_line("answering over HTTPS on ", PATIENCE);
-        let rest = log.split("answering over HTTPS on ").nth(1).expect("it says so");
-        let https = rest.split_whitespace().next().expect("an address follows").parse().expect("an address");
-        Program { process, https, folder }
+        let address = |before: &str| {
+            let rest = log.split(before).nth(1).expect("it says so");
+            let address = rest.split_whitespace().next().expect("an address follows");
+            address.parse().expect("an address")
+        };
+        let [tcp, tls, https] =
+            ["answering on ", "answering over TLS on ", "answering over HTTPS on "].map(address);
+        Program { process, tcp, _tls: tls, https, folder }
+    }
+
+    /// The connections that it has open, over whatever.
+    fn connections(&self) -> usize {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("our child");
+        let sockets = fs::read_to_string("/proc/net/tcp").expect("there is TCP");
+        let is_connection = |inode: &str| {
+            let mut lines = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            lines.any(|words| words[9] == inode && words[3] != "0A") // a listener
+        };
+        let links = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        links
+            .filter(|link| {
+                let name = link.to_string_lossy();
+                let inode = name.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+                inode.is_some_and(is_connection)
+            })
+            .count()
     }
 
     /// Its memory that is in the machine's, in octets.
@@ -99,4 +126,39 @@ fn who_takes_back_many_requests_at_once_is_told_to_go() {
     assert!(client.is_told_to_go());
     let mut other = Http2::connect([127, 0, 1, 1], program.https, program.folder.path());
     other.ask("www.t").expect("others are served");
+}
+
+/// Ports of clients whose connections the kernel goes on with although the program has closed them.
+fn orphans(server: SocketAddr) -> usize {
+    // Of each connection: our address, theirs, its state; FIN_WAIT1, FIN_WAIT2, LAST_ACK, CLOSING.
+    let states = ["04", "05", "09", "0B"];
+    let port = format!(":{:04X}", server.port());
+    let table = fs::read_to_string("/proc/net/tcp").expect("there is TCP");
+    let of_server = |line: &&str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words[1].ends_with(&port) && states.contains(&words[3])
+    };
+    table.lines().skip(1).filter(of_server).count()
+}
+
+/// Half of them say that they have no more queries, the others say nothing.
+#[test]
+fn clients_that_never_read_leave_nothing_in_the_kernel() {
+    let program = Program::start("idle_timeout = \"1s\"");
+    let many = framed(&query(1, "big.t", RecordType::TXT)).repeat(10);
+    let deaf: Vec<_> = (1..=46)
+        .map(|host| {
+            let socket = client_from([127, 0, 1, host], program.tcp);
+            (&socket).write_all(&many).expect("somebody reads");
+            if host % 2 == 0 {
+                socket.shutdown(Shutdown::Write).expect("our half is ours to close");
+            }
+            socket
+        })
+        .collect();
+    let mut other = client_from([127, 0, 2, 1], program.tcp);
+    assert_eq!(ask(&mut other, &query(7, "big.t", RecordType::TXT))[..2], [0, 7]);
+    wait_until("all are closed", PATIENCE, || program.connections() == 0);
+    assert_eq!(orphans(program.tcp), 0);
+    drop(deaf);
 }
