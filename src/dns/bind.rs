@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
@@ -13,6 +14,12 @@ use crate::config::DnsSettings;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
+
+/// What the system keeps for a connection in each direction. Left to itself it goes up to megabytes.
+const STREAM_BUFFER_OCTETS: usize = 64 * 1024;
+
+/// A client that takes nothing for so long is gone.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 
 /// With port 0 the system chooses a port for TCP, which may be taken for UDP; another one is tried this many times.
 const PORT_TRIALS: usize = 16;
@@ -153,10 +160,21 @@ fn tcp_listener(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     only_its_family(&socket, address)?;
     socket.set_reuse_address(true)?; // connections of an earlier run may still be closing
+    for_connections(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// What each connection of a listener inherits.
+fn for_connections(listener: &Socket) -> io::Result<()> {
+    listener.set_tcp_nodelay(true)?; // a reply is written whole; without it, it only comes later
+    listener.set_linger(Some(Duration::ZERO))?; // what is dropped is reset, and leaves nothing in the kernel
+    listener.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
+    // The system doubles it for its own needs, so a longest reply fits.
+    listener.set_send_buffer_size(STREAM_BUFFER_OCTETS)?;
+    listener.set_recv_buffer_size(STREAM_BUFFER_OCTETS)
 }
 
 fn udp_socket(address: SocketAddr, buffers: Buffers) -> io::Result<(UdpSocket, Buffers)> {
@@ -179,5 +197,37 @@ fn only_its_family(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     match address.ip() {
         IpAddr::V4(_) => Ok(()),
         IpAddr::V6(_) => socket.set_only_v6(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    /// The kernel copies the options of a listener; only that it does is ours to prove.
+    #[test]
+    fn connections_inherit_what_their_listener_has() {
+        let listener = tcp_listener((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let _client = TcpStream::connect(address).expect("it listens");
+        listener.set_nonblocking(false).expect("our socket");
+        let (connection, _) = listener.accept().expect("the client");
+        let connection = SockRef::from(&connection);
+        let options = || {
+            io::Result::Ok((
+                connection.tcp_nodelay()?,
+                connection.linger()?,
+                connection.tcp_user_timeout()?,
+                connection.send_buffer_size()?,
+                connection.recv_buffer_size()?,
+            ))
+        };
+        let doubled = 2 * STREAM_BUFFER_OCTETS;
+        let expected = (true, Some(Duration::ZERO), Some(UNACKNOWLEDGED_MAX), doubled, doubled);
+        assert_eq!(options().expect("options of TCP"), expected);
     }
 }

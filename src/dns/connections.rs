@@ -122,7 +122,8 @@ impl Connections {
         }
     }
 
-    fn close(&mut self, number: u64) {
+    /// Closes a connection now.
+    pub(super) fn close(&mut self, number: u64) {
         if let Some(connection) = self.forget(number) {
             connection.task.abort();
         }

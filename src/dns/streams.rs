@@ -2,7 +2,7 @@
 //!
 //! A connection is closed when it has been idle for too long, or when its place is needed and it has been idle for
 //! longest. A connection is idle while it gets no reply, whatever it does meanwhile: sending a query octet by octet or
-//! not reading its replies does not count as activity.
+//! not reading its replies does not count as activity. What is closed is reset (`socket`).
 
 use std::io;
 use std::net::{self, SocketAddr};
@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
 use super::https;
+use super::socket::Socket;
 use super::stream_context::{Client, Shared, Streaming};
 use super::tcp::converse;
 use super::workers::Vitals;
@@ -145,14 +146,13 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shared>) {
-    let _ = stream.set_nodelay(true); // a reply is written whole; without it, it only comes later
     let ours = Rc::clone(shared);
     let address = peer.ip();
     shared.connections.borrow_mut().admit(address, Instant::now(), |number| {
         let task = tokio::task::spawn_local(async move {
             let client = Client { address, number };
             let place = PlaceTaken { client, shared: ours };
-            let _ = serve_one(stream, carrier, client, &place.shared).await; // whatever went wrong, it is over
+            let _ = serve_one(Socket::new(stream), carrier, client, &place.shared).await; // whatever went wrong, it is over
         });
         task.abort_handle()
     });
@@ -161,26 +161,21 @@ fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shar
 
 /// The whole of a connection. The handshake, if there is one, counts as idle time. What only encryption needs is boxed,
 /// so that a plain connection takes little memory.
-async fn serve_one(
-    stream: TcpStream,
-    carrier: Carrier,
-    client: Client,
-    shared: &Rc<Shared>,
-) -> io::Result<()> {
+async fn serve_one(socket: Socket, carrier: Carrier, client: Client, shared: &Rc<Shared>) -> io::Result<()> {
     match carrier {
-        Carrier::Plain => converse(stream, client, shared).await,
+        Carrier::Plain => converse(socket, client, shared).await,
         Carrier::Tls(acceptor) => {
-            let stream = Box::pin(acceptor.accept(stream)).await?;
+            let stream = Box::pin(acceptor.accept(socket)).await?;
             Box::pin(converse(stream, client, shared)).await
         }
         Carrier::Https(acceptor, path) => {
-            let stream = Box::pin(acceptor.accept(stream)).await?;
+            let stream = Box::pin(acceptor.accept(socket)).await?;
             Box::pin(https::serve(stream, client, Rc::clone(shared), path)).await
         }
         #[cfg(test)]
         Carrier::Faulty(faults) => {
             faults.of_a_connection();
-            converse(stream, client, shared).await
+            converse(socket, client, shared).await
         }
     }
 }

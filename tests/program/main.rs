@@ -14,5 +14,6 @@ mod operator;
 mod rights;
 mod sample;
 mod signals;
+mod strangers;
 mod zone_command;
 mod zone_sample;
