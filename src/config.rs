@@ -31,7 +31,8 @@ use spec::Spec;
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
     BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,
-    NodeSettings, Probe, ProbeKind, RateLimitSettings, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
+    NodeSettings, Probe, ProbeKind, RateLimitSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings,
+    ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

@@ -204,11 +204,14 @@ fn unsaved_mark(config: &Config) -> PathBuf {
 
 /// As whom we run, and what stays with us.
 fn tell_rights(given_up: &GivenUp) {
-    let GivenUp { user, doubts } = given_up;
+    let GivenUp { user, confinement, doubts, absent } = given_up;
     for doubt in doubts {
         warn!(event = "rights.kept", "{doubt}");
     }
-    info!(event = "rights.given_up", user, "running as {user}, without capabilities");
+    for absence in absent {
+        info!(event = "rights.absent", "{absence}");
+    }
+    info!(event = "rights.given_up", user, "running as {user}, without capabilities; {confinement}");
 }
 
 /// `[dns] xdp`, if it is set. A build without it is warned of with the configuration.

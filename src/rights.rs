@@ -8,8 +8,10 @@
 //! the process's, but capabilities are a thread's, which hands them down to those that it starts. What cannot be given
 //! up stops the start; what this system does not have is said.
 
+mod calls;
 mod capabilities;
 mod dumps;
+mod files;
 mod folder;
 mod user;
 
@@ -18,11 +20,16 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use landlock::RulesetError;
 use rustix::thread::set_no_new_privs;
+
+use crate::config::Seccomp;
 
 pub use dumps::no_dumps;
 pub use user::unknown_user;
 
+use calls::Filtered;
+use files::Confined;
 use user::{Become, User};
 
 /// Where the kernel lists the threads of this process.
@@ -35,6 +42,12 @@ pub struct Needs {
     pub user: Option<String>,
     /// Folders that are written to. Those that are missing are made, for the user that we become.
     pub written: Vec<PathBuf>,
+    /// Files and folders that are read.
+    pub read: Vec<PathBuf>,
+    /// `[node] landlock`
+    pub landlock: bool,
+    /// `[node] seccomp`
+    pub seccomp: Seccomp,
 }
 
 /// What has become of the rights, for the log.
@@ -42,8 +55,12 @@ pub struct Needs {
 pub struct GivenUp {
     /// As whom we run from now on.
     pub user: String,
+    /// The files that are left, and the system calls.
+    pub confinement: String,
     /// What was not given up, and what would help.
     pub doubts: Vec<String>,
+    /// What this system does not have.
+    pub absent: Vec<&'static str>,
 }
 
 /// A right that could not be given up, or a user that we cannot become.
@@ -62,6 +79,8 @@ pub enum RightsError {
     Threads(usize),
     /// The system refused.
     System(&'static str, io::Error),
+    /// The kernel has Landlock, and refused.
+    Files(RulesetError),
 }
 
 impl fmt::Display for RightsError {
@@ -82,6 +101,12 @@ impl fmt::Display for RightsError {
                 )
             }
             RightsError::System(what, error) => write!(f, "{what} cannot be given up: {error}"),
+            RightsError::Files(error) => {
+                write!(
+                    f,
+                    "the files of others cannot be given up: {error}; [node] landlock = \"off\" does without"
+                )
+            }
         }
     }
 }
@@ -90,13 +115,14 @@ impl std::error::Error for RightsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             RightsError::System(_, error) => Some(error),
+            RightsError::Files(error) => Some(error),
             RightsError::NoSuchUser(_) | RightsError::NotRoot { .. } | RightsError::Threads(_) => None,
         }
     }
 }
 
-/// Gives up all that is not needed any more, for good: root, groups, every capability, and what a program that is
-/// executed could bring.
+/// Gives up all that is not needed any more, for good: root, groups, every capability, what a program that is executed
+/// could bring, the files of others, and system calls.
 ///
 /// # Errors
 /// When something of it cannot be given up; the process must not go on then.
@@ -112,10 +138,38 @@ pub fn give_up(needs: &Needs) -> Result<GivenUp, RightsError> {
         user.become_it().map_err(refused("the user that started us"))?;
         no_dumps().map_err(refused("core dumps"))?; // another user, and the kernel's default is back
     }
+    let shown = user.unwrap_or_else(User::us).to_string();
     capabilities::give_up().map_err(refused("capabilities"))?;
     set_no_new_privs(true).map_err(|error| RightsError::System("new privileges", error.into()))?;
-    let user = user.unwrap_or_else(User::us).to_string();
-    Ok(GivenUp { user, doubts: doubt.into_iter().collect() })
+    let confined = needs.landlock.then(|| files::confine(&needs.read, &needs.written)).transpose();
+    let confined = confined.map_err(RightsError::Files)?;
+    let filtered = calls::filter(needs.seccomp).map_err(refused("system calls"))?;
+    let absent = [
+        (confined == Some(Confined::NotAtAll))
+            .then_some("this kernel has no Landlock (Linux 5.13): our user's files stay open"),
+        (filtered == Filtered::NotHere)
+            .then_some("this machine has no list of system calls: all of them stay open"),
+    ];
+    Ok(GivenUp {
+        user: shown,
+        confinement: confinement(confined.as_ref(), &filtered),
+        doubts: doubt.into_iter().collect(),
+        absent: absent.into_iter().flatten().collect(),
+    })
+}
+
+/// For the log.
+fn confinement(confined: Option<&Confined>, filtered: &Filtered) -> String {
+    let files = match confined {
+        Some(Confined::To(version)) => format!("our own only ({version})"),
+        Some(Confined::NotAtAll) | None => "all of our user's".to_owned(),
+    };
+    let calls = match filtered {
+        Filtered::Enforced => "those on our list (seccomp)",
+        Filtered::Logged => "all, and those that are not on our list in the kernel's log",
+        Filtered::Off | Filtered::NotHere => "all",
+    };
+    format!("files: {files}; system calls: {calls}")
 }
 
 /// Where /proc is not mounted, nobody can tell.

@@ -47,8 +47,10 @@ const FENCED: &[(&str, &[&str])] = &[
     ("reqwest", &["control"]),
     ("axum", &["control"]),
     ("clap", &["cli"]),
-    ("libc", &["dns", "probe"]),
+    ("libc", &["dns", "probe", "rights"]),
     ("nix::", &["probe", "control", "dns", "rights"]),
+    ("landlock::", &["rights"]),
+    ("seccompiler", &["rights"]),
     ("xdp::", &["dns"]),
     ("if_addrs", &["dns"]),
 ];

@@ -49,6 +49,22 @@ pub struct NodeSettings {
     pub user: Option<String>,
     /// Where the configuration names it, for messages.
     pub user_place: Option<Place>,
+    /// Whether Landlock keeps us to our own files, where the kernel has it.
+    pub landlock: bool,
+    /// What becomes of a system call that we should not make.
+    pub seccomp: Seccomp,
+}
+
+/// What becomes of a system call that is not on our list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Seccomp {
+    /// It fails.
+    #[default]
+    Enforce,
+    /// It is made, and the kernel logs it.
+    Log,
+    /// It is made.
+    Off,
 }
 
 /// Where queries are answered.

@@ -63,6 +63,8 @@ tables! {
         must name: String,
         may state_dir: String,
         may user: String,
+        may landlock: String,
+        may seccomp: String,
     }
 
     /// Where queries are answered.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use crate::answer::CookieSecrets;
@@ -19,6 +19,8 @@ use super::zone_file::read_zone;
 
 /// Everything is read and right; nothing is started.
 pub struct Ready {
+    /// The configuration file.
+    pub file: PathBuf,
     /// The configuration.
     pub config: Config,
     /// The zones, in the order of the configuration.
@@ -70,7 +72,7 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     }
     match probe::prepare(&config.probes, config.node.name.clone()) {
         Ok(prober) if !has_errors(&problems) => {
-            Ok(Ready { config, zones, secrets, prober, warnings: problems })
+            Ok(Ready { file: file.to_owned(), config, zones, secrets, prober, warnings: problems })
         }
         Ok(_) => Err(problems),
         Err(mistakes) => Err(problems.into_iter().chain(mistakes).collect()),

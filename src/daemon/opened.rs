@@ -1,11 +1,12 @@
 //! What is opened while the process still has its rights: everything else is opened without them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::StartError;
 use super::descriptors;
 use super::load::Ready;
-use crate::config::Config;
+use crate::config::{Config, ProbeKind};
 use crate::dns;
 use crate::rights::{self, GivenUp, Needs};
 
@@ -36,18 +37,40 @@ impl Opened {
     /// # Errors
     /// When that cannot be done: the process must end then.
     pub fn give_up_rights(self) -> Result<Opened, StartError> {
-        let given_up = rights::give_up(&needs(&self.ready.config)).map_err(StartError::Rights)?;
+        let needs = needs(&self.ready.file, &self.ready.config);
+        let given_up = rights::give_up(&needs).map_err(StartError::Rights)?;
         Ok(Opened { given_up: Some(given_up), ..self })
     }
 }
 
-/// What is used for as long as the process runs.
-fn needs(config: &Config) -> Needs {
-    let state = config.node.state_dir.clone();
-    Needs { user: config.node.user.clone(), written: vec![state, folder_of(&config.control.socket)] }
+/// What is used for as long as the process runs. Files are read again when they have changed, and the new ones are
+/// others for the kernel, so it is their folders that are needed.
+fn needs(file: &Path, config: &Config) -> Needs {
+    let Config { node, dns, control, zones, probes, .. } = config;
+    let authorities = probes.iter().filter_map(|probe| match &probe.kind {
+        ProbeKind::Http(http) => http.ca_file.as_deref(),
+        ProbeKind::Tcp => None,
+    });
+    let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
+    let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));
+    let files = files.chain(authorities).chain(certificates).chain(dns.cookies.secret_file.as_deref());
+    let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
+    Needs {
+        user: node.user.clone(),
+        written: vec![node.state_dir.clone(), folder_of(&control.socket)],
+        read: read.into_iter().collect(),
+        landlock: node.landlock,
+        seccomp: node.seccomp,
+    }
 }
 
 fn folder_of(file: &Path) -> PathBuf {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Where the file is named, and where it lies: certificates often are links to the latest one.
+fn folders_of(file: &Path) -> [PathBuf; 2] {
+    let real = file.canonicalize().map(|real| folder_of(&real));
+    [folder_of(file), real.unwrap_or_else(|_| folder_of(file))]
 }

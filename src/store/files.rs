@@ -1,17 +1,23 @@
 //! The operations on files that the log is made of: on a real folder here, on a disk that fails at will in the tests.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::error::is_symlink;
+use super::error::{StoreError, failed, is_symlink};
 
 /// The group may read: operators run `status` while the daemon is down.
 pub(super) const MODE: u32 = 0o640;
+
+/// Of a folder that we make.
+const FOLDER_MODE: u32 = 0o750;
+
+/// The user that may do everything.
+const ROOT: u32 = 0;
 
 /// Write bits of group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -105,6 +111,46 @@ pub(super) fn check_ours(file: &File) -> Result<(), ReadError> {
     Ok(())
 }
 
+/// Makes the folder if it is missing, and refuses one in which another user could put, replace or remove files. Root
+/// could anyway.
+///
+/// # Errors
+/// What is wrong with it and what would be right.
+pub(super) fn take_folder(path: &Path) -> Result<(), StoreError> {
+    let parents = path.parent().map_or(Ok(()), fs::create_dir_all);
+    // What stands in a folder's place is found below.
+    for made in [parents, DirBuilder::new().mode(FOLDER_MODE).create(path)] {
+        made.or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
+            .map_err(failed("create", path))?;
+    }
+    let found = fs::metadata(path).map_err(failed("open", path))?;
+    match wrong_with(found.uid(), found.mode(), rustix::process::geteuid().as_raw()) {
+        Some((wrong, right)) => {
+            let why = format!(
+                "{wrong}; `{right} {}` if it is the daemon's, or name another `state_dir`",
+                path.display()
+            );
+            Err(StoreError::NotOurs { path: path.to_owned(), why })
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with a folder of this owner and mode, for us, and the command that mends it.
+fn wrong_with(owner: u32, mode: u32, us: u32) -> Option<(String, String)> {
+    if ![us, ROOT].contains(&owner) {
+        return Some((format!("belongs to user {owner}, not to us (user {us})"), format!("chown -R {us}")));
+    }
+    let others = match (mode & 0o002 > 0, mode & 0o020 > 0) {
+        (true, _) => "every user",
+        (false, true) => "its group",
+        (false, false) => return None,
+    };
+    let wrong =
+        format!("can be written to by {others} (mode {:03o}), who could replace the state", mode & 0o777);
+    Some((wrong, format!("chmod {FOLDER_MODE:03o}")))
+}
+
 impl Files for Folder {
     fn path(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.0.clone() } else { self.0.join(name) }
@@ -167,5 +213,40 @@ impl Appendable for File {
 
     fn cut(&mut self, octets: u64) -> io::Result<()> {
         self.set_len(octets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(owner: u32, mode: u32, expected: &str) {
+        let told = wrong_with(owner, mode, 998).map(|(wrong, right)| format!("{wrong}: {right}"));
+        assert_eq!(told.as_deref().unwrap_or("-"), expected, "{owner} {mode:o}");
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_refused() {
+        check(998, 0o40750, "-");
+        check(998, 0o40755, "-");
+        check(0, 0o40755, "-");
+        check(1000, 0o40700, "belongs to user 1000, not to us (user 998): chown -R 998");
+        let replace = "who could replace the state: chmod 750";
+        check(998, 0o42770, &format!("can be written to by its group (mode 770), {replace}"));
+        check(998, 0o41777, &format!("can be written to by every user (mode 777), {replace}"));
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_made_for_us_alone() {
+        let above = tempfile::tempdir().expect("a folder");
+        let folder = above.path().join("a").join("state");
+        take_folder(&folder).expect("it is made");
+        take_folder(&folder).expect("it is there");
+        assert_eq!(fs::metadata(&folder).expect("it is there").mode() & 0o027, 0);
+        fs::set_permissions(&folder, Permissions::from_mode(0o770)).expect("our folder");
+        let refused = take_folder(&folder).expect_err("its group can write").to_string();
+        assert!(refused.contains("/a/state can be written to by its group (mode 770)"), "{refused}");
+        assert!(refused.contains("`chmod 750 ") && refused.contains("another `state_dir`"), "{refused}");
     }
 }

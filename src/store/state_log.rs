@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{StoreError, failed, is_full, with_help};
-use super::files::{Files, Folder};
+use super::error::{StoreError, is_full, with_help};
+use super::files::{Files, Folder, take_folder};
 use super::lock::take_lock;
 use super::log::Log;
 use super::recovery::{Recovered, survey};
@@ -35,8 +35,9 @@ impl StateLog {
     /// notes that a run begins. `boot` is the [`boot_id`].
     ///
     /// # Errors
-    /// When another daemon has the folder, when it cannot be written to (a full disk is a trouble, not an error), or when
-    /// a file in it is of a newer format, is no state of these types, or is not ours. Nothing is touched then.
+    /// When another daemon has the folder, when it cannot be written to (a full disk is a trouble, not an error), when
+    /// others can write to it, or when a file in it is of a newer format, is no state of these types, or is not ours.
+    /// Nothing is touched then.
     pub fn open<T, E>(
         folder: &Path,
         boot: &str,
@@ -46,7 +47,7 @@ impl StateLog {
         T: DeserializeOwned,
         E: DeserializeOwned,
     {
-        fs::create_dir_all(folder).map_err(failed("create", folder))?;
+        take_folder(folder)?;
         let lock = take_lock(folder)?;
         let (mut opened, recovered) = StateLog::open_in(Arc::new(Folder::new(folder)), boot, now)?;
         opened.lock = Some(lock);

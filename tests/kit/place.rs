@@ -87,6 +87,13 @@ impl Place {
         fs::write(self.folder.join(name), text).expect("the folder is writable");
     }
 
+    /// Makes a file of its folder a symbolic link, whatever it was before.
+    pub(crate) fn link(&self, name: &str, target: &Path) {
+        let new = self.folder.join("new-link");
+        std::os::unix::fs::symlink(target, &new).expect("the folder is writable");
+        fs::rename(new, self.folder.join(name)).expect("the folder is writable");
+    }
+
     /// Writes its configuration anew, with some of it replaced.
     pub(crate) fn replace(&self, from: &str, to: &str) {
         let text = self.text();

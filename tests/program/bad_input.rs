@@ -127,9 +127,21 @@ fn a_state_folder_that_cannot_be_written_is_named() {
 #[test]
 fn a_socket_folder_that_cannot_be_written_is_named() {
     let place = Place::new();
+    place.open_to_all();
+    fs::create_dir(place.socket_folder()).expect("the folder is writable");
+    place.replace("/control.sock", "/run/control.sock");
+    place.refused_as_nobody_to_start(&["control.sock", "ermission denied"]);
+}
+
+#[test]
+fn a_state_folder_that_others_can_write_is_refused() {
+    let place = Place::new();
     fs::create_dir(place.state()).expect("the folder is writable");
     chmod(&place.state(), 0o777);
-    place.refused_as_nobody_to_start(&["control.sock", "ermission denied"]);
+    place.refused_to_start(&["/state can be written to by every user (mode 777)", "chmod 750"]);
+    assert_eq!(files(&place.state()), [""; 0], "nothing is touched");
+    chmod(&place.state(), 0o750);
+    drop(place.started());
 }
 
 #[test]

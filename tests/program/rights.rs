@@ -6,11 +6,12 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
 use cadence_dns::zone::RecordType;
+use rustix::process::Signal;
 
 use crate::kit::demand::skip;
 use crate::kit::place::{Place, chmod, is_root};
 use crate::kit::process::Process;
-use crate::kit::query::{ask_by_udp, query};
+use crate::kit::query::{PATIENCE, ask_by_udp, query};
 use crate::kit::steered::NAME;
 
 /// The user that the tests have: it is on every machine, and owns nothing.
@@ -57,7 +58,22 @@ fn check_threads(process: &Process, uid: u32) {
             check(set, "0000000000000000");
         }
         check("NoNewPrivs", "1");
+        check("Seccomp", SECCOMP);
     }
+}
+
+/// By a filter, where there is a list of system calls.
+const SECCOMP: &str = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
+    "2"
+} else {
+    "0"
+};
+
+/// A certificate with its key.
+fn certified() -> String {
+    let key = rcgen::KeyPair::generate().expect("randomness");
+    let params = rcgen::CertificateParams::new(vec!["ns1.example.com".into()]).expect("a name");
+    params.self_signed(&key).expect("it signs itself").pem() + &key.serialize_pem()
 }
 
 #[test]
@@ -67,7 +83,7 @@ fn root_becomes_a_user_that_may_do_nothing_else() {
     let privileged = format!("{}:53", place.listen.ip());
     place.replace(&place.listen.to_string(), &privileged);
     let daemon = place.started();
-    daemon.wait_for_line("running as nobody (uid 65534", crate::kit::query::PATIENCE);
+    daemon.wait_for_line("running as nobody (uid 65534", PATIENCE);
     check_threads(&daemon, UID);
     for thread in threads(&daemon) {
         assert_eq!(thread["Groups"], "", "a group of root is left to {}", thread["Name"]);
@@ -130,4 +146,45 @@ fn a_state_folder_that_the_user_cannot_write_is_named() {
     ]);
     chown(place.state(), Some(UID), None).expect("we are root");
     drop(place.started());
+}
+
+/// By a file that is read again whenever it changes: one that lies elsewhere, though its rights let everybody read it.
+#[test]
+fn a_file_that_lies_elsewhere_cannot_be_read_any_more() {
+    let (place, elsewhere) = (Place::new(), tempfile::tempdir().expect("a folder"));
+    place.write("tls.pem", &certified());
+    let tls =
+        "[dns.tls]\ncertificate = \"tls.pem\"\nkey = \"tls.pem\"\nlisten = [\"127.0.0.1:0\"]\n[control]";
+    place.replace("[control]", tls);
+    let daemon = place.started();
+    if daemon.log().contains("no Landlock") {
+        return skip("the kernel of this machine has no Landlock");
+    }
+    fs::write(elsewhere.path().join("new.pem"), certified()).expect("our folder");
+    place.write("again.pem", &certified());
+    place.link("tls.pem", &elsewhere.path().join("new.pem"));
+    daemon.signal(Signal::HUP);
+    let log = daemon.wait_for_line("certificate.kept", PATIENCE);
+    assert!(log.contains("cannot read the certificate") && log.contains("ermission denied"), "{log}");
+    place.link("tls.pem", std::path::Path::new("again.pem"));
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_line("certificate.changed", PATIENCE);
+}
+
+#[test]
+fn what_the_configuration_leaves_out_is_left_open_and_told() {
+    let place = Place::new();
+    place.replace("[node]", "[node]\nlandlock = \"off\"\nseccomp = \"off\"");
+    let daemon = place.started();
+    daemon.wait_for_line("files: all of our user's; system calls: all", PATIENCE);
+    for thread in threads(&daemon) {
+        assert_eq!(
+            (&*thread["Seccomp"], &*thread["CapEff"]),
+            ("0", "0000000000000000"),
+            "{}",
+            thread["Name"]
+        );
+    }
+    place.replace("seccomp = \"off\"", "seccomp = \"of\"");
+    place.refused(&["cadence-dns.toml:3:11", "`seccomp` is \"of\"", "did you mean `off`?"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
-use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings};
+use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings, Seccomp};
 use crate::health::{Alone, Brownout, MinUp, Rules};
 use crate::model::Family;
 use crate::policy::{Failback, budget};
@@ -76,6 +76,7 @@ fn what_is_left_out_has_its_default() {
     let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses } = &parsed.config;
     assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
+    assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
     assert_eq!((dns.workers, dns.rotate), (4, true));
     assert_eq!((&dns.version, dns.identity), (&None, false));
@@ -180,6 +181,8 @@ fn every_key_is_obeyed() {
         ("name", "name = \"ns7\"", "name = \"ns8\""),
         ("state_dir", "\"/srv/cadence-dns\"", "\"/srv/other\""),
         ("user", "user = \"dns\"", "user = \"other\""),
+        ("landlock", "landlock = \"off\"", "landlock = \"enforce\""),
+        ("seccomp", "seccomp = \"log\"", "seccomp = \"enforce\""),
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("allow", "203.0.113.0/24", "203.0.113.0/25"),
         ("workers", "workers = 7", "workers = 8"),
@@ -304,6 +307,7 @@ fn the_complete_file_means_what_it_says() {
     let config = good(COMPLETE).config;
     let xdp = config.dns.xdp.as_ref().map(|xdp| (xdp.interface.as_str(), Some(xdp.place.line)));
     assert_eq!(xdp, Some(("enp1s0", line_of("xdp = "))));
+    assert_eq!((config.node.landlock, config.node.seccomp), (false, Seccomp::Log));
     let user_line = config.node.user_place.as_ref().map(|place| place.line);
     assert_eq!((config.node.user.as_deref(), user_line), (Some("dns"), line_of("user = ")));
     let CookieSettings { enabled, secret_file, secret_file_place } = &config.dns.cookies;

@@ -181,7 +181,7 @@ impl Mounted {
     /// 256 KiB in memory.
     fn tmpfs() -> Mounted {
         let mounted = Mounted { folder: folder(), image: folder(), is_frozen: false };
-        mounted.mount(&["-t", "tmpfs", "-o", "size=256k", "none"]);
+        mounted.mount(&["-t", "tmpfs", "-o", "size=256k,mode=0700", "none"]);
         mounted
     }
 
