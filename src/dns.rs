@@ -22,6 +22,7 @@ mod faults;
 mod https;
 mod limiter;
 mod memory;
+mod places;
 mod restarts;
 mod serving;
 mod shares;
