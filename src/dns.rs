@@ -23,6 +23,7 @@ mod https;
 mod limiter;
 mod memory;
 mod overflow;
+mod places;
 mod restarts;
 mod serving;
 mod shares;

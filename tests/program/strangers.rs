@@ -5,8 +5,8 @@
 mod http2;
 
 use std::fs;
-use std::io::Write;
-use std::net::{Shutdown, SocketAddr};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 
 use cadence_dns::zone::RecordType;
@@ -161,4 +161,46 @@ fn clients_that_never_read_leave_nothing_in_the_kernel() {
     wait_until("all are closed", PATIENCE, || program.connections() == 0);
     assert_eq!(orphans(program.tcp), 0);
     drop(deaf);
+}
+
+/// Whether a connection is closed; what came before that is passed over.
+fn is_gone(client: &mut TcpStream) -> bool {
+    client.set_nonblocking(true).expect("our socket");
+    let end = loop {
+        match client.read(&mut [0; 4096]) {
+            Ok(0) => break true,
+            Ok(_) => {}
+            Err(error) => break error.kind() != io::ErrorKind::WouldBlock,
+        }
+    };
+    client.set_nonblocking(false).expect("our socket");
+    end
+}
+
+/// Three networks that want half of the places each, ask all the time, and come again when they are closed; a client
+/// of a fourth that takes its time.
+#[test]
+fn busy_networks_keep_no_newcomer_out() {
+    let program = Program::start("connections = 96\nidle_timeout = \"10s\"");
+    let question = framed(&query(7, "www.t", RecordType::A));
+    let hosts = (1..=3).flat_map(|network| (1..=48).map(move |host| [127, 0, network, host]));
+    let mut crowd: Vec<_> = hosts.map(|host| (host, client_from(host, program.tcp))).collect();
+    let mut crowd_asks = || {
+        for (host, client) in &mut crowd {
+            if is_gone(client) {
+                *client = client_from(*host, program.tcp);
+            }
+            let _ = client.write_all(&question); // it may be closed just now
+        }
+    };
+    let mut newcomer_asks = || {
+        let mut newcomer = client_from([127, 0, 9, 1], program.tcp);
+        crowd_asks(); // so that the newcomer is the one that has been idle for longest
+        newcomer.write_all(&question[..5])?;
+        crowd_asks();
+        newcomer.write_all(&question[5..])?;
+        newcomer.read_exact(&mut [0; 2])
+    };
+    let answered = (0..19).filter(|_| newcomer_asks().is_ok()).count();
+    assert_eq!(answered, 19);
 }
