@@ -5,7 +5,8 @@
 //!
 //! `proof` what a probe proves, packet by packet · `failures` each way to die · `glitches` what must flip nothing ·
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
-//! `neighbours` hosts that are not there · `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
+//! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
+//! `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -28,6 +29,7 @@ mod neighbours;
 mod network;
 mod process;
 mod proof;
+mod reflection;
 mod region;
 mod resolver;
 mod speed;
