@@ -3,7 +3,8 @@
 //! Each test builds a [`world::World`] of network namespaces, so they need root and run side by side. `tests/run.sh`
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
-//! `proof` what a probe proves, packet by packet · `failures` each way to die · `glitches` what must flip nothing ·
+//! `proof` what a probe proves, packet by packet · `failures` each way to die · `families` one address family lost ·
+//! `brownout` a region that half works · `glitches` what must flip nothing · `starved` no processor for the prober ·
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
 //! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
 //! `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
@@ -14,6 +15,7 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod brownout;
 mod certificates;
 mod client;
 mod compose;
@@ -21,6 +23,7 @@ mod differential;
 mod disk;
 mod dns;
 mod failures;
+mod families;
 mod glitches;
 mod kills;
 mod limits;
@@ -33,6 +36,7 @@ mod reflection;
 mod region;
 mod resolver;
 mod speed;
+mod starved;
 mod watch;
 mod world;
 #[cfg(feature = "xdp")]
