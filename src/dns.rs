@@ -24,6 +24,7 @@ mod limiter;
 mod memory;
 mod overflow;
 mod places;
+mod proxy_protocol;
 mod restarts;
 mod serving;
 mod shares;
@@ -64,6 +65,7 @@ use certificates::Certificates;
 use datagram::Datagrams;
 use encrypted::Encrypted;
 use overflow::OverflowWatch;
+use proxy_protocol::FrontEnds;
 use sources::Sources;
 use stream_context::Streaming;
 use streams::{Carrier, Streams};
@@ -184,7 +186,10 @@ impl Bound {
         let mut plain = Vec::new();
         let sources = Sources::of(&self.addresses);
         let overflow = OverflowWatch::default();
-        let datagrams = Arc::new(Datagrams { policy: Arc::clone(&policy), sources, overflow });
+        let front_ends = FrontEnds::new(&self.settings.proxy_protocol_from);
+        let datagrams =
+            Datagrams { policy: Arc::clone(&policy), front_ends: front_ends.clone(), sources, overflow };
+        let datagrams = Arc::new(datagrams);
         for Listen { address, tcp, udp, .. } in self.listens {
             plain.push((tcp, carrier.clone()));
             for (number, socket) in udp.into_iter().enumerate() {
@@ -203,8 +208,10 @@ impl Bound {
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
         }
         let settings = self.settings.tcp;
-        let streaming =
-            |tally| Streaming { tables: tables.clone(), policy: Arc::clone(&policy), settings, tally };
+        let streaming = |tally| {
+            let (tables, policy, front_ends) = (tables.clone(), Arc::clone(&policy), front_ends.clone());
+            Streaming { tables, policy, front_ends, settings, tally }
+        };
         let plain_streaming = streaming(serving.new_tally());
         serving.serve_streams("dns-tcp", plain, plain_streaming, stopped.clone())?;
         if let Some((encrypted, certificates)) = encrypted {

@@ -82,12 +82,26 @@ impl Places {
         if must_shake_hands {
             self.handshakes.put(number, client, 1, number);
         }
+        Admitted { number, evicted: self.make_room_for(client) }
+    }
+
+    /// Counts a connection as another client's, whom it is served for; returns those that must go for it.
+    pub(super) fn belongs_to(&mut self, number: u64, client: IpAddr) -> Vec<u64> {
+        let Some(place) = self.forget(number) else { return Vec::new() };
+        self.put(number, Place { client, ..place });
+        if self.handshakes.remove(number) {
+            self.handshakes.put(number, client, 1, number);
+        }
+        self.make_room_for(client)
+    }
+
+    fn make_room_for(&mut self, client: IpAddr) -> Vec<u64> {
         let mut evicted = Vec::new();
         while let Some(first) = self.too_many(client) {
             self.leave(first);
             evicted.push(first);
         }
-        Admitted { number, evicted }
+        evicted
     }
 
     /// The connection that must go after a client's has come.

@@ -18,6 +18,7 @@ use super::clock::wall_clock;
 use super::connections::Connections;
 use super::counters::{Counters, Tally};
 use super::memory::{MEMORY_MAX_OCTETS, Memory};
+use super::proxy_protocol::FrontEnds;
 use super::tables::Tables;
 use super::workers::Vitals;
 use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
@@ -31,6 +32,8 @@ const READ_MAX_OCTETS: usize = 8192;
 pub(super) struct Streaming {
     pub(super) tables: Tables,
     pub(super) policy: Arc<ResponsePolicy>,
+    /// Who connects on behalf of clients.
+    pub(super) front_ends: FrontEnds,
     pub(super) settings: TcpSettings,
     pub(super) tally: Arc<Tally>,
 }
@@ -117,6 +120,11 @@ impl Shared {
         self.connections.borrow().idle_to_tell()
     }
 
+    /// Who connects on behalf of clients.
+    pub(super) fn front_ends(&self) -> &FrontEnds {
+        &self.streaming.front_ends
+    }
+
     /// Answers a query; `take` gets the reply, if there is one. `idle` is told to clients that ask for it (RFC 7828).
     pub(super) fn answer(
         &self,
@@ -178,7 +186,8 @@ impl Shared {
         });
         let tables = Tables::new(Arc::new(table));
         let settings = TcpSettings::default();
-        let streaming = Streaming { tables, policy, settings, tally: Arc::default() };
+        let front_ends = FrontEnds::default();
+        let streaming = Streaming { tables, policy, front_ends, settings, tally: Arc::default() };
         Shared::new(streaming, Arc::new(Vitals::new("test")))
     }
 

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
 use super::https;
+use super::proxy_protocol::FrontEnds;
 use super::socket::Socket;
 use super::stream_context::{Client, Shared, Streaming};
 use super::tcp::converse;
@@ -152,7 +153,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shar
         let task = tokio::task::spawn_local(async move {
             let client = Client { address, number };
             let place = PlaceTaken { client, shared: ours };
-            let _ = serve_one(Socket::new(stream), carrier, client, &place.shared).await; // whatever went wrong, it is over
+            let _ = serve_one(Socket::new(stream), peer, carrier, client, &place.shared).await; // whatever went wrong, it is over
         });
         task.abort_handle()
     });
@@ -161,7 +162,17 @@ fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shar
 
 /// The whole of a connection. The handshake, if there is one, counts as idle time. What only encryption needs is boxed,
 /// so that a plain connection takes little memory.
-async fn serve_one(socket: Socket, carrier: Carrier, client: Client, shared: &Rc<Shared>) -> io::Result<()> {
+async fn serve_one(
+    mut socket: Socket,
+    peer: SocketAddr,
+    carrier: Carrier,
+    client: Client,
+    shared: &Rc<Shared>,
+) -> io::Result<()> {
+    let client = match shared.front_ends().include(peer.ip()) {
+        true => behind(&mut socket, peer, client, shared).await?,
+        false => client,
+    };
     match carrier {
         Carrier::Plain => converse(socket, client, shared).await,
         Carrier::Tls(acceptor) => {
@@ -180,6 +191,18 @@ async fn serve_one(socket: Socket, carrier: Carrier, client: Client, shared: &Rc
             converse(socket, client, shared).await
         }
     }
+}
+
+/// The client behind a front end, who takes the connection's place from now on.
+async fn behind(
+    socket: &mut Socket,
+    front_end: SocketAddr,
+    client: Client,
+    shared: &Shared,
+) -> io::Result<Client> {
+    let address = FrontEnds::read_header(socket, front_end).await?.ip();
+    shared.connections.borrow_mut().belongs_to(client.number, address);
+    Ok(Client { address, ..client })
 }
 
 /// Gives the place of a connection back when it ends, also by a panic, which is counted.
