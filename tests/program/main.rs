@@ -13,6 +13,7 @@ mod log;
 mod operator;
 mod rights;
 mod sample;
+mod secrets;
 mod signals;
 mod zone_command;
 mod zone_sample;
