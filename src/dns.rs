@@ -217,7 +217,7 @@ impl Serving {
         policy: &Arc<ResponsePolicy>,
     ) -> io::Result<()> {
         let (link, queues) = attached.start();
-        self.link = Some(link);
+        self.link = link;
         for (number, queue) in queues.into_iter().enumerate() {
             let tables = tables.clone();
             let policy = Arc::clone(policy);

@@ -73,6 +73,9 @@ impl Signals {
 }
 
 fn hang_up(files: &FileWatch) {
-    let looked: String = files.look().iter().map(|file| format!("; {file} looked at again")).collect();
+    let looked = match files.look().as_slice() {
+        [] => String::new(),
+        files => format!("; looked at again: {}", files.join(", ")),
+    };
     warn!(event = "reload.ignored", "SIGHUP: a changed configuration takes effect after a restart{looked}");
 }
