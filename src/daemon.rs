@@ -232,10 +232,10 @@ impl Daemon {
         &self.addresses
     }
 
-    /// Who looks at the files of the certificate, besides the clock.
+    /// Who looks at the files of the certificate and of the cookies, besides the clock.
     #[must_use]
-    pub fn certificate_watch(&self) -> dns::CertificateWatch {
-        self.serving.certificate_watch()
+    pub fn file_watch(&self) -> dns::FileWatch {
+        self.serving.file_watch()
     }
 
     /// Runs until `shutdown` ends, then stops in order: probes, state, control, and DNS last, for an old answer

@@ -14,6 +14,7 @@ pub mod client;
 mod client_network;
 mod clock;
 mod connections;
+mod cookie_watch;
 mod counters;
 mod datagram;
 mod encrypted;
@@ -25,6 +26,7 @@ mod memory;
 mod overflow;
 mod places;
 mod proxy_protocol;
+mod random;
 mod restarts;
 mod serving;
 mod shares;
@@ -44,28 +46,32 @@ mod xdp;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit, Secret};
+use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit};
 use crate::config::{DnsSettings, TlsSettings};
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
+pub use cookie_watch::read_secret_file;
 pub use counters::Counters;
 pub use limiter::Limiter;
-pub use serving::{CertificateWatch, Meter, Serving};
+pub use serving::{FileWatch, Meter, Serving};
 pub use tables::Tables;
 pub use workers::{WorkerHealth, WorkerState};
 pub use xdp::XdpUnavailable;
 
 use bind::{Listen, listen_to_streams};
 use certificates::Certificates;
+use cookie_watch::CookieWatch;
 use datagram::Datagrams;
 use encrypted::Encrypted;
 use overflow::OverflowWatch;
 use proxy_protocol::FrontEnds;
+use random::random;
 use sources::Sources;
 use stream_context::Streaming;
 use streams::{Carrier, Streams};
@@ -171,7 +177,15 @@ impl Bound {
     /// When the system gives no more threads or descriptors, or no random numbers, or when there is no certificate.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
         let policy = policy(&self.settings, self.secrets.clone())?;
-        self.serve_by(tables, Arc::new(policy), &Carrier::Plain)
+        let file = self.settings.cookies.secret_file.clone();
+        // Secrets that are given without a file are for whoever gave them to change.
+        let can_change = file.is_some() || self.secrets.is_none();
+        let secrets = policy.cookies.clone().filter(|_| can_change);
+        let mut serving = self.serve_by(tables, Arc::new(policy), &Carrier::Plain)?;
+        if let Some(secrets) = secrets {
+            serving.watch_cookies(CookieWatch::new(secrets, file, Instant::now()))?;
+        }
+        Ok(serving)
     }
 
     /// Answers by a given policy, and streams on the plain listeners by a given carrier.
@@ -232,7 +246,7 @@ impl Serving {
         datagrams: &Arc<Datagrams>,
     ) -> io::Result<()> {
         let (link, queues) = attached.start();
-        self.link = Some(link);
+        self.link = link;
         for (number, queue) in queues.into_iter().enumerate() {
             let tables = tables.clone();
             let datagrams = Arc::clone(datagrams);
@@ -259,7 +273,14 @@ impl Serving {
     fn watch_certificate(&mut self, mut certificates: Certificates) -> io::Result<()> {
         let stop = Arc::clone(&self.workers.stop);
         let watch = self.workers.start("dns-certificate", move |_| move || certificates.watch(&stop))?;
-        self.certificate = Some(watch);
+        self.watches.push(("the certificate", watch));
+        Ok(())
+    }
+
+    fn watch_cookies(&mut self, mut cookies: CookieWatch) -> io::Result<()> {
+        let stop = Arc::clone(&self.workers.stop);
+        let watch = self.workers.start("dns-cookies", move |_| move || cookies.watch(&stop))?;
+        self.watches.push(("the secrets of the cookies", watch));
         Ok(())
     }
 }
@@ -277,11 +298,4 @@ fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<
     };
     let allow = settings.allow.as_deref().map(Box::from);
     Ok(ResponsePolicy { allow, rotate: settings.rotate, cookies, limiter })
-}
-
-/// A secret from the system's random numbers.
-fn random() -> io::Result<Secret> {
-    let mut octets = Secret::default();
-    getrandom::fill(&mut octets).map_err(io::Error::other)?;
-    Ok(octets)
 }

@@ -90,7 +90,7 @@ mod absent {
             match *self {}
         }
 
-        pub(in crate::dns) fn start(self) -> (Link, Vec<Queue>) {
+        pub(in crate::dns) fn start(self) -> (Option<Link>, Vec<Queue>) {
             match self {}
         }
     }

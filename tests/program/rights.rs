@@ -188,3 +188,21 @@ fn what_the_configuration_leaves_out_is_left_open_and_told() {
     place.replace("seccomp = \"off\"", "seccomp = \"of\"");
     place.refused(&["cadence-dns.toml:3:11", "`seccomp` is \"of\"", "did you mean `off`?"]);
 }
+
+/// The key of root: it was read at the start, and a renewed one would never be taken up.
+#[test]
+fn a_key_that_the_user_cannot_read_is_named() {
+    let Some(place) = place_with_user() else { return };
+    place.write("tls.pem", &certified());
+    let tls =
+        "[dns.tls]\ncertificate = \"tls.pem\"\nkey = \"key.pem\"\nlisten = [\"127.0.0.1:0\"]\n[control]";
+    place.replace("[control]", tls);
+    place.write(
+        "key.pem",
+        &fs::read_to_string(place.config().with_file_name("tls.pem")).expect("it is there"),
+    );
+    chmod(&place.config().with_file_name("key.pem"), 0o600);
+    place.refused_to_start(&["key.pem cannot be read by nobody (uid 65534", "ermission denied"]);
+    chmod(&place.config().with_file_name("key.pem"), 0o644);
+    drop(place.started());
+}
