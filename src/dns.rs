@@ -19,6 +19,7 @@ mod datagram;
 mod encrypted;
 #[cfg(test)]
 mod faults;
+mod handshake;
 mod https;
 mod limiter;
 mod memory;
@@ -33,6 +34,7 @@ mod tables;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod udp;
 mod workers;
 mod xdp;

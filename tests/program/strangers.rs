@@ -10,7 +10,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 
 use cadence_dns::zone::RecordType;
-use http2::Http2;
+use http2::{Http2, tls};
 
 use crate::kit::place::PROGRAM;
 use crate::kit::process::{Here, Process, wait_until};
@@ -26,7 +26,7 @@ fn zone() -> String {
 struct Program {
     process: Process,
     tcp: SocketAddr,
-    _tls: SocketAddr,
+    tls: SocketAddr,
     https: SocketAddr,
     folder: tempfile::TempDir,
 }
@@ -61,7 +61,7 @@ impl Program {
         };
         let [tcp, tls, https] =
             ["answering on ", "answering over TLS on ", "answering over HTTPS on "].map(address);
-        Program { process, tcp, _tls: tls, https, folder }
+        Program { process, tcp, tls, https, folder }
     }
 
     /// The connections that it has open, over whatever.
@@ -96,7 +96,7 @@ impl Program {
 fn bodies_of_tiny_frames_take_little_memory() {
     const BODIES: u32 = 64;
     const OCTETS: usize = 700;
-    let program = Program::start("");
+    let program = Program::start("idle_timeout = \"600s\"");
     let mut clients: Vec<_> =
         (1..=4).map(|host| Http2::connect([127, 0, host, 1], program.https, program.folder.path())).collect();
     let before = program.resident();
@@ -203,4 +203,22 @@ fn busy_networks_keep_no_newcomer_out() {
     };
     let answered = (0..19).filter(|_| newcomer_asks().is_ok()).count();
     assert_eq!(answered, 19);
+}
+
+/// Strangers of many networks that begin a handshake each and say no more.
+#[test]
+fn handshakes_that_do_not_end_cost_nobody_else_a_place() {
+    let program = Program::start("connections = 40\nidle_timeout = \"60s\"");
+    let question = query(7, "www.t", RecordType::A);
+    let mut idle: Vec<_> = (1..=10)
+        .map(|network| tls([127, 1, network, 1], program.tls, program.folder.path(), "dot"))
+        .collect::<io::Result<_>>()
+        .expect("handshakes");
+    let hosts = (1..=20).flat_map(|network| (1..=10).map(move |host| [127, 0, network, host]));
+    let _silent: Vec<_> = hosts.map(|host| client_from(host, program.tls)).collect();
+    let newcomer = tls([127, 2, 1, 1], program.tls, program.folder.path(), "dot");
+    idle.push(newcomer.expect("a handshake"));
+    for client in &mut idle {
+        assert_eq!(ask(client, &question)[..2], [0, 7]);
+    }
 }

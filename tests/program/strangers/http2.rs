@@ -105,8 +105,11 @@ impl Http2 {
         self.frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
     }
 
-    /// A piece of a body, as soon as it may be sent.
+    /// A piece of a body, as soon as it may be sent; none if the request has had its response.
     pub(crate) fn data(&mut self, stream: u32, octets: &[u8]) {
+        if self.answered.contains(&stream) {
+            return;
+        }
         while self.window < octets.len() as i64 {
             self.flush();
             self.read_frame().expect("the server makes room");
