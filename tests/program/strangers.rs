@@ -8,9 +8,10 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
+use std::thread;
 
 use cadence_dns::zone::RecordType;
-use http2::{Http2, tls};
+use http2::{Http2, hello, tls};
 
 use crate::kit::place::PROGRAM;
 use crate::kit::process::{Here, Process, wait_until};
@@ -221,4 +222,25 @@ fn handshakes_that_do_not_end_cost_nobody_else_a_place() {
     for client in &mut idle {
         assert_eq!(ask(client, &question)[..2], [0, 7]);
     }
+}
+
+/// 150 signatures to be made, as soon as may be.
+#[test]
+fn who_is_served_is_served_between_the_handshakes_of_a_flood() {
+    let program = Program::start("");
+    let mut client = tls([127, 2, 1, 1], program.tls, program.folder.path(), "dot").expect("a handshake");
+    let hello = hello(program.folder.path(), "dot");
+    let mut flood: Vec<_> = (1..=150).map(|host| client_from([127, 0, 1, host], program.tls)).collect();
+    let flood = thread::spawn(move || {
+        flood.iter_mut().for_each(|stranger| stranger.write_all(&hello).expect("the system takes it"));
+        flood.iter_mut().for_each(|stranger| stranger.read_exact(&mut [0]).expect("a reply to the hello"));
+    });
+    let mut replies = 0;
+    while !flood.is_finished() {
+        assert_eq!(ask(&mut client, &query(7, "www.t", RecordType::A))[..2], [0, 7]);
+        replies += 1;
+    }
+    flood.join().expect("each has its reply");
+    println!("{replies} replies during 150 handshakes");
+    assert!(replies > 20, "{replies} replies during 150 handshakes");
 }

@@ -33,8 +33,25 @@ const COLLECTED_OCTETS: usize = 16 * 1024;
 
 pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-/// A TLS connection from an address, offering one protocol; whatever certificate is in the folder is trusted.
+/// A TLS connection from an address, offering one protocol.
 pub(crate) fn tls(from: [u8; 4], server: SocketAddr, folder: &Path, protocol: &str) -> io::Result<Tls> {
+    let connection = connection(folder, protocol);
+    let mut tls = StreamOwned::new(connection, client_from(IpAddr::from(from), server));
+    while tls.conn.is_handshaking() {
+        tls.conn.complete_io(&mut tls.sock)?;
+    }
+    Ok(tls)
+}
+
+/// The first octets of a handshake.
+pub(crate) fn hello(folder: &Path, protocol: &str) -> Vec<u8> {
+    let mut octets = Vec::new();
+    connection(folder, protocol).write_tls(&mut octets).expect("it begins with a hello");
+    octets
+}
+
+/// The client's side of a connection that trusts whatever certificate is in the folder.
+fn connection(folder: &Path, protocol: &str) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     let file = File::open(folder.join("chain.pem")).expect("our own folder");
     for certificate in CertificateDer::pem_reader_iter(BufReader::new(file)) {
@@ -48,12 +65,7 @@ pub(crate) fn tls(from: [u8; 4], server: SocketAddr, folder: &Path, protocol: &s
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.into()];
     let name = "ns.t".try_into().expect("a name");
-    let connection = ClientConnection::new(Arc::new(config), name).expect("a good configuration");
-    let mut tls = StreamOwned::new(connection, client_from(IpAddr::from(from), server));
-    while tls.conn.is_handshaking() {
-        tls.conn.complete_io(&mut tls.sock)?;
-    }
-    Ok(tls)
+    ClientConnection::new(Arc::new(config), name).expect("a good configuration")
 }
 
 /// A connection, and what has come back so far.
