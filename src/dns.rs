@@ -5,6 +5,9 @@
 //! that the cost of encryption delays no other client. Each takes the newest table from [`Tables`] for each batch.
 //! Nothing here decides what a query gets.
 //!
+//! What streams may hold is shared by network, then by client: places (`places`), memory (`memory`), time to compute
+//! (`turns`); and nothing of it outlives its connection in the kernel (`socket`).
+//!
 //! A panic in a thread costs what it had in hand; the thread goes on with the same sockets (`workers`).
 
 mod batch;
@@ -20,6 +23,7 @@ mod datagram;
 mod encrypted;
 #[cfg(test)]
 mod faults;
+mod handshake;
 mod https;
 mod limiter;
 mod memory;
@@ -39,6 +43,7 @@ mod tables;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod udp;
 mod workers;
 mod xdp;

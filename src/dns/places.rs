@@ -128,7 +128,7 @@ impl Places {
 
     /// Notes that a connection has got what it asked for: its idle time begins anew.
     pub(super) fn active(&mut self, number: u64, now: Instant) {
-        if let Some(place) = self.forget(number) {
+        if let Some(&place) = self.taken.get(&number) {
             let seniority = Seniority { turn: self.next(), ..place.seniority };
             self.put(number, Place { seniority, active_at: now, ..place });
         }
@@ -186,7 +186,7 @@ impl Places {
             && came_at + YOUNG <= now
         {
             self.young.pop_front();
-            if let Some(place) = self.forget(number) {
+            if let Some(&place) = self.taken.get(&number) {
                 let seniority = Seniority { is_young: false, ..place.seniority };
                 self.put(number, Place { seniority, ..place });
             }
@@ -199,9 +199,11 @@ impl Places {
     }
 
     fn put(&mut self, number: u64, place: Place) {
+        if let Some(before) = self.taken.insert(number, place) {
+            self.by_activity.remove(&before.seniority.turn);
+        }
         self.by_activity.insert(place.seniority.turn, number);
         self.shares.put(number, place.client, 1, place.seniority);
-        self.taken.insert(number, place);
     }
 
     fn forget(&mut self, number: u64) -> Option<Place> {

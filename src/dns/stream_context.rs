@@ -20,6 +20,7 @@ use super::counters::{Counters, Tally};
 use super::memory::{MEMORY_MAX_OCTETS, Memory};
 use super::proxy_protocol::FrontEnds;
 use super::tables::Tables;
+use super::turns::Turns;
 use super::workers::Vitals;
 use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
 use crate::config::TcpSettings;
@@ -58,6 +59,7 @@ pub(super) struct Shared {
     /// One reply is written at a time.
     reply: RefCell<Box<[u8]>>,
     memory: RefCell<Memory>,
+    pub(super) handshakes: Turns,
 }
 
 /// Memory that a client makes us hold, until this is dropped.
@@ -91,6 +93,7 @@ impl Shared {
             read: RefCell::new(vec![0; READ_MAX_OCTETS].into()),
             reply: RefCell::new(vec![0; AnswerTable::REPLY_MAX_OCTETS].into()),
             memory: RefCell::new(Memory::new(MEMORY_MAX_OCTETS)),
+            handshakes: Turns::new(),
         }
     }
 

@@ -12,13 +12,14 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_rustls::TlsAcceptor;
 
+use super::handshake::shake_hands;
 use super::https;
 use super::proxy_protocol::FrontEnds;
 use super::socket::Socket;
@@ -35,9 +36,9 @@ pub(super) enum Carrier {
     /// Nothing.
     Plain,
     /// TLS.
-    Tls(TlsAcceptor),
+    Tls(Arc<ServerConfig>),
     /// TLS and HTTP, with the path of DNS in it.
-    Https(TlsAcceptor, Arc<str>),
+    Https(Arc<ServerConfig>, Arc<str>),
     /// Nothing, but for panics that a test asks for.
     #[cfg(test)]
     Faulty(Arc<super::faults::Faults>),
@@ -175,14 +176,12 @@ async fn serve_one(
     };
     match carrier {
         Carrier::Plain => converse(socket, client, shared).await,
-        Carrier::Tls(acceptor) => {
-            let stream = Box::pin(acceptor.accept(socket)).await?;
-            shared.connections.borrow_mut().shook_hands(client.number);
+        Carrier::Tls(config) => {
+            let stream = Box::pin(shake_hands(socket, config, client, shared)).await?;
             Box::pin(converse(stream, client, shared)).await
         }
-        Carrier::Https(acceptor, path) => {
-            let stream = Box::pin(acceptor.accept(socket)).await?;
-            shared.connections.borrow_mut().shook_hands(client.number);
+        Carrier::Https(config, path) => {
+            let stream = Box::pin(shake_hands(socket, config, client, shared)).await?;
             Box::pin(https::serve(stream, client, Rc::clone(shared), path)).await
         }
         #[cfg(test)]
