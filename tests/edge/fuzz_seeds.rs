@@ -13,6 +13,16 @@ fn queries() {
 }
 
 #[test]
+fn tcp_streams() {
+    play("tcp", targets::tcp);
+}
+
+#[test]
+fn https_requests() {
+    play("https", targets::https);
+}
+
+#[test]
 fn zones() {
     play("zone", targets::zone);
 }
