@@ -51,6 +51,9 @@ pub use serving::{CertificateWatch, Meter, Serving};
 pub use tables::Tables;
 pub use workers::{WorkerHealth, WorkerState};
 pub use xdp::XdpUnavailable;
+#[cfg(feature = "xdp")]
+#[doc(hidden)]
+pub use xdp::{frame_program, frame_query};
 
 use bind::{Listen, listen_to_streams};
 use certificates::Certificates;

@@ -22,6 +22,12 @@ fn https_requests() {
     play("https", targets::https);
 }
 
+#[cfg(feature = "xdp")]
+#[test]
+fn frames() {
+    play("frame", targets::frame);
+}
+
 #[test]
 fn zones() {
     play("zone", targets::zone);

@@ -1,6 +1,10 @@
 //! What must hold whatever a stranger, an operator or a broken disk hands us: one function for each way in. The fuzzers
 //! call them with what they make up, `tests/edge/fuzz_seeds.rs` with the seeds.
 
+#[cfg(feature = "xdp")]
+mod ebpf;
+#[cfg(feature = "xdp")]
+mod frames;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +27,8 @@ use cadence_dns::zone::{self, Accepted, IncludeError, MasterFile, Zone};
 use hickory_proto::op::{Message, ResponseCode};
 use serde_json::Value;
 
+#[cfg(feature = "xdp")]
+pub use frames::frame;
 pub use streams::{https, tcp};
 
 /// A time by the wall clock.
