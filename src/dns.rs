@@ -68,6 +68,9 @@ pub use serving::{FileWatch, Meter, Serving};
 pub use tables::Tables;
 pub use workers::{WorkerHealth, WorkerState};
 pub use xdp::XdpUnavailable;
+#[cfg(feature = "xdp")]
+#[doc(hidden)]
+pub use xdp::{frame_program, frame_query};
 
 use bind::{Listen, listen_to_streams};
 use certificates::Certificates;

@@ -13,6 +13,22 @@ fn queries() {
 }
 
 #[test]
+fn tcp_streams() {
+    play("tcp", targets::tcp);
+}
+
+#[test]
+fn https_requests() {
+    play("https", targets::https);
+}
+
+#[cfg(feature = "xdp")]
+#[test]
+fn frames() {
+    play("frame", targets::frame);
+}
+
+#[test]
 fn zones() {
     play("zone", targets::zone);
 }
