@@ -64,6 +64,8 @@ pub use certificates::check_certificate;
 pub use cookie_watch::read_secret_file;
 pub use counters::Counters;
 pub use limiter::Limiter;
+#[doc(hidden)]
+pub use proxy_protocol::query_by_front_end;
 pub use serving::{FileWatch, Meter, Serving};
 pub use tables::Tables;
 pub use workers::{WorkerHealth, WorkerState};

@@ -67,6 +67,13 @@ impl FrontEnds {
     }
 }
 
+/// For the fuzzers: who asks by a datagram of a front end, and what.
+#[doc(hidden)]
+#[must_use]
+pub fn query_by_front_end(front_end: SocketAddr, datagram: &[u8]) -> Option<(SocketAddr, &[u8])> {
+    FrontEnds::new(&[front_end.ip().into()]).unwrap(front_end, datagram)
+}
+
 /// For whom a header was written: the front end itself where it asks on its own behalf, as for its health checks.
 /// None for clients that have no address of the internet.
 fn client_of(header: &Header<'_>, source: SocketAddr) -> Option<SocketAddr> {

@@ -18,6 +18,11 @@ fn tcp_streams() {
 }
 
 #[test]
+fn datagrams_of_front_ends() {
+    play("proxy", targets::proxy);
+}
+
+#[test]
 fn https_requests() {
     play("https", targets::https);
 }

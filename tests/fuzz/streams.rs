@@ -91,7 +91,7 @@ fn client_config(certificate: &CertificateDer<'static>) -> ClientConfig {
 
 /// What a query gets on a stream.
 fn reply(query: &[u8], idle: Option<Duration>) -> Option<Vec<u8>> {
-    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: None };
+    let policy = ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: None };
     let address = Ipv4Addr::LOCALHOST.into();
     let context = QueryContext { transport: Transport::Tcp, address, now: NOW, idle, policy: &policy };
     let mut octets = vec![0; AnswerTable::REPLY_MAX_OCTETS];

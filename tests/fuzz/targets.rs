@@ -5,6 +5,7 @@
 mod ebpf;
 #[cfg(feature = "xdp")]
 mod frames;
+mod proxy;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 #[cfg(feature = "xdp")]
 pub use frames::frame;
+pub use proxy::proxy;
 pub use streams::{https, tcp};
 
 /// A time by the wall clock.
