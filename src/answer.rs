@@ -44,6 +44,8 @@ mod zones;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::model::Moment;
 
 use cookies::Proof;
@@ -61,8 +63,10 @@ pub use table::{AnswerTable, Identity, Located};
 pub use zone_table::ZoneTable;
 
 /// How this server answers everybody; `[dns]` of the configuration says it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ResponsePolicy {
+    /// The networks that are answered at all; `None` for every one. Others get silence by datagrams, REFUSED by streams.
+    pub allow: Option<Box<[IpNet]>>,
     /// Round robin: a set of addresses begins with another one for each query, by the query's identifier.
     pub rotate: bool,
     /// What DNS cookies are made with; `None` when we do not speak of them.
@@ -88,17 +92,27 @@ pub struct QueryContext<'m> {
 }
 
 impl QueryContext<'_> {
+    /// Whether a client there is answered at all.
+    fn is_allowed(&self) -> bool {
+        let allow = self.policy.allow.as_deref();
+        allow.is_none_or(|networks| networks.iter().any(|network| network.contains(&self.address)))
+    }
+
     /// What the cookie of a query says about who sent it.
     fn prove(&self, cookie: &[u8]) -> Proof {
         let secrets = self.policy.cookies.as_ref();
         secrets.map_or(Proof::None, |secrets| secrets.verify(cookie, self.address, self.now))
     }
 
-    /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is.
+    /// Whether a reply goes out: by a stream always, and to whoever has shown that he is where he says he is. Who speaks
+    /// cookies has no more luck than others; where others are told to come by a stream, he may get a cookie instead.
     fn rule(&self, request: &Request<'_>, rrl_key: RrlKey) -> Ruling {
         match (&self.policy.limiter, self.transport) {
             (Some(limiter), Transport::Udp) if !request.proof.is_good() => {
-                limiter.rule(self.address, rrl_key, self.now, request.id)
+                match limiter.rule(self.address, rrl_key, self.now, request.id) {
+                    Ruling::Slip if request.proof.cookie().is_some() => Ruling::Challenge,
+                    ruling @ (Ruling::Whole | Ruling::Slip | Ruling::Challenge | Ruling::Drop) => ruling,
+                }
             }
             (None | Some(_), Transport::Udp | Transport::Tcp) => Ruling::Whole,
         }
@@ -117,7 +131,8 @@ pub enum Transport {
 /// What became of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing: it is a response, or too short to be anything.
+    /// Nothing: it is a response, too short to be anything, or a datagram that is no query at all or comes from a network
+    /// that is not answered.
     Silence,
     /// A reply of so many octets.
     Reply(usize),
@@ -125,7 +140,7 @@ pub enum Outcome {
     Dropped,
     /// For the same reason a reply without records, of so many octets: TC says that a stream would get them.
     Slipped(usize),
-    /// For the same reason BADCOOKIE, in so many octets: whoever comes back with the cookie is answered.
+    /// For the same reason BADCOOKIE, in so many octets, no more than came: whoever comes back with the cookie is answered.
     Challenged(usize),
 }
 
@@ -146,8 +161,9 @@ impl Outcome {
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
 pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, reply: &mut [u8]) -> Outcome {
+    let is_allowed = context.is_allowed();
     let request = request::read(query, context);
-    let Some(request) = &request else {
+    let Some(request) = request.as_ref().filter(|_| is_allowed || context.transport == Transport::Tcp) else {
         return Outcome::Silence;
     };
     let cookie = request.proof.cookie();
@@ -162,32 +178,44 @@ pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, re
     let limit = most.min(reply.len()).saturating_sub(reserved);
     let turn = if context.policy.rotate { request.id } else { 0 };
     let mut reply = Reply::begin(reply, request, limit, turn);
-    let (code, rrl_key) = respond::fill(table, request, context, &mut reply);
+    let (code, rrl_key) = match is_allowed {
+        true => respond::fill(table, request, context, &mut reply),
+        false => respond::prohibit(&mut reply),
+    };
     match context.rule(request, rrl_key) {
         Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
-        ruling @ (Ruling::Slip | Ruling::Drop) => limited(ruling, request, reply, code, opt),
+        Ruling::Drop => Outcome::Dropped,
+        Ruling::Slip => slipped(request, reply, code, opt),
+        Ruling::Challenge => challenged(query.len(), request, reply, code, opt),
     }
 }
 
-/// Instead of a reply that somebody had too often: nothing that is longer than what he sent, but for a cookie.
+/// Instead of a reply that somebody had too often: the same without records and options, which is never longer than
+/// the query.
 #[cold]
-fn limited(
-    ruling: Ruling,
+fn slipped(request: &Request<'_>, mut reply: Reply<'_>, code: Code, opt: Option<OptRecord<'_>>) -> Outcome {
+    let bare = opt.map(|opt| OptRecord { nsid: None, cookie: None, ..opt });
+    reply.cut();
+    Outcome::Slipped(reply.finish(request, code, bare.as_ref()))
+}
+
+/// Instead of a reply that somebody had too often who speaks cookies: BADCOOKIE, if that is no longer than the query.
+/// It is not where the query has the client's part alone; the stream that he comes by then brings him a cookie.
+#[cold]
+fn challenged(
+    query_octets: usize,
     request: &Request<'_>,
     mut reply: Reply<'_>,
     code: Code,
     opt: Option<OptRecord<'_>>,
 ) -> Outcome {
-    let opt = opt.map(|opt| OptRecord { nsid: None, ..opt });
-    if request.proof.cookie().is_some() {
-        reply.take_back();
-        return Outcome::Challenged(reply.finish(request, Code::BadCookie, opt.as_ref()));
+    let with_cookie = opt.map(|opt| OptRecord { nsid: None, ..opt });
+    let octets = reply.octets_without_records() + with_cookie.as_ref().map_or(0, OptRecord::octets);
+    if octets > query_octets {
+        return slipped(request, reply, code, with_cookie);
     }
-    if ruling == Ruling::Drop {
-        return Outcome::Dropped;
-    }
-    reply.cut();
-    Outcome::Slipped(reply.finish(request, code, opt.as_ref()))
+    reply.take_back();
+    Outcome::Challenged(reply.finish(request, Code::BadCookie, with_cookie.as_ref()))
 }
 
 #[cfg(test)]

@@ -289,7 +289,7 @@ impl Controller {
             return;
         }
         self.judge_expired(now, news);
-        let mut moves = Vec::new();
+        let mut moves = BTreeMap::new();
         for index in std::mem::take(&mut news.concerned) {
             if self.proposals.is_pending(index) {
                 continue;
@@ -300,7 +300,7 @@ impl Controller {
             if decision.standing.epoch == before.epoch {
                 self.put_in_force(index, decision, now, news);
             } else {
-                moves.push((index, decision));
+                moves.insert(index, decision);
             }
         }
         self.propose(moves, None, news);
@@ -313,7 +313,7 @@ impl Controller {
         match approved {
             Ok((index, decision)) => {
                 news.reports.push(Report::Commanded { name: name.clone(), author, reason });
-                self.propose(vec![(index, decision)], Some((id, name)), news);
+                self.propose(BTreeMap::from([(index, decision)]), Some((id, name)), news);
             }
             Err(refusal) => news.replies.push(Reply { id, outcome: Err(refusal) }),
         }

@@ -127,6 +127,9 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         Some(secrets) => bound.with_secrets(secrets),
         None => bound,
     };
+    if let Some(trouble) = bound.short_buffers() {
+        warn!(event = "dns.short_buffers", "{trouble}");
+    }
     tell_xdp(&bound);
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     for trouble in &troubles {

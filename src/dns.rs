@@ -22,9 +22,16 @@ mod encrypted;
 mod faults;
 mod https;
 mod limiter;
+mod memory;
+mod overflow;
+mod places;
 mod random;
 mod restarts;
 mod serving;
+mod shares;
+mod socket;
+mod socket_options;
+mod sources;
 mod stream_context;
 mod streams;
 mod tables;
@@ -44,7 +51,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit};
-use crate::config::{DnsSettings, RateLimitSettings, TlsSettings};
+use crate::config::{DnsSettings, TlsSettings};
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
@@ -59,8 +66,11 @@ pub use xdp::XdpUnavailable;
 use bind::{Listen, listen_to_streams};
 use certificates::Certificates;
 use cookie_watch::CookieWatch;
+use datagram::Datagrams;
 use encrypted::Encrypted;
+use overflow::OverflowWatch;
 use random::random;
+use sources::Sources;
 use stream_context::Streaming;
 use streams::{Carrier, Streams};
 
@@ -73,6 +83,7 @@ pub struct Bound {
     settings: DnsSettings,
     secrets: Option<CookieSecrets>,
     xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
+    short_buffers: Option<String>,
 }
 
 /// Takes every socket, or none. A lack of AF_XDP is no error: the sockets answer everything then.
@@ -80,12 +91,13 @@ pub struct Bound {
 /// # Errors
 /// The first address that could not be taken, with what would help.
 pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
-    let listen = |at: &SocketAddr| bind::listen(*at, settings.workers);
+    let listen = |at: &SocketAddr| bind::listen(*at, settings);
     let listens: Vec<Listen> = settings.listen.iter().map(listen).collect::<Result<_, _>>()?;
     let addresses: Vec<SocketAddr> = listens.iter().map(|listen| listen.address).collect();
     let mut encrypted_addresses = Vec::new();
     let encrypted =
         settings.tls.as_ref().map(|tls| bind_encrypted(tls, &mut encrypted_addresses)).transpose()?;
+    let short_buffers = listens.iter().find_map(|listen| listen.short_buffers.clone());
     let xdp = settings.xdp.as_ref().map(|xdp| xdp::attach(&xdp.interface, &addresses));
     Ok(Bound {
         listens,
@@ -95,6 +107,7 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
         settings: settings.clone(),
         secrets: None,
         xdp,
+        short_buffers,
     })
 }
 
@@ -142,6 +155,12 @@ impl Bound {
         self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
     }
 
+    /// What is missing of `[dns] receive_buffer` and `send_buffer`, and what would help.
+    #[must_use]
+    pub fn short_buffers(&self) -> Option<&str> {
+        self.short_buffers.as_deref()
+    }
+
     /// Makes cookies with these secrets; servers that share them accept each other's cookies. Without them the secret is
     /// a random one.
     #[must_use]
@@ -177,19 +196,22 @@ impl Bound {
         let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
         let (mut serving, stopped) = Serving::new();
         let mut plain = Vec::new();
-        for Listen { address, tcp, udp } in self.listens {
+        let sources = Sources::of(&self.addresses);
+        let overflow = OverflowWatch::default();
+        let datagrams = Arc::new(Datagrams { policy: Arc::clone(&policy), sources, overflow });
+        for Listen { address, tcp, udp, .. } in self.listens {
             plain.push((tcp, carrier.clone()));
             for (number, socket) in udp.into_iter().enumerate() {
                 let tables = tables.clone();
-                let policy = Arc::clone(&policy);
+                let datagrams = Arc::clone(&datagrams);
                 let stop = Arc::clone(&serving.workers.stop);
                 let tally = serving.new_tally();
-                let prepare = move |_| move || udp::serve(&socket, &tables, &policy, &stop, &tally);
+                let prepare = move |_| move || udp::serve(&socket, &tables, &datagrams, &stop, &tally);
                 serving.workers.start(&format!("dns-{number}-{}", address.port()), prepare)?;
             }
         }
         if let Some(Ok(attached)) = self.xdp
-            && let Err(error) = serving.serve_rings(attached, tables, &policy)
+            && let Err(error) = serving.serve_rings(attached, tables, &datagrams)
         {
             serving.link = None; // with it, the interface gives everything to the kernel again
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
@@ -214,16 +236,16 @@ impl Serving {
         &mut self,
         attached: xdp::Attached,
         tables: &Tables,
-        policy: &Arc<ResponsePolicy>,
+        datagrams: &Arc<Datagrams>,
     ) -> io::Result<()> {
         let (link, queues) = attached.start();
         self.link = link;
         for (number, queue) in queues.into_iter().enumerate() {
             let tables = tables.clone();
-            let policy = Arc::clone(policy);
+            let datagrams = Arc::clone(datagrams);
             let stop = Arc::clone(&self.workers.stop);
             let tally = self.new_tally();
-            let prepare = move |_| xdp::work(queue, tables, policy, stop, tally);
+            let prepare = move |_| xdp::work(queue, tables, datagrams, stop, tally);
             self.workers.start(&format!("dns-xdp-{number}"), prepare)?;
         }
         Ok(())
@@ -263,10 +285,10 @@ fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<
         Some(secrets) => Some(secrets),
         None => Some(CookieSecrets::new(random()?)),
     };
-    let RateLimitSettings { enabled, rate, slip, exempt } = &settings.rate_limit;
-    let limiter = match enabled {
-        true => Some(Box::new(Limiter::new(*rate, *slip, exempt, random()?)) as Box<dyn ResponseRateLimit>),
+    let limiter = match settings.rate_limit.enabled {
+        true => Some(Box::new(Limiter::new(&settings.rate_limit, random()?)) as Box<dyn ResponseRateLimit>),
         false => None,
     };
-    Ok(ResponsePolicy { rotate: settings.rotate, cookies, limiter })
+    let allow = settings.allow.as_deref().map(Box::from);
+    Ok(ResponsePolicy { allow, rotate: settings.rotate, cookies, limiter })
 }

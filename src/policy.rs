@@ -22,7 +22,7 @@ use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
-pub use decide::{Facts, Verdicts, decide, fail_back_now};
+pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead};
 pub use hold::{Flips, Hold, Wait};
 
 /// How a name, or a group of names that move together, is steered.

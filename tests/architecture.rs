@@ -1,11 +1,15 @@
 //! The arrows of `src/lib.rs`, checked: a module may use what is drawn above it, no files of one room form a circle,
-//! and the core is pure.
+//! and the core is pure. And the house is built of what `deny.toml` allows.
 
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/supply_chain.rs"]
+mod supply_chain;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use supply_chain::Rules;
 
 /// From the bottom up; modules on one line never use each other. `○` marks the core.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -48,7 +52,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["control"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe", "rights"]),
-    ("nix::", &["probe", "control", "rights"]),
+    ("nix::", &["probe", "control", "dns", "rights"]),
     ("landlock::", &["rights"]),
     ("seccompiler", &["rights"]),
     ("xdp::", &["dns"]),
@@ -154,6 +158,53 @@ fn a_circle_would_be_found() {
     // Tests may use everything.
     check(&[room, a, ("room/b/tests", "use super::super::a::f;"), ("room/b", "")], &[]);
     check(&[room, a, ("room/b", "fn g() {}\n#[cfg(test)]\nmod tests {\nuse super::super::a::f;\n}")], &[]);
+}
+
+#[test]
+fn nothing_is_banned_and_all_comes_from_crates_io() {
+    let rules = Rules::read();
+    for lock in ["Cargo.lock", "tests/fuzz/Cargo.lock"] {
+        let wrong = rules.wrong_packages(&supply_chain::read(lock));
+        assert!(wrong.is_empty(), "{lock}: {}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn every_licence_is_allowed() {
+    let (rules, licences) = (Rules::read(), supply_chain::licences());
+    assert!(licences.len() > 100, "cargo names {} packages only", licences.len());
+    let is_wrong = |licence: &Option<String>| licence.as_ref().is_none_or(|licence| !rules.allows(licence));
+    let wrong: Vec<_> = licences.iter().filter(|(_, licence)| is_wrong(licence)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_wrong_package_or_licence_would_be_found() {
+    let rules = Rules::read();
+    let lock = "[[package]]\nname = \"openssl-sys\"\nsource = \"registry+https://github.com/rust-lang/crates.io-index\"\n\
+                [[package]]\nname = \"x\"\nsource = \"git+https://example.com/x\"\n[[package]]\nname = \"ours\"\n";
+    let found = ["openssl-sys is banned", "x comes from git+https://example.com/x"];
+    assert_eq!(rules.wrong_packages(lock), found);
+    for allowed in [
+        "MIT",
+        "MIT/GPL-3.0-only",
+        "GPL-3.0-only OR MIT",
+        "(MIT OR GPL-3.0-only) AND ISC",
+        "Apache-2.0 WITH LLVM-exception OR MIT",
+    ] {
+        assert!(rules.allows(allowed), "{allowed}");
+    }
+    for wrong in [
+        "GPL-3.0-only",
+        "MIT AND GPL-3.0-only",
+        "MIT AND (GPL-3.0-only OR AGPL-3.0-only)",
+        "Apache-2.0 WITH LLVM-exception",
+        "MIT ISC",
+        "(MIT",
+        "",
+    ] {
+        assert!(!rules.allows(wrong), "{wrong}");
+    }
 }
 
 /// One file, with the module of `src` that it belongs to; comments and inline tests are left out.

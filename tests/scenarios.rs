@@ -83,6 +83,7 @@ scenarios! {
     brownout
     brownout_after_isolation
     clock_set_back
+    death_beside_a_standby_with_ipv6_only
     death_beside_a_stumbling_standby
     death_by_blackhole
     death_by_refusal
@@ -90,7 +91,9 @@ scenarios! {
     death_of_ipv4_alone
     death_on_a_node_without_ipv6
     death_seen_by_ipv6_alone
+    death_while_the_standby_lacks_ipv4
     death_while_the_standby_lacks_ipv6
+    death_while_the_standby_needs_its_dead_ipv4
     degraded_by_ipv6
     disk_that_hangs
     disk_that_is_full

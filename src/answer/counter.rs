@@ -1,7 +1,8 @@
 //! What is counted of queries: one list for those who count and those who show.
 
 /// What became of a message. [`Queries`](Counter::Queries) counts each message once; of the others up to
-/// [`LimitedBadcookie`](Counter::LimitedBadcookie) exactly one counts it. The last three count it once more.
+/// [`LimitedBadcookie`](Counter::LimitedBadcookie) exactly one counts it. [`Truncated`](Counter::Truncated), [`Unsent`](Counter::Unsent)
+/// and [`Xdp`](Counter::Xdp) count it once more; what [`Overflowed`](Counter::Overflowed) counts is in none of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Counter {
     /// Messages that came in, answered or not.
@@ -14,13 +15,14 @@ pub enum Counter {
     Refused,
     /// Replies with FORMERR, NOTIMP, BADVERS and any other code.
     Other,
-    /// Messages that got no reply: too short, a response, or from port 0.
+    /// Messages that got no reply: too short, a response, no query at all, or from where no
+    /// client is or is allowed.
     Dropped,
     /// Queries beyond the rate limit that got no reply.
     LimitedDropped,
     /// Queries beyond the rate limit that got TC: the client may come back by a stream.
     LimitedSlipped,
-    /// Queries beyond the rate limit that got BADCOOKIE: the client may come back with the cookie.
+    /// Queries beyond the rate limit that got BADCOOKIE, no longer than themselves: the client may come back with the cookie.
     LimitedBadcookie,
     /// Replies with TC, because the answer was too long.
     Truncated,
@@ -28,6 +30,8 @@ pub enum Counter {
     Unsent,
     /// Messages that came in by AF_XDP.
     Xdp,
+    /// Messages that the system dropped before they came in: faster than they were taken, or with a wrong checksum.
+    Overflowed,
 }
 
 impl Counter {
@@ -35,7 +39,7 @@ impl Counter {
     pub const COUNT: usize = Counter::ALL.len();
 
     /// All of them, each at its [`index`](Counter::index).
-    pub const ALL: [Counter; 12] = [
+    pub const ALL: [Counter; 13] = [
         Counter::Queries,
         Counter::Noerror,
         Counter::Nxdomain,
@@ -48,6 +52,7 @@ impl Counter {
         Counter::Truncated,
         Counter::Unsent,
         Counter::Xdp,
+        Counter::Overflowed,
     ];
 
     /// Its place in [`Counter::ALL`], below [`Counter::COUNT`].

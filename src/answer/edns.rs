@@ -73,6 +73,8 @@ impl<'q> Edns<'q> {
 /// Why there is no answer (RFC 8914).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExtendedError {
+    /// This server does it for others: the client's network is not one that is answered.
+    Prohibited = 18,
     /// The name lies in none of our zones: the delegation that led here is wrong.
     NotAuthoritative = 20,
     /// This server does not do it for any client: another opcode or class, or a zone transfer.

@@ -22,6 +22,8 @@ pub enum Ruling {
     Whole,
     /// It goes out without its records, with TC.
     Slip,
+    /// Instead of that, BADCOOKIE goes out to who speaks cookies: a limiter says [`Slip`](Ruling::Slip).
+    Challenge,
     /// It does not go out.
     Drop,
 }

@@ -112,6 +112,11 @@ impl<'b> Reply<'b> {
         self.truncated = true;
     }
 
+    /// The length of header and question.
+    pub(super) fn octets_without_records(&self) -> usize {
+        self.question_end
+    }
+
     /// Truncates what has records; what has none is as short already, but for its reason.
     pub(super) fn cut(&mut self) {
         self.error = None;

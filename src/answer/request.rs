@@ -3,10 +3,10 @@
 use crate::model::wire_name::name_length;
 use crate::model::{Class, RecordType};
 
-use super::QueryContext;
 use super::cookies::Proof;
 use super::edns::Edns;
 use super::wire::{HEADER_OCTETS, QUESTION_AT, skip_name, u16_at, u32_at};
+use super::{QueryContext, Transport};
 
 /// QR: it is a response.
 const RESPONSE: u16 = 0x8000;
@@ -67,7 +67,12 @@ pub(super) enum Unanswerable {
     CookieWrong,
 }
 
-/// Reads a query; `None` when silence is right: a response, or too short to have an identifier and flags.
+/// The most that the beginning of a query says it has: two questions, and the records that any query needs.
+const QUESTIONS_MAX: u16 = 2;
+const RECORDS_MAX: u16 = 4;
+
+/// Reads a query; `None` when silence is right: a response, too short to have an identifier and flags, or a datagram that
+/// is no query at all. Who answers those by datagrams can be set to talk for ever with another service that does.
 pub(super) fn read<'q>(query: &'q [u8], context: &QueryContext<'_>) -> Option<Request<'q>> {
     let (id, word) = (u16_at(query, 0)?, u16_at(query, 2)?);
     if query.len() < HEADER_OCTETS || word & RESPONSE > 0 {
@@ -84,6 +89,9 @@ pub(super) fn read<'q>(query: &'q [u8], context: &QueryContext<'_>) -> Option<Re
         fault: None,
     };
     let broken = read_body(query, &mut request).is_none();
+    if broken && context.transport == Transport::Udp && (opcode > 0 || !begins_like_a_query(query)) {
+        return None;
+    }
     if let Some(cookie) = request.edns.as_ref().and_then(|edns| edns.cookie) {
         request.proof = context.prove(cookie);
     }
@@ -97,6 +105,16 @@ pub(super) fn read<'q>(query: &'q [u8], context: &QueryContext<'_>) -> Option<Re
         request.question.is_none().then(|| fault_without_question(request.proof))
     };
     Some(request)
+}
+
+/// Whether a message that cannot be read to its end may have been meant as a query: its first question can be read, and
+/// its counts are those that queries have. Text and the messages of other protocols have neither.
+#[cold]
+fn begins_like_a_query(query: &[u8]) -> bool {
+    let counts = [4, 6, 8, 10].map(|at| u16_at(query, at).unwrap_or(u16::MAX));
+    let [questions, records @ ..] = counts;
+    let few = (1..=QUESTIONS_MAX).contains(&questions) && records.iter().all(|count| *count <= RECORDS_MAX);
+    few && read_question(query).is_some()
 }
 
 /// Where no connection can be kept, the option means nothing (RFC 7828 section 3.3).

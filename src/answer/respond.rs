@@ -74,6 +74,12 @@ pub(super) fn fill(
     (code, RrlKey::code(code))
 }
 
+/// For clients of networks that are not answered: REFUSED, whatever they ask.
+pub(super) fn prohibit(reply: &mut Reply<'_>) -> (Code, RrlKey) {
+    let code = not_from_us(reply, Code::Refused, ExtendedError::Prohibited);
+    (code, RrlKey::code(code))
+}
+
 /// A code that could mean many things, and what it means.
 fn not_from_us(reply: &mut Reply<'_>, code: Code, error: ExtendedError) -> Code {
     reply.error = Some(error);

@@ -96,7 +96,7 @@ fn table(zones: &[(&str, &str)]) -> AnswerTable {
 }
 
 /// Nothing goes round, so that answers can be foretold.
-const PLAIN: ResponsePolicy = ResponsePolicy { rotate: false, cookies: None, limiter: None };
+const PLAIN: ResponsePolicy = ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: None };
 
 /// The reply to some octets, under the default policy.
 pub(super) fn reply_to(table: &AnswerTable, query: &[u8], transport: Transport) -> Option<Vec<u8>> {

@@ -1,14 +1,15 @@
 //! What an operator should look at, each with the command or the place that helps.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::status::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Status, WaitStatus};
 use super::warning::Warning;
-use crate::controller::Parameters;
-use crate::health::State;
+use crate::controller::{Controller, Parameters};
+use crate::health::{State, Verdict};
 use crate::model::{Family, Moment};
-use crate::policy::{Hold, Rule, Steer};
+use crate::policy::{Decision, Facts, Hold, Rule, Steer, Verdicts, Wait, if_dead};
 
 /// A certificate that expires within this is worth a warning.
 const CERTIFICATE_WARNING: Duration = Duration::from_secs(21 * 24 * 3600);
@@ -45,11 +46,11 @@ pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
 }
 
 /// What an operator should look at, gravest first.
-pub(super) fn warnings(status: &Status, steers: &[Steer], now: Moment) -> Vec<Warning> {
+pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) -> Vec<Warning> {
     let mut warnings: Vec<Warning> = status.names.iter().filter_map(name_warning).collect();
-    for steer in steers {
-        warnings.extend(flips_warning(status, steer));
-        warnings.extend(standby_warning(status, steer));
+    for (steer, decision) in controller.parameters().steers.iter().zip(controller.decisions()) {
+        warnings.extend(flips_warning(steer, decision, now));
+        warnings.extend(standby_warning(steer, decision, controller.verdicts(), now));
     }
     for region in &status.regions {
         warnings.extend(region_warning(region));
@@ -71,7 +72,7 @@ fn name_warning(name: &NameStatus) -> Option<Warning> {
         ),
         (Rule::NoneProven | Rule::Freeze, _) => (
             format!("{}: frozen on {region}: {}", name.name, name.why),
-            "check this node's own network, then the regions below".into(),
+            "check this node's own network, then the regions".into(),
         ),
         (Rule::Held, Some(wait)) => (
             format!("{}: {region} is down, and {} keeps {} waiting", name.name, wait.hold, wait.to),
@@ -90,33 +91,34 @@ fn name_warning(name: &NameStatus) -> Option<Warning> {
 }
 
 /// One more automatic move and only escapes happen for the rest of the hour.
-fn flips_warning(status: &Status, steer: &Steer) -> Option<Warning> {
-    let name = status.names.iter().find(|name| name.name == *steer.name())?;
-    let (used, limit) = (name.flips_within_hour, steer.max_flips_per_hour as usize);
+fn flips_warning(steer: &Steer, decision: &Decision, now: Moment) -> Option<Warning> {
+    let (used, limit) = (decision.standing.flips.within_hour(now), steer.max_flips_per_hour as usize);
     (limit > 1 && used + 1 >= limit).then(|| Warning {
-        text: format!("{}: {used} of {limit} automatic moves of this hour are used", name.name),
+        text: format!("{}: {used} of {limit} automatic moves of this hour are used", steer.name()),
         help: "after the last one the name leaves its region only when that is down; `max_flips_per_hour` sets this"
             .into(),
     })
 }
 
-/// No region could take over if the one in service died now.
-fn standby_warning(status: &Status, steer: &Steer) -> Option<Warning> {
-    let name = status.names.iter().find(|name| name.name == *steer.name())?;
-    let others = || {
-        let of_steer = steer.regions.iter().filter(|region| **region != name.region);
-        of_steer.filter_map(|id| status.regions.iter().find(|region| region.region == *id))
+/// No region could take over if the one in service died now. Once it is down the name's own warning says what it waits for.
+fn standby_warning(steer: &Steer, decision: &Decision, verdicts: &Verdicts, now: Moment) -> Option<Warning> {
+    let served = &decision.standing.region;
+    let next = if_dead(steer, &decision.standing, Facts { verdicts }, now);
+    let is_down = decision.verdict().is_some_and(|verdict| verdict.state == State::Down);
+    if is_down || steer.regions.len() == 1 || next.standing.region != *served {
+        return None;
+    }
+    let said = |verdict: &Arc<Verdict>| match &next.derivation.wait {
+        Some(Wait { to, until: Some(until), .. }) if *to == verdict.region => {
+            format!("{to} has just come up again, and takes over from {until} on")
+        }
+        _ => format!("{} is {verdict}", verdict.region),
     };
-    let fit = others().any(|region| region.state == State::Up);
-    let why: Vec<String> = others().map(|region| format!("{} is {}", region.region, region.why)).collect();
-    (!fit && !why.is_empty()).then(|| Warning {
-        text: format!(
-            "{}: no region could take over from {} now: {}",
-            name.name,
-            name.region,
-            why.join("; ")
-        ),
-        help: "mend one of them before it is needed; `cadence-dns status` says below why each probe fails"
+    let others = next.derivation.evidence.iter().filter(|verdict| verdict.region != *served);
+    let why: Vec<String> = others.map(said).collect();
+    Some(Warning {
+        text: format!("{}: no region could take over from {served} now: {}", steer.name(), why.join("; ")),
+        help: "mend one of them before it is needed; its probes in `cadence-dns status` tell why they fail"
             .into(),
     })
 }
@@ -124,11 +126,11 @@ fn standby_warning(status: &Status, steer: &Steer) -> Option<Warning> {
 fn region_warning(region: &RegionStatus) -> Option<Warning> {
     let help = match region.state {
         State::Up if !region.degraded.is_empty() => {
-            format!("its addresses stay in the answer; look at the probes of {} below", region.region)
+            "its addresses stay in the answer; look at its probes that fail".into()
         }
         State::Up => return None,
         State::Down => {
-            format!("look at the load balancers of {}: each probe below says why it fails", region.region)
+            format!("look at the load balancers of {}: its probes tell why they fail", region.region)
         }
         State::Unknown => {
             "a probe must pass or fail several times in a row before anything is decided".into()

@@ -26,7 +26,7 @@ impl Status {
         }
         let region = |verdict: &Arc<Verdict>| RegionStatus::of(verdict, controller, now);
         status.regions = controller.verdicts().values().map(region).collect();
-        status.warnings = advice::warnings(&status, &parameters.steers, now);
+        status.warnings = advice::warnings(&status, controller, now);
         status.notes = advice::notes(parameters);
         status
     }

@@ -179,7 +179,7 @@ pub struct CheckStatus {
 }
 
 /// What became of all messages that came in since the start, by datagrams and streams. Each is counted once; those
-/// of `truncated`, `unsent` and `xdp` are among the others.
+/// of `truncated`, `unsent` and `xdp` are among the others, those of `overflowed` are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DnsStatus {
     /// Messages that came in.
@@ -192,7 +192,7 @@ pub struct DnsStatus {
     pub refused: u64,
     /// Replies with any other code.
     pub other: u64,
-    /// Met with silence: not a query, or from a port that nobody has.
+    /// Met with silence: not a query, or from where no client is or is allowed.
     pub dropped: u64,
     /// By the rate limit.
     pub limited: LimitedStatus,
@@ -202,6 +202,9 @@ pub struct DnsStatus {
     pub unsent: u64,
     /// Messages that came in past the kernel's network stack.
     pub xdp: u64,
+    /// Messages that the system dropped because they came faster than they were taken.
+    #[serde(default)]
+    pub overflowed: u64,
 }
 
 /// What became of queries of which a network had too many.
@@ -231,6 +234,7 @@ impl DnsStatus {
             Counter::Truncated => &mut self.truncated,
             Counter::Unsent => &mut self.unsent,
             Counter::Xdp => &mut self.xdp,
+            Counter::Overflowed => &mut self.overflowed,
         }
     }
 }

@@ -72,8 +72,14 @@ pub enum Seccomp {
 pub struct DnsSettings {
     /// UDP and TCP, each address with its port.
     pub listen: Vec<SocketAddr>,
+    /// The networks that are answered; `None` for every one.
+    pub allow: Option<Vec<IpNet>>,
     /// UDP threads for each address.
     pub workers: usize,
+    /// The receive buffer of each UDP socket, in octets: how long a peak may last that no worker keeps up with.
+    pub receive_buffer: usize,
+    /// The send buffer of each UDP socket, in octets: how many replies may wait for neighbours that do not answer.
+    pub send_buffer: usize,
     /// Round robin: a set of addresses begins with another one for each query.
     pub rotate: bool,
     /// The text at `version.bind` and `version.server` in class CH.
@@ -161,13 +167,15 @@ impl Default for CookieSettings {
     }
 }
 
-/// Response rate limiting: the most replies to one network (/24, or /56 of IPv6) about one thing, over UDP.
+/// Response rate limiting: the most replies to one network (/24, or /56 of IPv6) over UDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimitSettings {
     /// Whether there is a limit.
     pub enabled: bool,
-    /// Replies per second.
+    /// Replies per second about one thing.
     pub rate: u32,
+    /// Replies per second about all things together; no less than `rate`.
+    pub network_rate: u32,
     /// Every n-th reply beyond the limit is sent truncated, the others are dropped; 0 sends none.
     pub slip: u32,
     /// Networks without a limit, besides the loopback.
@@ -176,16 +184,24 @@ pub struct RateLimitSettings {
 
 impl Default for RateLimitSettings {
     fn default() -> RateLimitSettings {
-        RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() }
+        let rate = 200;
+        let network_rate = rate * NETWORK_RATE_FACTOR;
+        RateLimitSettings { enabled: true, rate, network_rate, slip: 2, exempt: Vec::new() }
     }
 }
+
+/// As many things at their full rate a network gets unless it is configured.
+pub(super) const NETWORK_RATE_FACTOR: u32 = 10;
 
 impl Default for DnsSettings {
     fn default() -> DnsSettings {
         let everywhere = [(Ipv4Addr::UNSPECIFIED, DNS_PORT).into(), (Ipv6Addr::UNSPECIFIED, DNS_PORT).into()];
         DnsSettings {
             listen: everywhere.into(),
+            allow: None,
             workers: 1,
+            receive_buffer: BUFFER_OCTETS,
+            send_buffer: BUFFER_OCTETS,
             rotate: true,
             version: None,
             identity: false,
@@ -197,6 +213,10 @@ impl Default for DnsSettings {
         }
     }
 }
+
+/// Room for 10,900 short datagrams, as the kernel counts them: 50 ms of what one worker answers at most, and three
+/// seconds of 3,600 replies each to hosts that are not there. It is a limit; memory is taken as it is filled.
+const BUFFER_OCTETS: usize = 4 << 20;
 
 /// The port of DNS over UDP and TCP.
 pub(super) const DNS_PORT: u16 = 53;

@@ -70,7 +70,10 @@ tables! {
     /// Where queries are answered.
     "[dns]" DnsSpec {
         may listen: Vec<At<String>>,
+        may allow: Vec<At<String>>,
         may workers: i64,
+        may receive_buffer: i64,
+        may send_buffer: i64,
         may rotate: bool,
         may version: String,
         may identity: bool,
@@ -92,6 +95,7 @@ tables! {
     "[dns.rate_limit]" RateLimitSpec {
         may enabled: bool,
         may rate: i64,
+        may network_rate: i64,
         may slip: i64,
         may exempt: Vec<At<String>>,
     }

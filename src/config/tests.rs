@@ -3,6 +3,7 @@
 mod anything;
 mod meaning;
 mod mistakes;
+mod reference;
 mod secrets;
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Propose, then adopt: what changes an answer is made durable before it is published.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::saved::SavedName;
 use super::{Change, CommandId, Controller, Done, News, Refusal, Reply};
@@ -28,11 +28,11 @@ pub enum Commit {
 pub(super) struct Proposals {
     last: u64,
     pending: BTreeMap<ProposalId, Proposal>,
-    steers: BTreeSet<usize>,
 }
 
 struct Proposal {
-    moves: Vec<(usize, Decision)>,
+    /// By steer. No steer is in two proposals at once.
+    moves: BTreeMap<usize, Decision>,
     /// The command that it obeys, if any, and the name that it is about.
     command: Option<(CommandId, Name)>,
 }
@@ -40,29 +40,23 @@ struct Proposal {
 impl Proposals {
     /// Whether a change of this steer is being committed.
     pub(super) fn is_pending(&self, steer: usize) -> bool {
-        self.steers.contains(&steer)
+        self.pending(steer).is_some()
     }
 
     /// What is being committed for a steer, if anything is.
     pub(super) fn pending(&self, steer: usize) -> Option<&Decision> {
-        let moves = self.pending.values().flat_map(|proposal| &proposal.moves);
-        moves.filter(|(index, _)| *index == steer).map(|(_, decision)| decision).next()
+        self.pending.values().find_map(|proposal| proposal.moves.get(&steer))
     }
 
     fn add(&mut self, proposal: Proposal) -> ProposalId {
         self.last += 1;
         let id = ProposalId(self.last);
-        self.steers.extend(proposal.moves.iter().map(|(index, _)| *index));
         self.pending.insert(id, proposal);
         id
     }
 
     fn take(&mut self, id: ProposalId) -> Option<Proposal> {
-        let proposal = self.pending.remove(&id)?;
-        for (index, _) in &proposal.moves {
-            self.steers.remove(index);
-        }
-        Some(proposal)
+        self.pending.remove(&id)
     }
 }
 
@@ -70,18 +64,18 @@ impl Controller {
     /// Asks for these decisions to be made durable, all of them together.
     pub(super) fn propose(
         &mut self,
-        moves: Vec<(usize, Decision)>,
+        moves: BTreeMap<usize, Decision>,
         command: Option<(CommandId, Name)>,
         news: &mut News,
     ) {
         if moves.is_empty() {
             return;
         }
-        for (index, _) in &moves {
+        for index in moves.keys() {
             self.set_due(*index, None); // the commit wakes us
         }
         let mut changes = std::mem::take(&mut news.changes);
-        changes.extend(moves.iter().flat_map(|(_, decision)| SavedName::all_of(decision)).map(Change::Name));
+        changes.extend(moves.values().flat_map(SavedName::all_of).map(Change::Name));
         let id = self.proposals.add(Proposal { moves, command });
         news.commits.push((id, changes));
     }

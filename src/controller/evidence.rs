@@ -23,6 +23,9 @@ pub(super) struct Evidence {
     places: BTreeMap<Family, BTreeMap<RegionId, Vec<CheckId>>>,
     /// Checks with a failure that a place that is heard soon may still witness.
     unwitnessed: BTreeSet<CheckId>,
+    /// Checks that fail without a witness, and the regions and witnesses that may still say more, for they were not probed
+    /// since.
+    awaiting: BTreeMap<CheckId, BTreeSet<RegionId>>,
     /// When any place of a family was last heard.
     heard: BTreeMap<Family, Moment>,
     /// The addresses that are probed.
@@ -56,10 +59,11 @@ impl Evidence {
             }
         }
         let unwitnessed = states.iter().filter(|(_, state)| state.is_unwitnessed());
-        Evidence {
+        let mut evidence = Evidence {
             vantage: parameters.vantage.clone(),
             alone: parameters.alone,
             unwitnessed: unwitnessed.map(|(check, _)| check.clone()).collect(),
+            awaiting: BTreeMap::new(),
             rules,
             states,
             paces: BTreeMap::new(),
@@ -67,7 +71,15 @@ impl Evidence {
             heard,
             addresses,
             asked: BTreeMap::new(),
+        };
+        for check in evidence.unwitnessed.clone() {
+            evidence.note_awaiting(&check);
         }
+        let awaiting = &evidence.awaiting;
+        evidence.states.iter_mut().for_each(|(check, state)| {
+            state.set_awaits_witness(awaiting.contains_key(check));
+        });
+        evidence
     }
 
     /// Takes in a probe of our own. The regions that have to be judged again because of it.
@@ -86,7 +98,10 @@ impl Evidence {
         let testimony = self.testimony(observation, &rules, now);
         let Some(state) = self.states.get_mut(check) else { return concerned };
         let before = state.health;
-        if state.observe(observation, &rules, testimony, now) {
+        let is_news = state.observe(observation, &rules, testimony, now);
+        self.note_awaiting(check);
+        let Some(state) = self.states.get(check) else { return concerned };
+        if is_news {
             concerned.extend(Some(check.region.clone()).filter(|_| !check.is_witness()));
             news.changes.push(Change::Check(Box::new(saved_check(&self.vantage, check, state))));
         }
@@ -99,6 +114,7 @@ impl Evidence {
             self.heard.insert(check.family(), now);
             self.hear(check, since, now, news, &mut concerned);
         }
+        self.note_probed(check, news, &mut concerned);
         if fails {
             self.ask_for_witnesses(check, &rules, now, news);
         }
@@ -183,7 +199,63 @@ impl Evidence {
                 news.reports.extend(Report::of_check(&check, before, state));
             }
             self.note_unwitnessed(&check);
+            self.note_awaiting(&check);
             self.set_pace(&check, news);
+        }
+    }
+
+    /// A check failed without a witness for the first time, or it does so no longer.
+    fn note_awaiting(&mut self, check: &CheckId) {
+        let Some(state) = self.states.get(check) else { return };
+        if !state.is_without_witness() {
+            self.awaiting.remove(check);
+            return;
+        }
+        let Some(began) = state.isolation_began().filter(|_| !self.awaiting.contains_key(check)) else {
+            return; // what others said of the first failure holds for those after it
+        };
+        let open = self.not_probed_since(check, began);
+        if let Some(state) = self.states.get_mut(check) {
+            state.set_awaits_witness(!open.is_empty());
+        }
+        if !open.is_empty() {
+            self.awaiting.insert(check.clone(), open);
+        }
+    }
+
+    /// The regions and witnesses with other addresses of the family that were not probed since a moment; of its own region
+    /// only if there is no other. What we cannot probe is not waited for.
+    fn not_probed_since(&self, check: &CheckId, since: Moment) -> BTreeSet<RegionId> {
+        let groups = self.places.get(&check.family()).into_iter().flatten();
+        let others = groups.map(|(region, checks)| {
+            let others = checks.iter().filter(|other| other.address != check.address);
+            (region, others.filter_map(|other| self.states.get(other)).collect::<Vec<&CheckState>>())
+        });
+        let (own, elsewhere): (Vec<_>, Vec<_>) =
+            others.filter(|(_, states)| !states.is_empty()).partition(|(region, _)| **region == check.region);
+        let asked = if elsewhere.is_empty() { own } else { elsewhere };
+        let is_open = |state: &&CheckState| {
+            state.trouble.is_none() && state.last.as_ref().is_none_or(|last| last.at < since)
+        };
+        let open = asked.into_iter().filter(|(_, states)| states.iter().all(is_open));
+        open.map(|(region, _)| region.clone()).collect()
+    }
+
+    /// A place was probed, whatever that said: it is no longer waited for.
+    fn note_probed(&mut self, place: &CheckId, news: &mut News, concerned: &mut BTreeSet<RegionId>) {
+        let mut settled = Vec::new();
+        for (check, open) in &mut self.awaiting {
+            let is_other = check.address != place.address && check.family() == place.family();
+            if is_other && open.remove(&place.region) && open.is_empty() {
+                settled.push(check.clone());
+            }
+        }
+        for check in settled {
+            self.awaiting.remove(&check);
+            let Some(state) = self.states.get_mut(&check) else { continue };
+            state.set_awaits_witness(false);
+            concerned.extend(Some(check.region.clone()).filter(|_| !check.is_witness()));
+            news.changes.push(Change::Check(Box::new(saved_check(&self.vantage, &check, state))));
         }
     }
 

@@ -42,6 +42,9 @@ pub struct EndpointVote {
     /// Its last probe was silent, and nothing else was heard.
     #[serde(default)]
     pub isolated: bool,
+    /// Only until other places have been probed.
+    #[serde(default)]
+    pub awaits_witness: bool,
     /// Why it failed last.
     pub failure: Option<Failure>,
 }
@@ -106,9 +109,9 @@ impl Judgement {
             return BTreeSet::new();
         }
         let ballot = |vote: EndpointVote| {
-            let EndpointVote { region, address, vote, suspect, isolated, failure } = vote;
+            let EndpointVote { region, address, vote, suspect, isolated, awaits_witness, failure } = vote;
             let vantage = vantage.clone();
-            let ballot = Ballot { vantage, vote, suspect, isolated, failure, trouble: None };
+            let ballot = Ballot { vantage, vote, suspect, isolated, awaits_witness, failure, trouble: None };
             ((region, address), ballot)
         };
         let ballots = endpoints.into_iter().map(ballot).collect();
@@ -126,6 +129,7 @@ impl Judgement {
                 vote: ballot.vote,
                 suspect: ballot.suspect,
                 isolated: ballot.isolated,
+                awaits_witness: ballot.awaits_witness,
                 failure: ballot.failure,
             };
             ballots.map(vote).collect()

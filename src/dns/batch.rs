@@ -6,7 +6,7 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
@@ -116,12 +116,11 @@ impl Batch {
 
     /// Lets every datagram be answered: `answer` takes where it says it came from and the query, writes a reply and
     /// returns its length, or nothing for silence.
-    pub(super) fn answer(&mut self, mut answer: impl FnMut(IpAddr, &[u8], &mut [u8]) -> Option<usize>) {
+    pub(super) fn answer(&mut self, mut answer: impl FnMut(SocketAddr, &[u8], &mut [u8]) -> Option<usize>) {
         for (buffer, datagram) in self.buffers.iter_mut().zip(&mut *self.datagrams).take(self.received) {
             let query = &buffer.query[..datagram.query_octets];
-            // Port 0 cannot be sent to: the source address was made up.
-            let query = if port(&datagram.peer) == 0 { &[][..] } else { query };
-            datagram.reply_octets = answer(address(&datagram.peer), query, &mut buffer.reply).unwrap_or(0);
+            let source = SocketAddr::new(address(&datagram.peer), port(&datagram.peer));
+            datagram.reply_octets = answer(source, query, &mut buffer.reply).unwrap_or(0);
         }
     }
 
@@ -294,6 +293,34 @@ mod tests {
         assert!(arrived > 0, "nothing was sent");
         assert_eq!(unsent, 10_000 - arrived, "what was not sent is counted");
         assert_eq!(send(&ours, 1), 0, "there is room again");
+    }
+
+    /// From the loopback, no other network can be reached, and no broadcast is allowed.
+    #[test]
+    fn what_cannot_be_sent_neither_delays_nor_drops_what_can() {
+        let bind = || UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+        let (ours, client) = (bind(), bind());
+        client.set_nonblocking(true).expect("our socket");
+        let good = client.local_addr().expect("bound");
+        let to = |address: &str| address.parse().expect("an address");
+        let peers =
+            [good, to("203.0.113.1:53"), good, to("255.255.255.255:53"), to("203.0.113.2:53"), good, good];
+        let mut octets = [7];
+        let mut part = part(&mut octets);
+        let mut peers: Vec<socket2::SockAddr> = peers.into_iter().map(socket2::SockAddr::from).collect();
+        let headers = peers.iter_mut().map(|peer| {
+            // SAFETY: all zeroes are a valid `mmsghdr`.
+            let mut header: libc::mmsghdr = unsafe { zeroed() };
+            header.msg_hdr.msg_iov = &raw mut part;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_name = peer.as_ptr().cast_mut().cast();
+            header.msg_hdr.msg_namelen = peer.len();
+            header
+        });
+        let mut headers: Vec<libc::mmsghdr> = headers.collect();
+        assert_eq!(send_all(&ours, &mut headers), 3, "what the system refuses is counted");
+        let arrived = std::iter::from_fn(|| client.recv(&mut [0; 8]).ok()).count();
+        assert_eq!(arrived, 4, "everything else has arrived");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Response rate limiting: bounds how many replies a second one network gets about one thing by UDP.
+//! Response rate limiting: bounds how many replies a second one network gets by UDP, about one thing and in all.
 //!
 //! An attacker who forges the address of a victim makes a server send large replies there. A resolver caches what it
-//! was told, so it never needs the same reply hundreds of times a second.
+//! was told, so it never needs the same reply hundreds of times a second. An attacker who asks for one thing after the
+//! other stays below that limit with each; the second limit, for the network as a whole, is for him.
 //!
 //! There is one table for all workers, of a size that never changes. A bucket is one word:
 //!
@@ -12,8 +13,9 @@
 //! A bucket that was last used exactly one wrap-around ago looks as if it had been used within this second. The
 //! consequence is one reply that is limited although it should not be.
 //!
-//! Eight buckets share a cache line, and a network and key may be counted in any of the eight. For queries over the
-//! limit the table is only read, so that under a flood the workers do not fight for the line.
+//! Eight buckets share a cache line, and a network and key may be counted in any of the eight. A query costs two lines:
+//! that of its network and that of its network and key. For queries over a limit the table is only read, so that under a
+//! flood the workers do not fight for the lines.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -24,21 +26,45 @@ use siphasher::sip::SipHasher13;
 
 use super::client_network::ClientNetwork;
 use crate::answer::{ResponseRateLimit, RrlKey, Ruling};
+use crate::config::RateLimitSettings;
 use crate::model::Moment;
 
-/// The rate limit of all workers together: a token bucket for each network and key.
+/// The rate limit of all workers together: a token bucket for each network, and one for each network and key.
 pub struct Limiter {
     /// The key is random, so that an attacker cannot find out which networks share a bucket.
     hasher: SipHasher13,
-    /// The time that one reply uses up, in microseconds.
-    price: u64,
-    /// How far a bucket may be ahead of the time, in microseconds.
-    credit: u64,
+    /// Of a network and key.
+    of_key: Allowance,
+    /// Of a network as a whole.
+    of_network: Allowance,
     slip: u64,
     exempt: Box<[IpNet]>,
     buckets: Box<[AtomicU64]>,
     /// Buckets before the first that begins a cache line.
     unaligned: usize,
+}
+
+/// What a bucket lets through.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    /// The time that one reply uses up, in whole microseconds, so that a rate is kept or stayed below.
+    price: u64,
+    /// How far a bucket may be ahead of the time, in microseconds: about a second.
+    credit: u64,
+}
+
+impl Allowance {
+    /// So many replies a second, and as many at once.
+    fn new(rate: u32) -> Allowance {
+        let rate = u64::from(rate.max(1));
+        let price = MICROS_PER_SECOND.div_ceil(rate);
+        Allowance { price, credit: rate * price }
+    }
+
+    /// Whether a bucket that is so far ahead of the time has credit for one more reply.
+    fn has_credit(self, debt: u64) -> bool {
+        debt + self.price <= self.credit
+    }
 }
 
 const BUCKETS: usize = 1 << 16;
@@ -60,21 +86,20 @@ const SKEW_MICROS: u64 = MICROS_PER_SECOND;
 const ATTEMPTS: usize = 16;
 
 impl Limiter {
-    /// Lets `rate` replies a second with one key through to one network, and as many at once. Of the replies beyond
-    /// that, one in `slip` goes out without its records; 0 for none. `key` is random.
+    /// Lets `rate` replies a second with one key through to one network, `network_rate` with any keys, and as many at
+    /// once. Of the replies beyond that, one in `slip` goes out without its records; 0 for none. `key` is random.
     #[must_use]
-    pub fn new(rate: u32, slip: u32, exempt: &[IpNet], key: [u8; 16]) -> Limiter {
-        let rate = u64::from(rate.max(1));
-        let price = MICROS_PER_SECOND.div_ceil(rate);
+    pub fn new(settings: &RateLimitSettings, key: [u8; 16]) -> Limiter {
+        let RateLimitSettings { enabled: _, rate, network_rate, slip, exempt } = settings;
         // The system hands out zeroed pages as they are touched: a quiet server does not pay for them.
         let buckets = bytemuck::zeroed_slice_box::<AtomicU64>(BUCKETS + LINE);
         let unaligned = buckets.as_ptr().align_offset(LINE * size_of::<AtomicU64>()).min(LINE);
         Limiter {
             hasher: SipHasher13::new_with_key(&key),
-            price,
-            credit: rate * price,
-            slip: u64::from(slip),
-            exempt: exempt.into(),
+            of_key: Allowance::new(*rate),
+            of_network: Allowance::new(*network_rate),
+            slip: u64::from(*slip),
+            exempt: exempt.as_slice().into(),
             buckets,
             unaligned,
         }
@@ -90,8 +115,9 @@ impl Limiter {
         if self.spares(client) {
             return Ruling::Whole;
         }
-        let hash = self.hash([ClientNetwork::of(client).number(), thing]);
-        if self.pay(hash, now.as_millis().wrapping_mul(1000)) {
+        let network = self.hash([ClientNetwork::of(client).number(), 0]);
+        let hash = mixed(network, thing);
+        if self.admits(network, hash, now.as_millis().wrapping_mul(1000)) {
             return Ruling::Whole;
         }
         // A lottery instead of a count, which would be one more shared write. Without the key it cannot be steered.
@@ -106,21 +132,36 @@ impl Limiter {
         self.hasher.hash(&octets)
     }
 
-    /// Takes the price from a bucket, unless its credit is used up. `now` is in microseconds.
-    fn pay(&self, hash: u64, now: u64) -> bool {
-        let (line, tag) = (self.line(hash), hash >> TIME_BITS);
+    /// Takes the price of a reply from the bucket of its network and from that of its key; from neither if the credit of
+    /// one is used up, so that a flood of one thing leaves the network all others. `now` is in microseconds.
+    fn admits(&self, network: u64, key: u64, now: u64) -> bool {
+        let (_, _, debt) = self.find(network, now);
+        self.of_network.has_credit(debt)
+            && self.pay(key, self.of_key, now)
+            && self.pay(network, self.of_network, now)
+    }
+
+    /// Takes the price from a bucket, unless its credit is used up.
+    fn pay(&self, hash: u64, allowance: Allowance, now: u64) -> bool {
         for _ in 0..ATTEMPTS {
-            let (bucket, word) = choose(line, tag, |word| self.debt(word, now));
-            let debt = if word >> TIME_BITS == tag { self.debt(word, now) } else { 0 };
-            if debt + self.price > self.credit {
+            let (bucket, word, debt) = self.find(hash, now);
+            if !allowance.has_credit(debt) {
                 return false;
             }
-            let paid = tag << TIME_BITS | now.wrapping_add(debt + self.price) & TIME_MASK;
+            let paid = hash >> TIME_BITS << TIME_BITS | now.wrapping_add(debt + allowance.price) & TIME_MASK;
             if bucket.compare_exchange(word, paid, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 return true;
             }
         }
         true
+    }
+
+    /// The bucket of a hash, what stands in it, and how far it is ahead of the time. It may be another's that would be
+    /// overwritten; then there is no debt.
+    fn find(&self, hash: u64, now: u64) -> (&AtomicU64, u64, u64) {
+        let tag = hash >> TIME_BITS;
+        let (bucket, word) = choose(self.line(hash), tag, |word| self.debt(word, now));
+        (bucket, word, if word >> TIME_BITS == tag { self.debt(word, now) } else { 0 })
     }
 
     /// The cache line that the lower bits of a hash choose; the upper ones are the tag.
@@ -132,8 +173,16 @@ impl Limiter {
     /// How far a bucket is ahead of the time.
     fn debt(&self, word: u64, now: u64) -> u64 {
         let ahead = word.wrapping_sub(now) & TIME_MASK;
-        if ahead > self.credit + SKEW_MICROS { 0 } else { ahead }
+        let most = self.of_key.credit.max(self.of_network.credit);
+        if ahead > most + SKEW_MICROS { 0 } else { ahead }
     }
+}
+
+/// The hash of a network and key, from the secret one of the network: all bits depend on all of both.
+fn mixed(network: u64, thing: u64) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 / golden ratio
+    let product = u128::from(network ^ thing.wrapping_mul(ODD)) * u128::from(network | 1);
+    (product as u64) ^ ((product >> 64) as u64)
 }
 
 /// The bucket that has the tag; otherwise the one with the smallest debt, which may be overwritten.
@@ -161,8 +210,9 @@ impl ResponseRateLimit for Limiter {
 /// Without the key and the 65,536 buckets.
 impl fmt::Debug for Limiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Limiter { price, slip, exempt, .. } = self;
-        write!(f, "a reply every {price} µs, slip {slip}, exempt {exempt:?}")
+        let Limiter { of_key, of_network, slip, exempt, .. } = self;
+        let (key, network) = (of_key.price, of_network.price);
+        write!(f, "a reply every {key} µs, of a network every {network} µs, slip {slip}, exempt {exempt:?}")
     }
 }
 

@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::ready;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::clock::wall_clock;
 use super::connections::Connections;
 use super::counters::{Counters, Tally};
+use super::memory::{MEMORY_MAX_OCTETS, Memory};
 use super::tables::Tables;
 use super::workers::Vitals;
 use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
@@ -53,8 +54,28 @@ pub(super) struct Shared {
     read: RefCell<Box<[u8]>>,
     /// One reply is written at a time.
     reply: RefCell<Box<[u8]>>,
-    /// Octets of replies over HTTPS that clients have not taken yet.
-    pub(super) waiting: Arc<AtomicUsize>,
+    memory: RefCell<Memory>,
+}
+
+/// Memory that a client makes us hold, until this is dropped.
+pub(super) struct Held {
+    octets: usize,
+    client: Client,
+    shared: Rc<Shared>,
+}
+
+impl Held {
+    /// The client has taken what it was for.
+    pub(super) fn taken(self) {
+        self.shared.active(self.client);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Client { number, address } = self.client;
+        self.shared.memory.borrow_mut().give_back(number, address, self.octets);
+    }
 }
 
 impl Shared {
@@ -66,7 +87,7 @@ impl Shared {
             admitted: Notify::new(),
             read: RefCell::new(vec![0; READ_MAX_OCTETS].into()),
             reply: RefCell::new(vec![0; AnswerTable::REPLY_MAX_OCTETS].into()),
-            waiting: Arc::default(),
+            memory: RefCell::new(Memory::new(MEMORY_MAX_OCTETS)),
         }
     }
 
@@ -86,7 +107,12 @@ impl Shared {
         .await
     }
 
-    /// How long a connection may be idle.
+    /// How long a connection may be idle while there are places enough.
+    pub(super) fn idle_most(&self) -> Duration {
+        self.streaming.settings.idle_timeout
+    }
+
+    /// How long a connection may be idle now.
     pub(super) fn idle(&self) -> Duration {
         self.connections.borrow().idle_to_tell()
     }
@@ -112,8 +138,19 @@ impl Shared {
         }
     }
 
+    /// Memory for what a client makes us hold. None when it is itself the one that holds most of what there is;
+    /// otherwise the connection that does is closed if need be.
+    pub(super) fn hold(self: &Rc<Self>, client: Client, octets: usize) -> Option<Held> {
+        let grant = self.memory.borrow_mut().take(client.number, client.address, octets);
+        for number in grant.closed {
+            self.connections.borrow_mut().close(number);
+        }
+        grant.given.then(|| Held { octets, client, shared: Rc::clone(self) })
+    }
+
     /// A connection has ended, perhaps by a panic.
     pub(super) fn ended(&self, client: Client, by_panic: bool) {
+        self.memory.borrow_mut().forget(client.number);
         if let Ok(mut connections) = self.connections.try_borrow_mut() {
             connections.ended(client.number);
         }
@@ -133,7 +170,12 @@ impl Shared {
     /// For a conversation without a server.
     pub(super) fn of_nothing() -> Shared {
         let table = AnswerTable::compile(&[], &[], crate::answer::Identity::default());
-        let policy = Arc::new(crate::answer::ResponsePolicy { rotate: false, cookies: None, limiter: None });
+        let policy = Arc::new(crate::answer::ResponsePolicy {
+            allow: None,
+            rotate: false,
+            cookies: None,
+            limiter: None,
+        });
         let tables = Tables::new(Arc::new(table));
         let settings = TcpSettings::default();
         let streaming = Streaming { tables, policy, settings, tally: Arc::default() };

@@ -1,8 +1,7 @@
 //! The listeners of streams: those of a kind live in one thread, so that UDP does not notice how many there are.
 //!
-//! A connection is closed when it has been idle for too long, or when its place is needed and it has been idle for
-//! longest. A connection is idle while it gets no reply, whatever it does meanwhile: sending a query octet by octet or
-//! not reading its replies does not count as activity.
+//! A connection is closed when it has been idle for too long, or when it must make room (`places`, `memory`). It is idle while it gets no reply, whatever it does meanwhile: sending a query octet by octet or
+//! not reading its replies does not count as activity. What is closed is reset (`socket`).
 
 use std::io;
 use std::net::{self, SocketAddr};
@@ -21,6 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
 use super::https;
+use super::socket::Socket;
 use super::stream_context::{Client, Shared, Streaming};
 use super::tcp::converse;
 use super::workers::Vitals;
@@ -107,7 +107,7 @@ async fn serve(listeners: Vec<(TcpListener, Carrier)>, shared: Shared, mut stop:
 }
 
 /// Accepts connections. Without descriptors the system fails at once whether a client waits or not: only if one does,
-/// the connection that has been idle for longest makes room.
+/// another connection makes room.
 async fn accept(listener: TcpListener, carrier: Carrier, shared: Rc<Shared>) {
     loop {
         match listener.accept().await {
@@ -122,7 +122,7 @@ async fn accept(listener: TcpListener, carrier: Carrier, shared: Rc<Shared>) {
                 sleep(PAUSE_WITHOUT_DESCRIPTORS).await;
                 if is_awaited(&listener) {
                     let now = Instant::now();
-                    shared.connections.borrow_mut().close_longest_idle(PAUSE_WITHOUT_DESCRIPTORS, now);
+                    shared.connections.borrow_mut().make_room(PAUSE_WITHOUT_DESCRIPTORS, now);
                     yield_now().await; // it ends now
                 }
             }
@@ -145,14 +145,14 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shared>) {
-    let _ = stream.set_nodelay(true); // a reply is written whole; without it, it only comes later
     let ours = Rc::clone(shared);
     let address = peer.ip();
-    shared.connections.borrow_mut().admit(address, Instant::now(), |number| {
+    let must_shake_hands = matches!(carrier, Carrier::Tls(_) | Carrier::Https(..));
+    shared.connections.borrow_mut().admit(address, must_shake_hands, Instant::now(), |number| {
         let task = tokio::task::spawn_local(async move {
             let client = Client { address, number };
             let place = PlaceTaken { client, shared: ours };
-            let _ = serve_one(stream, carrier, client, &place.shared).await; // whatever went wrong, it is over
+            let _ = serve_one(Socket::new(stream), carrier, client, &place.shared).await; // whatever went wrong, it is over
         });
         task.abort_handle()
     });
@@ -161,26 +161,23 @@ fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shar
 
 /// The whole of a connection. The handshake, if there is one, counts as idle time. What only encryption needs is boxed,
 /// so that a plain connection takes little memory.
-async fn serve_one(
-    stream: TcpStream,
-    carrier: Carrier,
-    client: Client,
-    shared: &Rc<Shared>,
-) -> io::Result<()> {
+async fn serve_one(socket: Socket, carrier: Carrier, client: Client, shared: &Rc<Shared>) -> io::Result<()> {
     match carrier {
-        Carrier::Plain => converse(stream, client, shared).await,
+        Carrier::Plain => converse(socket, client, shared).await,
         Carrier::Tls(acceptor) => {
-            let stream = Box::pin(acceptor.accept(stream)).await?;
+            let stream = Box::pin(acceptor.accept(socket)).await?;
+            shared.connections.borrow_mut().shook_hands(client.number);
             Box::pin(converse(stream, client, shared)).await
         }
         Carrier::Https(acceptor, path) => {
-            let stream = Box::pin(acceptor.accept(stream)).await?;
+            let stream = Box::pin(acceptor.accept(socket)).await?;
+            shared.connections.borrow_mut().shook_hands(client.number);
             Box::pin(https::serve(stream, client, Rc::clone(shared), path)).await
         }
         #[cfg(test)]
         Carrier::Faulty(faults) => {
             faults.of_a_connection();
-            converse(stream, client, shared).await
+            converse(socket, client, shared).await
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::take;
+use std::rc::Rc;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::yield_now;
@@ -23,7 +24,7 @@ const QUERIES_IN_TURN: usize = 64;
 pub(super) async fn converse(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     client: Client,
-    shared: &Shared,
+    shared: &Rc<Shared>,
 ) -> io::Result<()> {
     let mut incoming = Vec::new();
     let mut replies = Vec::new();
@@ -77,9 +78,10 @@ async fn write(
     stream: &mut (impl AsyncWrite + Unpin),
     replies: &mut Vec<u8>,
     client: Client,
-    shared: &Shared,
+    shared: &Rc<Shared>,
 ) -> io::Result<()> {
     if !replies.is_empty() {
+        let _held = shared.hold(client, replies.len()).ok_or(io::ErrorKind::OutOfMemory)?;
         stream.write_all(&take(replies)).await?;
         stream.flush().await?;
         shared.active(client);
@@ -99,7 +101,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_asks_much_at_once_gives_turns_to_the_others() {
-        let shared = Shared::of_nothing();
+        let shared = Rc::new(Shared::of_nothing());
         let (mut context, stream) = duplex(1 << 20);
         let query = [0, 12, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         context.write_all(&query.repeat(500)).await.expect("a buffer with room");

@@ -50,7 +50,7 @@ fn serve(faults: &Arc<Faults>) -> (SocketAddr, Serving) {
     let bound = bind(&settings).expect("a free port");
     let address = bound.addresses()[0];
     let limiter: Box<dyn ResponseRateLimit> = Box::new(FaultyLimit(Arc::clone(faults)));
-    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: Some(limiter) };
+    let policy = ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: Some(limiter) };
     let carrier = Carrier::Faulty(Arc::clone(faults));
     (address, bound.serve_by(&tables(), Arc::new(policy), &carrier).expect("threads"))
 }
@@ -148,7 +148,8 @@ fn a_worker_that_dies_of_every_query_is_told_and_lets_the_others_go_on() {
     let settings = DnsSettings { listen: vec![any_port], workers: 1, ..DnsSettings::default() };
     let bound = bind(&settings).expect("a free port");
     let server = bound.addresses()[0];
-    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: Some(Box::new(Hopeless)) };
+    let policy =
+        ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: Some(Box::new(Hopeless)) };
     let serving = bound.serve_by(&tables(), Arc::new(policy), &Carrier::Plain).expect("threads");
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     socket.connect(server).expect("the loopback");

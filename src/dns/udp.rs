@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::counters::Tally;
-use super::datagram::DatagramBatch;
+use super::datagram::{DatagramBatch, Datagrams};
 use super::tables::Tables;
-use crate::answer::{Counter, ResponsePolicy};
+use crate::answer::Counter;
 
 /// How long a quiet worker waits for a datagram before it looks whether it is to stop.
 pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
@@ -17,23 +17,31 @@ pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 /// The pause after an error of the socket: long enough not to spin, short enough to lose no query.
 pub(super) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 
+/// A busy worker looks at what its socket has lost after so many batches, a quiet one whenever nothing comes.
+const BATCHES_BETWEEN_LOOKS: u32 = 256;
+
 /// Answers until `stop`.
 pub(super) fn serve(
     socket: &UdpSocket,
     tables: &Tables,
-    policy: &ResponsePolicy,
+    datagrams: &Datagrams,
     stop: &AtomicBool,
     tally: &Tally,
 ) {
+    let mut batches = 0_u32;
     let mut batch = Batch::new();
     let mut tables = tables.cache();
     while !stop.load(Ordering::Relaxed) {
         let received = batch.receive(socket);
+        batches = batches.wrapping_add(1);
+        if received.is_err() || batches.is_multiple_of(BATCHES_BETWEEN_LOOKS) {
+            datagrams.overflow.look(socket, tally);
+        }
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         match received {
             Ok(_) => {
-                let mut answering = DatagramBatch::begin(table, policy);
-                batch.answer(|address, query, reply| answering.answer(address, query, reply));
+                let mut answering = DatagramBatch::begin(table, datagrams);
+                batch.answer(|source, query, reply| answering.answer(source, query, reply));
                 tally.add(answering.counted()); // before they leave: a client that has its reply finds it counted
                 tally.add_to(Counter::Unsent, batch.send(socket));
             }

@@ -59,9 +59,9 @@ mod absent {
     use std::sync::atomic::AtomicBool;
 
     use super::XdpUnavailable;
-    use crate::answer::ResponsePolicy;
     use crate::dns::Tables;
     use crate::dns::counters::Tally;
+    use crate::dns::datagram::Datagrams;
 
     /// There is none.
     pub(in crate::dns) enum Attached {}
@@ -98,7 +98,7 @@ mod absent {
     pub(in crate::dns) fn work(
         queue: Queue,
         _: Tables,
-        _: Arc<ResponsePolicy>,
+        _: Arc<Datagrams>,
         _: Arc<AtomicBool>,
         _: Arc<Tally>,
     ) -> fn() {

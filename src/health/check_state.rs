@@ -175,6 +175,9 @@ pub struct CheckState {
     /// The last of them, while a place that is heard soon after it may still witness it.
     #[serde(default)]
     unwitnessed: Option<ProbeSpan>,
+    /// Other places have not been probed since those failures began, and may still witness them.
+    #[serde(default)]
+    awaits_witness: bool,
     /// It is down because of scattered failures.
     #[serde(default)]
     worn_out: bool,
@@ -215,6 +218,7 @@ impl CheckState {
             hearing: Hearing::default(),
             isolated: 0,
             unwitnessed: None,
+            awaits_witness: false,
             worn_out: false,
             recent: Recent::default(),
         }
@@ -259,12 +263,18 @@ impl CheckState {
     }
 
     /// Another place of the same family was heard, without a break since `heard_since`: the last failure that did not
-    /// count for want of a witness does now, if that place was heard before it and soon after. True when it does.
+    /// count for want of a witness does now, if that place was heard before it and soon after. What is down already has
+    /// nothing to count: for it a place that was heard before and later is witness enough. True when the belief or a
+    /// count changed.
     pub fn hear_witness(&mut self, heard_since: Moment, rules: &Rules, now: Moment) -> bool {
         let Some(ProbeSpan { start, end }) = self.unwitnessed else { return false };
         if now.since(end) > rules.witnessed_within(end.since(start)) {
             self.unwitnessed = None;
-            return false;
+            let is_witnessed = self.health.is_down() && heard_since <= start;
+            if is_witnessed {
+                self.forget_isolation();
+            }
+            return is_witnessed;
         }
         if heard_since > start {
             return false;
@@ -277,6 +287,7 @@ impl CheckState {
         }
         let before = self.health;
         self.isolated = self.isolated.saturating_sub(1);
+        self.awaits_witness = false;
         self.count_failure(rules, now);
         self.note_transition(before, now);
         true
@@ -286,6 +297,23 @@ impl CheckState {
     #[must_use]
     pub fn is_unwitnessed(&self) -> bool {
         self.unwitnessed.is_some()
+    }
+
+    /// When the first of the failures without a witness began, if it is the last one as well and still waits for one.
+    #[must_use]
+    pub fn isolation_began(&self) -> Option<Moment> {
+        self.unwitnessed.filter(|_| self.isolated == 1).map(|span| span.start)
+    }
+
+    /// Notes whether places that were not probed since the failures without a witness began may still witness them.
+    pub fn set_awaits_witness(&mut self, awaits: bool) {
+        self.awaits_witness = awaits;
+    }
+
+    /// Whether the last failures had no witness yet, but may still get one: they prove nothing new.
+    #[must_use]
+    pub fn awaits_witness(&self) -> bool {
+        self.awaits_witness
     }
 
     /// Whether it fails just now though it is not down, be it that the failures count or not.
@@ -343,11 +371,17 @@ impl CheckState {
         self.health = Health::UNSEEN;
         self.recent.clear();
         self.hearing = Hearing::default();
-        (self.failing_since, self.isolated, self.unwitnessed, self.worn_out) = (None, 0, None, false);
+        (self.failing_since, self.unwitnessed, self.worn_out) = (None, None, false);
+        self.forget_isolation();
+    }
+
+    fn forget_isolation(&mut self) {
+        (self.isolated, self.awaits_witness) = (0, false);
     }
 
     fn note_pass(&mut self, rules: &Rules, now: Moment) {
-        (self.failing_since, self.isolated) = (None, 0);
+        self.failing_since = None;
+        self.forget_isolation();
         self.note_recent(false, rules, now);
         self.step(Sign::Pass, rules);
     }
@@ -355,7 +389,7 @@ impl CheckState {
     fn count_failure(&mut self, rules: &Rules, now: Moment) {
         self.unwitnessed = None;
         if self.health.is_down() {
-            self.isolated = 0;
+            self.forget_isolation();
         }
         self.note_recent(true, rules, now);
         self.step(Sign::Fail, rules);
@@ -388,7 +422,7 @@ impl CheckState {
             self.worn_out = false;
         }
         if self.health.is_down() {
-            self.isolated = 0; // what made it down was witnessed
+            self.forget_isolation(); // what made it down was witnessed
         }
     }
 }
@@ -412,8 +446,8 @@ mod tests {
     }
 
     /// Plays probes a second apart: `.` passes, `x` fails and counts, `o` fails without a witness, `w` is a place that is
-    /// heard and was all the time, `?` is our own fault, `_` is twenty seconds without any. The result is one letter for
-    /// the belief after each of them: `i` for what is isolated.
+    /// heard and was all the time, `?` is our own fault, `-` is a second and `_` twenty seconds without any. The result is
+    /// one letter for the belief after each of them: `i` for what is isolated, `d` for down with a doubt.
     fn play(events: &str) -> String {
         let mut state = CheckState::unseen(Moment::default());
         let mut now = Moment::from_millis(100_000);
@@ -453,6 +487,7 @@ mod tests {
     fn letter(state: &CheckState) -> char {
         match state.health {
             _ if state.is_isolated(&rules()) => 'i',
+            Health::Down { .. } if state.is_without_witness() => 'd',
             Health::Unknown { .. } => '?',
             Health::Up { .. } => 'U',
             Health::Down { .. } => 'D',
@@ -514,6 +549,14 @@ mod tests {
         check("..xxow", "?UUUUD");
         check("..oooow", "?UUUiii");
         check("..xxo_w", "?UUUUU");
+    }
+
+    #[test]
+    fn what_is_down_needs_no_witness_at_once() {
+        check("..xxxo", "?UUUDd");
+        check("..xxxow", "?UUUDdD");
+        check("..xxxo---w", "?UUUDdD");
+        check("..xxo---w", "?UUUUU");
     }
 
     #[test]

@@ -64,7 +64,8 @@ mod tests {
 
     use super::*;
 
-    /// One letter an address: `U` up, `D` down, `d` down and silent just now, `n` too few probes yet, `?` stale, `i` isolated, `o` not probed. Those
+    /// One letter an address: `U` up, `D` down, `d` down and silent just now, `w` the same while
+    /// others may still witness it, `n` too few probes yet, `?` stale, `i` isolated, `o` not probed. Those
     /// in front of a `/` have IPv4, those after it IPv6.
     fn vote(letters: &str, min_up: MinUp, families: &[Family]) -> char {
         let (ipv4, ipv6) = letters.split_once('/').unwrap_or((letters, ""));
@@ -91,14 +92,14 @@ mod tests {
     fn of_letter(letter: char) -> Ballot {
         let vote = match letter {
             'U' => Vote::Up,
-            'D' | 'd' => Vote::Down,
+            'D' | 'd' | 'w' => Vote::Down,
             'n' => Vote::Unknown(Doubt::Unproven),
             'i' => Vote::Unknown(Doubt::Isolated),
             'o' => Vote::Unknown(Doubt::NotProbed),
             _ => Vote::Unknown(Doubt::Stale),
         };
-        let isolated = matches!(letter, 'd' | 'i');
-        Ballot { vote, isolated, ..Ballot::absent(&"v".into()) }
+        let isolated = matches!(letter, 'd' | 'w' | 'i');
+        Ballot { vote, isolated, awaits_witness: letter == 'w', ..Ballot::absent(&"v".into()) }
     }
 
     fn check(letters: &str, min_up: usize, expected: char) {
@@ -157,6 +158,7 @@ mod tests {
     fn the_other_family_stands_in_for_one_that_we_cannot_judge() {
         check("i/D", 1, 'D');
         check("oo/U", 1, 'U');
+        check("i/w", 1, 'D');
         check("o/i", 1, 'o');
     }
 
@@ -172,6 +174,7 @@ mod tests {
         check("i/i", 1, 'i');
         check("i?", 1, '?');
         check("di", 1, 'i');
+        check("i/d", 1, 'i');
         check("dd", 1, 'D');
     }
 }

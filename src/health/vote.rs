@@ -66,6 +66,10 @@ pub struct Ballot {
     /// network works now.
     #[serde(default)]
     pub isolated: bool,
+    /// It is isolated only until other places have been probed: they were not since that probe began. So it proves nothing
+    /// new, and what the vote says stands.
+    #[serde(default)]
+    pub awaits_witness: bool,
     /// Why the check that speaks against the endpoint failed last.
     pub failure: Option<Failure>,
     /// Our own trouble with probing it.
@@ -78,13 +82,14 @@ impl Ballot {
     pub fn absent(vantage: &VantageId) -> Ballot {
         let vote = Vote::Unknown(Doubt::Stale);
         let vantage = vantage.clone();
-        Ballot { vantage, vote, suspect: false, isolated: false, failure: None, trouble: None }
+        let (suspect, isolated, awaits_witness) = (false, false, false);
+        Ballot { vantage, vote, suspect, isolated, awaits_witness, failure: None, trouble: None }
     }
 
-    /// Whether it says something, and the last probe that it rests on says so too.
+    /// Whether it says something, and the last probe that it rests on does not cast doubt on it.
     #[must_use]
     pub fn is_proof(&self) -> bool {
-        self.vote.is_proven() && !self.isolated
+        self.vote.is_proven() && (!self.isolated || self.awaits_witness)
     }
 }
 
@@ -97,7 +102,7 @@ pub fn ballot_of(
     states: &BTreeMap<CheckId, CheckState>,
     now: Moment,
 ) -> Ballot {
-    let mut ballot = Ballot { vote: Vote::Up, ..Ballot::absent(vantage) };
+    let mut ballot = Ballot { vote: Vote::Up, awaits_witness: true, ..Ballot::absent(vantage) };
     for check in region.checks.iter().filter(|check| check.covers(address)) {
         let Some(state) = states.get(&check.id) else {
             ballot.vote = worse(ballot.vote, Vote::Unknown(Doubt::Unproven));
@@ -106,10 +111,12 @@ pub fn ballot_of(
         ballot.vote = worse(ballot.vote, vote_of(state, check, now));
         ballot.suspect |= state.is_suspect();
         ballot.isolated |= state.is_without_witness();
+        ballot.awaits_witness &= !state.is_without_witness() || state.awaits_witness();
         ballot.trouble = ballot.trouble.take().or_else(|| state.trouble.clone());
         let failure = state.last.as_ref().and_then(|last| last.failure.clone());
         ballot.failure = ballot.failure.take().or(failure);
     }
+    ballot.awaits_witness &= ballot.isolated;
     ballot
 }
 

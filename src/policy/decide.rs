@@ -72,6 +72,22 @@ pub fn fail_back_now(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Mo
     Some(settle(steer, Some(before), evidence, choice, before.flips.clone(), now))
 }
 
+/// What would become of the names if the region in service were proven down now: where they would go, or why they would
+/// stay.
+///
+/// # Panics
+/// As [`decide`].
+#[must_use]
+pub fn if_dead(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment) -> Decision {
+    let of_steer = evidence(steer, facts).into_iter().map(|verdict| (verdict.region.clone(), verdict));
+    let mut verdicts: Verdicts = of_steer.collect();
+    if let Some(verdict) = verdicts.get_mut(&before.region) {
+        let verdict = Arc::make_mut(verdict);
+        (verdict.state, verdict.doubt) = (State::Down, None);
+    }
+    decide(steer, Some(before), Facts { verdicts: &verdicts }, now)
+}
+
 fn evidence(steer: &Steer, facts: Facts<'_>) -> Vec<Arc<Verdict>> {
     let verdict_on = |region| Arc::clone(facts.verdicts.get(region).expect("every region has a verdict"));
     steer.regions.iter().map(verdict_on).collect()

@@ -229,7 +229,10 @@ fn a_hold_wakes_when_it_ends_and_a_steady_ttl_before_that() {
 
 /// The same letters, with what differs about one region.
 fn with(letters: &str, id: &str, change: impl FnOnce(&mut Verdict)) -> Verdicts {
-    let mut verdicts = verdicts(letters);
+    changed(verdicts(letters), id, change)
+}
+
+fn changed(mut verdicts: Verdicts, id: &str, change: impl FnOnce(&mut Verdict)) -> Verdicts {
     let mut changed = Verdict::clone(&verdicts[&RegionId::from(id)]);
     change(&mut changed);
     verdicts.insert(id.into(), Arc::new(changed));
@@ -281,8 +284,7 @@ fn a_region_that_has_just_come_up_is_escaped_to_only_when_there_is_no_other() {
 #[test]
 fn of_two_that_have_just_come_up_the_first_to_be_old_enough_is_waited_for() {
     let steer = Steer { dwell: Duration::from_secs(60), ..steer(Failback::Auto) };
-    let mut both = with("UUD", "a", recovered_at(990));
-    both.append(&mut with("UUD", "b", recovered_at(980)).split_off(&"b".into()));
+    let both = changed(with("UUD", "a", recovered_at(990)), "b", recovered_at(980));
     check_facts("c", &both, &steer, "c held until 1040");
 }
 

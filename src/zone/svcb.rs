@@ -78,6 +78,21 @@ pub(super) fn text(mut wire: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// The keys that are there of those that give addresses: clients use these instead of the target's records (RFC 9460
+/// section 7.3).
+pub(super) fn address_hints(mut wire: &[u8]) -> Vec<&'static str> {
+    let mut hints = Vec::new();
+    while let Some((head, rest)) = wire.split_first_chunk::<4>() {
+        match u16::from_be_bytes([head[0], head[1]]) {
+            IPV4_HINT => hints.push("ipv4hint"),
+            IPV6_HINT => hints.push("ipv6hint"),
+            _ => {}
+        }
+        wire = rest.get(usize::from(u16::from_be_bytes([head[2], head[3]]))..).unwrap_or_default();
+    }
+    hints
+}
+
 /// Splits `key`, `key=value` or `key="value"` and encodes the value.
 fn parameter(token: &Token<'_>) -> Result<(u16, Vec<u8>), LexError> {
     if token.form == Form::Quoted {

@@ -11,6 +11,7 @@ use std::net::Ipv4Addr;
 use cadence_dns::answer::{
     AnswerTable, CookieSecrets, Identity, QueryContext, ResponsePolicy, Served, Transport, respond,
 };
+use cadence_dns::config::RateLimitSettings;
 use cadence_dns::dns::Limiter;
 use cadence_dns::model::{Moment, SteerId};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -39,9 +40,7 @@ fn answers(criterion: &mut Criterion) {
 }
 
 fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Queries) {
-    let limiter = Box::new(Limiter::new(200, 2, &[], [7; 16]));
-    let policy =
-        ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) };
+    let policy = policy();
     let now = Moment::default();
     let context = QueryContext {
         transport: Transport::Udp,
@@ -57,6 +56,43 @@ fn answer(criterion: &mut Criterion, mix: &str, table: &AnswerTable, queries: &Q
         bencher.iter(|| {
             for query in queries.iter() {
                 let _ = black_box(respond(table, black_box(query), &context, &mut reply));
+            }
+        });
+    });
+    group.finish();
+}
+
+fn policy() -> ResponsePolicy {
+    let limiter = Box::new(Limiter::new(&RateLimitSettings::default(), [7; 16]));
+    ResponsePolicy {
+        allow: None,
+        rotate: true,
+        cookies: Some(CookieSecrets::new([7; 16])),
+        limiter: Some(limiter),
+    }
+}
+
+/// Networks that ask in turn, each of them far less than the rate limit allows.
+const NETWORKS: u32 = 1 << 16;
+
+/// With the rate limit, which spares the loopback: each query counts for its network, and for what it asks there.
+fn limited(criterion: &mut Criterion) {
+    let table = AnswerTable::compile(&[load::zone(&[])], &[], Identity::default());
+    let queries = load::mixed(Letters::Lower);
+    let policy = policy();
+    let mut reply = [0; AnswerTable::UDP_REPLY_MAX_OCTETS];
+    let mut asked = 0_u32;
+    let mut group = criterion.benchmark_group("respond");
+    group.throughput(Throughput::Elements(queries.len() as u64));
+    group.bench_function("mixed, limited", |bencher| {
+        bencher.iter(|| {
+            for query in queries.iter() {
+                asked = asked.wrapping_add(1);
+                let address = Ipv4Addr::from_bits((10 << 24) | ((asked % NETWORKS) << 8) | 1).into();
+                let now = Moment::from_millis(1_795_363_451_000 + u64::from(asked) / 1000);
+                let context =
+                    QueryContext { transport: Transport::Udp, address, now, idle: None, policy: &policy };
+                let _ = black_box(respond(&table, black_box(query), &context, &mut reply));
             }
         });
     });
@@ -95,5 +131,5 @@ fn flip(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, answers, compile, flip);
+criterion_group!(benches, answers, limited, compile, flip);
 criterion_main!(benches);

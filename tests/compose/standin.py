@@ -12,8 +12,9 @@ It holds one JSON object:
     {"kind": "frozen"}                  200, but "time" stays at the file's own time
     {"kind": "slow", "seconds": 0.7}    the right answer, late
 
-with two optional keys: "agent", so that only clients whose User-Agent starts so are hit (a load balancer's own checks use
-the same path), and "once", so that the fault is used up by the first request that it hits.
+with three optional keys: "agent", so that only clients whose User-Agent starts so are hit (a load balancer's own checks
+use the same path), "instance", so that of several instances that share the file only the one at this address is broken,
+and "once", so that the fault is used up by the first request that it hits.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def rfc3339(moment):
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def read_fault(path, agent):
+def read_fault(path, agent, instance):
     """The fault that hits a client, and the time since which it is there."""
     if not path:
         return None
@@ -45,6 +46,8 @@ def read_fault(path, agent):
     except (FileNotFoundError, ValueError):
         return None
     if fault is None or not agent.startswith(fault.get("agent", "")):
+        return None
+    if fault.get("instance", instance) != instance:
         return None
     if fault.get("once") and not use_up(path):
         return None
@@ -82,7 +85,8 @@ class Instance(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path != "/health":
             return self.answer(404, {"error": "not found"})
-        self.answer(*health(read_fault(self.fault, self.headers.get("User-Agent", ""))))
+        agent = self.headers.get("User-Agent", "")
+        self.answer(*health(read_fault(self.fault, agent, self.server.server_name)))
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))

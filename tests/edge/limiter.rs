@@ -5,6 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use cadence_dns::answer::{AnswerTable, Identity, Outcome, QueryContext, ResponsePolicy, Transport, respond};
+use cadence_dns::config::RateLimitSettings;
 use cadence_dns::dns::Limiter;
 use cadence_dns::model::Moment;
 
@@ -22,8 +23,10 @@ const RATE: usize = 1000;
 fn workers_count_together() {
     let table = zone::table("t", ZONE, Identity::default());
     let begin = Barrier::new(WORKERS.into());
-    let limiter = Box::new(Limiter::new(1000, 0, &[], [1; 16]));
-    let policy = ResponsePolicy { rotate: false, cookies: None, limiter: Some(limiter) };
+    let settings =
+        RateLimitSettings { rate: 1000, slip: 0, network_rate: 10_000, ..RateLimitSettings::default() };
+    let limiter = Box::new(Limiter::new(&settings, [1; 16]));
+    let policy = ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: Some(limiter) };
     let flood = |worker: u8| {
         let address: IpAddr = Ipv4Addr::new(192, 0, 2, worker).into();
         let now = Moment::from_millis(1_795_363_451_000);

@@ -270,22 +270,47 @@ fn what_is_no_query() {
     check(&[
         ("-", bare),
         ("- rd edns=0", "FORMERR rd, qd 0 an 0 au 0 ad 0, edns 0 1232"),
-        ("- questions=1", bare),
         ("t SOA questions=2", bare),
         ("t SOA questions=2 more=017400000600010000", bare),
+        ("t SOA answers=1", broken),
+        ("t SOA additional=4", broken),
+        ("t SOA more=00", broken),
+        ("t SOA edns=0 more=00", "FORMERR, qd 1 an 0 au 0 ad 0, edns 0 1232"),
+    ]);
+}
+
+/// Services that answer whatever comes by datagrams can be set to talk with each other for ever.
+#[test]
+fn what_cannot_have_been_a_query_is_told_so_by_streams_alone() {
+    let broken = "FORMERR, qd 1 an 0 au 0 ad 0";
+    let bare = "FORMERR, qd 0 an 0 au 0 ad 0";
+    let mut asking = Asking::start();
+    for (words, expected) in [
+        ("- questions=1", bare),
         ("t SOA questions=0", bare),
+        ("t SOA questions=3", bare),
         ("t SOA questions=65535", bare),
         ("t SOA cut=1", bare),
         ("t SOA cut=5", bare),
-        ("t SOA answers=1", broken),
+        ("t SOA additional=5", broken),
         ("t SOA answers=65535 additional=65535", broken),
-        ("t SOA more=00", broken),
-        ("t SOA edns=0 more=00", "FORMERR, qd 1 an 0 au 0 ad 0, edns 0 1232"),
         // A pointer to itself, one forward, and a label of an unknown kind for a name.
         ("- questions=1 more=c00c00010001", bare),
         ("- questions=1 more=c01000010001", bare),
         ("- questions=1 more=4161626300010001", bare),
-    ]);
+        ("t SOA opcode=4 more=00", "NOTIMP op4, qd 1 an 0 au 0 ad 0"),
+        ("- opcode=15 more=00", "NOTIMP op15, qd 0 an 0 au 0 ad 0"),
+    ] {
+        let query = asking.query(words);
+        asking.udp.send(&query).expect("sent to ourselves");
+        assert_eq!(
+            asking.by_udp("t SOA"),
+            ANSWER,
+            "the first that comes is the answer to this one, not {words}"
+        );
+        assert_eq!(asking.by_tcp(words), expected, "{words}");
+    }
+    asking.serving.stop();
 }
 
 #[test]

@@ -12,9 +12,11 @@ use cadence_dns::dns::client::{LookupError, lookup};
 use cadence_dns::dns::{self, BindError, Serving, Tables};
 use cadence_dns::model::{SteerId, Ttl};
 use cadence_dns::zone::RecordType;
+use hickory_proto::op::ResponseCode;
 
 use crate::kit::query::{
-    PATIENCE, client, framed, query, read, read_message, receive, udp_client, udp_client_from,
+    PATIENCE, ask, client, client_from, framed, query, read, read_message, receive, udp_client,
+    udp_client_from,
 };
 use crate::kit::zone::{name, steered_zone};
 
@@ -83,6 +85,80 @@ fn every_datagram_of_a_batch_gets_its_own_answer() {
     let [noerror, nxdomain, unsent] =
         [Counter::Noerror, Counter::Nxdomain, Counter::Unsent].map(|it| counters[it]);
     assert_eq!((noerror, nxdomain, unsent), (50, 50, 0));
+    serving.stop();
+}
+
+/// More than the receive buffer holds, before anybody takes them: what is lost is counted, and the rest is answered.
+#[test]
+fn what_comes_faster_than_it_is_taken_is_counted() {
+    const SENT: u64 = 2000;
+    let listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let settings = DnsSettings { listen, workers: 1, receive_buffer: 1 << 16, ..DnsSettings::default() };
+    let bound = dns::bind(&settings).expect("a free port");
+    let client = udp_client(bound.addresses()[0]);
+    for id in 0..SENT {
+        client.send(&query(id as u16, "www.t", RecordType::A)).expect("sent to ourselves");
+    }
+    let serving = bound.serve(&Tables::new(Arc::new(table()))).expect("threads");
+    let deadline = Instant::now() + PATIENCE;
+    while serving.counters()[Counter::Overflowed] + serving.counters()[Counter::Queries] < SENT {
+        assert!(Instant::now() < deadline, "{:?}", serving.counters());
+        std::thread::yield_now();
+    }
+    let [taken, lost] = [Counter::Queries, Counter::Overflowed].map(|counter| serving.counters()[counter]);
+    assert!(taken > 0 && lost > 0, "{taken} taken, {lost} lost");
+    assert_eq!(taken + lost, SENT);
+    serving.stop();
+}
+
+/// A reply to memcached would be an error of memcached to us; the same client is answered at any other port.
+#[test]
+fn services_that_answer_whatever_comes_get_no_reply() {
+    let (server, serving, _) = serve(Ipv4Addr::LOCALHOST);
+    for (port, is_answered) in [(11211, false), (5353, false), (0, true)] {
+        let client =
+            UdpSocket::bind((Ipv4Addr::new(127, 9, 8, 7), port)).expect("nobody else is at this address");
+        client.connect(server).expect("the loopback");
+        client.set_nonblocking(true).expect("our socket");
+        let dropped = serving.counters()[Counter::Dropped];
+        client.send(&query(1, "www.t", RecordType::A)).expect("sent to ourselves");
+        let deadline = Instant::now() + PATIENCE;
+        let replied = loop {
+            match (client.recv(&mut [0; 512]).is_ok(), serving.counters()[Counter::Dropped] > dropped) {
+                (true, _) => break true,
+                (false, true) => break false,
+                (false, false) => assert!(Instant::now() < deadline, "neither answered nor dropped"),
+            }
+        };
+        assert_eq!(replied, is_answered, "port {port}");
+    }
+    serving.stop();
+}
+
+#[test]
+fn only_who_is_allowed_is_answered() {
+    let listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+    let allow = Some(vec!["127.0.0.2/32".parse().expect("a network")]);
+    let bound = dns::bind(&DnsSettings { listen, allow, workers: 1, ..DnsSettings::default() });
+    let bound = bound.expect("a free port");
+    let server = bound.addresses()[0];
+    let serving = bound.serve(&Tables::new(Arc::new(table()))).expect("threads");
+    let question = query(1, "www.t", RecordType::A);
+    let other = udp_client(server);
+    other.send(&question).expect("sent to ourselves");
+    let by_stream = read(&ask(&mut client(server), &question));
+    assert_eq!(by_stream.metadata.response_code, ResponseCode::Refused);
+    let allowed = Ipv4Addr::new(127, 0, 0, 2);
+    let allowed_udp = udp_client_from(allowed.into(), server);
+    allowed_udp.send(&question).expect("sent to ourselves");
+    assert_eq!(read(&receive(&allowed_udp)).answers.len(), 1);
+    assert_eq!(read(&ask(&mut client_from(allowed, server), &question)).answers.len(), 1);
+    let counted = serving.counters();
+    let counted =
+        [Counter::Queries, Counter::Noerror, Counter::Refused, Counter::Dropped].map(|it| counted[it]);
+    assert_eq!(counted, [4, 2, 1, 1]);
+    other.set_nonblocking(true).expect("our socket");
+    other.recv(&mut [0; 512]).expect_err("it was met with silence, and before the others");
     serving.stop();
 }
 

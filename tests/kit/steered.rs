@@ -85,8 +85,12 @@ pub(crate) struct Steered {
 impl Steered {
     /// Starts all of it, with these keys of the `[[steer]]`, and waits until both regions are proven to be up.
     pub(crate) fn start(steer: &str) -> Steered {
+        Steered::start_at(Place::new(), steer)
+    }
+
+    /// The same in a folder that is there.
+    pub(crate) fn start_at(place: Place, steer: &str) -> Steered {
         let (preferred, standby) = (Region::start(), Region::start());
-        let place = Place::new();
         fs::write(place.config(), configuration(&place, steer, [&preferred, &standby])).expect("our folder");
         let daemon = place.started();
         let steered = Steered { place, daemon, preferred, standby };

@@ -96,6 +96,7 @@ async fn status_counts_what_was_asked() {
         limited,
         truncated: 0,
         unsent: 0,
+        overflowed: 0,
         xdp: 0,
     };
     assert_eq!(dns, Some(expected));

@@ -16,5 +16,6 @@ mod rights;
 mod sample;
 mod secrets;
 mod signals;
+mod strangers;
 mod zone_command;
 mod zone_sample;

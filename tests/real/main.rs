@@ -3,8 +3,10 @@
 //! Each test builds a [`world::World`] of network namespaces, so they need root and run side by side. `tests/run.sh`
 //! installs the servers and runs them; plain `cargo test` leaves them out.
 //!
-//! `proof` what a probe proves, packet by packet · `failures` each way to die · `glitches` what must flip nothing ·
-//! `speed` the fastest flip · `kills` kill -9 · `limits` too many queries · `neighbours` hosts that are not there ·
+//! `proof` what a probe proves, packet by packet · `failures` each way to die · `families` one address family lost ·
+//! `brownout` a region that half works · `glitches` what must flip nothing · `starved` no processor for the prober ·
+//! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
+//! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
 //! `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
@@ -13,12 +15,15 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod brownout;
 mod certificates;
 mod client;
 mod compose;
 mod differential;
+mod disk;
 mod dns;
 mod failures;
+mod families;
 mod glitches;
 mod kills;
 mod limits;
@@ -27,9 +32,11 @@ mod neighbours;
 mod network;
 mod process;
 mod proof;
+mod reflection;
 mod region;
 mod resolver;
 mod speed;
+mod starved;
 mod watch;
 mod world;
 #[cfg(feature = "xdp")]

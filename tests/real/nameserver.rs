@@ -20,6 +20,8 @@ pub(crate) struct NameServer {
     pub(crate) address: SocketAddr,
     /// The failover budget that `check` printed.
     pub(crate) budget: Duration,
+    /// The part of it until the answer has changed.
+    detect: Duration,
     folder: PathBuf,
     name: &'static str,
     process: Option<Process>,
@@ -42,8 +44,8 @@ impl NameServer {
         fs::write(folder.join("zone"), zone(&site.v4(host))).expect("the test's folder is writable");
         let text = configuration(name, &folder, address, settings, regions, authority);
         fs::write(folder.join("cadence-dns.toml"), text).expect("the test's folder is writable");
-        let budget = checked_budget(&folder.join("cadence-dns.toml"));
-        let mut server = NameServer { address, budget, folder, name, process: None };
+        let (budget, detect) = checked_budget(&folder.join("cadence-dns.toml"));
+        let mut server = NameServer { address, budget, detect, folder, name, process: None };
         server.run(site);
         server
     }
@@ -54,6 +56,20 @@ impl NameServer {
         let mut command = Command::new(PROGRAM);
         command.arg("run").arg("--config").arg(self.folder.join("cadence-dns.toml"));
         self.process = Some(Process::start(site.namespace(), "cadence-dns", &self.folder, command));
+    }
+
+    /// Until when a real death must have changed the answer: what `check` calls `detect`, and a tenth.
+    pub(crate) fn detect_allowed(&self) -> Duration {
+        self.detect * 11 / 10
+    }
+
+    /// From now on it shares the first processor with whoever is there, at the lowest priority.
+    pub(crate) fn starve(&self) {
+        let id = self.process.as_ref().expect("it runs").id();
+        let threads = fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+        let threads = threads.map(|thread| thread.expect("it runs").file_name());
+        must(Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", "0", &id.to_string()]));
+        must(Command::new("renice").args(["-n", "19", "-p"]).args(threads));
     }
 
     /// kill -9.
@@ -138,8 +154,14 @@ expect = {{ status = "200", json = {{ "/status" = "ok" }}, fresh = {{ pointer = 
     )
 }
 
-/// Runs `check`, which is as strict as the start, and takes the budget from what it prints.
-fn checked_budget(config: &Path) -> Duration {
+/// Runs a command that must succeed.
+fn must(command: &mut Command) {
+    let output = command.output().expect("every Debian has it");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs `check`, which is as strict as the start, and takes the budget and its `detect` from what it prints.
+fn checked_budget(config: &Path) -> (Duration, Duration) {
     let output = Command::new(PROGRAM)
         .args(["check", "--config"])
         .arg(config)
@@ -148,13 +170,17 @@ fn checked_budget(config: &Path) -> Duration {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "check refuses the configuration:\n{text}{errors}");
-    budget_in(&text).unwrap_or_else(|| panic!("check prints no budget for {NAME}:\n{text}{errors}"))
+    spans_in(&text).unwrap_or_else(|| panic!("check prints no budget for {NAME}:\n{text}{errors}"))
 }
 
-/// Reads `cadence.example.com  budget 37s  = …`.
-fn budget_in(text: &str) -> Option<Duration> {
+/// Reads `cadence.example.com  budget 37s  = … = 13.5s to detect; …`.
+fn spans_in(text: &str) -> Option<(Duration, Duration)> {
     let line = text.lines().find(|line| line.trim_start().starts_with(NAME) && line.contains("budget"))?;
-    let budget = line.split_once("budget")?.1.split('=').next()?.trim().trim_start_matches(':').trim();
-    let span: jiff::SignedDuration = budget.parse().ok()?;
-    Duration::try_from(span).ok()
+    let (_, rest) = line.split_once("budget")?;
+    let (before, _) = line.split_once(" to detect")?;
+    Some((span(rest.split_whitespace().next()?)?, span(before.split_whitespace().last()?)?))
+}
+
+fn span(text: &str) -> Option<Duration> {
+    text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok())
 }

@@ -76,6 +76,13 @@ impl Network {
         self.router.command(&format!("nft add rule inet faults forward oifname {site} drop"));
     }
 
+    /// Drops one family of that, `ipv4` or `ipv6`, until [`Network::mend`].
+    pub(crate) fn cut_family(&self, site: &str, family: &str) {
+        let rule = |way| format!("nft add rule inet faults forward {way} {site} meta nfproto {family} drop");
+        self.router.command(&rule("iifname"));
+        self.router.command(&rule("oifname"));
+    }
+
     /// Answers TCP that goes to a site in its place, `with` what, until [`Network::mend`]: ICMP "port unreachable", or as
     /// nftables says it, such as `with icmpx admin-prohibited`.
     pub(crate) fn reject(&self, site: &str, with: &str) {

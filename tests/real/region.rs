@@ -20,6 +20,9 @@ const INSTANCES: [u8; 3] = [21, 22, 23];
 /// The last part of the load balancer's addresses.
 pub(crate) const BALANCER: u8 = 10;
 
+/// By then a balancer has noticed that an instance is gone, also on a busy machine.
+const NOTICED_MAX: Duration = Duration::from_secs(60);
+
 /// Far enough in the future.
 const YEAR_VALID: i32 = 2100;
 
@@ -129,6 +132,26 @@ impl Region {
     /// The next probe of cadence-dns, and only that, gets 503.
     pub(crate) fn fail_one_probe(&self) {
         self.set_fault(r#"{"kind": "status", "status": 503, "agent": "cadence-dns", "once": true}"#);
+    }
+
+    /// One instance is gone, and the balancer has noticed.
+    pub(crate) fn lose_an_instance(&mut self) {
+        let noticed = format!("Server instances/i{} is DOWN", INSTANCES[INSTANCES.len() - 1]);
+        self.instances.pop().expect("they run").kill();
+        self.balancer.as_ref().expect("the balancer runs").wait_for_line(&noticed, NOTICED_MAX);
+    }
+
+    /// One of the instances, the first, answers requests of cadence-dns with 503, though not the balancer's own checks.
+    pub(crate) fn break_one_instance(&self) {
+        let instance = self.site.v4(INSTANCES[0]);
+        self.set_fault(&format!(
+            r#"{{"kind": "status", "status": 503, "agent": "cadence-dns", "instance": "{instance}"}}"#
+        ));
+    }
+
+    /// Undoes that.
+    pub(crate) fn repair(&self) {
+        fs::remove_file(self.fault_file()).expect("the fault was set");
     }
 
     /// Whether such a fault has hit.

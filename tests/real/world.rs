@@ -150,6 +150,11 @@ impl World {
         &self.regions[0]
     }
 
+    /// The same, to do something to it.
+    pub(crate) fn preferred_mut(&mut self) -> &mut Region {
+        &mut self.regions[0]
+    }
+
     /// The region that takes over.
     pub(crate) fn standby(&self) -> &Region {
         &self.regions[1]

@@ -62,11 +62,11 @@ fn queries() -> Vec<Vec<u8>> {
             }
         }
     }
-    let mut cut_short = query(9000, "www.t.", RecordType::A, None);
-    cut_short.truncate(20);
+    let mut too_long = query(9000, "www.t.", RecordType::A, None);
+    too_long.push(0); // something behind the end is a format error
     let mut notify = query(9001, "t.", RecordType::SOA, None);
     notify[2] = 0x20;
-    queries.extend([cut_short, notify]);
+    queries.extend([too_long, notify]);
     queries
 }
 
@@ -200,6 +200,41 @@ fn every_queue_is_served() {
         }
     });
     assert_eq!(serving.counters()[Counter::Xdp], 64);
+    serving.stop();
+}
+
+/// Frames from broadcast addresses, our own and those of services that answer whatever comes: the ring turns none round.
+#[test]
+#[ignore = "needs root: tests/run.sh"]
+fn frames_from_where_no_client_is_are_dropped() {
+    let (_network, ns, user) = machines();
+    let peer = user.namespace().name();
+    ns.namespace().command(&format!("ip link add near type veth peer name near netns {peer}"));
+    ns.namespace().command("ip addr add 10.8.0.1/24 dev near");
+    ns.namespace().command("ip addr add 10.8.0.3/24 dev near");
+    user.namespace().command("ip addr add 10.8.0.2/16 dev near");
+    for site in [&ns, &user] {
+        site.namespace().command("ip link set near up");
+    }
+    user.namespace().command("ethtool -K near tx off");
+    user.namespace().command("ip route add local 10.8.0.255 dev lo");
+    user.namespace().command("ip route add local 10.8.0.3 dev lo");
+    let server = at("10.8.0.1");
+    let (serving, _) = serve(&ns, &[server, at("10.8.0.3")], Some("near"));
+    let asked = query(7, "www.t.", RecordType::A, None);
+    user.namespace().inside(|| {
+        for source in ["10.8.0.255:4000", "10.8.0.3:53", "10.8.0.2:19", "10.8.0.2:7", "10.8.0.2:11211"] {
+            let forged = UdpSocket::bind(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+            forged.send_to(&asked, server).expect("sent");
+        }
+        assert_eq!(ask(&client(server), server, &asked)[..2], asked[..2]);
+        let resolver = UdpSocket::bind("10.8.0.2:53").expect("root may");
+        resolver.set_read_timeout(Some(PATIENCE)).expect("above zero");
+        assert_eq!(ask(&resolver, server, &asked)[..2], asked[..2]);
+    });
+    let counted = serving.counters();
+    let counted = [Counter::Xdp, Counter::Noerror, Counter::Dropped].map(|counter| counted[counter]);
+    assert_eq!(counted, [7, 2, 5]);
     serving.stop();
 }
 

@@ -107,7 +107,7 @@ pub(crate) enum Fact {
     Answers(Vec<IpAddr>),
     Rule(String),
     Because(String),
-    /// What `status` warns of.
+    /// What `status` warns of; `of nothing` for none.
     Warns(String),
     /// What the last command was told.
     Replied(String),

@@ -232,7 +232,10 @@ impl Player {
 
     fn warns(&self, text: &str) -> Result<(), String> {
         let status = self.simulator.us().status(self.simulator.now).ok_or("the name server is away")?;
-        let warned = status.warnings.iter().any(|warning| warning.text.contains(text));
+        let warned = match text {
+            "of nothing" => status.warnings.is_empty(),
+            text => status.warnings.iter().any(|warning| warning.text.contains(text)),
+        };
         let all: Vec<String> = status.warnings.into_iter().map(|warning| warning.text).collect();
         if warned { Ok(()) } else { Err(format!("it warns of {all:?}")) }
     }

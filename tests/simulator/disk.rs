@@ -23,7 +23,10 @@ pub(crate) enum DiskState {
 #[derive(Clone)]
 pub(crate) struct Disk {
     pub(crate) state: DiskState,
+    /// The last snapshot.
     saved: Option<Saved>,
+    /// The log of changes since then.
+    log: Vec<Change>,
     /// What it has not finished.
     pending: Vec<Change>,
     /// When the time of what it has not finished is over, and which proposal waits for that.
@@ -34,7 +37,14 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new() -> Disk {
-        Disk { state: DiskState::Works, saved: None, pending: Vec::new(), waiting: Vec::new(), marked: false }
+        Disk {
+            state: DiskState::Works,
+            saved: None,
+            log: Vec::new(),
+            pending: Vec::new(),
+            waiting: Vec::new(),
+            marked: false,
+        }
     }
 
     /// What a start finds after the process was killed.
@@ -52,7 +62,7 @@ impl Disk {
     }
 
     fn read(&self, missing: Missing) -> Option<Saved> {
-        self.saved.as_ref().map(|saved| read_back(saved).with_missing(missing))
+        self.saved().map(|saved| read_back(&saved).with_missing(missing))
     }
 
     /// Writes changes; the result, unless it is still to come.
@@ -87,7 +97,7 @@ impl Disk {
     }
 
     fn write(&mut self, changes: &[Change]) {
-        self.saved = Saved::with_changes(self.saved.take(), changes.to_vec());
+        self.log.extend_from_slice(changes);
     }
 
     /// Writes what a start has decided before anyone is told of it, or notes that it could not.
@@ -102,6 +112,7 @@ impl Disk {
     pub(crate) fn persist(&mut self, saved: Saved) {
         if self.state == DiskState::Works {
             self.saved = Some(saved);
+            self.log.clear();
             self.marked = false;
         }
     }
@@ -112,8 +123,11 @@ impl Disk {
     }
 
     /// What is there, as a reader would find it.
-    pub(crate) fn saved(&self) -> Option<&Saved> {
-        self.saved.as_ref()
+    pub(crate) fn saved(&self) -> Option<Saved> {
+        match self.log.is_empty() {
+            true => self.saved.clone(),
+            false => Saved::with_changes(self.saved.clone(), self.log.clone()),
+        }
     }
 
     /// The disk is as it should be again, or no longer.

@@ -317,7 +317,7 @@ fn assert_tells_the_same(disk: &Disk, controller: &Controller, now: Moment) {
         all.sort();
         all
     };
-    let saved: Option<SavedState> = disk.saved().cloned().map(|saved: Saved| saved.into_state(now));
+    let saved: Option<SavedState> = disk.saved().map(|saved| saved.into_state(now));
     let known = saved.map(|state| standings(&state)).unwrap_or_default();
     for standing in standings(&controller.saved(now).into_state(now)) {
         assert!(known.contains(&standing), "{standing:?} is published and not on the disk: {known:?}");

@@ -32,6 +32,8 @@ struct Slot {
     /// One more probe is wanted now.
     wanted: bool,
     in_flight: Option<Flight>,
+    /// When the next probe starts, or the one in flight ends: what the rest of the slot says, worked out once.
+    next: Moment,
 }
 
 /// A probe under way.
@@ -61,7 +63,7 @@ impl Prober {
         self.stuck = stuck;
         for slot in &mut self.slots {
             slot.in_flight = None;
-            slot.earliest = slot.earliest.max(now);
+            slot.not_before(now);
         }
     }
 
@@ -69,7 +71,7 @@ impl Prober {
     pub(crate) fn set_pace(&mut self, check: &CheckId, pace: Pace, now: Moment) {
         for slot in self.slots.iter_mut().filter(|slot| slot.check == *check) {
             slot.pace = pace;
-            slot.earliest = slot.earliest.max(now);
+            slot.not_before(now);
         }
     }
 
@@ -77,34 +79,35 @@ impl Prober {
     pub(crate) fn probe_now(&mut self, check: &CheckId, now: Moment) {
         for slot in self.slots.iter_mut().filter(|slot| slot.check == *check) {
             slot.wanted = true;
-            slot.earliest = slot.earliest.max(now);
+            slot.not_before(now);
         }
     }
 
     /// The process stood still: what is in flight ends now, and proves nothing.
     pub(crate) fn stood_still(&mut self, now: Moment) {
         for slot in &mut self.slots {
-            slot.earliest = slot.earliest.max(now);
             if let Some(flight) = &mut slot.in_flight {
                 flight.outcome = ProbeOutcome::Ours("this node stood still".into());
                 flight.ends = now;
             }
+            slot.not_before(now);
         }
     }
 
     /// When the next probe starts or ends.
     pub(crate) fn next(&self) -> Option<Moment> {
-        self.slots.iter().filter(|_| !self.stuck).map(Slot::next).min()
+        self.slots.iter().filter(|_| !self.stuck).map(|slot| slot.next).min()
     }
 
     /// Does what is due by now: probes start, and those that end are returned.
     pub(crate) fn run(&mut self, world: &mut World, now: Moment) -> Vec<Observation> {
         let mut seen = Vec::new();
-        for slot in self.slots.iter_mut().filter(|slot| !self.stuck && slot.next() <= now) {
+        for slot in self.slots.iter_mut().filter(|slot| !self.stuck && slot.next <= now) {
             match slot.in_flight.take() {
                 None => slot.start(self.node, world, now),
                 Some(Flight { outcome, lasts, .. }) => {
                     slot.earliest = now;
+                    slot.next = slot.due();
                     seen.push(Observation {
                         check: slot.check.clone(),
                         vantage: self.vantage.clone(),
@@ -122,6 +125,7 @@ impl Prober {
 impl Slot {
     fn new(check: &CheckId, rules: Rules, number: u64, now: Moment) -> Slot {
         let phase = f64::from(u32::try_from(number * 37 % 100).expect("below 100")) / 100.0;
+        let earliest = now + rules.interval.min(FIRST_ROUND).mul_f64(phase);
         Slot {
             check: check.clone(),
             rules,
@@ -129,13 +133,19 @@ impl Slot {
             number,
             starts: 0,
             last_start: None,
-            earliest: now + rules.interval.min(FIRST_ROUND).mul_f64(phase),
+            earliest,
             wanted: false,
             in_flight: None,
+            next: earliest,
         }
     }
 
-    fn next(&self) -> Moment {
+    fn not_before(&mut self, now: Moment) {
+        self.earliest = self.earliest.max(now);
+        self.next = self.due();
+    }
+
+    fn due(&self) -> Moment {
         match (&self.in_flight, self.last_start) {
             (Some(flight), _) => flight.ends,
             (None, _) if self.wanted => self.earliest,
@@ -160,5 +170,6 @@ impl Slot {
         self.starts += 1;
         self.last_start = Some(now);
         self.in_flight = Some(Flight { ends: now + lasts, outcome, lasts });
+        self.next = self.due();
     }
 }

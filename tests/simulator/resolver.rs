@@ -47,7 +47,7 @@ fn query(table: &AnswerTable, name: &Name, rtype: RecordType) -> Message {
     let query = message.to_vec().expect("a query that can be written");
     let mut reply = vec![0; AnswerTable::UDP_REPLY_MAX_OCTETS];
     let (address, now) = (Ipv4Addr::LOCALHOST.into(), Moment::default());
-    let policy = &ResponsePolicy { rotate: true, cookies: None, limiter: None };
+    let policy = &ResponsePolicy { allow: None, rotate: true, cookies: None, limiter: None };
     let context = QueryContext { transport: Transport::Udp, address, now, idle: None, policy };
     let length = respond(table, &query, &context, &mut reply).octets().expect("a query gets a reply");
     Message::from_vec(&reply[..length]).expect("a reply that can be read")

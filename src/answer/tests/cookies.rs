@@ -32,7 +32,7 @@ fn hex(octets: &[u8]) -> String {
 fn policy(secrets: &str) -> ResponsePolicy {
     let secrets = secrets.replace(' ', "\n");
     let cookies = Some(CookieSecrets::parse("x", &secrets).expect("good secrets"));
-    ResponsePolicy { rotate: false, cookies, limiter: None }
+    ResponsePolicy { allow: None, rotate: false, cookies, limiter: None }
 }
 
 fn asking(question: &str, cookies: &[&str]) -> Vec<u8> {

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use hickory_proto::op::Edns;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use proptest::prelude::*;
 
 use super::super::{
     AnswerTable, CookieSecrets, Identity, Outcome, QueryContext, ResponsePolicy, ResponseRateLimit, RrlKey,
@@ -33,7 +34,12 @@ impl ResponseRateLimit for FirstThree {
 
 fn policy(beyond: Ruling) -> ResponsePolicy {
     let limiter = Box::new(FirstThree { told: Mutex::default(), beyond });
-    ResponsePolicy { rotate: false, cookies: Some(CookieSecrets::new([7; 16])), limiter: Some(limiter) }
+    ResponsePolicy {
+        allow: None,
+        rotate: false,
+        cookies: Some(CookieSecrets::new([7; 16])),
+        limiter: Some(limiter),
+    }
 }
 
 /// A server, and the time there.
@@ -114,19 +120,63 @@ fn streams_and_silence_are_not_limited() {
 
 #[test]
 fn who_speaks_cookies_gets_one_and_is_answered_with_it() {
-    let server = Asked::start(policy(Ruling::Drop));
+    let server = Asked::start(policy(Ruling::Slip));
     let from = "192.0.2.1";
     let client = [9; 8];
-    assert_eq!(server.flood(from, &with_cookie("www.t A", &client), 5), "RRRcc");
-    let query = with_cookie("www.t A", &client);
+    let stale = [9; 24];
+    let query = with_cookie("www.t A", &stale);
+    assert_eq!(server.flood(from, &query, 5), "RRRcc");
     let (_, reply) = server.ask(from, Transport::Udp, &query);
     assert_eq!(render(&reply), ["CODE23 edns 1232"], "BADCOOKIE, not AA, no records, no NSID");
-    assert!(reply.len() <= query.len() + 16, "the server's part of the cookie is all that it is longer by");
     let cookie = cookie_in(&reply).expect("a cookie");
     assert_eq!(cookie[..8], client);
     assert_eq!(server.flood(from, &with_cookie("www.t A", &cookie), 9), "RRRRRRRRR");
     assert_eq!(server.flood("192.0.2.2", &with_cookie("www.t A", &cookie), 2), "cc", "it is another's");
-    assert_eq!(server.flood(from, &with_cookie("www.t A", &[]), 2), "dd", "EDNS alone proves nothing");
+    assert_eq!(server.flood(from, &with_cookie("www.t A", &[]), 2), "ss", "EDNS alone proves nothing");
+    assert_eq!(server.flood(from, &with_cookie("www.t A", &client), 2), "ss", "BADCOOKIE would be longer");
+    let (_, reply) = server.ask(from, Transport::Tcp, &with_cookie("www.t A", &client));
+    assert!(cookie_in(&reply).is_some(), "the stream that he comes by brings one");
+}
+
+/// A forger may well write a client cookie: it buys him nothing.
+#[test]
+fn a_cookie_that_proves_nothing_has_the_luck_of_none() {
+    let server = Asked::start(policy(Ruling::Drop));
+    for cookie in [&[][..], &[9; 8], &[9; 24]] {
+        let question = format!("{}.wild.t A", cookie.len());
+        server.flood("192.0.2.1", &with_cookie(&question, cookie), 3);
+        assert_eq!(server.flood("192.0.2.1", &with_cookie(&question, cookie), 5), "ddddd", "{cookie:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whoever is over the limit gets no more octets than he sent, whatever options he writes.
+    #[test]
+    fn beyond_the_limit_nothing_is_amplified(
+        question in prop_oneof![Just("www.t A"), Just("t TXT"), Just("a.b.c.d.nowhere.t A"), Just("else A"), Just("t TYPE252")],
+        cookie in prop_oneof![Just(0..0), Just(0..8), Just(0..16), Just(0..24), Just(0..40), Just(0..9)],
+        padding in 0..40_usize,
+        edns: bool,
+    ) {
+        let server = Asked::start(policy(Ruling::Slip));
+        let cookie: Vec<u8> = cookie.collect();
+        let mut options = Edns::new();
+        options.set_max_payload(4096);
+        options.options_mut().insert(EdnsOption::Unknown(3, Vec::new()));
+        if !cookie.is_empty() {
+            options.options_mut().insert(EdnsOption::Unknown(10, cookie));
+        }
+        if padding > 0 {
+            options.options_mut().insert(EdnsOption::Unknown(12, vec![0; padding]));
+        }
+        let query = if edns { query_with(question, options) } else { query(question) };
+        server.flood("192.0.2.1", &query, 3);
+        let (outcome, reply) = server.ask("192.0.2.1", Transport::Udp, &query);
+        prop_assert!(matches!(outcome, Outcome::Slipped(_) | Outcome::Challenged(_)), "{:?}", outcome);
+        prop_assert!(reply.len() <= query.len(), "{} for {}", reply.len(), query.len());
+    }
 }
 
 #[test]

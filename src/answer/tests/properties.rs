@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hickory_proto::op::{Edns, Message};
+use hickory_proto::op::{Edns, Message, ResponseCode};
 use proptest::prelude::*;
 
 use crate::model::{Name, RecordType, Ttl};
@@ -236,11 +236,27 @@ fn check_octets(octets: &[u8]) -> Result<(), TestCaseError> {
     thread_local! {
         static TABLE: AnswerTable = AnswerTable::compile(&[zone("t", ZONE)], &[], Identity { nsid: "n".into(), ..Identity::default() });
     }
-    let policy = ResponsePolicy { rotate: true, cookies: Some(CookieSecrets::new([7; 16])), limiter: None };
+    let policy = ResponsePolicy {
+        allow: None,
+        rotate: true,
+        cookies: Some(CookieSecrets::new([7; 16])),
+        limiter: None,
+    };
     let is_response = octets.get(2).is_none_or(|flags| flags & 0x80 > 0);
-    for transport in [Transport::Udp, Transport::Tcp] {
-        let reply = TABLE.with(|table| reply_for(&context(transport, &policy), table, octets));
-        prop_assert_eq!(reply.is_none(), octets.len() < 12 || is_response);
+    let [over_udp, over_tcp] = [Transport::Udp, Transport::Tcp]
+        .map(|transport| TABLE.with(|table| reply_for(&context(transport, &policy), table, octets)));
+    prop_assert_eq!(over_tcp.is_none(), octets.len() < 12 || is_response);
+    if let (None, Some(over_tcp)) = (&over_udp, &over_tcp) {
+        let code = Message::from_vec(over_tcp).map(|message| message.metadata.response_code);
+        // BADVERS and BADSIG are both 16; the parser takes it for the latter.
+        let codes = [ResponseCode::FormErr, ResponseCode::NotImp, ResponseCode::BADSIG];
+        prop_assert!(
+            code.as_ref().is_ok_and(|code| codes.contains(code)),
+            "{:?}: only what is no query",
+            code
+        );
+    }
+    for (transport, reply) in [(Transport::Udp, over_udp), (Transport::Tcp, over_tcp)] {
         let Some(reply) = reply else { continue };
         let message = Message::from_vec(&reply);
         prop_assert!(message.is_ok(), "{message:?} in {reply:02x?} to {octets:02x?}");

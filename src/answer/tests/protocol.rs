@@ -3,9 +3,9 @@
 use hickory_proto::op::Edns;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 
-use super::super::{AnswerTable, Identity, Transport};
+use super::super::{AnswerTable, Identity, QueryContext, ResponsePolicy, Transport};
 use super::render::{query, query_with, render};
-use super::{ZONE, reply_to, table, zone};
+use super::{ZONE, context, reply_for, reply_to, table, zone};
 
 /// The reply to `query` with some octets replaced.
 fn reply_with(patch: &[(usize, u8)], mut query: Vec<u8>) -> Option<Vec<u8>> {
@@ -54,12 +54,64 @@ fn an_unknown_opcode_is_not_implemented_even_without_a_question() {
 #[test]
 fn what_is_no_query_is_a_format_error() {
     let www = query("www.t A");
-    assert_eq!(head(reply_with(&[(5, 0)], www.clone())), "FORMERR");
     assert_eq!(head(reply_with(&[(5, 2)], www.clone())), "FORMERR");
     assert_eq!(head(reply_with(&[(7, 1)], www.clone())), "FORMERR", "an answer that is not there");
-    assert_eq!(head(reply_with(&[(12, 0xc0)], www.clone())), "FORMERR", "a pointer in the question");
-    assert_eq!(head(reply_with(&[], www[..www.len() - 1].to_vec())), "FORMERR");
     assert_eq!(head(reply_with(&[], [&www[..], &[0]].concat())), "FORMERR", "something behind the end");
+}
+
+/// By a stream these are format errors: who is there can be told so, and there is no loop.
+#[test]
+fn what_cannot_have_been_a_query_is_met_with_silence() {
+    let www = query("www.t A");
+    let table = table(&[("t", ZONE)]);
+    let mut unlike =
+        vec![www[..www.len() - 1].to_vec(), www[..20].to_vec(), [&[0; 12][..], b"garbage"].concat()];
+    for (at, octet) in [(4, 1), (5, 0), (5, 3), (6, 1), (7, 5), (9, 5), (11, 5), (12, 0xc0), (12, 0x41)] {
+        let mut changed = www.clone();
+        changed[at] = octet;
+        unlike.push(changed);
+    }
+    for opcode in 1..16 {
+        let mut garbage = [&www[..], &[0]].concat();
+        garbage[2] = opcode << 3;
+        unlike.push(garbage);
+    }
+    for message in unlike {
+        assert_eq!(reply_to(&table, &message, Transport::Udp), None, "{message:02x?}");
+        let by_stream = head(reply_to(&table, &message, Transport::Tcp));
+        assert!(["FORMERR", "NOTIMP"].contains(&by_stream.as_str()), "{by_stream}: {message:02x?}");
+    }
+}
+
+/// What services send to whoever sends them something: none of it starts a conversation.
+#[test]
+fn other_protocols_are_met_with_silence() {
+    let table = table(&[("t", ZONE)]);
+    let printable: Vec<u8> = (b' '..=b'~').collect();
+    let chargen = (0..printable.len()).map(|start| {
+        let line: Vec<u8> = printable.iter().cycle().skip(start).take(72).copied().collect();
+        [&line[..], b"\r\n"].concat()
+    });
+    let others: [&[u8]; 14] = [
+        b"Sunday, November 29, 2026 06:00:00-UTC\r\n",
+        b"\"When in doubt, tell the truth.\" Mark Twain\r\n",
+        b"\xec\x9a\x11\x22",                                               // time
+        b"\x00\x05\x00\x04Illegal TFTP operation\x00",
+        b"\x24\x02\x06\xe9\x00\x00\x0a\x1b\x00\x00\x05\x3e\xc0\x00\x02\x01\xec\x9a\x11\x22\x00\x00\x00\x00\xec\x9a\x11\x22\x80\x00\x00\x00\
+          \xec\x9a\x11\x22\x90\x00\x00\x00\xec\x9a\x11\x22\xa0\x00\x00\x00", // NTP
+        b"\x1c\x02\x06\xe9\x00\x00\x00\x00\x00\x00\x00\x01GPS\x00\xec\x9a\x11\x22\x00\x00\x00\x00", // of a first stratum
+        b"\x30\x26\x02\x01\x01\x04\x06public\xa2\x19\x02\x01\x01\x02\x01\x00", // SNMP
+        b"\x30\x84\x00\x00\x00\x2d\x02\x01\x07\x65\x84\x00\x00\x00\x24\x0a\x01\x00", // CLDAP
+        b"\x00\x07\x00\x00\x00\x01\x00\x00ERROR\r\n",                   // memcached
+        b"\x02\x02\x00\x00\x00\x02\x00\x00\x0a\x00\x00\x00\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01", // RIP
+        b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\n\r\n",                // SSDP
+        b"SIP/2.0 200 OK\r\n\r\n",
+        b"\x01\x01\x00\x0c\x21\x12\xa4\x42\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c", // STUN
+        b"\xff\xff\xff\xffprint\nnot a challenge\n",                       // a game
+    ];
+    for message in others.into_iter().map(<[u8]>::to_vec).chain(chargen) {
+        assert_eq!(reply_to(&table, &message, Transport::Udp), None, "{}", message.escape_ascii());
+    }
 }
 
 #[test]
@@ -71,6 +123,34 @@ fn other_classes_and_transfers_are_refused() {
     }
     for question in ["t TYPE251", "t TYPE252"] {
         assert_eq!(head(reply_with(&[], query(question))), "REFUSED");
+    }
+}
+
+/// Other networks learn by a stream that it is not for them, whatever they ask, and by a datagram nothing at all.
+#[test]
+fn who_is_not_allowed_gets_silence_or_refused() {
+    let table = table(&[("t", ZONE)]);
+    let networks: Box<[ipnet::IpNet]> =
+        ["192.0.2.0/24", "2001:db8::/48"].iter().map(|network| network.parse().expect("a network")).collect();
+    let policy = ResponsePolicy { allow: Some(networks), ..ResponsePolicy::default() };
+    let ask = |from: &str, transport, query: &[u8]| {
+        let address = from.parse().expect("an address");
+        reply_for(&QueryContext { address, ..context(transport, &policy) }, &table, query)
+    };
+    for question in ["www.t A", "nowhere.t A", "else A", "t TYPE252"] {
+        let query = query_with(question, edns(1232));
+        for allowed in ["192.0.2.255", "2001:db8:0:ffff::1"] {
+            for transport in [Transport::Udp, Transport::Tcp] {
+                let reply = ask(allowed, transport, &query);
+                assert_eq!(reply, reply_to(&table, &query, transport), "{allowed} is answered as anybody");
+            }
+        }
+        for other in ["192.0.3.0", "127.0.0.1", "2001:db8:1::1", "::1"] {
+            assert_eq!(ask(other, Transport::Udp, &query), None, "{other}");
+            let reply = ask(other, Transport::Tcp, &query).expect("a reply");
+            assert_eq!(render(&reply), ["REFUSED edns 1232"], "{other}: {question}");
+            assert_eq!(reply[reply.len() - 6..], [0, 15, 0, 2, 0, 18], "prohibited (RFC 8914)");
+        }
     }
 }
 

@@ -23,7 +23,7 @@ alias 300 CNAME mail
 *.any 300 A   192.0.2.9
 ";
 
-const ROUND: ResponsePolicy = ResponsePolicy { rotate: true, cookies: None, limiter: None };
+const ROUND: ResponsePolicy = ResponsePolicy { allow: None, rotate: true, cookies: None, limiter: None };
 
 fn table() -> AnswerTable {
     let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| text.parse().expect("an address"));
@@ -46,7 +46,7 @@ fn check(question: &str, expected: [&str; 4]) {
     for (id, expected) in (0..).zip(expected) {
         assert_eq!(data(&ROUND, Transport::Udp, question, id), expected, "{question} {id}");
         assert_eq!(data(&ROUND, Transport::Tcp, question, id), expected, "{question} {id} over TCP");
-        let still = ResponsePolicy { rotate: false, cookies: None, limiter: None };
+        let still = ResponsePolicy { allow: None, rotate: false, cookies: None, limiter: None };
         assert_eq!(data(&still, Transport::Udp, question, id), data(&still, Transport::Udp, question, 0));
     }
 }

@@ -179,12 +179,14 @@ fn last(check: &CheckStatus, now: Moment) -> String {
 
 /// What was asked; what the rate limit kept back, and what came in by AF_XDP, only when there is any.
 fn asked(dns: &DnsStatus) -> String {
-    let DnsStatus { queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent, xdp } =
-        dns;
+    #[rustfmt::skip]
+    let DnsStatus {
+        queries, noerror, nxdomain, refused, other, dropped, limited, truncated, unsent, xdp, overflowed,
+    } = dns;
     let LimitedStatus { dropped: silent, slipped, badcookie } = limited;
     let mut text = format!(
         "queries {queries}: {noerror} NOERROR, {nxdomain} NXDOMAIN, {refused} REFUSED, {other} other codes, \
-         {dropped} dropped; {truncated} truncated, {unsent} unsent\n"
+         {dropped} dropped; {truncated} truncated, {unsent} unsent, {overflowed} overflowed\n"
     );
     if *xdp > 0 {
         text += &format!("AF_XDP {xdp} of the queries\n");
@@ -305,6 +307,7 @@ mod tests {
             truncated: 7,
             unsent: 2,
             xdp: 4500,
+            overflowed: 3,
         });
         status.warnings = vec![Warning { text: "region us-east is down".into(), help: "look at it".into() }];
         status
@@ -328,7 +331,7 @@ mod tests {
         eu-west 192.0.2.20  up     #0 up              00:02 ago  12 ms    ok
         us-east 192.0.2.10  DOWN   #0 down, 1 passed  00:02 ago  12 ms    connection refused
 
-        queries 5000: 4000 NOERROR, 300 NXDOMAIN, 20 REFUSED, 1 other codes, 9 dropped; 7 truncated, 2 unsent
+        queries 5000: 4000 NOERROR, 300 NXDOMAIN, 20 REFUSED, 1 other codes, 9 dropped; 7 truncated, 2 unsent, 3 overflowed
         AF_XDP 4500 of the queries
         rate limit 670: 300 dropped, 330 slipped, 40 BADCOOKIE
 

@@ -2,6 +2,7 @@
 
 mod cookies;
 mod listen;
+mod network;
 mod rate_limit;
 mod streams;
 
@@ -17,6 +18,15 @@ use listen::Listening;
 const WORKERS: Limit<i64> =
     Limit { key: "workers", least: 1, most: 1024, why: "one per core is best, and that is the default" };
 
+/// The buffers of each UDP socket.
+const RECEIVE_BUFFER: Limit<i64> = buffer("receive_buffer");
+const SEND_BUFFER: Limit<i64> = buffer("send_buffer");
+
+/// From a few hundred datagrams to a quarter of what the kernel can count.
+const fn buffer(key: &'static str) -> Limit<i64> {
+    Limit { key, least: 64 << 10, most: 256 << 20, why: "octets for each UDP socket, 4194304 by default" }
+}
+
 /// The longest text at `version.bind`, in octets: with it, a reply of 512 octets has room for all its options.
 const VERSION_MAX_OCTETS: usize = 128;
 
@@ -27,14 +37,17 @@ const INTERFACE_OCTETS: usize = 15;
 pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<DnsSettings> {
     #[rustfmt::skip]
     let DnsSpec {
-        listen, workers, rotate, version, identity, xdp,
+        listen, allow, workers, receive_buffer, send_buffer, rotate, version, identity, xdp,
         cookies, rate_limit, tcp, tls, https,
     } = spec.map(|spec| spec.value).unwrap_or_default();
     let diagnostics = context.diagnostics;
     let default = DnsSettings::default();
     let mut listening = Listening::default();
     let listen = listen.map(|listen| listening.distinct(&listen.value, DNS_PORT, diagnostics));
+    let allow = allow.map(|allow| network::networks(&allow.value, diagnostics));
     let workers = WORKERS.or(workers.as_ref(), context.cores.max(1), diagnostics);
+    let receive_buffer = RECEIVE_BUFFER.or(receive_buffer.as_ref(), default.receive_buffer, diagnostics);
+    let send_buffer = SEND_BUFFER.or(send_buffer.as_ref(), default.send_buffer, diagnostics);
     let version = version.and_then(|text| shown_version(text, diagnostics));
     let xdp = xdp.map(|name| interface(name, diagnostics));
     let cookies = cookies::cookies(cookies, context);
@@ -43,7 +56,10 @@ pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<Dns
     let rate_limit = rate_limit::rate_limit(rate_limit, diagnostics);
     Some(DnsSettings {
         listen: listen.unwrap_or(default.listen),
+        allow,
         workers: workers?,
+        receive_buffer: receive_buffer?,
+        send_buffer: send_buffer?,
         rotate: rotate.map_or(default.rotate, |rotate| rotate.value),
         version,
         identity: identity.map_or(default.identity, |identity| identity.value),

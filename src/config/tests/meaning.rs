@@ -26,7 +26,8 @@ fn the_contract_means_what_it_says() {
     assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
-    let limit = RateLimitSettings { enabled: true, rate: 200, slip: 2, exempt: Vec::new() };
+    let limit =
+        RateLimitSettings { enabled: true, rate: 200, network_rate: 2000, slip: 2, exempt: Vec::new() };
     assert_eq!(dns.rate_limit, limit);
     assert_eq!(control.socket.to_str(), Some("/run/cadence-dns/control.sock"));
     assert_eq!(zones[0].file.to_str(), Some("/etc/cadence-dns/zones/cadence.example.com.zone"));
@@ -183,7 +184,10 @@ fn every_key_is_obeyed() {
         ("landlock", "landlock = \"off\"", "landlock = \"enforce\""),
         ("seccomp", "seccomp = \"log\"", "seccomp = \"enforce\""),
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
+        ("allow", "203.0.113.0/24", "203.0.113.0/25"),
         ("workers", "workers = 7", "workers = 8"),
+        ("receive_buffer", "receive_buffer = 8388608", "receive_buffer = 8388609"),
+        ("send_buffer", "send_buffer = 2097152", "send_buffer = 2097153"),
         ("rotate", "rotate = false", "rotate = true"),
         ("version", "a name server", "another"),
         ("identity", "identity = true", "identity = false"),
@@ -199,6 +203,7 @@ fn every_key_is_obeyed() {
         ("path", "/resolve", "/dns-query"),
         ("enabled", "[dns.rate_limit]\nenabled = false", "[dns.rate_limit]\nenabled = true"),
         ("rate", "rate = 150", "rate = 151"),
+        ("network_rate", "network_rate = 900", "network_rate = 901"),
         ("slip", "slip = 3", "slip = 4"),
         ("exempt", "192.0.2.0/25", "192.0.2.0/26"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
@@ -310,8 +315,8 @@ fn the_complete_file_means_what_it_says() {
     assert_eq!((*enabled, secret_file), (false, Some("/etc/cadence-dns/cookies.secret")));
     assert_eq!(secret_file_place.as_ref().map(|place| place.line), line_of("cookies.secret"));
 
-    let RateLimitSettings { enabled, rate, slip, exempt } = &config.dns.rate_limit;
-    assert_eq!((*enabled, *rate, *slip), (false, 150, 3));
+    let RateLimitSettings { enabled, rate, network_rate, slip, exempt } = &config.dns.rate_limit;
+    assert_eq!((*enabled, *rate, *network_rate, *slip), (false, 150, 900, 3));
     assert_eq!(
         exempt.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["192.0.2.0/25", "2001:db8::1/128"]

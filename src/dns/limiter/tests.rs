@@ -13,7 +13,15 @@ fn client(number: u32) -> IpAddr {
 }
 
 fn limiter(rate: u32) -> Limiter {
-    Limiter::new(rate, 0, &[], [5; 16])
+    with_network_rate(rate, 10 * rate)
+}
+
+fn with_network_rate(rate: u32, network_rate: u32) -> Limiter {
+    with_slip(RateLimitSettings { rate, network_rate, ..RateLimitSettings::default() }, 0)
+}
+
+fn with_slip(settings: RateLimitSettings, slip: u32) -> Limiter {
+    Limiter::new(&RateLimitSettings { slip, ..settings }, [5; 16])
 }
 
 fn is_told(limiter: &Limiter, client: IpAddr, thing: u64, millis: u64) -> bool {
@@ -85,7 +93,7 @@ fn the_table_has_one_size_and_its_lines_are_lines() {
 #[test]
 fn another_key_makes_other_neighbours() {
     let line = |key: u8| {
-        let limiter = Limiter::new(1, 0, &[], [key; 16]);
+        let limiter = Limiter::new(&RateLimitSettings::default(), [key; 16]);
         limiter.hash([ClientNetwork::of(client(1)).number(), 1])
     };
     assert_ne!(line(1), line(2));
@@ -98,6 +106,7 @@ fn flood(limiter: &Limiter, from: &str, thing: u64, millis: u64, times: u16) -> 
         Ruling::Whole => 'R',
         Ruling::Drop => 'd',
         Ruling::Slip => 's',
+        Ruling::Challenge => panic!("the limiter knows nothing of cookies"),
     });
     each.collect()
 }
@@ -117,10 +126,38 @@ fn a_network_gets_one_thing_at_the_rate_and_no_faster() {
     assert_eq!(flood("192.0.2.1", 1, 334, 2), "Rd");
 }
 
+/// 800 things at a rate of 5 each would be 4,000 replies a second to one victim.
+#[test]
+fn a_network_gets_all_things_together_at_the_network_rate_and_no_faster() {
+    let limiter = with_network_rate(5, 50);
+    let flood = |from, thing, millis, times| flood(&limiter, from, thing, START + millis, times);
+    let told = |from, millis| (0..800).map(|thing| flood(from, thing, millis, 5).matches('R').count()).sum();
+    let each: [usize; 4] =
+        [told("192.0.2.1", 0), told("192.0.2.99", 0), told("192.0.3.1", 0), told("192.0.2.1", 100)];
+    assert_eq!(
+        each,
+        [50, 0, 50, 5],
+        "a network, the same again, another one, the first a tenth of a second later"
+    );
+    let v6: [usize; 2] = [told("2001:db8:0:100::1", 0), told("2001:db8:0:1ff::1", 0)];
+    assert_eq!(v6, [50, 0], "a /56, and the same again");
+}
+
+/// What is over the limit of its own is not counted for the network, and what is over that of the network not for itself.
+#[test]
+fn a_flood_of_one_thing_leaves_its_network_all_others() {
+    let limiter = with_network_rate(3, 9);
+    let flood = |thing, millis, times| flood(&limiter, "192.0.2.1", thing, START + millis, times);
+    assert_eq!(flood(1, 0, 1000).matches('R').count(), 3);
+    assert_eq!((flood(2, 0, 4), flood(3, 0, 4), flood(4, 0, 2)), ("RRRd".into(), "RRRd".into(), "dd".into()));
+    assert_eq!(flood(4, 112, 1), "R", "it has paid for nothing yet");
+}
+
 #[test]
 fn loopback_and_exempt_networks_are_not_limited() {
     let exempt = ["198.51.100.0/24", "2001:db8:7::/48"].map(|network| network.parse().expect("a network"));
-    let limiter = Limiter::new(3, 0, &exempt, [3; 16]);
+    let settings = RateLimitSettings { rate: 3, exempt: exempt.into(), ..RateLimitSettings::default() };
+    let limiter = with_slip(settings, 0);
     for spared in ["127.0.0.1", "127.9.9.9", "::1", "198.51.100.255", "2001:db8:7:ffff::1"] {
         assert_eq!(flood(&limiter, spared, 1, START, 9), "RRRRRRRRR", "{spared}");
     }
@@ -130,45 +167,58 @@ fn loopback_and_exempt_networks_are_not_limited() {
 #[test]
 fn one_in_so_many_slips_through() {
     let flood = |slip, millis, times| {
-        flood(&Limiter::new(3, slip, &[], [3; 16]), "192.0.2.1", 1, START + millis, times)
+        let limiter = with_slip(RateLimitSettings { rate: 3, ..RateLimitSettings::default() }, slip);
+        flood(&limiter, "192.0.2.1", 1, START + millis, times)
     };
     assert_eq!(flood(1, 0, 6), "RRRsss");
     let slipped: usize = (0..1000).map(|millis| flood(2, millis, 7).matches('s').count()).sum();
     assert!((1900..2100).contains(&slipped), "{slipped} of 4000");
 }
 
+/// Whether there is credit after replies at these times, by the definition of a bucket.
+fn has_credit(told: &[u64], allowance: Allowance, now: u64) -> bool {
+    let paid_by = told.iter().fold(0, |paid_by: u64, at| paid_by.max(at * 1000) + allowance.price);
+    paid_by.saturating_sub(now * 1000) + allowance.price <= allowance.credit
+}
+
+/// Between any two of these times there are no more than the rate allows.
+fn keep_rate(times: &[u64], rate: u32) {
+    for (first, start) in times.iter().enumerate() {
+        for (count, end) in times[first..].iter().enumerate() {
+            let most = u64::from(rate) * (end - start) / 1000 + u64::from(rate);
+            assert!(count as u64 <= most, "{} in {} ms at {rate}", count + 1, end - start);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Within any time t a bucket lets no more than rate × t + burst through, and a client that asks no more than that
-    /// always gets its reply.
+    /// Within any time t a network gets no more than rate × t + burst replies about one thing, no more than
+    /// network_rate × t + burst in all, and a client that asks no more than that always gets its reply.
     #[test]
-    fn never_more_than_the_rate_and_never_less(
+    fn never_more_than_the_rates_and_never_less(
         rate in 1u32..50,
-        steps in prop::collection::vec((0u32..4, 0u64..3, 0u64..200), 1..400),
+        factor in 1u32..4,
+        steps in prop::collection::vec((0u32..4, 0u64..5, 0u64..200), 1..400),
     ) {
-        let limiter = limiter(rate);
+        let limiter = with_network_rate(rate, factor * rate);
         let mut now = START;
-        let mut told: HashMap<(u32, u64), Vec<u64>> = HashMap::new();
+        let mut of_keys: HashMap<(u32, u64), Vec<u64>> = HashMap::new();
+        let mut of_networks: HashMap<u32, Vec<u64>> = HashMap::new();
         for (number, about, pause) in steps {
             now += pause;
-            let told = told.entry((number, about)).or_default();
-            // What came before this and is not yet paid for, in thousandths of a reply.
-            let paid_by = told.iter().fold(0, |paid_by: u64, at| paid_by.max(at * 1000) + limiter.price);
-            let has_credit = paid_by.saturating_sub(now * 1000) + limiter.price <= limiter.credit;
+            let of_key = of_keys.entry((number, about)).or_default();
+            let of_network = of_networks.entry(number).or_default();
+            let expected = has_credit(of_key, limiter.of_key, now) && has_credit(of_network, limiter.of_network, now);
             let is_told = is_told(&limiter, client(number), about, now);
-            prop_assert_eq!(is_told, has_credit);
+            prop_assert_eq!(is_told, expected);
             if is_told {
-                told.push(now);
+                of_key.push(now);
+                of_network.push(now);
             }
         }
-        for times in told.values() {
-            for (first, start) in times.iter().enumerate() {
-                for (count, end) in times[first..].iter().enumerate() {
-                    let most = u64::from(rate) * (end - start) / 1000 + u64::from(rate);
-                    prop_assert!(count as u64 <= most, "{} in {} ms", count + 1, end - start);
-                }
-            }
-        }
+        of_keys.values().for_each(|times| keep_rate(times, rate));
+        of_networks.values().for_each(|times| keep_rate(times, factor * rate));
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! What the program has judged (addresses, checksums) is not judged again; every length is.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 
 use crate::answer::AnswerTable;
@@ -68,14 +68,15 @@ impl Layout {
     }
 
     /// Who asks.
-    pub(super) fn source(self, frame: &[u8]) -> IpAddr {
-        let source = &frame[self.addresses().start..];
-        match (self.v6, source) {
+    pub(super) fn source(self, frame: &[u8]) -> SocketAddr {
+        let (addresses, udp) = (&frame[self.addresses()], &frame[self.udp()..]);
+        let address: IpAddr = match (self.v6, addresses) {
             (false, [a, b, c, d, ..]) => Ipv4Addr::new(*a, *b, *c, *d).into(),
             (_, source) => {
                 source.first_chunk::<16>().map_or(Ipv6Addr::UNSPECIFIED, |v6| Ipv6Addr::from(*v6)).into()
             }
-        }
+        };
+        SocketAddr::new(address, udp.first_chunk().map_or(0, |port| u16::from_be_bytes(*port)))
     }
 
     /// What is asked.

@@ -7,25 +7,25 @@ use std::thread;
 use super::frame;
 use super::program::QUERY_MAX_OCTETS;
 use super::rings::{Queue, Rings};
-use crate::answer::{Counter, ResponsePolicy};
+use crate::answer::Counter;
 use crate::dns::Tables;
 use crate::dns::counters::Tally;
-use crate::dns::datagram::DatagramBatch;
+use crate::dns::datagram::{DatagramBatch, Datagrams};
 use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
 
 /// The work of the thread that calls this: answers until `stop`. After a panic it may be called again: the rings stay.
 pub(in crate::dns) fn work(
     queue: Queue,
     tables: Tables,
-    policy: Arc<ResponsePolicy>,
+    datagrams: Arc<Datagrams>,
     stop: Arc<AtomicBool>,
     tally: Arc<Tally>,
 ) -> impl FnMut() {
     let mut rings = queue.start();
-    move || serve(&mut rings, &tables, &policy, &stop, &tally)
+    move || serve(&mut rings, &tables, &datagrams, &stop, &tally)
 }
 
-fn serve(rings: &mut Rings, tables: &Tables, policy: &ResponsePolicy, stop: &AtomicBool, tally: &Tally) {
+fn serve(rings: &mut Rings, tables: &Tables, datagrams: &Datagrams, stop: &AtomicBool, tally: &Tally) {
     let mut tables = tables.cache();
     // The reply is written over the query, which is read from here meanwhile.
     let mut kept = [0; QUERY_MAX_OCTETS];
@@ -33,7 +33,7 @@ fn serve(rings: &mut Rings, tables: &Tables, policy: &ResponsePolicy, stop: &Ato
         let received = rings.receive();
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         if received > 0 {
-            let mut answering = DatagramBatch::begin(table, policy);
+            let mut answering = DatagramBatch::begin(table, datagrams);
             rings.answer(|frame, octets| answer(frame, octets, &mut kept, &mut answering));
             // Before they leave: a client that has its reply finds it counted.
             let mut counted = answering.counted();

@@ -1,14 +1,49 @@
 //! What a steered name needs: its addresses come from a decision, so the file must leave it the place.
 
+use super::super::draft::Staged;
 use super::super::findings::Findings;
+use super::super::svcb;
 use super::judged::{Cover, Judged, cover_of, shown};
 use crate::model::{Name, RecordType, wire_name};
 
-/// Judges every steered name of the zone; others are not this zone's business.
+/// The priority stands before the target of an SVCB record (RFC 9460 section 2.2).
+const PRIORITY_OCTETS: usize = 2;
+
+/// Judges every steered name of the zone, and every service that leads to one; others are not this zone's business.
 pub(super) fn check(zone: &Judged<'_>, findings: &mut Findings) {
     for name in zone.steered.iter().filter(|name| wire_name::is_within(name.wire(), zone.zone)) {
         in_the_way(zone, name, findings);
         out_of_reach(zone, name, findings);
+    }
+    for record in &zone.records.records {
+        if matches!(record.rtype, RecordType::SVCB | RecordType::HTTPS) {
+            hints_past_the_decision(zone, record, findings);
+        }
+    }
+}
+
+/// A client that follows the hints of a service goes to addresses that no decision has chosen.
+fn hints_past_the_decision(zone: &Judged<'_>, record: &Staged, findings: &mut Findings) {
+    let (owner, data) = (zone.records.owner(record), zone.records.data(record));
+    let Some(service) = data.get(PRIORITY_OCTETS..) else { return };
+    let Some((target, parameters)) = wire_name::name_length(service).map(|length| service.split_at(length))
+    else {
+        return;
+    };
+    let target = if target == b"\0" { owner } else { target }; // "." is the owner itself (RFC 9460 section 2.5.2)
+    let hints = svcb::address_hints(parameters);
+    if !hints.is_empty() && zone.is_steered(target) {
+        let found = format!(
+            "{} of the {} record at {}, whose addresses a [[steer]] answers",
+            hints.join(" and "),
+            record.rtype,
+            shown(owner)
+        );
+        findings.error(
+            record.spot,
+            found,
+            format!("take {} out: clients would go there whatever is decided", hints.join(" and ")),
+        );
     }
 }
 

@@ -182,6 +182,18 @@ fn a_steered_name_leaves_its_place_to_the_decision() {
 }
 
 #[test]
+fn no_service_leads_past_the_decision() {
+    check_steered(&["a.t"], "a HTTPS 1 . alpn=h2", &[]);
+    check_steered(&["a.t"], "a HTTPS 0 b.x.\nb HTTPS 1 . ipv4hint=192.0.2.1\nb A 192.0.2.1", &[]);
+    let hint = "4:3 error: ipv4hint of the HTTPS record at a.t, whose addresses a [[steer]] answers";
+    check_steered(&["a.t"], "a HTTPS 1 . alpn=h2 ipv4hint=192.0.2.1", &[hint]);
+    let hint = "4:4 error: ipv4hint and ipv6hint of the SVCB record at _x.t, whose addresses a [[steer]]";
+    check_steered(&["a.t"], "_x SVCB 1 A.t. ipv4hint=192.0.2.1 ipv6hint=::1", &[hint]);
+    let hint = "4:3 error: ipv6hint of the HTTPS record at a.t, whose addresses a [[steer]] answers";
+    check_steered(&["a.t"], "a TYPE65 \\# 23 0001 00 0006 0010 20010db8000000000000000000000001", &[hint]);
+}
+
+#[test]
 fn a_steered_name_is_within_reach() {
     check_steered(&["a.t"], "a NS x.", &["4:3 error: a.t has a [[steer]], but a.t is delegated"]);
     check_steered(&["c.b.a.t"], "a NS x.", &["4:3 error: c.b.a.t has a [[steer]], but a.t is delegated"]);

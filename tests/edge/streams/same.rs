@@ -28,6 +28,12 @@ fn queries() -> Vec<Vec<u8>> {
     queries
 }
 
+/// Whether a broken query does not even begin like one: with a question or two, whose name is no pointer. By datagrams
+/// it gets nothing.
+fn is_no_query(query: &[u8]) -> bool {
+    query[4..6] == [0, 0] || query[4] > 0 || query[12] == 0xc0
+}
+
 #[tokio::test]
 async fn all_transports_give_the_same_octets() {
     let cookies = CookieSettings { enabled: false, ..CookieSettings::default() };
@@ -49,6 +55,9 @@ async fn all_transports_give_the_same_octets() {
         for answers in &http {
             assert_eq!(answers[number].status, 200, "{query:?}");
             assert_eq!(answers[number].body, by_tcp, "over HTTPS: {query:?}");
+        }
+        if is_no_query(query) {
+            continue;
         }
         let by_udp = ask_by_udp(encrypted.plain, query);
         if by_udp[2] & 2 == 0 {
