@@ -5,6 +5,9 @@
 //! that the cost of encryption delays no other client. Each takes the newest table from [`Tables`] for each batch.
 //! Nothing here decides what a query gets.
 //!
+//! What streams may hold is shared by network, then by client: places (`places`), memory (`memory`), time to compute
+//! (`turns`); and nothing of it outlives its connection in the kernel (`socket`).
+//!
 //! A panic in a thread costs what it had in hand; the thread goes on with the same sockets (`workers`).
 
 mod batch;
@@ -20,11 +23,13 @@ mod datagram;
 mod encrypted;
 #[cfg(test)]
 mod faults;
+mod handshake;
 mod https;
 mod limiter;
 mod memory;
 mod overflow;
 mod places;
+mod proxy_protocol;
 mod random;
 mod restarts;
 mod serving;
@@ -38,6 +43,7 @@ mod tables;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod udp;
 mod workers;
 mod xdp;
@@ -69,6 +75,7 @@ use cookie_watch::CookieWatch;
 use datagram::Datagrams;
 use encrypted::Encrypted;
 use overflow::OverflowWatch;
+use proxy_protocol::FrontEnds;
 use random::random;
 use sources::Sources;
 use stream_context::Streaming;
@@ -198,7 +205,10 @@ impl Bound {
         let mut plain = Vec::new();
         let sources = Sources::of(&self.addresses);
         let overflow = OverflowWatch::default();
-        let datagrams = Arc::new(Datagrams { policy: Arc::clone(&policy), sources, overflow });
+        let front_ends = FrontEnds::new(&self.settings.proxy_protocol_from);
+        let datagrams =
+            Datagrams { policy: Arc::clone(&policy), front_ends: front_ends.clone(), sources, overflow };
+        let datagrams = Arc::new(datagrams);
         for Listen { address, tcp, udp, .. } in self.listens {
             plain.push((tcp, carrier.clone()));
             for (number, socket) in udp.into_iter().enumerate() {
@@ -217,8 +227,10 @@ impl Bound {
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
         }
         let settings = self.settings.tcp;
-        let streaming =
-            |tally| Streaming { tables: tables.clone(), policy: Arc::clone(&policy), settings, tally };
+        let streaming = |tally| {
+            let (tables, policy, front_ends) = (tables.clone(), Arc::clone(&policy), front_ends.clone());
+            Streaming { tables, policy, front_ends, settings, tally }
+        };
         let plain_streaming = streaming(serving.new_tally());
         serving.serve_streams("dns-tcp", plain, plain_streaming, stopped.clone())?;
         if let Some((encrypted, certificates)) = encrypted {
