@@ -88,6 +88,8 @@ fn root_becomes_a_user_that_may_do_nothing_else() {
     for thread in threads(&daemon) {
         assert_eq!(thread["Groups"], "", "a group of root is left to {}", thread["Name"]);
     }
+    // What is asked of the kernel at the start is asked while it may be.
+    assert!(!daemon.log().contains("dns.unknown_sources"), "{}", daemon.log());
     let server = privileged.parse().expect("an address");
     assert_eq!(ask_by_udp(server, &query(7, NAME, RecordType::SOA))[..2], [0, 7]);
     for made in [place.state(), place.state().join("state.json"), place.socket_folder().join("control.sock")]
