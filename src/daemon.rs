@@ -130,6 +130,9 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     if let Some(trouble) = bound.short_buffers() {
         warn!(event = "dns.short_buffers", "{trouble}");
     }
+    if let Some(trouble) = bound.unknown_sources() {
+        warn!(event = "dns.unknown_sources", "{trouble}");
+    }
     tell_xdp(&bound);
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     for trouble in &troubles {

@@ -96,6 +96,8 @@ pub struct Bound {
     secrets: Option<CookieSecrets>,
     xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
     short_buffers: Option<String>,
+    sources: Sources,
+    unknown_sources: Option<String>,
 }
 
 /// Takes every socket, or none. A lack of AF_XDP is no error: the sockets answer everything then.
@@ -111,6 +113,7 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
         settings.tls.as_ref().map(|tls| bind_encrypted(tls, &mut encrypted_addresses)).transpose()?;
     let short_buffers = listens.iter().find_map(|listen| listen.short_buffers.clone());
     let xdp = settings.xdp.as_ref().map(|xdp| xdp::attach(&xdp.interface, &addresses));
+    let (sources, unknown_sources) = Sources::of(&addresses);
     Ok(Bound {
         listens,
         addresses,
@@ -120,6 +123,8 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
         secrets: None,
         xdp,
         short_buffers,
+        sources,
+        unknown_sources,
     })
 }
 
@@ -167,6 +172,12 @@ impl Bound {
         self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
     }
 
+    /// Why the addresses of this machine are not known, if that is so: who claims to have one is answered.
+    #[must_use]
+    pub fn unknown_sources(&self) -> Option<&str> {
+        self.unknown_sources.as_deref()
+    }
+
     /// What is missing of `[dns] receive_buffer` and `send_buffer`, and what would help.
     #[must_use]
     pub fn short_buffers(&self) -> Option<&str> {
@@ -208,7 +219,7 @@ impl Bound {
         let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
         let (mut serving, stopped) = Serving::new();
         let mut plain = Vec::new();
-        let sources = Sources::of(&self.addresses);
+        let sources = self.sources;
         let overflow = OverflowWatch::default();
         let front_ends = FrontEnds::new(&self.settings.proxy_protocol_from);
         let datagrams =

@@ -21,11 +21,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// For a server that listens there.
-    pub(super) fn of(listens: &[SocketAddr]) -> Sources {
-        let interfaces: Vec<Interface> =
-            getifaddrs().map(|all| all.filter_map(Interface::of).collect()).unwrap_or_default();
-        Sources::new(listens, &interfaces)
+    /// For a server that listens there; and why the addresses of this machine are not among them, if that is so. It
+    /// takes a socket of a kind that nothing else takes, so it is asked for together with those that are served.
+    pub(super) fn of(listens: &[SocketAddr]) -> (Sources, Option<String>) {
+        let interfaces = getifaddrs().map(|all| all.filter_map(Interface::of).collect::<Vec<_>>());
+        let trouble = interfaces.as_ref().err().map(|error| {
+            format!("the addresses of this machine cannot be read, queries that claim to be from them are answered: {error}")
+        });
+        (Sources::new(listens, &interfaces.unwrap_or_default()), trouble)
     }
 
     fn new(listens: &[SocketAddr], interfaces: &[Interface]) -> Sources {
@@ -213,7 +216,8 @@ mod tests {
 
     #[test]
     fn the_addresses_of_this_machine_are_found() {
-        let sources = Sources::of(&["0.0.0.0:53".parse().expect("an address")]);
+        let (sources, trouble) = Sources::of(&["0.0.0.0:53".parse().expect("an address")]);
+        assert_eq!(trouble, None);
         assert!(sources.own.contains(&"127.0.0.1:53".parse().expect("an address")), "{sources:?}");
     }
 }
