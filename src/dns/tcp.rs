@@ -1,8 +1,11 @@
 //! The conversation on a stream (RFC 7766): each message behind its length, whatever carries the octets.
 
+use std::future::poll_fn;
 use std::io;
 use std::mem::take;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -86,32 +89,62 @@ fn append(shared: &Shared, client: Client, query: &[u8], replies: &mut Vec<u8>) 
     });
 }
 
-/// Writes what was collected; the client was active once it has taken that.
+/// Writes what was collected; the client was active once it has taken that. What it does not take at once counts as
+/// memory that it makes us hold.
 async fn write(
     stream: &mut (impl AsyncWrite + Unpin),
     replies: &mut Vec<u8>,
     client: Client,
     shared: &Rc<Shared>,
 ) -> io::Result<()> {
-    if !replies.is_empty() {
-        let _held = shared.hold(client, replies.len()).ok_or(io::ErrorKind::OutOfMemory)?;
-        stream.write_all(&take(replies)).await?;
-        stream.flush().await?;
-        shared.active(client);
+    if replies.is_empty() {
+        return Ok(());
     }
+    let replies = take(replies);
+    let mut writing = pin!(async {
+        stream.write_all(&replies).await?;
+        stream.flush().await
+    });
+    match poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await {
+        Poll::Ready(written) => written?,
+        Poll::Pending => {
+            let _held = shared.hold(client, replies.len()).ok_or(io::ErrorKind::OutOfMemory)?;
+            writing.await?;
+        }
+    }
+    shared.active(client);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-    use std::pin::pin;
-    use std::task::Poll;
-
-    use tokio::io::duplex;
+    use tokio::io::{AsyncReadExt, duplex};
     use tokio::time::sleep;
 
+    use super::super::memory::MEMORY_MAX_OCTETS;
     use super::*;
+
+    #[tokio::test]
+    async fn only_replies_that_are_not_taken_need_memory() {
+        let shared = Rc::new(Shared::of_nothing());
+        let _all = shared.hold(Client::of_a_test(), MEMORY_MAX_OCTETS / 2).expect("a half is ours");
+        let query = [0, 12, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for does_read in [true, false] {
+            let (mut client, stream) = duplex(100);
+            let asks = async move {
+                for _ in 0..50 {
+                    client.write_all(&query).await?;
+                    if does_read {
+                        client.read_exact(&mut [0; 14]).await?;
+                    }
+                }
+                io::Result::Ok(())
+            };
+            let (end, asked) = tokio::join!(converse(stream, Client::of_a_test(), &shared), asks);
+            let why = end.err().map(|error| error.kind());
+            assert_eq!(why, (!does_read).then_some(io::ErrorKind::OutOfMemory), "{asked:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_client_that_asks_much_at_once_gives_turns_to_the_others() {
