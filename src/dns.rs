@@ -78,6 +78,7 @@ pub struct Bound {
     secrets: Option<CookieSecrets>,
     xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
     short_buffers: Option<String>,
+    sources: Sources,
 }
 
 /// Takes every socket, or none. A lack of AF_XDP is no error: the sockets answer everything then.
@@ -92,6 +93,7 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
     let encrypted =
         settings.tls.as_ref().map(|tls| bind_encrypted(tls, &mut encrypted_addresses)).transpose()?;
     let short_buffers = listens.iter().find_map(|listen| listen.short_buffers.clone());
+    let sources = Sources::of(&addresses); // while the kernel may still be asked for our addresses
     let xdp = settings.xdp.as_ref().map(|xdp| xdp::attach(&xdp.interface, &addresses));
     Ok(Bound {
         listens,
@@ -102,6 +104,7 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
         secrets: None,
         xdp,
         short_buffers,
+        sources,
     })
 }
 
@@ -182,8 +185,7 @@ impl Bound {
         let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
         let (mut serving, stopped) = Serving::new();
         let mut plain = Vec::new();
-        let sources = Sources::of(&self.addresses);
-        let overflow = OverflowWatch::default();
+        let (sources, overflow) = (self.sources, OverflowWatch::default());
         let datagrams = Arc::new(Datagrams { policy: Arc::clone(&policy), sources, overflow });
         for Listen { address, tcp, udp, .. } in self.listens {
             plain.push((tcp, carrier.clone()));

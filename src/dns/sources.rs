@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use tracing::warn;
 
 /// Sources that get no reply, whatever they ask.
 ///
@@ -21,10 +22,19 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// For a server that listens there.
+    /// For a server that listens there. It asks the kernel by a socket of netlink, which takes a right that is given up
+    /// before anybody is answered.
     pub(super) fn of(listens: &[SocketAddr]) -> Sources {
-        let interfaces: Vec<Interface> =
-            getifaddrs().map(|all| all.filter_map(Interface::of).collect()).unwrap_or_default();
+        let interfaces: Vec<Interface> = match getifaddrs() {
+            Ok(all) => all.filter_map(Interface::of).collect(),
+            Err(error) => {
+                warn!(
+                    event = "dns.addresses_unknown",
+                    "the addresses of this machine cannot be read, so forged queries from them are answered: {error}"
+                );
+                Vec::new()
+            }
+        };
         Sources::new(listens, &interfaces)
     }
 

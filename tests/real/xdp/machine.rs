@@ -89,6 +89,11 @@ impl Program {
         self.process.wait_for_line(said, Duration::from_secs(10));
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// kill -9.
     pub(crate) fn kill(self) {
         self.process.kill();
