@@ -130,6 +130,9 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     if let Some(trouble) = bound.short_buffers() {
         warn!(event = "dns.short_buffers", "{trouble}");
     }
+    if let Some(trouble) = bound.unknown_sources() {
+        warn!(event = "dns.unknown_sources", "{trouble}");
+    }
     tell_xdp(&bound);
     let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
     for trouble in &troubles {
@@ -232,10 +235,10 @@ impl Daemon {
         &self.addresses
     }
 
-    /// Who looks at the files of the certificate, besides the clock.
+    /// Who looks at the files of the certificate and of the cookies, besides the clock.
     #[must_use]
-    pub fn certificate_watch(&self) -> dns::CertificateWatch {
-        self.serving.certificate_watch()
+    pub fn file_watch(&self) -> dns::FileWatch {
+        self.serving.file_watch()
     }
 
     /// Runs until `shutdown` ends, then stops in order: probes, state, control, and DNS last, for an old answer

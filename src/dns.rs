@@ -5,6 +5,9 @@
 //! that the cost of encryption delays no other client. Each takes the newest table from [`Tables`] for each batch.
 //! Nothing here decides what a query gets.
 //!
+//! What streams may hold is shared by network, then by client: places (`places`), memory (`memory`), time to compute
+//! (`turns`); and nothing of it outlives its connection in the kernel (`socket`).
+//!
 //! A panic in a thread costs what it had in hand; the thread goes on with the same sockets (`workers`).
 
 mod batch;
@@ -14,16 +17,20 @@ pub mod client;
 mod client_network;
 mod clock;
 mod connections;
+mod cookie_watch;
 mod counters;
 mod datagram;
 mod encrypted;
 #[cfg(test)]
 mod faults;
+mod handshake;
 mod https;
 mod limiter;
 mod memory;
 mod overflow;
 mod places;
+mod proxy_protocol;
+mod random;
 mod restarts;
 mod serving;
 mod shares;
@@ -36,6 +43,7 @@ mod tables;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod udp;
 mod workers;
 mod xdp;
@@ -43,27 +51,37 @@ mod xdp;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::watch;
 use tracing::warn;
 
-use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit, Secret};
+use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit};
 use crate::config::{DnsSettings, TlsSettings};
 
 pub use bind::{BindError, Protocol};
 pub use certificates::check_certificate;
+pub use cookie_watch::read_secret_file;
 pub use counters::Counters;
 pub use limiter::Limiter;
-pub use serving::{CertificateWatch, Meter, Serving};
+#[doc(hidden)]
+pub use proxy_protocol::query_by_front_end;
+pub use serving::{FileWatch, Meter, Serving};
 pub use tables::Tables;
 pub use workers::{WorkerHealth, WorkerState};
 pub use xdp::XdpUnavailable;
+#[cfg(feature = "xdp")]
+#[doc(hidden)]
+pub use xdp::{frame_program, frame_query};
 
 use bind::{Listen, listen_to_streams};
 use certificates::Certificates;
+use cookie_watch::CookieWatch;
 use datagram::Datagrams;
 use encrypted::Encrypted;
 use overflow::OverflowWatch;
+use proxy_protocol::FrontEnds;
+use random::random;
 use sources::Sources;
 use stream_context::Streaming;
 use streams::{Carrier, Streams};
@@ -79,6 +97,7 @@ pub struct Bound {
     xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
     short_buffers: Option<String>,
     sources: Sources,
+    unknown_sources: Option<String>,
 }
 
 /// Takes every socket, or none. A lack of AF_XDP is no error: the sockets answer everything then.
@@ -93,8 +112,8 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
     let encrypted =
         settings.tls.as_ref().map(|tls| bind_encrypted(tls, &mut encrypted_addresses)).transpose()?;
     let short_buffers = listens.iter().find_map(|listen| listen.short_buffers.clone());
-    let sources = Sources::of(&addresses); // while the kernel may still be asked for our addresses
     let xdp = settings.xdp.as_ref().map(|xdp| xdp::attach(&xdp.interface, &addresses));
+    let (sources, unknown_sources) = Sources::of(&addresses);
     Ok(Bound {
         listens,
         addresses,
@@ -105,6 +124,7 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
         xdp,
         short_buffers,
         sources,
+        unknown_sources,
     })
 }
 
@@ -152,6 +172,12 @@ impl Bound {
         self.xdp.as_ref().map(|xdp| xdp.as_ref().map(ToString::to_string))
     }
 
+    /// Why the addresses of this machine are not known, if that is so: who claims to have one is answered.
+    #[must_use]
+    pub fn unknown_sources(&self) -> Option<&str> {
+        self.unknown_sources.as_deref()
+    }
+
     /// What is missing of `[dns] receive_buffer` and `send_buffer`, and what would help.
     #[must_use]
     pub fn short_buffers(&self) -> Option<&str> {
@@ -172,7 +198,15 @@ impl Bound {
     /// When the system gives no more threads or descriptors, or no random numbers, or when there is no certificate.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
         let policy = policy(&self.settings, self.secrets.clone())?;
-        self.serve_by(tables, Arc::new(policy), &Carrier::Plain)
+        let file = self.settings.cookies.secret_file.clone();
+        // Secrets that are given without a file are for whoever gave them to change.
+        let can_change = file.is_some() || self.secrets.is_none();
+        let secrets = policy.cookies.clone().filter(|_| can_change);
+        let mut serving = self.serve_by(tables, Arc::new(policy), &Carrier::Plain)?;
+        if let Some(secrets) = secrets {
+            serving.watch_cookies(CookieWatch::new(secrets, file, Instant::now()))?;
+        }
+        Ok(serving)
     }
 
     /// Answers by a given policy, and streams on the plain listeners by a given carrier.
@@ -185,8 +219,12 @@ impl Bound {
         let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
         let (mut serving, stopped) = Serving::new();
         let mut plain = Vec::new();
-        let (sources, overflow) = (self.sources, OverflowWatch::default());
-        let datagrams = Arc::new(Datagrams { policy: Arc::clone(&policy), sources, overflow });
+        let sources = self.sources;
+        let overflow = OverflowWatch::default();
+        let front_ends = FrontEnds::new(&self.settings.proxy_protocol_from);
+        let datagrams =
+            Datagrams { policy: Arc::clone(&policy), front_ends: front_ends.clone(), sources, overflow };
+        let datagrams = Arc::new(datagrams);
         for Listen { address, tcp, udp, .. } in self.listens {
             plain.push((tcp, carrier.clone()));
             for (number, socket) in udp.into_iter().enumerate() {
@@ -205,8 +243,10 @@ impl Bound {
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
         }
         let settings = self.settings.tcp;
-        let streaming =
-            |tally| Streaming { tables: tables.clone(), policy: Arc::clone(&policy), settings, tally };
+        let streaming = |tally| {
+            let (tables, policy, front_ends) = (tables.clone(), Arc::clone(&policy), front_ends.clone());
+            Streaming { tables, policy, front_ends, settings, tally }
+        };
         let plain_streaming = streaming(serving.new_tally());
         serving.serve_streams("dns-tcp", plain, plain_streaming, stopped.clone())?;
         if let Some((encrypted, certificates)) = encrypted {
@@ -227,7 +267,7 @@ impl Serving {
         datagrams: &Arc<Datagrams>,
     ) -> io::Result<()> {
         let (link, queues) = attached.start();
-        self.link = Some(link);
+        self.link = link;
         for (number, queue) in queues.into_iter().enumerate() {
             let tables = tables.clone();
             let datagrams = Arc::clone(datagrams);
@@ -254,7 +294,14 @@ impl Serving {
     fn watch_certificate(&mut self, mut certificates: Certificates) -> io::Result<()> {
         let stop = Arc::clone(&self.workers.stop);
         let watch = self.workers.start("dns-certificate", move |_| move || certificates.watch(&stop))?;
-        self.certificate = Some(watch);
+        self.watches.push(("the certificate", watch));
+        Ok(())
+    }
+
+    fn watch_cookies(&mut self, mut cookies: CookieWatch) -> io::Result<()> {
+        let stop = Arc::clone(&self.workers.stop);
+        let watch = self.workers.start("dns-cookies", move |_| move || cookies.watch(&stop))?;
+        self.watches.push(("the secrets of the cookies", watch));
         Ok(())
     }
 }
@@ -272,11 +319,4 @@ fn policy(settings: &DnsSettings, secrets: Option<CookieSecrets>) -> io::Result<
     };
     let allow = settings.allow.as_deref().map(Box::from);
     Ok(ResponsePolicy { allow, rotate: settings.rotate, cookies, limiter })
-}
-
-/// A secret from the system's random numbers.
-fn random() -> io::Result<Secret> {
-    let mut octets = Secret::default();
-    getrandom::fill(&mut octets).map_err(io::Error::other)?;
-    Ok(octets)
 }

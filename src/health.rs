@@ -7,10 +7,14 @@
 //!                                         family ─▶ region: the Verdict that the vantages agree on
 //! ```
 //!
+//! What `check_state` remembers of a check is its `belief`, its `hearing` and what is `recent`.
+//!
 //! Nothing here knows that DNS exists, or what time it is: time is an argument.
 
+mod belief;
 mod check_state;
 mod family;
+mod hearing;
 mod observation;
 mod recent;
 mod region;
@@ -25,7 +29,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{CheckId, Family, RegionId, VantageId};
 
-pub use check_state::{CheckState, Health, Hearing, LastProbe};
+pub use belief::Health;
+pub use check_state::{CheckState, LastProbe};
+pub use hearing::Hearing;
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
 pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
 pub use vote::{Ballot, Doubt, Vote, ballot_of};

@@ -2,6 +2,7 @@
 
 mod moment;
 mod name;
+mod plain;
 mod problem;
 mod record_type;
 mod serial;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use moment::Moment;
 pub use name::{Name, NameError};
+pub use plain::{is_deceptive, plain};
 pub use problem::{Place, Problem, Severity, has_errors};
 pub(crate) use record_type::numbered;
 pub use record_type::{Class, RecordType};

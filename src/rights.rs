@@ -11,21 +11,20 @@
 mod calls;
 mod capabilities;
 mod dumps;
+mod error;
 mod files;
 mod folder;
 mod user;
 
-use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
 use std::path::PathBuf;
 
-use landlock::RulesetError;
 use rustix::thread::set_no_new_privs;
 
 use crate::config::Seccomp;
 
 pub use dumps::no_dumps;
+pub use error::RightsError;
 pub use user::unknown_user;
 
 use calls::Filtered;
@@ -44,6 +43,8 @@ pub struct Needs {
     pub written: Vec<PathBuf>,
     /// Files and folders that are read.
     pub read: Vec<PathBuf>,
+    /// Files that are read again and again.
+    pub read_again: Vec<PathBuf>,
     /// `[node] landlock`
     pub landlock: bool,
     /// `[node] seccomp`
@@ -61,64 +62,6 @@ pub struct GivenUp {
     pub doubts: Vec<String>,
     /// What this system does not have.
     pub absent: Vec<&'static str>,
-}
-
-/// A right that could not be given up, or a user that we cannot become.
-#[derive(Debug)]
-pub enum RightsError {
-    /// There is no such user.
-    NoSuchUser(String),
-    /// Only root can become another user; the name of the user that we are.
-    NotRoot {
-        /// Who we are.
-        us: String,
-        /// Who we should become.
-        wanted: String,
-    },
-    /// Threads run already: they would keep their rights.
-    Threads(usize),
-    /// The system refused.
-    System(&'static str, io::Error),
-    /// The kernel has Landlock, and refused.
-    Files(RulesetError),
-}
-
-impl fmt::Display for RightsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RightsError::NoSuchUser(name) => {
-                write!(f, "[node] user: there is no user {name}; {}", user::HOW_TO_MAKE)
-            }
-            RightsError::NotRoot { us, wanted } => write!(
-                f,
-                "[node] user: this process runs as {us} and cannot become {wanted}; start it as root or as {wanted}, or \
-                 leave `user` out"
-            ),
-            RightsError::Threads(number) => {
-                write!(
-                    f,
-                    "rights cannot be given up: {number} threads run already; this is a bug, please report it"
-                )
-            }
-            RightsError::System(what, error) => write!(f, "{what} cannot be given up: {error}"),
-            RightsError::Files(error) => {
-                write!(
-                    f,
-                    "the files of others cannot be given up: {error}; [node] landlock = \"off\" does without"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for RightsError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            RightsError::System(_, error) => Some(error),
-            RightsError::Files(error) => Some(error),
-            RightsError::NoSuchUser(_) | RightsError::NotRoot { .. } | RightsError::Threads(_) => None,
-        }
-    }
 }
 
 /// Gives up all that is not needed any more, for good: root, groups, every capability, what a program that is executed
@@ -143,6 +86,10 @@ pub fn give_up(needs: &Needs) -> Result<GivenUp, RightsError> {
     set_no_new_privs(true).map_err(|error| RightsError::System("new privileges", error.into()))?;
     let confined = needs.landlock.then(|| files::confine(&needs.read, &needs.written)).transpose();
     let confined = confined.map_err(RightsError::Files)?;
+    for file in &needs.read_again {
+        let unreadable = |error| RightsError::Unreadable { file: file.clone(), user: shown.clone(), error };
+        File::open(file).map_err(unreadable)?;
+    }
     let filtered = calls::filter(needs.seccomp).map_err(refused("system calls"))?;
     let absent = [
         (confined == Some(Confined::NotAtAll))

@@ -190,8 +190,7 @@ fn nothing_is_lost_when_the_reader_comes_back_in_time() {
     node.flip();
     reader.read_exact(&mut vec![0; octets]).expect("what was there before");
     let mut lines = BufReader::new(reader).lines().map(|line| line.expect("text"));
-    let first = lines.next().expect("the log goes on");
-    assert!(first.contains("answering on"), "{first}");
+    assert!(lines.any(|line| line.contains("answering on")), "the start is told");
     assert!(lines.any(|line| line.contains("eu-west") && line.contains("app.t")), "the flip is told");
     let rest = thread::spawn(move || lines.last());
     node.stop();

@@ -5,9 +5,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # command:package
-needs="haproxy:haproxy nginx:nginx-light nsd:nsd knotd:knot unbound:unbound ip:iproute2 nft:nftables ethtool:ethtool
+needs="haproxy:haproxy nginx:nginx-light dnsdist:dnsdist nsd:nsd knotd:knot unbound:unbound ip:iproute2 nft:nftables ethtool:ethtool
     ping:iputils-ping sysctl:procps python3:python3 setpriv:util-linux taskset:util-linux cc:gcc debootstrap:debootstrap
-    docker:docker.io mkfs.ext4:e2fsprogs fsfreeze:util-linux losetup:mount mount:mount"
+    docker:docker.io mkfs.ext4:e2fsprogs fsfreeze:util-linux losetup:mount mount:mount systemd-analyze:systemd strace:strace"
 
 fail() {
     echo "tests/run.sh: $*" >&2

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 
-use super::secrets::{CookieSecrets, Secret};
+use super::secrets::{CookieSecrets, Secret, Secrets};
 use crate::model::Moment;
 
 /// Octets of the client's part, which means nothing to us.
@@ -64,6 +64,12 @@ impl Proof {
 impl CookieSecrets {
     /// Judges the data of a COOKIE option.
     pub(super) fn verify(&self, data: &[u8], address: IpAddr, now: Moment) -> Proof {
+        self.load().verify(data, address, now)
+    }
+}
+
+impl Secrets {
+    fn verify(&self, data: &[u8], address: IpAddr, now: Moment) -> Proof {
         let Some((client, server)) = data.split_first_chunk::<CLIENT_OCTETS>() else {
             return Proof::Malformed;
         };
@@ -89,7 +95,7 @@ impl CookieSecrets {
             return None;
         }
         let made_by = |secret| cookie(client, [version, r1, r2, r3], time, address, secret);
-        let signer = self.all().position(|secret| made_by(secret)[CLIENT_OCTETS..] == *server)?;
+        let signer = self.all().iter().position(|secret| made_by(secret)[CLIENT_OCTETS..] == *server)?;
         Some(if signer > 0 || age > RENEWED_AFTER_SECONDS { Age::Old } else { Age::Young })
     }
 }

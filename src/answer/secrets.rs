@@ -1,27 +1,36 @@
 //! What cookies are signed with, and the file that servers share it by.
 
 use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use zeroize::Zeroizing;
 
 use crate::model::{Place, Problem};
 
 /// 128 secret bits: the key of server cookies (RFC 9018 section 4.4).
 pub type Secret = [u8; 16];
 
-/// The secrets that cookies are made and checked with: the first signs, each is believed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CookieSecrets {
-    first: Secret,
-    others: Box<[Secret]>,
-}
-
 /// A forged cookie costs a hash for each; changing one needs three at most: the old, the new, and one by accident.
 const SECRETS_MAX: usize = 4;
+
+/// The secrets that cookies are made and checked with: the first signs, each is believed. A clone is the same ones, also
+/// after they were replaced.
+#[derive(Clone)]
+pub struct CookieSecrets(Arc<ArcSwap<Secrets>>);
+
+/// Secrets at one moment; overwritten when they are let go.
+#[derive(PartialEq, Eq)]
+pub(super) struct Secrets {
+    octets: Zeroizing<[Secret; SECRETS_MAX]>,
+    count: usize,
+}
 
 impl CookieSecrets {
     /// One alone.
     #[must_use]
     pub fn new(secret: Secret) -> CookieSecrets {
-        CookieSecrets { first: secret, others: Box::default() }
+        Secrets::of([&secret]).into()
     }
 
     /// Reads a file: a secret on each line, as 32 hexadecimal digits; `#` begins a comment.
@@ -32,42 +41,85 @@ impl CookieSecrets {
     /// # Errors
     /// The first line that is no secret; the secrets themselves are never shown.
     pub fn parse(file: &str, text: &str) -> Result<CookieSecrets, Problem> {
-        let mut secrets = Vec::new();
+        let mut secrets = Secrets::of([]);
         for (line, number) in text.lines().zip(1..) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if !line.is_empty() {
                 let place = Place { file: file.into(), line: number, column: 1 };
-                secrets.push(secret(line).map_err(|found| Problem::error(Some(place), found, HELP))?);
+                let secret = secret(line).map_err(|found| Problem::error(Some(place), found, HELP))?;
+                if !secrets.push(&secret) {
+                    let found = format!("{file} has more than {SECRETS_MAX} secrets");
+                    return Err(Problem::error(None, found, "remove old ones"));
+                }
             }
         }
-        match secrets.split_first() {
-            Some((first, others)) if others.len() < SECRETS_MAX => {
-                Ok(CookieSecrets { first: *first, others: others.into() })
-            }
-            Some(_) => Err(Problem::error(
-                None,
-                format!("{file} has more than {SECRETS_MAX} secrets"),
-                "remove old ones",
-            )),
-            None => Err(Problem::error(None, format!("{file} has no secret in it"), HELP)),
+        if secrets.count == 0 {
+            return Err(Problem::error(None, format!("{file} has no secret in it"), HELP));
         }
+        Ok(secrets.into())
+    }
+
+    /// Signs with a new secret from now on, and goes on to believe the one that signed before: cookies that it made are
+    /// good until they are too old (RFC 9018 section 5). Those before it are forgotten.
+    pub fn roll(&self, secret: Secret) {
+        let before = self.0.load();
+        self.0.store(Arc::new(Secrets::of([&secret, before.first()])));
+    }
+
+    /// Goes on with other ones. Returns whether they are others indeed.
+    pub fn replace(&self, others: &CookieSecrets) -> bool {
+        let others = others.0.load_full();
+        let are_others = **self.0.load() != *others;
+        if are_others {
+            self.0.store(others);
+        }
+        are_others
+    }
+
+    /// Those of now.
+    pub(super) fn load(&self) -> Guard<Arc<Secrets>> {
+        self.0.load()
+    }
+}
+
+impl From<Secrets> for CookieSecrets {
+    fn from(secrets: Secrets) -> CookieSecrets {
+        CookieSecrets(Arc::new(ArcSwap::from_pointee(secrets)))
+    }
+}
+
+impl Secrets {
+    fn of<const N: usize>(secrets: [&Secret; N]) -> Secrets {
+        let mut all = Secrets { octets: Zeroizing::default(), count: 0 };
+        for secret in secrets {
+            all.push(secret);
+        }
+        all
+    }
+
+    /// Adds one, if there is room.
+    fn push(&mut self, secret: &Secret) -> bool {
+        let Some(place) = self.octets.get_mut(self.count) else { return false };
+        *place = *secret;
+        self.count += 1;
+        true
     }
 
     /// The one that signs.
     pub(super) fn first(&self) -> &Secret {
-        &self.first
+        &self.octets[0]
     }
 
     /// Those that are believed, the one that signs first.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Secret> {
-        std::iter::once(&self.first).chain(&self.others)
+    pub(super) fn all(&self) -> &[Secret] {
+        &self.octets[..self.count]
     }
 }
 
 const HELP: &str = "32 hexadecimal digits on a line, as `openssl rand -hex 16` prints them";
 
-fn secret(line: &str) -> Result<Secret, String> {
-    let mut secret = Secret::default();
+fn secret(line: &str) -> Result<Zeroizing<Secret>, String> {
+    let mut secret = Zeroizing::new(Secret::default());
     if line.len() != 2 * secret.len() || !line.bytes().all(|octet| octet.is_ascii_hexdigit()) {
         return Err(format!("a line of {} characters is no secret", line.chars().count()));
     }
@@ -81,7 +133,7 @@ fn secret(line: &str) -> Result<Secret, String> {
 /// Only how many there are: logs are read by others.
 impl fmt::Debug for CookieSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cookie secrets", self.all().count())
+        write!(f, "{} cookie secrets", self.load().count)
     }
 }
 
@@ -92,7 +144,8 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let told = match CookieSecrets::parse("x", text) {
             Ok(secrets) => {
-                secrets.all().map(|secret| format!("{:02x}{:02x}", secret[0], secret[15])).collect()
+                let shown = |secret: &Secret| format!("{:02x}{:02x}", secret[0], secret[15]);
+                secrets.load().all().iter().map(shown).collect()
             }
             Err(problem) => {
                 let line =

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::failure::{Failure, refused};
-use super::output::print;
+use super::output::{complain, print};
 use crate::config::Config;
 use crate::daemon;
 use crate::policy::{Steer, budget};
@@ -13,7 +13,7 @@ use crate::policy::{Steer, budget};
 pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
     for warning in &ready.warnings {
-        eprintln!("{warning}\n");
+        complain(&format!("{warning}\n"));
     }
     print(&render(&ready.config, file));
     Ok(())

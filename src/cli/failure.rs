@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::output::complain;
 use crate::control::client::ClientError;
 use crate::model::{Problem, Severity};
 
@@ -29,7 +30,7 @@ impl Failure {
             Failure::Unreachable(text) => (text, 3),
         };
         if !text.is_empty() {
-            eprintln!("cadence-dns: {text}");
+            complain(&format!("cadence-dns: {text}"));
         }
         ExitCode::from(code)
     }
@@ -47,7 +48,7 @@ impl From<ClientError> for Failure {
 /// Prints every problem to stderr; the failure counts the errors.
 pub(super) fn refused(problems: &[Problem]) -> Failure {
     for problem in problems {
-        eprintln!("{problem}\n");
+        complain(&format!("{problem}\n"));
     }
     Failure::Failed(match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
         1 => "1 error; nothing was changed".into(),

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::daemon_address::DaemonAddress;
 use super::failure::Failure;
-use super::output::{Output, print};
+use super::output::{Output, complain, print, print_as_it_is};
 use super::runtime::runtime;
 use crate::api::Status;
 use crate::config::Whereabouts;
@@ -47,10 +47,10 @@ fn show_saved(state_dir: &Path, output: Output) {
     let read = store::read_for_display::<Saved, Change>(state_dir);
     let Recovered { snapshot, entries, troubles, .. } = match read {
         Ok(recovered) => recovered,
-        Err(error) => return eprintln!("cadence-dns: {error}"),
+        Err(error) => return complain(&format!("cadence-dns: {error}")),
     };
     for trouble in &troubles {
-        eprintln!("cadence-dns: {trouble}");
+        complain(&format!("cadence-dns: {trouble}"));
     }
     if let Some(saved) = Saved::with_changes(snapshot, entries) {
         show(&Status::from_saved(saved, now()), output);
@@ -62,7 +62,7 @@ fn show(status: &Status, output: Output) {
         Output::Table => print(&render(status, now(), terminal_width())),
         Output::Json => {
             let text = serde_json::to_string_pretty(status).expect("a status is plain data");
-            print(&format!("{text}\n"));
+            print_as_it_is(&format!("{text}\n"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::{Failure, refused};
-use super::output::print;
+use super::output::{complain, print};
 use crate::daemon;
 use crate::model::Name;
 use crate::zone::{self, Accepted, Zone};
@@ -34,7 +34,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     let (Command::Check(arguments) | Command::Show(arguments)) = command;
     let Accepted { zone, warnings } = read(arguments)?;
     for warning in &warnings {
-        eprintln!("{warning}\n");
+        complain(&format!("{warning}\n"));
     }
     print(&match command {
         Command::Check(_) => verdict(&zone, &arguments.file, warnings.len()),

@@ -74,6 +74,8 @@ pub struct DnsSettings {
     pub listen: Vec<SocketAddr>,
     /// The networks that are answered; `None` for every one.
     pub allow: Option<Vec<IpNet>>,
+    /// The front ends that say, by the PROXY protocol, who their clients are: each of their datagrams and streams must.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// UDP threads for each address.
     pub workers: usize,
     /// The receive buffer of each UDP socket, in octets: how long a peak may last that no worker keeps up with.
@@ -199,6 +201,7 @@ impl Default for DnsSettings {
         DnsSettings {
             listen: everywhere.into(),
             allow: None,
+            proxy_protocol_from: Vec::new(),
             workers: 1,
             receive_buffer: BUFFER_OCTETS,
             send_buffer: BUFFER_OCTETS,

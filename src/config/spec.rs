@@ -71,6 +71,7 @@ tables! {
     "[dns]" DnsSpec {
         may listen: Vec<At<String>>,
         may allow: Vec<At<String>>,
+        may proxy_protocol_from: Vec<At<String>>,
         may workers: i64,
         may receive_buffer: i64,
         may send_buffer: i64,

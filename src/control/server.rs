@@ -25,9 +25,13 @@ use tower::ServiceExt;
 use super::peer::Peer;
 use super::socket::{Bound, SocketFile};
 use super::{ControlRequest, FailBack, ProblemDetails};
+use crate::model::is_deceptive;
 
 /// The largest request: it has a name and a reason.
 const BODY_MAX_OCTETS: usize = 16 * 1024;
+
+/// The largest head of a request; ours has some hundred octets.
+const HEAD_MAX_OCTETS: usize = 16 * 1024;
 
 /// A reason is a sentence or two.
 const REASON_MAX_CHARACTERS: usize = 500;
@@ -101,7 +105,8 @@ async fn serve_one(stream: UnixStream, router: Router) -> hyper::Result<()> {
     });
     let http = http1::Builder::new()
         .keep_alive(false)
-        .header_read_timeout(None)
+        .header_read_timeout(None) // the connection has a deadline as a whole
+        .max_buf_size(HEAD_MAX_OCTETS)
         .serve_connection(TokioIo::new(stream), service);
     http.await
 }
@@ -142,10 +147,9 @@ fn check_reason(reason: &str) -> Result<(), String> {
     if reason.trim().is_empty() {
         return Err("no reason given".into());
     }
-    if reason.chars().any(char::is_control) {
-        return Err(
-            "the reason has a line break or another control character in it; write it in one line".into()
-        );
+    if reason.chars().any(is_deceptive) {
+        return Err("the reason has a line break or another character in it that changes how a line is shown; write it in \
+                    one line".into());
     }
     let characters = reason.chars().count();
     if characters > REASON_MAX_CHARACTERS {
@@ -236,6 +240,29 @@ mod tests {
         server.serving.stop().await;
     }
 
+    /// What a client sends takes no more memory than a request is worth.
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_an_end_is_refused() {
+        let server = Server::start().await;
+        let long = "x".repeat(100_000);
+        for (sent, code) in [
+            (format!("GET /v1/status HTTP/1.1\r\nhost: {long}"), "431"),
+            (
+                format!(
+                    "POST /v1/failback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100002\r\n\r\n\"{long}\""
+                ),
+                "413",
+            ),
+        ] {
+            let mut stream = server.connect().await;
+            let _ = stream.write_all(sent.as_bytes()).await; // it may be hung up on halfway
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer).await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn clients_that_hang_keep_others_waiting_for_some_seconds_only() {
         let mut server = Server::start().await;
@@ -273,7 +300,7 @@ mod tests {
     #[test]
     fn a_reason_is_one_line() {
         assert_eq!(check_reason("disk replaced — Zürich is back"), Ok(()));
-        for bad in ["", " \t", "a\nb", "a\u{1b}[31mb", "a\u{85}b", &"x".repeat(501)] {
+        for bad in ["", " \t", "a\nb", "a\u{1b}[31mb", "a\u{85}b", "a\u{202e}b", &"x".repeat(501)] {
             assert!(check_reason(bad).is_err(), "{bad:?}");
         }
     }

@@ -207,9 +207,8 @@ impl Evidence {
     /// A check failed without a witness for the first time, or it does so no longer.
     fn note_awaiting(&mut self, check: &CheckId) {
         let Some(state) = self.states.get(check) else { return };
-        if !state.is_without_witness() {
-            self.awaiting.remove(check);
-            return;
+        if !state.awaits_witness() {
+            self.awaiting.remove(check); // it was heard, or all has been forgotten
         }
         let Some(began) = state.isolation_began().filter(|_| !self.awaiting.contains_key(check)) else {
             return; // what others said of the first failure holds for those after it

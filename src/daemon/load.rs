@@ -114,7 +114,7 @@ fn load_secrets(settings: &CookieSettings) -> Result<(Option<CookieSecrets>, Vec
         problem
     };
     let what = "the secrets of the cookies in";
-    let text = fs::read_to_string(file).map_err(|error| placed(unreadable(&shown, what, &error)))?;
+    let text = dns::read_secret_file(file).map_err(|error| placed(unreadable(&shown, what, &error)))?;
     let secrets = CookieSecrets::parse(&shown, &text).map_err(placed)?;
     Ok((Some(secrets), shared_too_widely(file, &shown).map(placed).into_iter().collect()))
 }

@@ -52,13 +52,15 @@ fn needs(file: &Path, config: &Config) -> Needs {
         ProbeKind::Tcp => None,
     });
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
+    let read_again = certificates.chain(dns.cookies.secret_file.as_deref());
     let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));
-    let files = files.chain(authorities).chain(certificates).chain(dns.cookies.secret_file.as_deref());
+    let files = files.chain(authorities).chain(read_again.clone());
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
     Needs {
         user: node.user.clone(),
         written: vec![node.state_dir.clone(), folder_of(&control.socket)],
         read: read.into_iter().collect(),
+        read_again: read_again.map(Path::to_owned).collect(),
         landlock: node.landlock,
         seccomp: node.seccomp,
     }

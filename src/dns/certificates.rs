@@ -20,6 +20,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 use super::clock::wall_clock;
 use crate::config::TlsSettings;
@@ -34,8 +35,8 @@ const FILE_MAX_OCTETS: u64 = 1 << 20;
 /// Both files, as they were read.
 #[derive(PartialEq, Eq)]
 struct Files {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
+    certificate: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
 }
 
 /// The certificate in use, and where it comes from.
@@ -139,9 +140,14 @@ impl Files {
     }
 }
 
-fn read(file: &Path, what: &str, place: &Place) -> Result<Vec<u8>, Problem> {
-    let mut octets = Vec::new();
-    let result = File::open(file).and_then(|open| open.take(FILE_MAX_OCTETS).read_to_end(&mut octets));
+/// What was read is overwritten when it is dropped; with room from the start nothing is copied when it grows.
+fn read(file: &Path, what: &str, place: &Place) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let mut octets = Zeroizing::new(Vec::new());
+    let result = File::open(file).and_then(|open| {
+        let length = open.metadata()?.len().min(FILE_MAX_OCTETS);
+        octets.reserve_exact(usize::try_from(length).unwrap_or_default() + 1);
+        open.take(FILE_MAX_OCTETS).read_to_end(&mut octets)
+    });
     result.map_err(|error: io::Error| {
         let found = format!("cannot read {what} {}: {error}", file.display());
         Problem::error(
@@ -158,13 +164,13 @@ fn understand(settings: &TlsSettings, files: &Files) -> Result<CertifiedKey, Pro
     let chain = chain(settings, &files.certificate)?;
     let file = settings.key.display();
     let wrong = |found: String, help: &str| Problem::error(Some(settings.key_place.clone()), found, help);
-    let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(|error| {
+    let key = PrivateKeyDer::from_pem_slice(&files.key).map(Zeroizing::new).map_err(|error| {
         wrong(
             format!("{file} has no private key that can be read: {error}"),
             "a PEM file with one, not encrypted",
         )
     })?;
-    CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+    certified(chain, &key).map_err(|error| {
         let certificate = settings.certificate.display();
         if error == Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
             let found = format!("the key {file} does not belong to the certificate {certificate}");
@@ -173,6 +179,18 @@ fn understand(settings: &TlsSettings, files: &Files) -> Result<CertifiedKey, Pro
         let found = format!("{file} and {certificate} cannot be used: {error}");
         wrong(found, "an X.509 certificate, and its key of RSA, ECDSA or Ed25519")
     })
+}
+
+/// As [`CertifiedKey::from_der`], without a copy of the key that is dropped as it is.
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'static>,
+) -> Result<CertifiedKey, Error> {
+    let certified = CertifiedKey::new(chain, ring::sign::any_supported_type(key)?);
+    match certified.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
+        Err(error) => Err(error),
+    }
 }
 
 fn chain(settings: &TlsSettings, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {

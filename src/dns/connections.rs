@@ -34,6 +34,12 @@ impl Connections {
         evicted.into_iter().for_each(|number| self.abort(number));
     }
 
+    /// A connection is another client's: its front end says so.
+    pub(super) fn belongs_to(&mut self, number: u64, client: IpAddr) {
+        let evicted = self.places.belongs_to(number, client);
+        evicted.into_iter().for_each(|number| self.abort(number));
+    }
+
     /// A connection's handshake is done.
     pub(super) fn shook_hands(&mut self, number: u64) {
         self.places.shook_hands(number);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::clock::wall_clock;
 use super::counters::Counters;
 use super::overflow::OverflowWatch;
+use super::proxy_protocol::FrontEnds;
 use super::sources::Sources;
 use crate::answer::{AnswerTable, Outcome, QueryContext, ResponsePolicy, Transport, respond};
 use crate::model::Moment;
@@ -14,6 +15,8 @@ use crate::model::Moment;
 pub(super) struct Datagrams {
     /// How every client is answered.
     pub(super) policy: Arc<ResponsePolicy>,
+    /// Who asks on behalf of clients.
+    pub(super) front_ends: FrontEnds,
     /// Who is none.
     pub(super) sources: Sources,
     /// What was lost before a worker could take it.
@@ -33,17 +36,23 @@ impl<'b> DatagramBatch<'b> {
         DatagramBatch { table, datagrams, now: wall_clock(), counted: Counters::default() }
     }
 
-    /// Writes the reply to a query that says it came from `source`; returns its length, or nothing for silence.
-    pub(super) fn answer(&mut self, source: SocketAddr, query: &[u8], reply: &mut [u8]) -> Option<usize> {
-        let Datagrams { policy, sources, .. } = self.datagrams;
-        let outcome = if sources.may_ask(source) {
-            let (transport, address, now) = (Transport::Udp, source.ip(), self.now);
-            respond(self.table, query, &QueryContext { transport, address, now, idle: None, policy }, reply)
-        } else {
-            Outcome::Silence
-        };
+    /// Writes the reply to a datagram that says it came from `source`; returns its length, or nothing for silence.
+    pub(super) fn answer(&mut self, source: SocketAddr, datagram: &[u8], reply: &mut [u8]) -> Option<usize> {
+        let outcome = self.outcome(source, datagram, reply).unwrap_or(Outcome::Silence);
         self.counted.count(outcome, reply);
         outcome.octets()
+    }
+
+    /// None for a datagram that nobody sent who waits for a reply.
+    fn outcome(&self, source: SocketAddr, datagram: &[u8], reply: &mut [u8]) -> Option<Outcome> {
+        let Datagrams { policy, front_ends, sources, .. } = self.datagrams;
+        let (client, query) = front_ends.unwrap(source, datagram)?;
+        if !sources.may_ask(client) {
+            return None;
+        }
+        let (transport, address, now) = (Transport::Udp, client.ip(), self.now);
+        let context = QueryContext { transport, address, now, idle: None, policy };
+        Some(respond(self.table, query, &context, reply))
     }
 
     /// What has been counted.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use tokio_rustls::TlsAcceptor;
 
 use super::certificates::{Certificates, Shown};
 use super::streams::Carrier;
@@ -30,22 +29,22 @@ impl Encrypted {
         let Encrypted { settings, tls, https } = self;
         let certificates =
             Certificates::read(&settings).map_err(|problem| io::Error::other(problem.to_string()))?;
-        let dot = Carrier::Tls(acceptor(certificates.shown(), DOT)?);
+        let dot = Carrier::Tls(config(certificates.shown(), DOT)?);
         let mut carried: Vec<_> = tls.into_iter().map(|listener| (listener, dot.clone())).collect();
         if let Some(settings) = settings.https {
-            let carrier = Carrier::Https(acceptor(certificates.shown(), HTTP)?, settings.path);
+            let carrier = Carrier::Https(config(certificates.shown(), HTTP)?, settings.path);
             carried.extend(https.into_iter().map(|listener| (listener, carrier.clone())));
         }
         Ok((carried, certificates))
     }
 }
 
-fn acceptor(shown: Arc<Shown>, protocols: &[&[u8]]) -> io::Result<TlsAcceptor> {
+fn config(shown: Arc<Shown>, protocols: &[&[u8]]) -> io::Result<Arc<ServerConfig>> {
     let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_no_client_auth()
         .with_cert_resolver(shown);
     server.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok(TlsAcceptor::from(Arc::new(server)))
+    Ok(Arc::new(server))
 }

@@ -17,6 +17,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 
 use super::socket::Socket;
@@ -53,6 +54,17 @@ pub(super) async fn serve(
     path: Arc<str>,
 ) -> io::Result<()> {
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    serve_http(stream, is_http2, client, shared, path).await
+}
+
+/// The same, whatever carries it.
+async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
+    is_http2: bool,
+    client: Client,
+    shared: Rc<Shared>,
+    path: Arc<str>,
+) -> io::Result<()> {
     let headers_max = shared.idle_most();
     let service = service_fn(move |request| {
         let (shared, path) = (Rc::clone(&shared), Arc::clone(&path));
@@ -103,3 +115,6 @@ async fn answer(
         Err(why) => response::refusal(why),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,12 +82,26 @@ impl Places {
         if must_shake_hands {
             self.handshakes.put(number, client, 1, number);
         }
+        Admitted { number, evicted: self.make_room_for(client) }
+    }
+
+    /// Counts a connection as another client's, whom it is served for; returns those that must go for it.
+    pub(super) fn belongs_to(&mut self, number: u64, client: IpAddr) -> Vec<u64> {
+        let Some(place) = self.forget(number) else { return Vec::new() };
+        self.put(number, Place { client, ..place });
+        if self.handshakes.remove(number) {
+            self.handshakes.put(number, client, 1, number);
+        }
+        self.make_room_for(client)
+    }
+
+    fn make_room_for(&mut self, client: IpAddr) -> Vec<u64> {
         let mut evicted = Vec::new();
         while let Some(first) = self.too_many(client) {
             self.leave(first);
             evicted.push(first);
         }
-        Admitted { number, evicted }
+        evicted
     }
 
     /// The connection that must go after a client's has come.
@@ -114,7 +128,7 @@ impl Places {
 
     /// Notes that a connection has got what it asked for: its idle time begins anew.
     pub(super) fn active(&mut self, number: u64, now: Instant) {
-        if let Some(place) = self.forget(number) {
+        if let Some(&place) = self.taken.get(&number) {
             let seniority = Seniority { turn: self.next(), ..place.seniority };
             self.put(number, Place { seniority, active_at: now, ..place });
         }
@@ -172,7 +186,7 @@ impl Places {
             && came_at + YOUNG <= now
         {
             self.young.pop_front();
-            if let Some(place) = self.forget(number) {
+            if let Some(&place) = self.taken.get(&number) {
                 let seniority = Seniority { is_young: false, ..place.seniority };
                 self.put(number, Place { seniority, ..place });
             }
@@ -185,9 +199,11 @@ impl Places {
     }
 
     fn put(&mut self, number: u64, place: Place) {
+        if let Some(before) = self.taken.insert(number, place) {
+            self.by_activity.remove(&before.seniority.turn);
+        }
         self.by_activity.insert(place.seniority.turn, number);
         self.shares.put(number, place.client, 1, place.seniority);
-        self.taken.insert(number, place);
     }
 
     fn forget(&mut self, number: u64) -> Option<Place> {

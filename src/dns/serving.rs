@@ -9,14 +9,16 @@ use super::counters::{Counters, Tally};
 use super::workers::{Vitals, WorkerHealth, Workers};
 use super::xdp;
 
-/// Has the files of the certificate looked at without waiting for the next turn.
+/// Has files that may change looked at without waiting for the next turn.
 #[derive(Debug, Clone)]
-pub struct CertificateWatch(pub(super) Option<Thread>);
+pub struct FileWatch(Vec<(&'static str, Thread)>);
 
-impl CertificateWatch {
-    /// Looks now; returns whether there is a certificate to look at.
-    pub fn look(&self) -> bool {
-        self.0.as_ref().map(Thread::unpark).is_some()
+impl FileWatch {
+    /// Looks now; returns at what.
+    #[must_use]
+    pub fn look(&self) -> Vec<&'static str> {
+        self.0.iter().for_each(|(_, thread)| thread.unpark());
+        self.0.iter().map(|(what, _)| *what).collect()
     }
 }
 
@@ -45,7 +47,8 @@ impl Meter {
 pub struct Serving {
     pub(super) workers: Workers,
     pub(super) stop_streams: watch::Sender<bool>,
-    pub(super) certificate: Option<Thread>,
+    /// Who looks at which files.
+    pub(super) watches: Vec<(&'static str, Thread)>,
     pub(super) tallies: Vec<Arc<Tally>>,
     pub(super) link: Option<xdp::Link>,
 }
@@ -55,7 +58,7 @@ impl Serving {
     pub(super) fn new() -> (Serving, watch::Receiver<bool>) {
         let (stop_streams, stopped) = watch::channel(false);
         let workers = Workers::default();
-        (Serving { workers, stop_streams, certificate: None, tallies: Vec::new(), link: None }, stopped)
+        (Serving { workers, stop_streams, watches: Vec::new(), tallies: Vec::new(), link: None }, stopped)
     }
 
     pub(super) fn new_tally(&mut self) -> Arc<Tally> {
@@ -76,10 +79,10 @@ impl Serving {
         Meter { tallies: self.tallies.as_slice().into(), vitals: self.workers.vitals() }
     }
 
-    /// For having the files of the certificate looked at.
+    /// For having files that may change looked at.
     #[must_use]
-    pub fn certificate_watch(&self) -> CertificateWatch {
-        CertificateWatch(self.certificate.clone())
+    pub fn file_watch(&self) -> FileWatch {
+        FileWatch(self.watches.clone())
     }
 
     /// How each worker does.

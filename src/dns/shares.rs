@@ -53,9 +53,15 @@ impl<R: Ord + Copy> Shares<R> {
 
     /// Notes what a connection holds from now on.
     pub(super) fn put(&mut self, number: u64, client: IpAddr, amount: usize, rank: R) {
-        self.remove(number);
-        self.held.insert(number, Part { client, amount, rank });
+        if self.held.get(&number).is_some_and(|before| before.client != client) {
+            self.remove(number);
+        }
+        let before = self.held.insert(number, Part { client, amount, rank });
         self.change(client, |owned| {
+            if let Some(before) = before {
+                owned.sum -= before.amount;
+                owned.order.remove(&(before.rank, number));
+            }
             owned.sum += amount;
             owned.order.insert((rank, number));
         });

@@ -93,3 +93,56 @@ impl AsyncWrite for Socket {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Two ends of a connection; ours is reset when it is dropped.
+    async fn ends() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (ours, _) = accepted.expect("a client");
+        ours.set_zero_linger().expect("our socket");
+        (Socket::new(ours), client.expect("a listener"))
+    }
+
+    #[tokio::test]
+    async fn what_is_shut_down_is_delivered_and_what_is_dropped_is_not() {
+        const OCTETS: usize = 200_000; // more than the client has room for
+        for is_shut_down in [true, false] {
+            let (mut ours, mut client) = ends().await;
+            ours.write_all(&[7; OCTETS]).await.expect("the system takes it");
+            let end = async {
+                if is_shut_down {
+                    ours.shutdown().await.expect("the client is there");
+                }
+                drop(ours);
+            };
+            let read = async {
+                let mut read = Vec::new();
+                let end = client.read_to_end(&mut read).await;
+                drop(client);
+                end.is_ok_and(|octets| octets == OCTETS)
+            };
+            let ((), is_delivered) = tokio::join!(end, read);
+            assert_eq!(is_delivered, is_shut_down);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_waits_for_a_client_that_does_not_read() {
+        let (mut ours, client) = ends().await;
+        ours.write_all(&[7; 200_000]).await.expect("the system takes it");
+        let early = tokio::time::timeout(LOOK_MAX, ours.shutdown()).await;
+        assert!(early.is_err(), "{early:?}");
+        drop(client); // with octets unread, so it resets the connection
+        ours.shutdown().await.expect("an end is an end");
+    }
+}

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
-use tracing::warn;
 
 /// Sources that get no reply, whatever they ask.
 ///
@@ -22,20 +21,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// For a server that listens there. It asks the kernel by a socket of netlink, which takes a right that is given up
-    /// before anybody is answered.
-    pub(super) fn of(listens: &[SocketAddr]) -> Sources {
-        let interfaces: Vec<Interface> = match getifaddrs() {
-            Ok(all) => all.filter_map(Interface::of).collect(),
-            Err(error) => {
-                warn!(
-                    event = "dns.addresses_unknown",
-                    "the addresses of this machine cannot be read, so forged queries from them are answered: {error}"
-                );
-                Vec::new()
-            }
-        };
-        Sources::new(listens, &interfaces)
+    /// For a server that listens there; and why the addresses of this machine are not among them, if that is so. It
+    /// takes a socket of a kind that nothing else takes, so it is asked for together with those that are served.
+    pub(super) fn of(listens: &[SocketAddr]) -> (Sources, Option<String>) {
+        let interfaces = getifaddrs().map(|all| all.filter_map(Interface::of).collect::<Vec<_>>());
+        let trouble = interfaces.as_ref().err().map(|error| {
+            format!("the addresses of this machine cannot be read, queries that claim to be from them are answered: {error}")
+        });
+        (Sources::new(listens, &interfaces.unwrap_or_default()), trouble)
     }
 
     fn new(listens: &[SocketAddr], interfaces: &[Interface]) -> Sources {
@@ -223,7 +216,8 @@ mod tests {
 
     #[test]
     fn the_addresses_of_this_machine_are_found() {
-        let sources = Sources::of(&["0.0.0.0:53".parse().expect("an address")]);
+        let (sources, trouble) = Sources::of(&["0.0.0.0:53".parse().expect("an address")]);
+        assert_eq!(trouble, None);
         assert!(sources.own.contains(&"127.0.0.1:53".parse().expect("an address")), "{sources:?}");
     }
 }

@@ -18,7 +18,9 @@ use super::clock::wall_clock;
 use super::connections::Connections;
 use super::counters::{Counters, Tally};
 use super::memory::{MEMORY_MAX_OCTETS, Memory};
+use super::proxy_protocol::FrontEnds;
 use super::tables::Tables;
+use super::turns::Turns;
 use super::workers::Vitals;
 use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
 use crate::config::TcpSettings;
@@ -31,6 +33,8 @@ const READ_MAX_OCTETS: usize = 8192;
 pub(super) struct Streaming {
     pub(super) tables: Tables,
     pub(super) policy: Arc<ResponsePolicy>,
+    /// Who connects on behalf of clients.
+    pub(super) front_ends: FrontEnds,
     pub(super) settings: TcpSettings,
     pub(super) tally: Arc<Tally>,
 }
@@ -55,6 +59,7 @@ pub(super) struct Shared {
     /// One reply is written at a time.
     reply: RefCell<Box<[u8]>>,
     memory: RefCell<Memory>,
+    pub(super) handshakes: Turns,
 }
 
 /// Memory that a client makes us hold, until this is dropped.
@@ -88,6 +93,7 @@ impl Shared {
             read: RefCell::new(vec![0; READ_MAX_OCTETS].into()),
             reply: RefCell::new(vec![0; AnswerTable::REPLY_MAX_OCTETS].into()),
             memory: RefCell::new(Memory::new(MEMORY_MAX_OCTETS)),
+            handshakes: Turns::new(),
         }
     }
 
@@ -115,6 +121,11 @@ impl Shared {
     /// How long a connection may be idle now.
     pub(super) fn idle(&self) -> Duration {
         self.connections.borrow().idle_to_tell()
+    }
+
+    /// Who connects on behalf of clients.
+    pub(super) fn front_ends(&self) -> &FrontEnds {
+        &self.streaming.front_ends
     }
 
     /// Answers a query; `take` gets the reply, if there is one. `idle` is told to clients that ask for it (RFC 7828).
@@ -178,7 +189,8 @@ impl Shared {
         });
         let tables = Tables::new(Arc::new(table));
         let settings = TcpSettings::default();
-        let streaming = Streaming { tables, policy, settings, tally: Arc::default() };
+        let front_ends = FrontEnds::default();
+        let streaming = Streaming { tables, policy, front_ends, settings, tally: Arc::default() };
         Shared::new(streaming, Arc::new(Vitals::new("test")))
     }
 

@@ -12,14 +12,16 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_rustls::TlsAcceptor;
 
+use super::handshake::shake_hands;
 use super::https;
+use super::proxy_protocol::FrontEnds;
 use super::socket::Socket;
 use super::stream_context::{Client, Shared, Streaming};
 use super::tcp::converse;
@@ -34,9 +36,9 @@ pub(super) enum Carrier {
     /// Nothing.
     Plain,
     /// TLS.
-    Tls(TlsAcceptor),
+    Tls(Arc<ServerConfig>),
     /// TLS and HTTP, with the path of DNS in it.
-    Https(TlsAcceptor, Arc<str>),
+    Https(Arc<ServerConfig>, Arc<str>),
     /// Nothing, but for panics that a test asks for.
     #[cfg(test)]
     Faulty(Arc<super::faults::Faults>),
@@ -152,7 +154,7 @@ fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shar
         let task = tokio::task::spawn_local(async move {
             let client = Client { address, number };
             let place = PlaceTaken { client, shared: ours };
-            let _ = serve_one(Socket::new(stream), carrier, client, &place.shared).await; // whatever went wrong, it is over
+            let _ = serve_one(Socket::new(stream), peer, carrier, client, &place.shared).await; // whatever went wrong, it is over
         });
         task.abort_handle()
     });
@@ -161,17 +163,25 @@ fn admit(stream: TcpStream, peer: SocketAddr, carrier: Carrier, shared: &Rc<Shar
 
 /// The whole of a connection. The handshake, if there is one, counts as idle time. What only encryption needs is boxed,
 /// so that a plain connection takes little memory.
-async fn serve_one(socket: Socket, carrier: Carrier, client: Client, shared: &Rc<Shared>) -> io::Result<()> {
+async fn serve_one(
+    mut socket: Socket,
+    peer: SocketAddr,
+    carrier: Carrier,
+    client: Client,
+    shared: &Rc<Shared>,
+) -> io::Result<()> {
+    let client = match shared.front_ends().include(peer.ip()) {
+        true => behind(&mut socket, peer, client, shared).await?,
+        false => client,
+    };
     match carrier {
         Carrier::Plain => converse(socket, client, shared).await,
-        Carrier::Tls(acceptor) => {
-            let stream = Box::pin(acceptor.accept(socket)).await?;
-            shared.connections.borrow_mut().shook_hands(client.number);
+        Carrier::Tls(config) => {
+            let stream = Box::pin(shake_hands(socket, config, client, shared)).await?;
             Box::pin(converse(stream, client, shared)).await
         }
-        Carrier::Https(acceptor, path) => {
-            let stream = Box::pin(acceptor.accept(socket)).await?;
-            shared.connections.borrow_mut().shook_hands(client.number);
+        Carrier::Https(config, path) => {
+            let stream = Box::pin(shake_hands(socket, config, client, shared)).await?;
             Box::pin(https::serve(stream, client, Rc::clone(shared), path)).await
         }
         #[cfg(test)]
@@ -180,6 +190,18 @@ async fn serve_one(socket: Socket, carrier: Carrier, client: Client, shared: &Rc
             converse(socket, client, shared).await
         }
     }
+}
+
+/// The client behind a front end, who takes the connection's place from now on.
+async fn behind(
+    socket: &mut Socket,
+    front_end: SocketAddr,
+    client: Client,
+    shared: &Shared,
+) -> io::Result<Client> {
+    let address = FrontEnds::read_header(socket, front_end).await?.ip();
+    shared.connections.borrow_mut().belongs_to(client.number, address);
+    Ok(Client { address, ..client })
 }
 
 /// Gives the place of a connection back when it ends, also by a panic, which is counted.

@@ -10,6 +10,8 @@
 //! them: whatever is missing for it, [`XdpUnavailable`] says, and the sockets answer everything.
 
 use std::fmt;
+#[cfg(feature = "xdp")]
+use std::net::SocketAddr;
 
 #[cfg(feature = "xdp")]
 mod assembler;
@@ -32,6 +34,23 @@ mod worker;
 pub(super) use attached::{Attached, Link, attach};
 #[cfg(feature = "xdp")]
 pub(super) use worker::work;
+
+/// For the fuzzers: the program of an interface with this hardware address, `addresses` and `sockets` standing for its maps.
+#[cfg(feature = "xdp")]
+#[doc(hidden)]
+#[must_use]
+pub fn frame_program(hardware: [u8; 6], addresses: i32, sockets: i32) -> Vec<u64> {
+    program::program_of_numbers(hardware, addresses, sockets)
+}
+
+/// For the fuzzers: who asks in a frame, and what.
+#[cfg(feature = "xdp")]
+#[doc(hidden)]
+#[must_use]
+pub fn frame_query(frame: &[u8]) -> Option<(SocketAddr, &[u8])> {
+    let layout = frame::read(frame)?;
+    Some((layout.source(frame), layout.query(frame)))
+}
 
 /// Why the sockets answer everything although `[dns] xdp` is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +109,7 @@ mod absent {
             match *self {}
         }
 
-        pub(in crate::dns) fn start(self) -> (Link, Vec<Queue>) {
+        pub(in crate::dns) fn start(self) -> (Option<Link>, Vec<Queue>) {
             match self {}
         }
     }

@@ -5,16 +5,12 @@ use std::io;
 
 use nix::unistd::{self, Gid, Uid, setgroups, setresgid, setresuid};
 
-use super::RightsError;
+use super::error::{HOW_TO_MAKE, RightsError};
 use crate::config::NodeSettings;
 use crate::model::Problem;
 
 /// Whom root becomes when the configuration names nobody.
 const DEFAULT: &str = "cadence-dns";
-
-/// What to do when there is no user to become.
-pub(super) const HOW_TO_MAKE: &str =
-    "`useradd --system --user-group --no-create-home --shell /usr/sbin/nologin cadence-dns` makes one";
 
 /// A user with its primary group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! One event is one line: what an outsider or an operator wrote cannot look like another event.
 
+use crate::model::plain;
+
 /// A longer event is cut: it must not fill the queue alone.
 pub(super) const LINE_MAX_OCTETS: usize = 16 * 1024;
 
@@ -15,7 +17,8 @@ pub(super) fn one_line(event: &[u8], escape_may_pass: bool) -> Vec<u8> {
     let mut line = if event.iter().all(is_plain) {
         event.to_vec()
     } else {
-        escaped(&String::from_utf8_lossy(event), escape_may_pass).into_bytes()
+        let event = String::from_utf8_lossy(event);
+        plain(&event, |character| escape_may_pass && character == '\u{1b}').into_owned().into_bytes()
     };
     if line.len() > LINE_MAX_OCTETS {
         let text = String::from_utf8_lossy(&line[..LINE_MAX_OCTETS]);
@@ -23,25 +26,6 @@ pub(super) fn one_line(event: &[u8], escape_may_pass: bool) -> Vec<u8> {
     }
     line.push(b'\n');
     line
-}
-
-fn escaped(text: &str, escape_may_pass: bool) -> String {
-    let mut line = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character {
-            '\u{1b}' if escape_may_pass => line.push(character),
-            _ if is_deceptive(character) => line.extend(character.escape_default()),
-            _ => line.push(character),
-        }
-    }
-    line
-}
-
-/// C0, DEL and C1 controls; line and paragraph separators; marks and overrides of the reading direction.
-fn is_deceptive(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
-        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -13,6 +13,27 @@ fn queries() {
 }
 
 #[test]
+fn tcp_streams() {
+    play("tcp", targets::tcp);
+}
+
+#[test]
+fn datagrams_of_front_ends() {
+    play("proxy", targets::proxy);
+}
+
+#[test]
+fn https_requests() {
+    play("https", targets::https);
+}
+
+#[cfg(feature = "xdp")]
+#[test]
+fn frames() {
+    play("frame", targets::frame);
+}
+
+#[test]
 fn zones() {
     play("zone", targets::zone);
 }

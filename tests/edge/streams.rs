@@ -3,6 +3,6 @@
 mod encrypted;
 mod https;
 mod same;
-mod server;
+pub(crate) mod server;
 mod tcp;
 mod tls;

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- respond zone configuration state state_log
+[ $# -gt 0 ] || set -- respond tcp https proxy frame zone configuration state state_log
 
 cargo +nightly fuzz --version >/dev/null 2>&1 || {
     echo "tests/fuzz/run.sh: needs the nightly compiler (rustup toolchain install nightly) and cargo-fuzz" >&2

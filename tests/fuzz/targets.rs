@@ -1,6 +1,13 @@
 //! What must hold whatever a stranger, an operator or a broken disk hands us: one function for each way in. The fuzzers
 //! call them with what they make up, `tests/edge/fuzz_seeds.rs` with the seeds.
 
+#[cfg(feature = "xdp")]
+mod ebpf;
+#[cfg(feature = "xdp")]
+mod frames;
+mod proxy;
+mod streams;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::Ipv4Addr;
@@ -20,6 +27,11 @@ use cadence_dns::store::{Ended, StateLog};
 use cadence_dns::zone::{self, Accepted, IncludeError, MasterFile, Zone};
 use hickory_proto::op::{Message, ResponseCode};
 use serde_json::Value;
+
+#[cfg(feature = "xdp")]
+pub use frames::frame;
+pub use proxy::proxy;
+pub use streams::{https, tcp};
 
 /// A time by the wall clock.
 const NOW: Moment = Moment::from_millis(1_795_363_200_000);
@@ -110,20 +122,21 @@ fn is_answer(code: ResponseCode) -> bool {
 /// A zone with a bit of everything, and a steered name.
 fn table() -> &'static AnswerTable {
     static TABLE: OnceLock<AnswerTable> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let steered = name("app.rich.test");
-        let rich = include_bytes!("../real/differential/rich.test.zone");
-        let zones =
-            [read_zone("rich.test", rich, &steered), read_zone("example.net", EXAMPLE_ZONE, &steered)];
-        let addresses =
-            ["192.0.2.90", "192.0.2.91", "2001:db8::90"].map(|text| text.parse().expect("an address"));
-        let served = Served { addresses: Arc::new(addresses), ttl: Ttl::from_secs(30).expect("a TTL") };
-        AnswerTable::compile(
-            &zones,
-            &[(steered, served)],
-            Identity { nsid: "fuzz".into(), version: "1".into(), host: "fuzz".into() },
-        )
-    })
+    TABLE.get_or_init(compiled)
+}
+
+fn compiled() -> AnswerTable {
+    let steered = name("app.rich.test");
+    let rich = include_bytes!("../real/differential/rich.test.zone");
+    let zones = [read_zone("rich.test", rich, &steered), read_zone("example.net", EXAMPLE_ZONE, &steered)];
+    let addresses =
+        ["192.0.2.90", "192.0.2.91", "2001:db8::90"].map(|text| text.parse().expect("an address"));
+    let served = Served { addresses: Arc::new(addresses), ttl: Ttl::from_secs(30).expect("a TTL") };
+    AnswerTable::compile(
+        &zones,
+        &[(steered, served)],
+        Identity { nsid: "fuzz".into(), version: "1".into(), host: "fuzz".into() },
+    )
 }
 
 const EXAMPLE_ZONE: &[u8] = include_bytes!("../../zones/example.net.zone");

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
+use std::process::Command;
 
 use cadence_dns::zone::RecordType;
 use rustix::process::Signal;
 
 use crate::kit::demand::skip;
 use crate::kit::place::{Place, chmod, is_root};
-use crate::kit::process::Process;
-use crate::kit::query::{PATIENCE, ask_by_udp, query};
+use crate::kit::process::{Process, wait_until};
+use crate::kit::query::{PATIENCE, ask, ask_by_udp, client, query};
 use crate::kit::steered::NAME;
 
 /// The user that the tests have: it is on every machine, and owns nothing.
@@ -88,6 +89,8 @@ fn root_becomes_a_user_that_may_do_nothing_else() {
     for thread in threads(&daemon) {
         assert_eq!(thread["Groups"], "", "a group of root is left to {}", thread["Name"]);
     }
+    // What is asked of the kernel at the start is asked while it may be.
+    assert!(!daemon.log().contains("dns.unknown_sources"), "{}", daemon.log());
     let server = privileged.parse().expect("an address");
     assert_eq!(ask_by_udp(server, &query(7, NAME, RecordType::SOA))[..2], [0, 7]);
     for made in [place.state(), place.state().join("state.json"), place.socket_folder().join("control.sock")]
@@ -187,4 +190,65 @@ fn what_the_configuration_leaves_out_is_left_open_and_told() {
     }
     place.replace("seccomp = \"off\"", "seccomp = \"of\"");
     place.refused(&["cadence-dns.toml:3:11", "`seccomp` is \"of\"", "did you mean `off`?"]);
+}
+
+/// The key of root: it was read at the start, and a renewed one would never be taken up.
+#[test]
+fn a_key_that_the_user_cannot_read_is_named() {
+    let Some(place) = place_with_user() else { return };
+    place.write("tls.pem", &certified());
+    let tls =
+        "[dns.tls]\ncertificate = \"tls.pem\"\nkey = \"key.pem\"\nlisten = [\"127.0.0.1:0\"]\n[control]";
+    place.replace("[control]", tls);
+    place.write(
+        "key.pem",
+        &fs::read_to_string(place.config().with_file_name("tls.pem")).expect("it is there"),
+    );
+    chmod(&place.config().with_file_name("key.pem"), 0o600);
+    place.refused_to_start(&["key.pem cannot be read by nobody (uid 65534", "ermission denied"]);
+    chmod(&place.config().with_file_name("key.pem"), 0o644);
+    drop(place.started());
+}
+
+/// Whoever adds a system call to the program adds it to the list in `src/rights/calls.rs`, or makes it before the rights
+/// are given up: a refusal may be silent.
+#[test]
+fn no_system_call_of_ours_is_refused() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return skip("strace is missing: tests/run.sh installs it");
+    }
+    let place = Place::new();
+    place.write("tls.pem", &certified());
+    place.write("cookies", &"0f".repeat(16));
+    let tables = "[dns.cookies]\nsecret_file = \"cookies\"\n\
+                  [dns.tls]\ncertificate = \"tls.pem\"\nkey = \"tls.pem\"\nlisten = [\"127.0.0.1:0\"]\n[control]";
+    place.replace("[control]", tables);
+    let (program, trace) = (place.program("run"), place.config().with_file_name("trace"));
+    let mut command = Command::new("strace");
+    command.args(["-DD", "-f", "-q", "-o"]).arg(&trace).arg(program.get_program()).args(program.get_args());
+    let mut daemon = place.started_by(command);
+    let question = query(7, NAME, RecordType::SOA);
+    assert_eq!(ask_by_udp(place.listen, &question)[..2], [0, 7]);
+    assert_eq!(ask(&mut client(place.listen), &question)[..2], [0, 7]);
+    place.write("cookies", &"1f".repeat(16));
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_line("cookies.changed", PATIENCE);
+    let mut failback = place.program("failback");
+    place.ended({
+        failback.args([NAME, "--reason", "a test"]);
+        failback
+    });
+    daemon.signal(Signal::TERM);
+    daemon.wait_for_end(PATIENCE);
+    let read = || fs::read_to_string(&trace).unwrap_or_default();
+    wait_until("strace has written all", PATIENCE, || read().contains("+++ exited with 0 +++"));
+    let trace = read();
+    let (_, confined) = trace.split_once("PR_SET_NO_NEW_PRIVS").expect("rights are given up");
+    let refused = |line: &&str| {
+        ["EPERM", "EACCES", "ENOSYS"].iter().any(|error| line.contains(&format!("= -1 {error}")))
+    };
+    let absent = |line: &&str| line.contains("clone3"); // clone(2) follows
+    let refused: Vec<&str> = confined.lines().filter(refused).filter(|line| !absent(line)).collect();
+    assert_eq!(refused, [""; 0], "refused");
+    assert!(confined.contains("recvmmsg") && confined.contains("accept4"), "it was traced while it answered");
 }

@@ -8,9 +8,10 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
+use std::thread;
 
 use cadence_dns::zone::RecordType;
-use http2::Http2;
+use http2::{Http2, hello, tls};
 
 use crate::kit::place::PROGRAM;
 use crate::kit::process::{Here, Process, wait_until};
@@ -26,7 +27,7 @@ fn zone() -> String {
 struct Program {
     process: Process,
     tcp: SocketAddr,
-    _tls: SocketAddr,
+    tls: SocketAddr,
     https: SocketAddr,
     folder: tempfile::TempDir,
 }
@@ -61,7 +62,7 @@ impl Program {
         };
         let [tcp, tls, https] =
             ["answering on ", "answering over TLS on ", "answering over HTTPS on "].map(address);
-        Program { process, tcp, _tls: tls, https, folder }
+        Program { process, tcp, tls, https, folder }
     }
 
     /// The connections that it has open, over whatever.
@@ -96,7 +97,7 @@ impl Program {
 fn bodies_of_tiny_frames_take_little_memory() {
     const BODIES: u32 = 64;
     const OCTETS: usize = 700;
-    let program = Program::start("");
+    let program = Program::start("idle_timeout = \"600s\"");
     let mut clients: Vec<_> =
         (1..=4).map(|host| Http2::connect([127, 0, host, 1], program.https, program.folder.path())).collect();
     let before = program.resident();
@@ -105,12 +106,28 @@ fn bodies_of_tiny_frames_take_little_memory() {
         for _ in 0..OCTETS {
             // Many of them at once, which nobody has read, would end the connection.
             bodies.iter().for_each(|body| client.data(*body, &[0]));
-            client.ask("www.t").expect("it stands");
+            assert!(client.ask("www.t", RecordType::A).expect("it stands"));
         }
     }
     let held = program.resident().saturating_sub(before) >> 10;
     println!("{held} kB for {} bodies of {OCTETS} octets", 4 * BODIES);
     assert!(held < 4 << 10, "{held} kB for {} bodies of {OCTETS} octets", 4 * BODIES);
+}
+
+/// 12 connections of three networks take no reply; one of a fourth asks for something long.
+#[test]
+fn replies_that_some_do_not_take_cost_nobody_else_a_reply() {
+    let program = Program::start("");
+    let connect = |host| Http2::connect(host, program.https, program.folder.path());
+    let hosts = (1..=3).flat_map(|network| (1..=4).map(move |host| [127, 0, network, host]));
+    let mut greedy: Vec<_> = hosts.map(connect).collect();
+    for client in &mut greedy {
+        client.take_no_bodies();
+        // It may be closed in the midst of it: then it has held more than all others.
+        let _ = (0..90).try_for_each(|_| client.ask("big.t", RecordType::TXT).map(drop));
+    }
+    let mut other = connect([127, 0, 9, 1]);
+    assert!(other.ask("big.t", RecordType::TXT).expect("a response"));
 }
 
 /// CVE-2023-44487: each request costs us more than the client that takes it back.
@@ -119,13 +136,13 @@ fn who_takes_back_many_requests_at_once_is_told_to_go() {
     let program = Program::start("");
     let mut client = Http2::connect([127, 0, 1, 1], program.https, program.folder.path());
     for _ in 0..200 {
-        let request = client.get_headers("www.t");
+        let request = client.get_headers("www.t", RecordType::A);
         client.reset(request);
     }
     client.flush();
     assert!(client.is_told_to_go());
     let mut other = Http2::connect([127, 0, 1, 1], program.https, program.folder.path());
-    other.ask("www.t").expect("others are served");
+    assert!(other.ask("www.t", RecordType::A).expect("others are served"));
 }
 
 /// Ports of clients whose connections the kernel goes on with although the program has closed them.
@@ -203,4 +220,43 @@ fn busy_networks_keep_no_newcomer_out() {
     };
     let answered = (0..19).filter(|_| newcomer_asks().is_ok()).count();
     assert_eq!(answered, 19);
+}
+
+/// Strangers of many networks that begin a handshake each and say no more.
+#[test]
+fn handshakes_that_do_not_end_cost_nobody_else_a_place() {
+    let program = Program::start("connections = 40\nidle_timeout = \"60s\"");
+    let question = query(7, "www.t", RecordType::A);
+    let mut idle: Vec<_> = (1..=10)
+        .map(|network| tls([127, 1, network, 1], program.tls, program.folder.path(), "dot"))
+        .collect::<io::Result<_>>()
+        .expect("handshakes");
+    let hosts = (1..=20).flat_map(|network| (1..=10).map(move |host| [127, 0, network, host]));
+    let _silent: Vec<_> = hosts.map(|host| client_from(host, program.tls)).collect();
+    let newcomer = tls([127, 2, 1, 1], program.tls, program.folder.path(), "dot");
+    idle.push(newcomer.expect("a handshake"));
+    for client in &mut idle {
+        assert_eq!(ask(client, &question)[..2], [0, 7]);
+    }
+}
+
+/// 150 signatures to be made, as soon as may be.
+#[test]
+fn who_is_served_is_served_between_the_handshakes_of_a_flood() {
+    let program = Program::start("");
+    let mut client = tls([127, 2, 1, 1], program.tls, program.folder.path(), "dot").expect("a handshake");
+    let hello = hello(program.folder.path(), "dot");
+    let mut flood: Vec<_> = (1..=150).map(|host| client_from([127, 0, 1, host], program.tls)).collect();
+    let flood = thread::spawn(move || {
+        flood.iter_mut().for_each(|stranger| stranger.write_all(&hello).expect("the system takes it"));
+        flood.iter_mut().for_each(|stranger| stranger.read_exact(&mut [0]).expect("a reply to the hello"));
+    });
+    let mut replies = 0;
+    while !flood.is_finished() {
+        assert_eq!(ask(&mut client, &query(7, "www.t", RecordType::A))[..2], [0, 7]);
+        replies += 1;
+    }
+    flood.join().expect("each has its reply");
+    println!("{replies} replies during 150 handshakes");
+    assert!(replies > 20, "{replies} replies during 150 handshakes");
 }

@@ -7,7 +7,8 @@
 //! `brownout` a region that half works · `glitches` what must flip nothing · `starved` no processor for the prober ·
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
 //! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
-//! `xdp` past the kernel's network stack · `differential` what NSD and Knot answer · `compose` docker-compose.yml
+//! `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
+//! `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -24,6 +25,7 @@ mod disk;
 mod dns;
 mod failures;
 mod families;
+mod front_ends;
 mod glitches;
 mod kills;
 mod limits;

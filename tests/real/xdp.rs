@@ -354,6 +354,7 @@ fn what_is_missing_is_said() {
         program.wait_for_line(said);
         program.wait_for_line("answering on");
         user.namespace().inside(|| assert_eq!(ask(&client(server), server, &asked)[..2], asked[..2]));
+        program.assert_no_capabilities();
         program.stop();
     }
     ns.namespace().command("ip link set eth0 mtu 1000");

@@ -181,3 +181,28 @@ fn who_does_not_speak_of_cookies_ignores_them() {
         assert_eq!(told(&reply), "NOERROR aa none", "{cookie}");
     }
 }
+
+/// A change while queries are answered: whoever has a cookie keeps it, and gets the next one with it.
+#[test]
+fn a_cookie_outlives_the_secret_that_made_it_by_one_change() {
+    const NOW: Moment = Moment::from_millis(LEARNT * 1000);
+    let (secrets, client) = (CookieSecrets::new([1; 16]), CLIENT.parse().expect("an address"));
+    let mut cookie = octets(&FRESH[..16]);
+    let proof = secrets.verify(&cookie, client, NOW);
+    cookie = proof.cookie().expect("one to learn").to_vec();
+    assert!(secrets.verify(&cookie, client, NOW).is_good());
+    let shared = secrets.clone();
+    shared.roll([2; 16]);
+    let proof = secrets.verify(&cookie, client, NOW);
+    assert!(proof.is_good(), "the secret before is believed");
+    let next = proof.cookie().expect("another one").to_vec();
+    assert_ne!(next, cookie, "and signs no more");
+    secrets.roll([3; 16]);
+    assert!(!secrets.verify(&cookie, client, NOW).is_good(), "two changes are too many");
+    assert!(secrets.verify(&next, client, NOW).is_good());
+    assert!(!secrets.replace(
+        &CookieSecrets::parse("x", &format!("{}\n{}", "03".repeat(16), "02".repeat(16))).expect("two")
+    ));
+    assert!(secrets.replace(&CookieSecrets::new([4; 16])));
+    assert!(!secrets.verify(&next, client, NOW).is_good());
+}

@@ -37,7 +37,7 @@ const INTERFACE_OCTETS: usize = 15;
 pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<DnsSettings> {
     #[rustfmt::skip]
     let DnsSpec {
-        listen, allow, workers, receive_buffer, send_buffer, rotate, version, identity, xdp,
+        listen, allow, proxy_protocol_from, workers, receive_buffer, send_buffer, rotate, version, identity, xdp,
         cookies, rate_limit, tcp, tls, https,
     } = spec.map(|spec| spec.value).unwrap_or_default();
     let diagnostics = context.diagnostics;
@@ -45,6 +45,7 @@ pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<Dns
     let mut listening = Listening::default();
     let listen = listen.map(|listen| listening.distinct(&listen.value, DNS_PORT, diagnostics));
     let allow = allow.map(|allow| network::networks(&allow.value, diagnostics));
+    let front_ends = proxy_protocol_from.map(|list| network::networks(&list.value, diagnostics));
     let workers = WORKERS.or(workers.as_ref(), context.cores.max(1), diagnostics);
     let receive_buffer = RECEIVE_BUFFER.or(receive_buffer.as_ref(), default.receive_buffer, diagnostics);
     let send_buffer = SEND_BUFFER.or(send_buffer.as_ref(), default.send_buffer, diagnostics);
@@ -57,6 +58,7 @@ pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<Dns
     Some(DnsSettings {
         listen: listen.unwrap_or(default.listen),
         allow,
+        proxy_protocol_from: front_ends.unwrap_or_default(),
         workers: workers?,
         receive_buffer: receive_buffer?,
         send_buffer: send_buffer?,

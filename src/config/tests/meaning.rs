@@ -185,6 +185,7 @@ fn every_key_is_obeyed() {
         ("seccomp", "seccomp = \"log\"", "seccomp = \"enforce\""),
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("allow", "203.0.113.0/24", "203.0.113.0/25"),
+        ("proxy_protocol_from", "198.51.100.53", "198.51.100.54"),
         ("workers", "workers = 7", "workers = 8"),
         ("receive_buffer", "receive_buffer = 8388608", "receive_buffer = 8388609"),
         ("send_buffer", "send_buffer = 2097152", "send_buffer = 2097153"),

@@ -1,6 +1,9 @@
 //! The DNS query in an HTTP request (RFC 8484 section 4.1): in its URL or in its body.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use base64::Engine;
@@ -65,9 +68,13 @@ async fn query_in_body(
     if request.headers().get(CONTENT_TYPE) != Some(&DNS_MESSAGE) {
         return Err(HttpError(StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/dns-message\n"));
     }
+    let mut collected = pin!(collect(request.into_body()));
+    if let Poll::Ready(query) = poll_fn(|context| Poll::Ready(collected.as_mut().poll(context))).await {
+        return query; // it came with the headers
+    }
     // As much as it may become, so that a client cannot begin many bodies and make all of them grow.
     let _held = shared.hold(client, QUERY_MAX_OCTETS).ok_or(TOO_MANY)?;
-    timeout(BODY_MAX, collect(request.into_body())).await.map_err(|_| TOO_SLOW)?
+    timeout(BODY_MAX, collected).await.map_err(|_| TOO_SLOW)?
 }
 
 /// Copies a body: its frames may be of one octet each, and each keeps the whole buffer that it was read into.

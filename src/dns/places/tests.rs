@@ -80,6 +80,28 @@ fn who_is_younger_than_a_handshake_is_spared_where_another_is_found() {
     assert_eq!(places.admit(address("10.0.6.1"), false, now).evicted, [young[0]], "all are young");
 }
 
+/// Until its front end has said who a client is, a connection is the front end's.
+#[test]
+fn a_connection_counts_for_the_client_behind_a_front_end() {
+    let (mut places, now) = (places(8), Instant::now());
+    let front_end = "192.0.2.1";
+    for client in ["10.0.1.1", "10.0.2.1", "10.0.3.1", "10.0.4.1", "10.0.5.1", "10.0.6.1"] {
+        let number = admit(&mut places, &[front_end], now)[0];
+        assert_eq!(places.belongs_to(number, address(client)), NOBODY, "{client} is one among many");
+    }
+    let crowd: Vec<u64> = (0..4).map(|_| admit_of(&mut places, "10.0.7.1", front_end, now)).collect();
+    let numbers: Vec<u64> = places.taken.keys().copied().collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, crowd[2], crowd[3]], "the client that holds most makes room");
+    assert_eq!(places.belongs_to(99, address("10.0.8.1")), NOBODY, "it is gone already");
+}
+
+/// The number of a connection that a front end makes for a client.
+fn admit_of(places: &mut Places, client: &str, front_end: &str, now: Instant) -> u64 {
+    let number = places.admit(address(front_end), false, now).number;
+    places.belongs_to(number, address(client));
+    number
+}
+
 #[test]
 fn handshakes_have_half_of_the_places_and_make_room_for_each_other_first() {
     let (mut places, now) = (places(8), Instant::now());

@@ -70,8 +70,8 @@ impl Attached {
     }
 
     /// What keeps the program on the interface, and the rings to be answered.
-    pub(in crate::dns) fn start(self) -> (Link, Vec<Queue>) {
-        (self.link, self.queues)
+    pub(in crate::dns) fn start(self) -> (Option<Link>, Vec<Queue>) {
+        (Some(self.link), self.queues)
     }
 }
 

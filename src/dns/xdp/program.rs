@@ -95,7 +95,11 @@ fn lying(constant: u16) -> i32 {
 /// The program for an interface with this hardware address, with its two maps: the addresses that are answered for,
 /// and the socket of each queue.
 pub(super) fn program(hardware: [u8; 6], addresses: &Map, sockets: &Map) -> Vec<u64> {
-    let (addresses, sockets) = (addresses.descriptor(), sockets.descriptor());
+    program_of_numbers(hardware, addresses.descriptor(), sockets.descriptor())
+}
+
+/// The same, its maps known by their descriptors.
+pub(super) fn program_of_numbers(hardware: [u8; 6], addresses: i32, sockets: i32) -> Vec<u64> {
     let mut lines = Vec::new();
     lines.extend(ethernet(hardware));
     lines.extend(v4());

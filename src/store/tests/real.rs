@@ -289,7 +289,13 @@ async fn a_frozen_disk_keeps_nobody_waiting() {
     writer.snapshot(vec![], last, NOW);
     let waited = tokio::time::timeout(Duration::from_millis(50), written.recv()).await;
     assert!(waited.is_err(), "a frozen disk confirms nothing");
-    let trouble = writer.trouble(Instant::now() + Duration::from_secs(5)).expect("it hangs");
+    let trouble = loop {
+        // The thread that writes may not have come to it yet.
+        match writer.trouble(Instant::now() + Duration::from_secs(5)) {
+            Some(trouble) if trouble.contains("the state log") => break trouble,
+            _ => tokio::task::yield_now().await,
+        }
+    };
     assert!(trouble.starts_with("the disk has not taken the state log for "), "{trouble}");
     disk.freeze(false);
     let confirmed = written.recv().await.expect("the writer works").result.expect("the disk works again");

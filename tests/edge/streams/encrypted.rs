@@ -59,7 +59,7 @@ impl Encrypted {
     /// Puts other files in the place of those that are shown, and has them looked at.
     pub(crate) fn replace(&self, certificate: &str, key: &str) {
         write(self.folder.path(), certificate, key);
-        assert!(self.serving.certificate_watch().look());
+        assert_eq!(self.serving.file_watch().look(), ["the certificate", "the secrets of the cookies"]);
     }
 }
 

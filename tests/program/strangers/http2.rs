@@ -1,6 +1,6 @@
 //! HTTP/2 frame by frame, for what no client's library would send (RFC 9113, RFC 7541).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -28,13 +28,36 @@ const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
 
+/// A setting.
+const INITIAL_WINDOW_SIZE: u8 = 4;
+
+/// The status 200 as the first header, by its number in the static table.
+const OK: u8 = 0x88;
+
 /// What is collected before it is sent.
 const COLLECTED_OCTETS: usize = 16 * 1024;
 
 pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
-/// A TLS connection from an address, offering one protocol; whatever certificate is in the folder is trusted.
+/// A TLS connection from an address, offering one protocol.
 pub(crate) fn tls(from: [u8; 4], server: SocketAddr, folder: &Path, protocol: &str) -> io::Result<Tls> {
+    let connection = connection(folder, protocol);
+    let mut tls = StreamOwned::new(connection, client_from(IpAddr::from(from), server));
+    while tls.conn.is_handshaking() {
+        tls.conn.complete_io(&mut tls.sock)?;
+    }
+    Ok(tls)
+}
+
+/// The first octets of a handshake.
+pub(crate) fn hello(folder: &Path, protocol: &str) -> Vec<u8> {
+    let mut octets = Vec::new();
+    connection(folder, protocol).write_tls(&mut octets).expect("it begins with a hello");
+    octets
+}
+
+/// The client's side of a connection that trusts whatever certificate is in the folder.
+fn connection(folder: &Path, protocol: &str) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     let file = File::open(folder.join("chain.pem")).expect("our own folder");
     for certificate in CertificateDer::pem_reader_iter(BufReader::new(file)) {
@@ -48,12 +71,7 @@ pub(crate) fn tls(from: [u8; 4], server: SocketAddr, folder: &Path, protocol: &s
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.into()];
     let name = "ns.t".try_into().expect("a name");
-    let connection = ClientConnection::new(Arc::new(config), name).expect("a good configuration");
-    let mut tls = StreamOwned::new(connection, client_from(IpAddr::from(from), server));
-    while tls.conn.is_handshaking() {
-        tls.conn.complete_io(&mut tls.sock)?;
-    }
-    Ok(tls)
+    ClientConnection::new(Arc::new(config), name).expect("a good configuration")
 }
 
 /// A connection, and what has come back so far.
@@ -63,8 +81,8 @@ pub(crate) struct Http2 {
     /// What all bodies together may still send.
     window: i64,
     last: u32,
-    /// Streams that have had a response.
-    answered: BTreeSet<u32>,
+    /// Streams that have had a response, and whether it was 200.
+    answered: BTreeMap<u32, bool>,
     /// Whether the server has told that it ends the connection.
     is_told_to_go: bool,
 }
@@ -72,12 +90,17 @@ pub(crate) struct Http2 {
 impl Http2 {
     pub(crate) fn connect(from: [u8; 4], server: SocketAddr, folder: &Path) -> Http2 {
         let stream = tls(from, server, folder, "h2").expect("a handshake");
-        let answered = BTreeSet::new();
+        let answered = BTreeMap::new();
         let mut http =
             Http2 { stream, out: Vec::new(), window: 65_535, last: 0, answered, is_told_to_go: false };
         http.out.extend(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         http.frame(SETTINGS, 0, 0, &[]);
         http
+    }
+
+    /// From now on the server may send no octet of any body.
+    pub(crate) fn take_no_bodies(&mut self) {
+        self.frame(SETTINGS, 0, 0, &[0, INITIAL_WINDOW_SIZE, 0, 0, 0, 0]);
     }
 
     /// Sends all that was collected; whether the server still takes it.
@@ -87,8 +110,8 @@ impl Http2 {
     }
 
     /// Asks by a URL.
-    pub(crate) fn get_headers(&mut self, name: &str) -> u32 {
-        let query = URL_SAFE_NO_PAD.encode(query(0, name, RecordType::A));
+    pub(crate) fn get_headers(&mut self, name: &str, rtype: RecordType) -> u32 {
+        let query = URL_SAFE_NO_PAD.encode(query(0, name, rtype));
         let path = format!("/dns-query?dns={query}");
         self.headers(0x82, &path, &[], END_STREAM)
     }
@@ -105,8 +128,11 @@ impl Http2 {
         self.frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
     }
 
-    /// A piece of a body, as soon as it may be sent.
+    /// A piece of a body, as soon as it may be sent; none if the request has had its response.
     pub(crate) fn data(&mut self, stream: u32, octets: &[u8]) {
+        if self.answered.contains_key(&stream) {
+            return;
+        }
         while self.window < octets.len() as i64 {
             self.flush();
             self.read_frame().expect("the server makes room");
@@ -115,14 +141,16 @@ impl Http2 {
         self.frame(DATA, 0, stream, octets);
     }
 
-    /// Asks by a URL and waits for the response.
-    pub(crate) fn ask(&mut self, name: &str) -> io::Result<()> {
-        let stream = self.get_headers(name);
+    /// Asks by a URL and waits for the response; whether it is 200.
+    pub(crate) fn ask(&mut self, name: &str, rtype: RecordType) -> io::Result<bool> {
+        let stream = self.get_headers(name, rtype);
         self.flush();
-        while !self.answered.contains(&stream) {
+        loop {
+            if let Some(is_ok) = self.answered.get(&stream) {
+                return Ok(*is_ok);
+            }
             self.read_frame()?;
         }
-        Ok(())
     }
 
     /// Reads until the server ends the connection; whether it said so before.
@@ -158,7 +186,7 @@ impl Http2 {
         self.stream.read_exact(&mut payload)?;
         let stream = u32::from_be_bytes([s, t, u, v]);
         match kind {
-            HEADERS => drop(self.answered.insert(stream)),
+            HEADERS => drop(self.answered.insert(stream, payload.first() == Some(&OK))),
             SETTINGS if flags & ACK == 0 => self.frame(SETTINGS, ACK, 0, &[]),
             WINDOW_UPDATE if stream == 0 => {
                 let more = payload.try_into().expect("four octets");

@@ -94,6 +94,19 @@ impl Program {
         self.process.signal(signal);
     }
 
+    /// No thread of it has a capability left, those that answer from the rings included.
+    pub(crate) fn assert_no_capabilities(&self) {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("our child");
+        for task in tasks {
+            let status =
+                fs::read_to_string(task.expect("an entry").path().join("status")).expect("our child");
+            for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+                assert!(status.contains(&format!("{set}:\t0000000000000000")), "{set}:\n{status}");
+            }
+            assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+        }
+    }
+
     /// kill -9.
     pub(crate) fn kill(self) {
         self.process.kill();
