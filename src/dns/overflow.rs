@@ -1,13 +1,12 @@
 //! Datagrams that came faster than they were taken: the kernel drops them, so nobody notices who does not look.
 
-use std::net::UdpSocket;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
 
 use super::counters::Tally;
-use super::socket_options::drops;
 use crate::answer::Counter;
 
 /// While more are lost, the log says so no more often than this.
@@ -20,15 +19,16 @@ pub(super) struct OverflowWatch {
 }
 
 impl OverflowWatch {
-    /// Adds what a socket has lost since the last look to the tally of its worker.
-    pub(super) fn look(&self, socket: &UdpSocket, tally: &Tally) {
-        let Ok(drops) = drops(socket) else { return };
+    /// Adds what a worker has lost since the last look to its tally. `drops` is what the kernel counts, modulo 2³²; `at`
+    /// says where.
+    pub(super) fn look(&self, drops: io::Result<u32>, tally: &Tally, at: impl FnOnce() -> String) {
+        let Ok(drops) = drops else { return };
         // The kernel counts in 32 bits; the lower ones of our count are what it said last.
         let lost = drops.wrapping_sub(tally.get(Counter::Overflowed) as u32);
         if lost > 0 {
             tally.add_to(Counter::Overflowed, lost.into());
             if self.is_due(Instant::now()) {
-                tell(socket, lost);
+                tell(lost, &at());
             }
         }
     }
@@ -43,8 +43,7 @@ impl OverflowWatch {
     }
 }
 
-fn tell(socket: &UdpSocket, lost: u32) {
-    let at = socket.local_addr().map_or_else(|_| "a socket".to_owned(), |address| address.to_string());
+fn tell(lost: u32, at: &str) {
     warn!(
         event = "dns.overflowed",
         lost,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::counters::Tally;
 use super::datagram::{DatagramBatch, Datagrams};
+use super::socket_options::drops;
 use super::tables::Tables;
 use crate::answer::Counter;
 
@@ -17,8 +18,8 @@ pub(super) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 /// The pause after an error of the socket: long enough not to spin, short enough to lose no query.
 pub(super) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 
-/// A busy worker looks at what its socket has lost after so many batches, a quiet one whenever nothing comes.
-const BATCHES_BETWEEN_LOOKS: u32 = 256;
+/// A busy worker looks at what it has lost after so many batches, a quiet one whenever nothing comes.
+pub(super) const BATCHES_BETWEEN_LOOKS: u32 = 256;
 
 /// Answers until `stop`.
 pub(super) fn serve(
@@ -35,7 +36,7 @@ pub(super) fn serve(
         let received = batch.receive(socket);
         batches = batches.wrapping_add(1);
         if received.is_err() || batches.is_multiple_of(BATCHES_BETWEEN_LOOKS) {
-            datagrams.overflow.look(socket, tally);
+            datagrams.overflow.look(drops(socket), tally, || address(socket));
         }
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         match received {
@@ -49,6 +50,11 @@ pub(super) fn serve(
             Err(_) => std::thread::sleep(PAUSE_AFTER_ERROR),
         }
     }
+}
+
+/// For the log.
+fn address(socket: &UdpSocket) -> String {
+    socket.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
 }
 
 /// Nothing came in time, or a signal did.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use cadence_dns::answer::Counter;
 use cadence_dns::dns::{self, Serving};
 use cadence_dns::zone::RecordType;
+use rustix::process::Signal;
 
 use crate::kit::query::{ask as ask_on, client as stream, message, octets};
 use crate::network::{Network, Site};
@@ -236,6 +237,69 @@ fn frames_from_where_no_client_is_are_dropped() {
     let counted = [Counter::Xdp, Counter::Noerror, Counter::Dropped].map(|counter| counted[counter]);
     assert_eq!(counted, [7, 2, 5]);
     serving.stop();
+}
+
+/// The program knows the addresses of its machine although it has given up the right to ask for them.
+#[test]
+#[ignore = "needs root: tests/run.sh"]
+fn the_program_knows_who_it_is() {
+    let (_network, ns, user) = machines();
+    let peer = user.namespace().name();
+    ns.namespace().command(&format!("ip link add near type veth peer name near netns {peer}"));
+    ns.namespace().command("ip addr add 10.8.0.1/24 dev near");
+    ns.namespace().command("ip addr add 10.8.0.3/24 dev near");
+    user.namespace().command("ip addr add 10.8.0.2/16 dev near");
+    for site in [&ns, &user] {
+        site.namespace().command("ip link set near up");
+    }
+    user.namespace().command("ethtool -K near tx off");
+    user.namespace().command("ip route add local 10.8.0.255 dev lo");
+    user.namespace().command("ip route add local 10.8.0.3 dev lo");
+    let program = Program::start(&ns, "near", &[]);
+    program.wait_for_line("answering on");
+    let asked = query(7, "www.t.", RecordType::A, None);
+    user.namespace().inside(|| {
+        let server = at("10.8.0.1");
+        let forgers = ["10.8.0.255:4000", "10.8.0.3:53", "10.8.0.2:19"].map(|source| {
+            let forged = UdpSocket::bind(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+            forged.send_to(&asked, server).expect("sent");
+            forged.set_nonblocking(true).expect("our socket");
+            forged
+        });
+        assert_eq!(
+            ask(&client(server), server, &asked)[..2],
+            asked[..2],
+            "frames are answered in their order"
+        );
+        for forged in forgers {
+            let address = forged.local_addr();
+            forged.recv(&mut [0; 512]).expect_err(&format!("{address:?} is not answered"));
+        }
+    });
+    program.stop();
+}
+
+/// Frames that come while the worker stands still: what the ring has no room for is counted, and the log says so.
+#[test]
+#[ignore = "needs root: tests/run.sh"]
+fn what_the_rings_lose_is_told() {
+    let (_network, ns, user) = machines();
+    let program = Program::start(&ns, "eth0", &[]);
+    program.wait_for_line("answering on");
+    let server = at(&ns.v4(10));
+    let asked = query(7, "www.t.", RecordType::A, None);
+    user.namespace().inside(|| assert_eq!(ask(&client(server), server, &asked)[..2], asked[..2]));
+    program.signal(Signal::STOP);
+    user.namespace().inside(|| {
+        let client = client(server);
+        for _ in 0..3000 {
+            client.send_to(&asked, server).expect("sent");
+        }
+    });
+    program.signal(Signal::CONT);
+    program.wait_for_line("were lost at the rings of AF_XDP");
+    user.namespace().inside(|| assert_eq!(ask(&client(server), server, &asked)[..2], asked[..2]));
+    program.stop();
 }
 
 /// A stop or a kill takes the program from the interface; queries go to whoever listens then.

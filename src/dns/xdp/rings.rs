@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
 use xdp::nic::NicIndex;
@@ -118,6 +118,18 @@ impl Queue {
     }
 }
 
+/// `XDP_STATISTICS` of a socket: six numbers, as `struct xdp_statistics` has them.
+#[derive(Clone, Copy)]
+struct Statistics;
+
+nix::getsockopt_impl!(
+    Statistics,
+    libc::SOL_XDP,
+    libc::XDP_STATISTICS,
+    [u64; 6],
+    nix::sys::socket::sockopt::GetStruct<[u64; 6]>
+);
+
 /// A queue at work.
 pub(super) struct Rings {
     // Frames lie in the memory of `queue` and are forgotten before it.
@@ -177,6 +189,14 @@ impl Rings {
         let result = self.queue.socket.poll_read(PollTimeout::new(Some(pause)));
         self.recycle();
         result.map(drop)
+    }
+
+    /// How many frames for us the kernel has dropped, modulo 2³², because no frame was lent to it or the ring was full.
+    pub(super) fn drops(&self) -> io::Result<u32> {
+        // SAFETY: the socket stays open as long as `queue`, which is borrowed here.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.queue.descriptor()) };
+        let [dropped, _, _, ring_full, ..] = nix::sys::socket::getsockopt(&socket, Statistics)?;
+        Ok(dropped.wrapping_add(ring_full) as u32)
     }
 
     /// Takes back what was sent, and lends it and what was dropped to the kernel again.

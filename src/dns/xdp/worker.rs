@@ -11,7 +11,7 @@ use crate::answer::Counter;
 use crate::dns::Tables;
 use crate::dns::counters::Tally;
 use crate::dns::datagram::{DatagramBatch, Datagrams};
-use crate::dns::udp::{LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
+use crate::dns::udp::{BATCHES_BETWEEN_LOOKS, LOOK_UP_EVERY, PAUSE_AFTER_ERROR};
 
 /// The work of the thread that calls this: answers until `stop`. After a panic it may be called again: the rings stay.
 pub(in crate::dns) fn work(
@@ -27,10 +27,15 @@ pub(in crate::dns) fn work(
 
 fn serve(rings: &mut Rings, tables: &Tables, datagrams: &Datagrams, stop: &AtomicBool, tally: &Tally) {
     let mut tables = tables.cache();
+    let mut batches = 0_u32;
     // The reply is written over the query, which is read from here meanwhile.
     let mut kept = [0; QUERY_MAX_OCTETS];
     while !stop.load(Ordering::Relaxed) {
         let received = rings.receive();
+        batches = batches.wrapping_add(1);
+        if received == 0 || batches.is_multiple_of(BATCHES_BETWEEN_LOOKS) {
+            datagrams.overflow.look(rings.drops(), tally, || "the rings of AF_XDP".to_owned());
+        }
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         if received > 0 {
             let mut answering = DatagramBatch::begin(table, datagrams);

@@ -89,6 +89,11 @@ impl Program {
         self.process.wait_for_line(said, Duration::from_secs(10));
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// No thread of it has a capability left, those that answer from the rings included.
     pub(crate) fn assert_no_capabilities(&self) {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("our child");
