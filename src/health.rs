@@ -34,7 +34,7 @@ pub use check_state::{CheckState, LastProbe};
 pub use hearing::Hearing;
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
 pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
-pub use vote::{Ballot, Doubt, Vote, ballot_of};
+pub use vote::{Ballot, Doubt, Vote, ballots_of};
 
 /// A region as the core knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -124,7 +124,10 @@ scenarios! {
     one_address_that_is_trusted
     one_lost_packet
     one_slow_answer
+    our_ipv4_lost_while_ipv6_is_down
     out_of_descriptors
+    own_network_lost_while_an_address_is_down
+    own_network_lost_while_ipv6_is_down
     part_of_a_region
     power_cut
     process_that_stands_still

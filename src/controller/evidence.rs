@@ -8,7 +8,7 @@ use super::saved::SavedCheck;
 use super::{Change, Effect, News, Parameters, Report, SavedState};
 use crate::health::witness::{FailedProbe, testimony};
 use crate::health::{
-    Alone, Ballot, Check, CheckState, Observation, Pace, ProbeOutcome, Region, Rules, Testimony, ballot_of,
+    Alone, Ballot, Check, CheckState, Observation, Pace, ProbeOutcome, Region, Rules, Testimony, ballots_of,
 };
 use crate::model::{CheckId, Family, Moment, RegionId, VantageId};
 
@@ -123,8 +123,7 @@ impl Evidence {
 
     /// What this node says about each address of a region, in the order of the configuration.
     pub(super) fn ballots(&self, region: &Region, now: Moment) -> Vec<Ballot> {
-        let ballot = |address| ballot_of(&self.vantage, region, address, &self.states, now);
-        region.addresses.iter().map(|address| ballot(*address)).collect()
+        ballots_of(&self.vantage, region, &self.states, now)
     }
 
     /// The first moment after which a check of the region that is fresh now would be stale.

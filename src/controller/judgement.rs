@@ -45,6 +45,9 @@ pub struct EndpointVote {
     /// Only until other places have been probed.
     #[serde(default)]
     pub awaits_witness: bool,
+    /// It was down before an address of the region came into doubt that the node cannot judge.
+    #[serde(default)]
+    pub predates_doubt: bool,
     /// Why it failed last.
     pub failure: Option<Failure>,
 }
@@ -109,9 +112,15 @@ impl Judgement {
             return BTreeSet::new();
         }
         let ballot = |vote: EndpointVote| {
-            let EndpointVote { region, address, vote, suspect, isolated, awaits_witness, failure } = vote;
+            #[rustfmt::skip]
+            let EndpointVote {
+                region, address, vote, suspect, isolated, awaits_witness, predates_doubt, failure,
+            } = vote;
             let vantage = vantage.clone();
-            let ballot = Ballot { vantage, vote, suspect, isolated, awaits_witness, failure, trouble: None };
+            #[rustfmt::skip]
+            let ballot = Ballot {
+                vantage, vote, suspect, isolated, awaits_witness, predates_doubt, failure, trouble: None,
+            };
             ((region, address), ballot)
         };
         let ballots = endpoints.into_iter().map(ballot).collect();
@@ -130,6 +139,7 @@ impl Judgement {
                 suspect: ballot.suspect,
                 isolated: ballot.isolated,
                 awaits_witness: ballot.awaits_witness,
+                predates_doubt: ballot.predates_doubt,
                 failure: ballot.failure,
             };
             ballots.map(vote).collect()

@@ -187,6 +187,16 @@ impl CheckState {
         self.isolated > 0
     }
 
+    /// Since when it cannot be judged for a reason of our own: since the first failure of a row without a witness, or since
+    /// the last probe before those that we could not make. None while it can, or when it never was probed.
+    #[must_use]
+    pub fn doubted_since(&self) -> Option<Moment> {
+        match self.isolated {
+            0 => self.trouble.as_ref().and(self.last.as_ref()).map(|last| last.at),
+            1.. => self.failing_since,
+        }
+    }
+
     /// Whether so much failed without a witness that nothing can be said: the endpoint or our own network.
     #[must_use]
     pub fn is_isolated(&self, rules: &Rules) -> bool {

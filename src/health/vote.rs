@@ -70,6 +70,10 @@ pub struct Ballot {
     /// new, and what the vote says stands.
     #[serde(default)]
     pub awaits_witness: bool,
+    /// It was down before an address of the region came into doubt that we cannot judge for a reason of our own: it
+    /// says nothing about that one.
+    #[serde(default)]
+    pub predates_doubt: bool,
     /// Why the check that speaks against the endpoint failed last.
     pub failure: Option<Failure>,
     /// Our own trouble with probing it.
@@ -82,33 +86,66 @@ impl Ballot {
     pub fn absent(vantage: &VantageId) -> Ballot {
         let vote = Vote::Unknown(Doubt::Stale);
         let vantage = vantage.clone();
-        let (suspect, isolated, awaits_witness) = (false, false, false);
-        Ballot { vantage, vote, suspect, isolated, awaits_witness, failure: None, trouble: None }
+        let (suspect, isolated, awaits_witness, predates_doubt) = (false, false, false, false);
+        Ballot {
+            vantage,
+            vote,
+            suspect,
+            isolated,
+            awaits_witness,
+            predates_doubt,
+            failure: None,
+            trouble: None,
+        }
     }
 
-    /// Whether it says something, and the last probe that it rests on does not cast doubt on it.
+    /// Whether it says something that bears on addresses which we cannot judge, and the last probe that it rests on does
+    /// not cast doubt on it.
     #[must_use]
     pub fn is_proof(&self) -> bool {
-        self.vote.is_proven() && (!self.isolated || self.awaits_witness)
+        self.vote.is_proven() && (!self.isolated || self.awaits_witness) && !self.predates_doubt
     }
 }
 
-/// What a vantage says, by its own checks, about an address of a region that has checks.
+/// What a vantage says, by its own checks, about each address of a region that has checks, in the order of the
+/// configuration.
 #[must_use]
-pub fn ballot_of(
+pub fn ballots_of(
+    vantage: &VantageId,
+    region: &Region,
+    states: &BTreeMap<CheckId, CheckState>,
+    now: Moment,
+) -> Vec<Ballot> {
+    let of_region = region.checks.iter().filter_map(|check| states.get(&check.id));
+    let doubted_since = of_region.filter_map(CheckState::doubted_since).max();
+    let ballot = |address: &IpAddr| {
+        let (ballot, down_since) = ballot_of(vantage, region, *address, states, now);
+        let predates_doubt = down_since.is_some_and(|down| doubted_since.is_some_and(|doubt| down <= doubt));
+        Ballot { predates_doubt, ..ballot }
+    };
+    region.addresses.iter().map(ballot).collect()
+}
+
+/// What is said about one address, and since when it is down, if it is.
+fn ballot_of(
     vantage: &VantageId,
     region: &Region,
     address: IpAddr,
     states: &BTreeMap<CheckId, CheckState>,
     now: Moment,
-) -> Ballot {
+) -> (Ballot, Option<Moment>) {
+    let mut down_since = None;
     let mut ballot = Ballot { vote: Vote::Up, awaits_witness: true, ..Ballot::absent(vantage) };
     for check in region.checks.iter().filter(|check| check.covers(address)) {
         let Some(state) = states.get(&check.id) else {
             ballot.vote = worse(ballot.vote, Vote::Unknown(Doubt::Unproven));
             continue;
         };
-        ballot.vote = worse(ballot.vote, vote_of(state, check, now));
+        let vote = vote_of(state, check, now);
+        if vote == Vote::Down {
+            down_since = down_since.max(Some(state.since));
+        }
+        ballot.vote = worse(ballot.vote, vote);
         ballot.suspect |= state.is_suspect();
         ballot.isolated |= state.is_without_witness();
         ballot.awaits_witness &= !state.is_without_witness() || state.awaits_witness();
@@ -117,7 +154,7 @@ pub fn ballot_of(
         ballot.failure = ballot.failure.take().or(failure);
     }
     ballot.awaits_witness &= ballot.isolated;
-    ballot
+    (ballot, down_since)
 }
 
 /// What a single check says.

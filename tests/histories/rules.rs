@@ -78,7 +78,7 @@ fn answers(simulator: &Simulator) -> Vec<String> {
     decisions.iter().map(|decision| format!("{:?}", decision.standing)).collect()
 }
 
-/// All is well, then our network goes, or a family of it, the prober, the process or a middlebox, for any time: nothing
+/// All is well, or one address has been dead for long; then our network goes, or a family of it, the prober, the process or a middlebox, for any time: nothing
 /// moves, neither while it lasts nor after it.
 fn losing_our_network_moves_nothing(player: &mut Player, seed: u64) -> Result<(), String> {
     let simulator = &mut player.simulator;
@@ -88,6 +88,10 @@ fn losing_our_network_moves_nothing(player: &mut Player, seed: u64) -> Result<()
         checks.map(|check| check.id.address).collect()
     };
     addresses.iter().for_each(|address| simulator.world.set(*address, super::simulator::Condition::Up));
+    if !addresses.is_empty() && seed.is_multiple_of(2) {
+        let dead = addresses[usize::try_from(seed / 12).expect("an index") % addresses.len()];
+        simulator.world.set(dead, super::simulator::Condition::Refuses);
+    }
     simulator.world.make_well();
     simulator.us_mut().set_disk(super::simulator::DiskState::Works);
     (0..simulator.nodes.len()).for_each(|node| simulator.part(node, false));
@@ -98,7 +102,7 @@ fn losing_our_network_moves_nothing(player: &mut Player, seed: u64) -> Result<()
     let alone_and_trusted = simulator.us().parameters.alone == cadence_dns::health::Alone::Trust;
     let before = answers(simulator);
     let now = simulator.now;
-    let trouble = seed % 6;
+    let trouble = seed / 2 % 6;
     match trouble {
         0 => Family::ALL.iter().for_each(|family| simulator.world.cut_off(0, *family, true)),
         1 => simulator.world.cut_off(0, Family::Ipv4, true),
