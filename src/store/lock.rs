@@ -10,9 +10,19 @@ use super::files::{MODE, ReadError, check_ours, options};
 
 const LOCK: &str = "lock";
 
-/// Takes the folder until the file is closed, so that a killed daemon leaves no lock behind. The number of our process
-/// goes into the file, for the operator who finds the folder taken.
-pub(super) fn take_lock(folder: &Path) -> Result<File, StoreError> {
+/// A folder is ours until this is dropped or the process ends, so that a killed daemon leaves no lock behind.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is being started has our files until it becomes another program.
+        drop(self.0.unlock());
+    }
+}
+
+/// Takes the folder. The number of our process goes into the file, for the operator who finds the folder taken.
+pub(super) fn take_lock(folder: &Path) -> Result<Lock, StoreError> {
     let path = folder.join(LOCK);
     let refused = |error| match error {
         ReadError::NotOurs(why) => StoreError::NotOurs { path: path.clone(), why },
@@ -32,7 +42,7 @@ pub(super) fn take_lock(folder: &Path) -> Result<File, StoreError> {
     let number = format!("{}\n", std::process::id());
     let noted = file.set_permissions(Permissions::from_mode(MODE)).and_then(|()| file.set_len(0));
     drop(noted.and_then(|()| file.write_all(number.as_bytes())));
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn holder(lock: &File) -> Option<u32> {

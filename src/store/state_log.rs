@@ -1,6 +1,6 @@
 //! The log and the snapshots of one folder, for a thread that may wait for the disk.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{StoreError, is_full, with_help};
 use super::files::{Files, Folder, take_folder};
-use super::lock::take_lock;
+use super::lock::{Lock, take_lock};
 use super::log::Log;
 use super::recovery::{Recovered, survey};
 use super::snapshot::Snapshots;
@@ -26,8 +26,8 @@ pub struct Sequence(pub(super) u64);
 pub struct StateLog {
     pub(super) log: Log,
     pub(super) snapshots: Snapshots,
-    /// The lock goes when this is closed; files in memory have none.
-    pub(super) lock: Option<File>,
+    /// Files in memory have none.
+    pub(super) lock: Option<Lock>,
 }
 
 impl StateLog {

@@ -121,8 +121,11 @@ where
         let appending = {
             let watch = Arc::clone(&log_watch);
             let run = move || {
-                append_all(log, &waiting, &watch);
-                drop(lock);
+                let closed = append_all(log, &waiting, &watch);
+                drop(lock); // whoever is told may open the folder again
+                if let Some((reply, closed)) = closed {
+                    drop(reply.send(closed)); // nobody waits any more: the deadline has passed
+                }
             };
             thread::Builder::new().name("state-log".to_owned()).spawn(run)?
         };
@@ -206,8 +209,15 @@ impl<T, E> Drop for StateWriter<T, E> {
     }
 }
 
-/// Until all senders are gone, or until told to close.
-fn append_all<E: Serialize>(mut log: Log, orders: &std::sync::mpsc::Receiver<Order<E>>, watch: &Watch) {
+/// Who waits for the end of the log, and how it went.
+type Closed = (oneshot::Sender<Result<(), StoreError>>, Result<(), StoreError>);
+
+/// Until all senders are gone, or until told to close: then somebody waits for that.
+fn append_all<E: Serialize>(
+    mut log: Log,
+    orders: &std::sync::mpsc::Receiver<Order<E>>,
+    watch: &Watch,
+) -> Option<Closed> {
     let mut next = None;
     while let Some(order) = next.take().or_else(|| orders.recv().ok()) {
         match order {
@@ -228,12 +238,10 @@ fn append_all<E: Serialize>(mut log: Log, orders: &std::sync::mpsc::Receiver<Ord
                 log.snapshot_saved(older);
                 Ok(())
             })),
-            Order::Close(at, reply) => {
-                drop(reply.send(watch.during(|| log.close(at)))); // nobody waits any more: the deadline has passed
-                return;
-            }
+            Order::Close(at, reply) => return Some((reply, watch.during(|| log.close(at)))),
         }
     }
+    None
 }
 
 fn append<E: Serialize>(log: &mut Log, commits: Vec<Commit<E>>, watch: &Watch) {
