@@ -284,6 +284,7 @@ fn parameters(config: &Config) -> Parameters {
         witnesses: config.witnesses.clone(),
         regions: config.regions.clone(),
         steers: config.steers.clone(),
+        safety: config.safety,
     }
 }
 

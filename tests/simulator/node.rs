@@ -5,7 +5,7 @@ use std::time::Duration;
 use cadence_dns::api::Status;
 use cadence_dns::controller::{
     Command, CommandId, Commit, Controller, Effect, Event, Parameters, ProposalId, Reply, Saved, SavedState,
-    What,
+    Terms, What,
 };
 use cadence_dns::health::Observation;
 use cadence_dns::model::{Moment, Name, RegionId};
@@ -137,6 +137,7 @@ impl Node {
             reason: "a story".into(),
             expires: self.clock.of(now) + Duration::from_secs(10),
             what: What::FailBack(name.clone()),
+            terms: Terms::default(),
         };
         self.handle(Event::Command(command), now);
     }
