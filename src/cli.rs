@@ -9,7 +9,9 @@ mod failure;
 mod output;
 mod run;
 mod runtime;
+mod simulate;
 mod status;
+mod story;
 mod text;
 mod zone;
 
@@ -36,7 +38,7 @@ struct Cli {
 enum Command {
     /// Run the name server in the foreground until SIGTERM or SIGINT; log one line for each change
     Run(ConfigFile),
-    /// Check the configuration, its zones and certificates as `run` does, and print each failover budget
+    /// Check the configuration, its zones, certificates and scenarios, and print each failover budget
     Check(ConfigFile),
     /// Check one zone file without a configuration, or print the records in it
     #[command(subcommand)]
@@ -45,6 +47,8 @@ enum Command {
     Status(status::Arguments),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
+    /// Play stories of outages with a configuration: what would be decided, when and why
+    Simulate(simulate::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
 }
@@ -69,6 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Failback(arguments) => failback::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

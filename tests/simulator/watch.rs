@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cadence_dns::controller::{Controller, Effect, Event, Parameters};
+use cadence_dns::controller::{Controller, Effect, Event, Parameters, SavedName, SavedState};
 use cadence_dns::health::{ProbeOutcome, Region, State, Verdict};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
-use cadence_dns::policy::{Decision, Steer};
+use cadence_dns::policy::{Decision, Standing, Steer};
+use cadence_dns::simulator::{Disk, Handled, Onlooker};
 
 use super::resolver;
 
@@ -47,8 +48,8 @@ pub(crate) struct Watch {
     commanded: bool,
 }
 
-impl Watch {
-    pub(crate) fn new(parameters: &Parameters) -> Watch {
+impl Onlooker for Watch {
+    fn new(parameters: &Parameters) -> Watch {
         let mut watch = Watch {
             regions: BTreeMap::new(),
             steers: BTreeMap::new(),
@@ -63,12 +64,11 @@ impl Watch {
             clock_set: false,
             commanded: false,
         };
-        watch.configure(parameters);
+        watch.configured(parameters);
         watch
     }
 
-    /// Another configuration holds from the next start on.
-    pub(crate) fn configure(&mut self, parameters: &Parameters) {
+    fn configured(&mut self, parameters: &Parameters) {
         self.regions = parameters.regions.iter().map(|region| (region.id.clone(), region.clone())).collect();
         let of_steer = |steer: &Steer| -> Vec<(Name, Steer)> {
             steer.names.iter().map(|name| (name.clone(), steer.clone())).collect()
@@ -79,19 +79,17 @@ impl Watch {
         self.stranded.clear();
     }
 
-    /// Somebody has set the clock.
-    pub(crate) fn clock_was_set(&mut self) {
+    fn clock_was_set(&mut self) {
         self.clock_set = true;
     }
 
-    /// The node was stopped for a while: it could not act.
-    pub(crate) fn stood_still(&mut self) {
+    fn stood_still(&mut self) {
         self.stranded.clear();
     }
 
     /// After a start, with or without a saved state. If what was decided last is lost, something older is answered, under
     /// an epoch that is greater all the same.
-    pub(crate) fn started(&mut self, controller: &Controller, effects: &[Effect], lost: bool, now: Moment) {
+    fn started(&mut self, controller: &Controller, effects: &[Effect], lost: bool, now: Moment) {
         if lost {
             self.before.clear();
         }
@@ -104,15 +102,7 @@ impl Watch {
         }
     }
 
-    /// After an event; `clock` is what the node takes for now.
-    pub(crate) fn handled(
-        &mut self,
-        event: &Event,
-        controller: &Controller,
-        effects: &[Effect],
-        clock: Moment,
-        now: Moment,
-    ) {
+    fn handled(&mut self, Handled { event, controller, effects }: Handled<'_>, clock: Moment, now: Moment) {
         self.remember(event, now);
         if effects.is_empty() {
             let same = |decision: &Decision| self.before[decision.name()].standing == decision.standing;
@@ -137,6 +127,20 @@ impl Watch {
         self.look_for_stranded(controller, now);
     }
 
+    /// What is on the disk before a table is published is enough for a restart that answers the same.
+    fn publishes(&mut self, disk: &Disk, controller: &Controller, clock: Moment) {
+        if !disk.is_whole() {
+            return;
+        }
+        let saved: Option<SavedState> = disk.saved().map(|saved| saved.into_state(clock));
+        let known = saved.map(|state| standings(&state)).unwrap_or_default();
+        for standing in standings(&controller.saved(clock).into_state(clock)) {
+            assert!(known.contains(&standing), "{standing:?} is published and not on the disk: {known:?}");
+        }
+    }
+}
+
+impl Watch {
     fn remember(&mut self, event: &Event, now: Moment) {
         self.commanded |= matches!(event, Event::Command(_));
         let Event::Observed(seen) = event else { return };
@@ -301,4 +305,14 @@ fn epochs_only_grow(before: &Decision, after: &Decision) {
     let same = old.addresses == new.addresses;
     let fine = if same { new.epoch >= old.epoch } else { new.epoch > old.epoch };
     assert!(fine, "{name}: epoch {} then {}, same answer: {same}", old.epoch, new.epoch);
+}
+
+fn standings(state: &SavedState) -> Vec<(Name, RegionId, u64)> {
+    let of = |saved: &SavedName| {
+        let Standing { region, epoch, .. } = saved.standing.clone();
+        (saved.name.clone(), region, epoch)
+    };
+    let mut all: Vec<_> = state.names.iter().map(of).collect();
+    all.sort();
+    all
 }
