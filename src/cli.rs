@@ -12,7 +12,9 @@ mod output;
 mod overrides;
 mod run;
 mod runtime;
+mod simulate;
 mod status;
+mod story;
 mod text;
 mod zone;
 
@@ -41,7 +43,7 @@ struct Cli {
 enum Command {
     /// Run the name server in the foreground until SIGTERM or SIGINT; log one line for each change
     Run(ConfigFile),
-    /// Check the configuration, its zones and certificates as `run` does, and print each failover budget
+    /// Check the configuration, its zones, certificates and scenarios, and print each failover budget
     Check(ConfigFile),
     /// Check one zone file without a configuration, or print the records in it
     #[command(subcommand)]
@@ -61,6 +63,8 @@ enum Command {
     /// Show, give and end orders to the daemon
     #[command(subcommand)]
     Override(overrides::Command),
+    /// Play stories of outages with a configuration: what would be decided, when and why
+    Simulate(simulate::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
 }
@@ -90,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Drain(arguments) => failover::drain(&arguments),
         Command::Undrain(arguments) => failover::undrain(&arguments),
         Command::Override(command) => overrides::run(&command),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

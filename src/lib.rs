@@ -39,6 +39,8 @@
 //! ○ controller                     event in, effects out; owns all mutable state; what is saved
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
 //! ○ api                            what operators and programs see: status, warnings
+//! ○ simulator                      the controller in a world without sockets and clocks
+//! ○ scenario                       stories as text → played in the simulator
 //!   telemetry                      the log, which never blocks
 //!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log
 //!   rights                         what the process may still do once all is open
@@ -80,6 +82,8 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod rights;
+pub mod scenario;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod zone;

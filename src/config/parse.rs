@@ -3,6 +3,7 @@
 //! Everything here returns `None`, or leaves something out, only after it has reported why.
 
 mod address;
+mod check;
 mod context;
 mod control;
 mod dns;
@@ -13,6 +14,7 @@ mod label;
 mod limit;
 mod node;
 mod probe;
+mod record;
 mod region;
 mod rto;
 mod rules;
@@ -31,10 +33,12 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, zone, evidence, witness, region, steer, safety } = spec;
+    let Spec { node, dns, control, record, check, zone, evidence, witness, region, steer, safety } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
+    let record = record::record(record, context.diagnostics);
+    let check = check::check(check, context);
     let mut zones = zone::zones(entries(zone), context);
     let regions = region::regions(entries(region), context);
     let witnesses = witness::witnesses(entries(witness), context);
@@ -45,6 +49,8 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         node: node?,
         dns: dns?,
         control: control?,
+        record: record?,
+        check,
         zones: zones.settings,
         alone: alone?,
         witnesses: witnesses.checks,

@@ -51,6 +51,8 @@ tables! {
         must node: NodeSpec,
         may dns: DnsSpec,
         may control: ControlSpec,
+        may record: RecordSpec,
+        may check: CheckSpec,
         must zone: Vec<At<ZoneSpec>>,
         may evidence: EvidenceSpec,
         may witness: Vec<At<WitnessSpec>>,
@@ -124,6 +126,16 @@ tables! {
     /// Where the command line reaches the daemon.
     "[control]" ControlSpec {
         may socket: String,
+    }
+
+    /// What is kept of the probes.
+    "[record]" RecordSpec {
+        may max_size: i64,
+    }
+
+    /// What `check` plays.
+    "[check]" CheckSpec {
+        may scenarios: Vec<At<String>>,
     }
 
     /// A zone and its master file.

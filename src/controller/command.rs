@@ -209,6 +209,18 @@ impl fmt::Display for Which {
     }
 }
 
+/// The answers that are others now.
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moved: Vec<&NameEffect> = self.names.iter().filter(|effect| effect.changes).collect();
+        match moved.as_slice() {
+            [] => f.write_str("no answer has changed"),
+            [one] => write!(f, "{} is answered with {} now", one.name, one.to),
+            all => write!(f, "{} names have another answer now", all.len()),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

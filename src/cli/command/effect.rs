@@ -49,12 +49,7 @@ pub(super) fn text(done: &Done) -> String {
 
 /// What was done.
 pub(super) fn done(done: &Done) -> String {
-    let moved: Vec<&NameEffect> = done.names.iter().filter(|effect| effect.changes).collect();
-    let mut text = match moved.as_slice() {
-        [] => "done: no answer has changed\n".to_owned(),
-        [one] => format!("done: {} is answered with {} now\n", one.name, one.to),
-        all => format!("done: {} names have another answer now\n", all.len()),
-    };
+    let mut text = format!("done: {done}\n");
     if let Some(made) = &done.made {
         text += &format!(
             "override {} ends at {}; `cadence-dns override clear {}` ends it before\n",

@@ -22,8 +22,21 @@ fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
 fn the_contract_means_what_it_says() {
     let parsed = good(CONTRACT);
     assert_eq!(parsed.warnings, []);
-    let Config { node, dns, control, zones, regions, probes, steers, alone, witnesses, safety } =
-        &parsed.config;
+    let Config {
+        node,
+        dns,
+        control,
+        record,
+        check,
+        zones,
+        regions,
+        probes,
+        steers,
+        alone,
+        witnesses,
+        safety,
+    } = &parsed.config;
+    assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
     assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
@@ -74,8 +87,21 @@ fn what_is_left_out_has_its_default() {
         "[[region]]\nname = \"r\"\naddresses = [\"127.0.0.1\"]\n[[region.probe]]\nurl = \"http://e/\"\n",
         "[[steer]]\nname = \"e\"\nregions = [\"r\"]\n",
     ));
-    let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses, safety } =
-        &parsed.config;
+    let Config {
+        node,
+        dns,
+        control,
+        record,
+        check,
+        zones: _,
+        regions,
+        probes,
+        steers,
+        alone,
+        witnesses,
+        safety,
+    } = &parsed.config;
+    assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
     assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
@@ -210,6 +236,8 @@ fn every_key_is_obeyed() {
         ("slip", "slip = 3", "slip = 4"),
         ("exempt", "192.0.2.0/25", "192.0.2.0/26"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
+        ("max_size", "max_size = 33554432", "max_size = 0"),
+        ("scenarios", "scenarios/outage.txt", "scenarios/other.txt"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
         ("name", "\"near\"", "\"here\""),
@@ -272,6 +300,8 @@ fn every_key_is_obeyed() {
         "tls",
         "https",
         "control",
+        "record",
+        "check",
         "zone",
         "evidence",
         "witness",

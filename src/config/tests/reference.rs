@@ -48,6 +48,10 @@ key = "key.pem"
 @[dns.https]
 [control]
 @[control]
+[record]
+@[record]
+[check]
+@[check]
 [[zone]]
 name = "example.com"
 file = "example.com.zone"
