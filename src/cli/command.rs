@@ -17,7 +17,7 @@ use crate::control::Wish;
 use crate::control::client;
 use crate::controller::{Done, Terms, What};
 use crate::model::Name;
-use crate::policy::{AtExpiry, Order, SafetyRule};
+use crate::policy::{AtExpiry, LASTS_MAX, Order, SafetyRule};
 
 /// As many names are held to what was shown: a command has some kilobytes.
 const EPOCHS_MAX: usize = 500;
@@ -171,10 +171,12 @@ fn confirm() -> Result<(), Failure> {
     }
 }
 
-/// `90s`, `1h30m`.
+/// `90s`, `1h30m`, as long as an override may last.
 fn span(text: &str) -> Result<Duration, String> {
     let parsed = SpanParser::new().parse_unsigned_duration(text.as_bytes());
-    parsed.map_err(|_| "a number with its unit, as in 90s, 30m or 1h30m".to_owned())
+    let span = parsed.map_err(|_| "a number with its unit, as in 90s, 30m or 1h30m".to_owned())?;
+    let is_right = (Duration::from_secs(1)..=LASTS_MAX).contains(&span);
+    is_right.then_some(span).ok_or_else(|| "between 1s and 24h: an override ends, and can be renewed".into())
 }
 
 impl FromStr for Epoch {
@@ -209,6 +211,8 @@ mod tests {
     #[test]
     fn a_span_has_a_unit() {
         assert_eq!(span("1h30m"), Ok(Duration::from_secs(5400)));
-        assert!(span("60").is_err());
+        for wrong in ["60", "0s", "25h", "soon"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
     }
 }

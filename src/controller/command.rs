@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Moment, Name, RegionId, Ttl};
+use crate::model::{Moment, Name, RegionId, Ttl, shown};
 use crate::policy::{AtExpiry, Breach, Order, Override, OverrideId, SafetyRule};
 
 /// The number by which a command and its reply belong together.
@@ -191,7 +191,7 @@ impl fmt::Display for What {
             What::FailBack(name) => write!(f, "failback {name}"),
             What::Release(name) => write!(f, "release {name}"),
             What::Order { order, lasts, at_expiry } => {
-                write!(f, "{order} for {lasts:?}")?;
+                write!(f, "{order} for {}", shown(*lasts))?;
                 if *at_expiry == AtExpiry::Hold { f.write_str(", then hold") } else { Ok(()) }
             }
             What::Withdraw(which) => write!(f, "clear {which}"),
@@ -250,7 +250,12 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::Lasts { lasts, most } => {
-                write!(f, "an override lasts between a second and {most:?}, not {lasts:?}; it can be renewed")
+                write!(
+                    f,
+                    "an override lasts between 1s and {}, not {}; it can be renewed",
+                    shown(*most),
+                    shown(*lasts)
+                )
             }
             Refusal::TooMany(most) => {
                 write!(f, "{most} overrides are in force already; clear some: `cadence-dns override list`")

@@ -35,11 +35,8 @@ impl Controller {
         let plan = match planned {
             Ok(plan) => plan,
             Err(refusal) => {
-                if !terms.dry_run {
-                    let (author, reason) = (author.clone(), reason.clone());
-                    let why = refusal.to_string();
-                    news.reports.push(Report::Refused { command: what.to_string(), author, reason, why });
-                }
+                let (author, reason, why) = (author.clone(), reason.clone(), refusal.to_string());
+                news.reports.push(Report::Refused { command: what.to_string(), author, reason, why });
                 news.replies.push(Reply { id: *id, outcome: Err(refusal) });
                 return;
             }
