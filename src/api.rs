@@ -1,11 +1,13 @@
 //! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
 
 mod advice;
+mod incident;
 mod live;
 mod part;
 mod status;
 mod warning;
 
+pub use incident::{Incident, Stay};
 pub use part::PartStatus;
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,

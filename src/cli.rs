@@ -1,16 +1,19 @@
 //! The command line. One file for each command, and one for each thing that several commands share; what is printed
 //! comes from pure functions.
 
+mod audit;
 mod check;
 mod daemon_address;
 mod demo;
 mod failback;
 mod failure;
+mod history;
 mod output;
 mod run;
 mod runtime;
 mod status;
 mod text;
+mod when;
 mod zone;
 
 use std::ffi::OsString;
@@ -45,6 +48,11 @@ enum Command {
     Status(status::Arguments),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
+    /// Show what was decided and ordered, when and why: one line an entry, or a timeline for a postmortem
+    History(history::Arguments),
+    /// Check that nobody has changed the history
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
 }
@@ -69,6 +77,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Failback(arguments) => failback::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
+        Command::Audit(command) => audit::run(&command),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

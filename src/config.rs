@@ -30,9 +30,9 @@ use spec::Spec;
 
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,
-    NodeSettings, Probe, ProbeKind, RateLimitSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings,
-    ZoneSettings,
+    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HistorySettings,
+    HttpProbe, HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings, Seccomp, TcpSettings,
+    TlsSettings, XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

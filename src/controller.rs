@@ -13,6 +13,7 @@ mod adoption;
 mod ceilings;
 mod command;
 mod evidence;
+mod history;
 mod judgement;
 mod report;
 mod saved;
@@ -36,6 +37,7 @@ use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, Refusal, Reply, What};
+pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
@@ -315,7 +317,11 @@ impl Controller {
                 news.reports.push(Report::Commanded { name: name.clone(), author, reason });
                 self.propose(BTreeMap::from([(index, decision)]), Some((id, name)), news);
             }
-            Err(refusal) => news.replies.push(Reply { id, outcome: Err(refusal) }),
+            Err(refusal) => {
+                let why = refusal.to_string();
+                news.reports.push(Report::Refused { name, author, reason, why });
+                news.replies.push(Reply { id, outcome: Err(refusal) });
+            }
         }
     }
 

@@ -97,7 +97,7 @@ pub struct Standing {
 }
 
 /// What a decision rests on: the rule that fired, the evidence that it read, what it waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derivation {
     /// The rule that fired.
     pub rule: Rule,

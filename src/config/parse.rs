@@ -8,6 +8,7 @@ mod control;
 mod dns;
 mod evidence;
 mod expect;
+mod history;
 mod http;
 mod label;
 mod limit;
@@ -30,10 +31,11 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, zone, evidence, witness, region, steer } = spec;
+    let Spec { node, dns, control, history, zone, evidence, witness, region, steer } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
+    let history = history::history(history, context.diagnostics);
     let mut zones = zone::zones(entries(zone), context);
     let regions = region::regions(entries(region), context);
     let witnesses = witness::witnesses(entries(witness), context);
@@ -43,6 +45,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         node: node?,
         dns: dns?,
         control: control?,
+        history: history?,
         zones: zones.settings,
         alone: alone?,
         witnesses: witnesses.checks,

@@ -24,6 +24,8 @@ pub struct Config {
     pub dns: DnsSettings,
     /// `[control]`
     pub control: ControlSettings,
+    /// `[history]`
+    pub history: HistorySettings,
     /// `[[zone]]`
     pub zones: Vec<ZoneSettings>,
     /// `[evidence] alone`: what silence proves where there is no second place to be heard.
@@ -229,6 +231,22 @@ pub(super) const DNS_PORT: u16 = 53;
 pub struct ControlSettings {
     /// A UNIX socket, mode 0660.
     pub socket: PathBuf,
+}
+
+/// How much history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// When a file has so many octets, the next one is begun.
+    pub max_size: u64,
+    /// The newest files that are kept; at least 2.
+    pub files: usize,
+}
+
+impl Default for HistorySettings {
+    /// A decision takes one to three kilobytes, so this is some fifty thousand of them.
+    fn default() -> HistorySettings {
+        HistorySettings { max_size: 10 << 20, files: 10 }
+    }
 }
 
 /// A zone to be served.

@@ -51,6 +51,7 @@ tables! {
         must node: NodeSpec,
         may dns: DnsSpec,
         may control: ControlSpec,
+        may history: HistorySpec,
         must zone: Vec<At<ZoneSpec>>,
         may evidence: EvidenceSpec,
         may witness: Vec<At<WitnessSpec>>,
@@ -123,6 +124,12 @@ tables! {
     /// Where the command line reaches the daemon.
     "[control]" ControlSpec {
         may socket: String,
+    }
+
+    /// What is remembered of decisions and commands.
+    "[history]" HistorySpec {
+        may max_size: i64,
+        may files: i64,
     }
 
     /// A zone and its master file.

@@ -44,6 +44,17 @@ pub enum Report {
         /// Why.
         reason: String,
     },
+    /// An operator's command is not carried out.
+    Refused {
+        /// The name that it was about.
+        name: Name,
+        /// Whose.
+        author: String,
+        /// Why it was given.
+        reason: String,
+        /// Why it is refused.
+        why: String,
+    },
     /// A name keeps its answer, for another reason than before.
     ReasonChanged {
         /// What is in force.
@@ -59,7 +70,7 @@ impl Report {
             Report::CheckChanged { to, .. } => *to == State::Down,
             Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
             Report::AnswerChanged { .. } => true,
-            Report::Commanded { .. } => false,
+            Report::Commanded { .. } | Report::Refused { .. } => false,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -72,6 +83,7 @@ impl Report {
             Report::VerdictChanged { .. } => "verdict.changed",
             Report::AnswerChanged { .. } => "decision.changed",
             Report::Commanded { .. } => "failback.approved",
+            Report::Refused { .. } => "command.refused",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -133,6 +145,9 @@ impl fmt::Display for Report {
             // Quoted, so that no text of an operator looks like a line of ours.
             Report::Commanded { name, author, reason } => {
                 write!(f, "{name}: failback by {author}: {reason:?}")
+            }
+            Report::Refused { name, author, reason, why } => {
+                write!(f, "{name}: failback by {author} refused: {why} (asked for: {reason:?})")
             }
             Report::ReasonChanged { decision } => {
                 let region = &decision.standing.region;

@@ -113,6 +113,11 @@ impl Supervised {
         self.panicked.is_some()
     }
 
+    /// What it panicked with just now.
+    pub(super) fn panic(&self) -> &str {
+        self.panicked.as_deref().unwrap_or_default()
+    }
+
     /// How it does, for status.
     pub(super) fn part(&self) -> PartStatus {
         let part = PartStatus::working("controller");

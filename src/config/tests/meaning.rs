@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
-use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings, Seccomp};
+use crate::config::{
+    BodyRule, Config, CookieSettings, HistorySettings, ProbeKind, RateLimitSettings, Seccomp,
+};
 use crate::health::{Alone, Brownout, MinUp, Rules};
 use crate::model::Family;
 use crate::policy::{Failback, budget};
@@ -22,7 +24,9 @@ fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
 fn the_contract_means_what_it_says() {
     let parsed = good(CONTRACT);
     assert_eq!(parsed.warnings, []);
-    let Config { node, dns, control, zones, regions, probes, steers, alone, witnesses } = &parsed.config;
+    let Config { node, dns, control, history, zones, regions, probes, steers, alone, witnesses } =
+        &parsed.config;
+    assert_eq!(*history, HistorySettings::default());
     assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
@@ -73,7 +77,9 @@ fn what_is_left_out_has_its_default() {
         "[[region]]\nname = \"r\"\naddresses = [\"127.0.0.1\"]\n[[region.probe]]\nurl = \"http://e/\"\n",
         "[[steer]]\nname = \"e\"\nregions = [\"r\"]\n",
     ));
-    let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses } = &parsed.config;
+    let Config { node, dns, control, history, zones: _, regions, probes, steers, alone, witnesses } =
+        &parsed.config;
+    assert_eq!((history.max_size, history.files), (10 << 20, 10));
     assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
@@ -208,6 +214,8 @@ fn every_key_is_obeyed() {
         ("slip", "slip = 3", "slip = 4"),
         ("exempt", "192.0.2.0/25", "192.0.2.0/26"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
+        ("max_size", "max_size = 1048576", "max_size = 1048577"),
+        ("files", "files = 5", "files = 6"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
         ("name", "\"near\"", "\"here\""),
@@ -269,6 +277,7 @@ fn every_key_is_obeyed() {
         "tls",
         "https",
         "control",
+        "history",
         "zone",
         "evidence",
         "witness",

@@ -48,6 +48,8 @@ key = "key.pem"
 @[dns.https]
 [control]
 @[control]
+[history]
+@[history]
 [[zone]]
 name = "example.com"
 file = "example.com.zone"
