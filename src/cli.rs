@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod daemon_address;
 mod demo;
+mod explain;
 mod failback;
 mod failure;
 mod history;
@@ -48,6 +49,8 @@ enum Command {
     Status(status::Arguments),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
+    /// Explain why a name is answered as it is, or was: the rule, the evidence, and what would change it
+    Explain(explain::Arguments),
     /// Show what was decided and ordered, when and why: one line an entry, or a timeline for a postmortem
     History(history::Arguments),
     /// Check that nobody has changed the history
@@ -77,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Failback(arguments) => failback::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Audit(command) => audit::run(&command),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -5,10 +5,12 @@ mod peer;
 mod server;
 mod socket;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::api::Status;
+use crate::api::{Explanation, Question, Status};
 use crate::model::Name;
 
 pub use server::Serving;
@@ -19,6 +21,8 @@ pub use socket::{BindError, Bound, bind};
 pub enum ControlRequest {
     /// What is answered, since when and why.
     Status(oneshot::Sender<Status>),
+    /// Why a name is answered as it is.
+    Explain(Question, oneshot::Sender<Explanation>),
     /// Give a name back to its preferred region now.
     FailBack(FailBack, oneshot::Sender<Result<String, String>>),
 }
@@ -34,6 +38,20 @@ pub struct FailBack {
     /// Who: filled in from the socket's peer, whatever was sent.
     #[serde(default)]
     pub by: String,
+}
+
+/// What is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The name.
+    pub name: Name,
+    /// The mnemonic of the record type; an address type if none is given.
+    #[serde(default, rename = "type")]
+    pub rtype: Option<String>,
+    /// Who asks.
+    #[serde(default)]
+    pub client: Option<IpAddr>,
 }
 
 /// What the API answers when it refuses, as `application/problem+json` (RFC 9457).

@@ -247,6 +247,18 @@ impl Controller {
         self.judgement.verdicts()
     }
 
+    /// What decisions are made from, now.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'_> {
+        Facts { verdicts: self.judgement.verdicts() }
+    }
+
+    /// The change of a steer that is being made durable, if one is.
+    #[must_use]
+    pub fn pending(&self, steer: usize) -> Option<&Decision> {
+        self.proposals.pending(steer)
+    }
+
     /// What this node has seen of each check.
     #[must_use]
     pub fn states(&self) -> &BTreeMap<CheckId, CheckState> {

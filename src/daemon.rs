@@ -168,6 +168,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let history = history.map_err(StartError::System)?;
     let mut event_loop = EventLoop {
         controller: Supervised::new(controller, parameters, zones, config.node.state_dir),
+        settings: config.dns,
         tables,
         meter,
         clock,

@@ -11,6 +11,7 @@ mod choice;
 mod decide;
 mod escape;
 mod hold;
+mod imagined;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::model::{Moment, Name, RegionId, Ttl};
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
 pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead};
 pub use hold::{Flips, Hold, Wait};
+pub use imagined::{Imagined, Turn, decisive, imagine};
 
 /// How a name, or a group of names that move together, is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,8 +24,9 @@ use tower::ServiceExt;
 
 use super::peer::Peer;
 use super::socket::{Bound, SocketFile};
-use super::{ControlRequest, FailBack, ProblemDetails};
-use crate::model::is_deceptive;
+use super::{ControlRequest, Explain, FailBack, ProblemDetails};
+use crate::api::Question;
+use crate::model::{RecordType, is_deceptive};
 
 /// The largest request: it has a name and a reason.
 const BODY_MAX_OCTETS: usize = 16 * 1024;
@@ -114,6 +115,7 @@ async fn serve_one(stream: UnixStream, router: Router) -> hyper::Result<()> {
 fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/explain", post(explain))
         .route("/v1/failback", post(fail_back))
         .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
         .with_state(requests)
@@ -122,6 +124,23 @@ fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
 async fn status(State(requests): State<mpsc::Sender<ControlRequest>>) -> Response {
     match asked(&requests, ControlRequest::Status).await {
         Ok(status) => Json(status).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// By POST, for the question is a document: it changes nothing.
+async fn explain(
+    State(requests): State<mpsc::Sender<ControlRequest>>,
+    Json(Explain { name, rtype, client }): Json<Explain>,
+) -> Response {
+    let known = rtype.as_deref().map(|word| RecordType::from_mnemonic(word.as_bytes()).ok_or(word));
+    let rtype = match known.transpose() {
+        Ok(rtype) => rtype,
+        Err(word) => return refuse(StatusCode::BAD_REQUEST, format!("{word:?} is no record type")),
+    };
+    let question = Question { name, rtype, client };
+    match asked(&requests, |reply| ControlRequest::Explain(question, reply)).await {
+        Ok(explanation) => Json(explanation).into_response(),
         Err(refusal) => refusal,
     }
 }

@@ -13,6 +13,7 @@ use super::parts;
 use super::record::Record;
 use super::supervised::{GaveUp, Supervised};
 use crate::api::{PartStatus, Status, Warning};
+use crate::config::DnsSettings;
 use crate::control::{ControlRequest, FailBack};
 use crate::controller::{Command, CommandId, Effect, Event, Reply, Report, What};
 use crate::dns::{Meter, Tables};
@@ -34,6 +35,8 @@ const COMMAND_MAX: Duration = Duration::from_secs(10);
 /// The controller and all that its effects act upon.
 pub(super) struct EventLoop {
     pub(super) controller: Supervised,
+    /// How clients are answered, to be explained.
+    pub(super) settings: DnsSettings,
     pub(super) tables: Tables,
     pub(super) meter: Meter,
     pub(super) clock: Clock,
@@ -152,6 +155,12 @@ impl EventLoop {
             ControlRequest::Status(reply) => {
                 if let Some(status) = self.status() {
                     drop(reply.send(status)); // a client that hung up needs none
+                }
+            }
+            ControlRequest::Explain(question, reply) => {
+                let explained = self.controller.explain(&question, &self.settings, self.clock.now());
+                if let Some(explanation) = explained {
+                    drop(reply.send(explanation)); // a client that hung up needs none
                 }
             }
             ControlRequest::FailBack(wish, reply) => self.fail_back(wish, reply),

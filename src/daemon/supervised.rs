@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::error;
 
-use crate::api::{PartStatus, Status};
+use crate::api::{Explanation, PartStatus, Question, Status};
+use crate::config::DnsSettings;
 use crate::controller::{Change, Controller, Effect, Event, Missing, Parameters, Saved};
 use crate::model::Moment;
 use crate::store;
@@ -101,6 +102,16 @@ impl Supervised {
     /// As [`Status::of`]; none after a panic.
     pub(super) fn status(&mut self, now: Moment) -> Option<Status> {
         self.ask(|controller| Status::of(controller, now))
+    }
+
+    /// As [`Explanation::of`]; none after a panic.
+    pub(super) fn explain(
+        &mut self,
+        question: &Question,
+        settings: &DnsSettings,
+        now: Moment,
+    ) -> Option<Explanation> {
+        self.ask(|controller| Explanation::of(controller, question, settings, now))
     }
 
     /// As [`Controller::wake_at`].
