@@ -25,7 +25,7 @@ use crate::model::{Moment, Name, RegionId, Ttl};
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
 pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead};
 pub use hold::{Flips, Hold, Wait};
-pub use imagined::{Imagined, Turn, decisive, imagine};
+pub use imagined::{Turn, decisive, imagine, turns};
 
 /// How a name, or a group of names that move together, is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,35 +19,35 @@ pub enum Turn {
     GoesUnknown,
 }
 
-/// A turn that a region could take, and what would be decided then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imagined {
-    /// The region.
-    pub region: RegionId,
-    /// What happens to it.
-    pub turn: Turn,
-    /// The decision that follows, all else being as it is.
-    pub decision: Decision,
-}
-
-/// What would be decided if a region took a turn: each turn of each region that would be news.
+/// Each turn of each region that would be news.
 ///
 /// # Panics
 /// As [`decide`].
 #[must_use]
-pub fn imagine(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment) -> Vec<Imagined> {
-    let mut imagined = Vec::new();
-    for region in probed(steer, facts) {
-        for turn in [Turn::GoesDown, Turn::ComesUp, Turn::GoesUnknown] {
-            let verdict = &facts.verdicts[region];
-            let turned = turn.of(verdict, now);
-            if turned.state != verdict.state {
-                let decision = decided_with(steer, before, facts, turned, now);
-                imagined.push(Imagined { region: region.clone(), turn, decision });
-            }
-        }
-    }
-    imagined
+pub fn turns(steer: &Steer, facts: Facts<'_>) -> Vec<(RegionId, Turn)> {
+    let all = [Turn::GoesDown, Turn::ComesUp, Turn::GoesUnknown];
+    let news = |region| {
+        let state = facts.verdicts[region].state;
+        all.into_iter()
+            .filter(move |turn| turn.state() != state)
+            .map(move |turn| (RegionId::clone(region), turn))
+    };
+    probed(steer, facts).flat_map(news).collect()
+}
+
+/// What would be decided if a region took a turn at a moment, all else being as it is.
+///
+/// # Panics
+/// As [`decide`], and when the region is none of the steer's.
+#[must_use]
+pub fn imagine(
+    steer: &Steer,
+    before: &Standing,
+    facts: Facts<'_>,
+    (region, turn): &(RegionId, Turn),
+    at: Moment,
+) -> Decision {
+    decided_with(steer, before, facts, turn.of(&facts.verdicts[region], at), at)
 }
 
 /// The regions whose verdict the answer of this moment depends on: with another one it would be another answer. Whatever
@@ -91,11 +91,18 @@ fn decided_with(
 }
 
 impl Turn {
+    fn state(self) -> State {
+        match self {
+            Turn::GoesDown => State::Down,
+            Turn::ComesUp => State::Up,
+            Turn::GoesUnknown => State::Unknown,
+        }
+    }
+
     /// The verdict after it.
     fn of(self, verdict: &Verdict, now: Moment) -> Verdict {
         match self {
-            Turn::GoesDown => turned(verdict, State::Down, now),
-            Turn::GoesUnknown => turned(verdict, State::Unknown, now),
+            Turn::GoesDown | Turn::GoesUnknown => turned(verdict, self.state(), now),
             Turn::ComesUp => {
                 let was_down = verdict.proven == Some(State::Down);
                 let recovered = if was_down { Some(now) } else { verdict.recovered };
@@ -141,4 +148,158 @@ fn every(verdict: &Verdict, steer: &Steer, now: Moment) -> Vec<Verdict> {
     let stale = turned(verdict, State::Unknown, long_ago);
     let unproven = Verdict { doubt: Some(Doubt::Unproven), ..stale.clone() };
     vec![fit, due_soon, degraded, unsteady, young, just_grown_up, down, stale, unproven]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::health::{Ballot, EndpointVerdict, RegionVote, Vote};
+    use crate::model::Ttl;
+    use crate::policy::Flips;
+
+    const NOW: Moment = Moment::from_millis(100_000_000);
+
+    /// A moment up to some hours ago, near the spans of the steers below.
+    fn moment() -> impl Strategy<Value = Moment> {
+        select(vec![0_u64, 1, 9, 10, 11, 29, 30, 31, 59, 60, 61, 290, 299, 300, 301, 5000])
+            .prop_map(|ago| NOW.before(Duration::from_secs(ago)))
+    }
+
+    fn state() -> impl Strategy<Value = (State, Option<Doubt>)> {
+        select(vec![
+            (State::Up, None),
+            (State::Up, None),
+            (State::Down, None),
+            (State::Unknown, Some(Doubt::Stale)),
+            (State::Unknown, Some(Doubt::Unproven)),
+            (State::Unknown, Some(Doubt::Isolated)),
+        ])
+    }
+
+    fn verdict(number: u8) -> impl Strategy<Value = Verdict> {
+        let endpoints = prop::collection::vec((state(), any::<bool>()), 3);
+        let of_region =
+            (state(), moment(), prop::option::of(moment()), any::<bool>(), prop::bool::weighted(0.9));
+        (of_region, endpoints).prop_map(move |(of_region, endpoints)| {
+            let ((state, doubt), since, recovered, steady, is_probed) = of_region;
+            let vote = RegionVote { vantage: "v".into(), vote: Vote::Up };
+            let addresses: [IpAddr; 3] = [
+                [192, 0, number, 1].into(),
+                [192, 0, number, 2].into(),
+                [0x2001, 0xdb8, number.into(), 0, 0, 0, 0, 1].into(),
+            ];
+            let endpoint = |(address, ((state, doubt), suspect))| EndpointVerdict {
+                address,
+                state,
+                doubt,
+                suspect,
+                ballots: vec![Ballot::absent(&"v".into())],
+            };
+            Verdict {
+                region: name(number),
+                state: if is_probed { state } else { State::Up },
+                doubt: doubt.filter(|_| is_probed),
+                since,
+                proven: None,
+                recovered,
+                steady,
+                families: vec![Family::Ipv4],
+                needed: 1,
+                votes: if is_probed { vec![vote] } else { Vec::new() },
+                endpoints: addresses.into_iter().zip(endpoints).map(endpoint).collect(),
+            }
+        })
+    }
+
+    fn name(number: u8) -> RegionId {
+        format!("region-{number}").as_str().into()
+    }
+
+    /// What is believed of five regions.
+    fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
+        (verdict(0), verdict(1), verdict(2), verdict(3), verdict(4))
+            .prop_map(|(a, b, c, d, e)| vec![a, b, c, d, e])
+    }
+
+    fn steer() -> impl Strategy<Value = Steer> {
+        let failback = select(vec![
+            Failback::Auto,
+            Failback::Manual,
+            Failback::Delayed(Duration::from_secs(10)),
+            Failback::Delayed(Duration::from_secs(300)),
+        ]);
+        (failback, select(vec![0_u64, 60]), any::<bool>(), 1..5_u8).prop_map(
+            |(failback, dwell, accepts_unproven, regions)| Steer {
+                names: ["a.t".parse().expect("a name")].into(),
+                regions: (0..regions).map(name).collect(),
+                ttl: Ttl::from_secs(30).expect("a small TTL"),
+                ttl_suspect: Ttl::from_secs(10).expect("a small TTL"),
+                failback,
+                dwell: Duration::from_secs(dwell),
+                max_flips_per_hour: 2,
+                accepts_unproven,
+                rto: None,
+            },
+        )
+    }
+
+    fn as_facts(verdicts: &[Verdict]) -> Verdicts {
+        verdicts.iter().map(|verdict| (verdict.region.clone(), Arc::new(verdict.clone()))).collect()
+    }
+
+    /// A case is a few decisions, so there is time for many.
+    fn cases() -> ProptestConfig {
+        let usual = ProptestConfig::default();
+        ProptestConfig { cases: usual.cases * 16, ..usual }
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        /// Whatever is believed of all regions together that are not decisive, addresses and all: the answer stays.
+        #[test]
+        fn what_is_not_decisive_never_changes_the_answer(
+            steer in steer(),
+            served in 0..5_u8,
+            flips in prop::collection::vec(moment(), 0..3),
+            known in verdicts(),
+            others in prop::collection::vec(verdicts(), 4),
+        ) {
+            let known = as_facts(&known);
+            let facts = Facts { verdicts: &known };
+            let flips = flips.into_iter().fold(Flips::default(), |flips, at| flips.and(at, &steer));
+            let served = &known[&name(served % u8::try_from(steer.regions.len()).expect("few"))];
+            let before = Standing {
+                region: served.region.clone(),
+                addresses: served.endpoints.iter().map(|endpoint| endpoint.address).collect(),
+                epoch: 7,
+                since: Moment::default(),
+                flips,
+            };
+            // What is in force follows from what is known, so that it stays when it is decided again.
+            let mut decision = decide(&steer, Some(&before), facts, NOW);
+            for _ in 0..5 {
+                decision = decide(&steer, Some(&decision.standing), facts, NOW);
+            }
+            let before = &decision.standing;
+            let decisive = decisive(&steer, before, facts, NOW);
+            for other in others {
+                let mut believed = known.clone();
+                for other in other {
+                    let is_unprobed = known[&other.region].is_unprobed() || other.is_unprobed();
+                    if !decisive.contains(&other.region) && !is_unprobed {
+                        believed.insert(other.region.clone(), Arc::new(other));
+                    }
+                }
+                let then = decide(&steer, Some(before), Facts { verdicts: &believed }, NOW);
+                prop_assert_eq!(&then.standing, before);
+                prop_assert_eq!(then.ttl, decision.ttl);
+            }
+        }
+    }
 }

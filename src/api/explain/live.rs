@@ -3,17 +3,18 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use super::earliest::earliest;
 use super::{
     DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation, ExplanationSource,
     MovesExplanation, NextExplanation, Question, RegionExplanation, TtlExplanation, WitnessExplanation,
 };
-use super::{client, earliest, path, rules};
+use super::{client, path, rules};
 use crate::api::status::{BudgetStatus, CheckStatus, WaitStatus};
 use crate::config::DnsSettings;
 use crate::controller::Controller;
 use crate::health::{Check, EndpointVerdict, State, Verdict};
 use crate::model::{Family, Moment, Name, RecordType, RegionId};
-use crate::policy::{Decision, Hold, Imagined, Steer, TtlRule, Turn, Wait, decide, decisive, imagine};
+use crate::policy::{Decision, Hold, Steer, TtlRule, Turn, Wait, decide, decisive, imagine, turns};
 
 /// Names that are listed.
 const NAMES_MAX: usize = 100;
@@ -211,9 +212,9 @@ fn next(
     now: Moment,
 ) -> Vec<NextExplanation> {
     let by_time = decision.derivation.wait.as_ref().map(|wait| by_time(controller, steer, decision, wait));
-    let imagined = imagine(steer, &decision.standing, controller.facts(), now);
-    let of_decisive = imagined.iter().filter(|imagined| decisive.contains(&imagined.region));
-    let by_turns = of_decisive.map(|imagined| by_turn(controller, decision, imagined, now));
+    let turns = turns(steer, controller.facts()).into_iter();
+    let of_decisive = turns.filter(|(region, _)| decisive.contains(region));
+    let by_turns = of_decisive.map(|turn| by_turn(controller, steer, decision, &turn, now));
     by_time.into_iter().chain(by_turns).collect()
 }
 
@@ -241,26 +242,20 @@ fn by_time(controller: &Controller, steer: &Steer, decision: &Decision, wait: &W
 
 fn by_turn(
     controller: &Controller,
+    steer: &Steer,
     decision: &Decision,
-    imagined: &Imagined,
+    turn: &(RegionId, Turn),
     now: Moment,
 ) -> NextExplanation {
-    let Imagined { region, turn, decision: then } = imagined;
-    let (cause, earliest) = match turn {
-        Turn::GoesDown => {
-            (format!("{region} is proven down"), earliest::earliest(controller, region, false, now))
-        }
-        Turn::ComesUp => {
-            (format!("{region} is proven up"), earliest::earliest(controller, region, true, now))
-        }
+    let region = &turn.0;
+    let (cause, earliest) = match turn.1 {
+        Turn::GoesDown => (format!("{region} is proven down"), earliest(controller, region, false, now)),
+        Turn::ComesUp => (format!("{region} is proven up"), earliest(controller, region, true, now)),
         Turn::GoesUnknown => (format!("nobody knows about {region} any more"), None),
     };
-    NextExplanation {
-        cause,
-        effect: effect(decision, then),
-        changes_answer: is_other(decision, then),
-        earliest,
-    }
+    let then = imagine(steer, &decision.standing, controller.facts(), turn, earliest.unwrap_or(now));
+    let changes_answer = is_other(decision, &then);
+    NextExplanation { cause, effect: effect(decision, &then), changes_answer, earliest }
 }
 
 fn is_other(decision: &Decision, then: &Decision) -> bool {

@@ -1,5 +1,7 @@
 //! An explanation as a tree: a pure function, so that its look is a golden text.
 
+use std::time::Duration;
+
 use crate::api::{
     CheckStatus, ClientExplanation, DecisionExplanation, EndpointExplanation, Explanation, ExplanationSource,
     NextExplanation, RegionExplanation, WitnessExplanation,
@@ -60,7 +62,7 @@ fn of_client(ClientExplanation { address, is_answered, text }: &ClientExplanatio
 
 fn of_decision(decision: &DecisionExplanation, now: Moment) -> Vec<Node> {
     let DecisionExplanation { region, epoch, since, why, names, addresses, .. } = decision;
-    let head = format!("decision: {region}, epoch {epoch}, since {since} ({} ago)", age(now.since(*since)));
+    let head = format!("decision: {region}, epoch {epoch}, since {since} ({} ago)", ago(now.since(*since)));
     let mut below = vec![Node::leaf(format!("why: {why}"))];
     if names.len() > 1 {
         below.push(Node::leaf(format!("moves together: {}", list(names))));
@@ -70,7 +72,7 @@ fn of_decision(decision: &DecisionExplanation, now: Moment) -> Vec<Node> {
     below.extend(decision.wait.as_ref().map(|wait| {
         let until = wait.until.map_or_else(
             || "until an operator ends it".to_owned(),
-            |until| format!("until {until} ({} more)", age(until.after(now))),
+            |until| format!("until {until} ({} more)", ago(until.after(now))),
         );
         Node::leaf(format!("hold: {} keeps {} waiting {until}", wait.hold, wait.to))
     }));
@@ -124,12 +126,12 @@ fn of_region(region: &RegionExplanation, now: Moment) -> Node {
     let RegionExplanation { preference, in_service, decisive, since, why, .. } = region;
     let mark = if *decisive == Some(true) { "* " } else { "" };
     let service = if *in_service { ", in service" } else { "" };
-    let since = format!("since {since} ({})", age(now.since(*since)));
+    let since = format!("since {since} ({} ago)", ago(now.since(*since)));
     let mut below = Vec::new();
     if let Some(recovered) = region.recovered {
         below.push(Node::leaf(format!(
             "came up after it was down at {recovered} ({} ago)",
-            age(now.since(recovered))
+            ago(now.since(recovered))
         )));
     }
     if region.state == crate::health::State::Up && !region.steady {
@@ -170,7 +172,7 @@ fn of_endpoint(endpoint: &EndpointExplanation, now: Moment) -> Node {
 
 fn of_check(check: &CheckStatus, now: Moment) -> String {
     let seen = match check.seen {
-        Some(seen) => format!("{} ago", age(now.since(seen))),
+        Some(seen) => format!("{} ago", ago(now.since(seen))),
         None => "never".to_owned(),
     };
     let took = check.latency.map(|seconds| format!(" in {}", latency(seconds))).unwrap_or_default();
@@ -229,11 +231,11 @@ fn word(doubt: &crate::health::Doubt) -> &'static str {
     }
 }
 
-fn witness(WitnessExplanation { witness, address, family, age: ago, .. }: &WitnessExplanation) -> Node {
-    let heard = ago.map_or_else(
-        || "never heard".to_owned(),
-        |seconds| format!("heard {} ago", age(std::time::Duration::from_secs_f64(seconds.max(0.0)))),
-    );
+fn witness(WitnessExplanation { witness, address, family, age, .. }: &WitnessExplanation) -> Node {
+    let heard = match age {
+        Some(seconds) => format!("heard {} ago", ago(Duration::from_secs_f64(seconds.max(0.0)))),
+        None => "never heard".to_owned(),
+    };
     Node::leaf(format!("{witness} {address} ({family}): {heard}"))
 }
 
@@ -242,7 +244,7 @@ fn of_next(next: &NextExplanation, now: Moment) -> Node {
     let mark = if *changes_answer { "→" } else { "·" };
     let earliest = match earliest {
         Some(at) if *at > now => {
-            format!(" (at the earliest in {}, at {at})", latency(at.after(now).as_secs_f64()))
+            format!(" (at the earliest in {}, at {at})", ago(at.after(now)))
         }
         Some(_) => " (with the next probe)".to_owned(),
         None => String::new(),
@@ -255,4 +257,9 @@ fn list<T: ToString>(items: &[T]) -> String {
     let shown: Vec<String> = items.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = items.len().saturating_sub(SHOWN);
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// To the millisecond below a minute: what is fresh is told by it.
+fn ago(span: Duration) -> String {
+    if span < Duration::from_secs(60) { latency(span.as_secs_f64()) } else { age(span) }
 }
