@@ -51,7 +51,8 @@ key = "key.pem"
 [record]
 @[record]
 [check]
-@[check]
+[history]
+@[history]
 [[zone]]
 name = "example.com"
 file = "example.com.zone"
