@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::switchover::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, Name};
 use crate::policy::{Decision, Override, SafetyRule, Wait};
@@ -62,6 +63,13 @@ pub enum Report {
         /// Why it is refused.
         why: String,
     },
+    /// A planned switchover goes on, or is over.
+    Switchover {
+        /// What was planned.
+        order: Arc<Override>,
+        /// What happened.
+        step: Step,
+    },
     /// The time of an override is over.
     OverrideEnded {
         /// Which one.
@@ -84,6 +92,7 @@ impl Report {
             Report::AnswerChanged { .. } => true,
             Report::Commanded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
+            Report::Switchover { step, .. } => step.bad,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -98,6 +107,7 @@ impl Report {
             Report::Commanded { .. } => "command.accepted",
             Report::Refused { .. } => "command.refused",
             Report::OverrideEnded { .. } => "override.ended",
+            Report::Switchover { .. } => "switchover.step",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -164,6 +174,7 @@ impl fmt::Display for Report {
             Report::Refused { command, author, reason, why, names: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
+            Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),
             Report::OverrideEnded { order } => {
                 write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }

@@ -240,6 +240,7 @@ mod tests {
             author: "an operator".into(),
             reason: "a test".into(),
             made: Moment::default(),
+            starts: None,
             expires: NOW + Duration::from_secs(60),
             at_expiry: AtExpiry::Automatic,
         };
