@@ -1,5 +1,7 @@
 //! `cadence-dns explain`: why a name is answered as it is, or was.
 
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::net::IpAddr;

@@ -82,7 +82,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         tell_nothing(&folder, from, last);
     }
     chosen.iter().for_each(|recorded| show(recorded, arguments.output));
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
         thread::sleep(LOOK_EVERY);
         read(&mut reader, |recorded| {
             choice.learn(&recorded.entry);
@@ -91,7 +94,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             }
         })?;
     }
-    Ok(())
 }
 
 fn read(reader: &mut HistoryReader, each: impl FnMut(Recorded)) -> Result<(), Failure> {

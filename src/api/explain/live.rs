@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::earliest::earliest;
+use super::earliest::{earliest, earliest_of_one};
 use super::{
     DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation, ExplanationSource,
     MovesExplanation, NextExplanation, Question, RegionExplanation, TtlExplanation, WitnessExplanation,
 };
 use super::{client, path, rules};
+use crate::answer::{TraceFound, TraceStep};
 use crate::api::status::{BudgetStatus, CheckStatus, WaitStatus};
 use crate::config::DnsSettings;
 use crate::controller::Controller;
@@ -32,7 +33,9 @@ impl Explanation {
         let Question { name, rtype, client } = question;
         let rtype = rtype.unwrap_or_else(|| address_type(controller, name));
         let asks = client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let steps = controller.table().trace(name, rtype, asks);
+        let code =
+            controller.table().trace(name, rtype, asks).last().map(|step| step.found.code().to_owned());
+        let steps = steps(controller, name, rtype, asks);
         let steered = path::steered(&steps);
         let index =
             steered.and_then(|name| parameters.steers.iter().position(|steer| steer.names.contains(name)));
@@ -43,12 +46,31 @@ impl Explanation {
             source: ExplanationSource::Live,
             name: name.clone(),
             rtype: rtype.to_string(),
-            code: Some(path::code(&steps).to_owned()),
+            code,
             path: path::path(&steps, rtype),
             client: client.map(|client| client::client(client, settings)),
             decision: index.map(|index| Box::new(DecisionExplanation::live(controller, index, now))),
         }
     }
+}
+
+/// Replies that a resolver puts together.
+const REPLIES_MAX: usize = 8;
+
+/// The steps of the reply, and of those that a resolver asks us for because of it.
+fn steps(controller: &Controller, name: &Name, rtype: RecordType, client: IpAddr) -> Vec<TraceStep> {
+    let mut steps = controller.table().trace(name, rtype, client);
+    for _ in 1..REPLIES_MAX {
+        let Some(TraceStep { name, found: TraceFound::AskedAnew, .. }) = steps.last() else { break };
+        let further = controller.table().trace(&name.clone(), rtype, client);
+        let is_ours = further.first().is_some_and(|step| step.found != TraceFound::NotOurs);
+        let is_known = further.iter().any(|step| step.zone.is_some() && steps.contains(step));
+        if !is_ours || is_known {
+            break;
+        }
+        steps.extend(further);
+    }
+    steps
 }
 
 /// A, unless the name is steered and has IPv6 addresses only.
@@ -215,7 +237,34 @@ fn next(
     let turns = turns(steer, controller.facts()).into_iter();
     let of_decisive = turns.filter(|(region, _)| decisive.contains(region));
     let by_turns = of_decisive.map(|turn| by_turn(controller, steer, decision, &turn, now));
-    by_time.into_iter().chain(by_turns).collect()
+    let by_addresses = decision.verdict().map(|verdict| by_addresses(controller, verdict, now));
+    by_time.into_iter().chain(by_turns).chain(by_addresses.into_iter().flatten()).collect()
+}
+
+/// What a single address of the region in service changes, while the region stays up.
+fn by_addresses(controller: &Controller, verdict: &Verdict, now: Moment) -> Vec<NextExplanation> {
+    if verdict.state != State::Up || verdict.is_unprobed() {
+        return Vec::new();
+    }
+    let region = &verdict.region;
+    let count = |family: Family, state: State| {
+        let of_family = verdict.endpoints.iter().filter(|endpoint| Family::of(endpoint.address) == family);
+        of_family.filter(|endpoint| endpoint.state == state).count()
+    };
+    let is_spare = Family::ALL.into_iter().any(|family| count(family, State::Up) > 1);
+    let leaves = is_spare.then(|| NextExplanation {
+        cause: format!("a single address of {region} is proven down"),
+        effect: format!("{region} without that address"),
+        changes_answer: true,
+        earliest: earliest_of_one(controller, verdict, false, now),
+    });
+    let joins = (verdict.count(State::Down) > 0).then(|| NextExplanation {
+        cause: format!("an address of {region} that is down is proven up"),
+        effect: format!("{region} with that address as well"),
+        changes_answer: true,
+        earliest: earliest_of_one(controller, verdict, true, now),
+    });
+    leaves.into_iter().chain(joins).collect()
 }
 
 fn by_time(controller: &Controller, steer: &Steer, decision: &Decision, wait: &Wait) -> NextExplanation {
