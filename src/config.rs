@@ -11,6 +11,7 @@
 
 mod diagnostics;
 mod near;
+mod parameters;
 mod parse;
 mod probe_url;
 mod read;
@@ -30,9 +31,9 @@ use spec::Spec;
 
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HistorySettings,
-    HttpProbe, HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings, Seccomp, TcpSettings,
-    TlsSettings, XdpSettings, ZoneSettings,
+    BodyRule, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh,
+    HistorySettings, HttpProbe, HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings,
+    RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

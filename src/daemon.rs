@@ -33,12 +33,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::answer::Identity;
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Change, Controller, Missing, Parameters, Saved};
+use crate::controller::{Change, Controller, Missing, Saved};
 use crate::dns;
-use crate::health::Member;
 use crate::model::Moment;
 use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
@@ -143,7 +141,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let mark = UnsavedMark::at(unsaved_mark(&config));
     let missing = missing(ended, &mark);
     let saved = Saved::with_changes(snapshot, entries).map(|saved| saved.with_missing(missing));
-    let parameters = parameters(&config);
+    let parameters = config.parameters();
     let restored = saved.is_some();
     let (controller, effects) = Controller::start(parameters.clone(), &zones, saved, clock.now());
     make_durable(&controller, &mut log, &mark, clock.now());
@@ -278,27 +276,6 @@ impl Daemon {
         info!(event = "stopped", "stopped");
         outcome
     }
-}
-
-/// What the controller decides by: this node votes alone.
-fn parameters(config: &Config) -> Parameters {
-    let vantage = config.node.name.clone();
-    Parameters {
-        members: vec![Member { vantage: vantage.clone(), region: None }],
-        vantage,
-        identity: identity(config),
-        alone: config.alone,
-        witnesses: config.witnesses.clone(),
-        regions: config.regions.clone(),
-        steers: config.steers.clone(),
-    }
-}
-
-/// What the configuration lets us say about ourselves.
-fn identity(config: &Config) -> Identity {
-    let name = config.node.name.to_string();
-    let host = if config.dns.identity { name.clone() } else { String::new() };
-    Identity { nsid: name, version: config.dns.version.clone().unwrap_or_default(), host }
 }
 
 fn list(addresses: &[SocketAddr]) -> String {

@@ -38,7 +38,9 @@
 //! ○ answer                         zones + decisions → tables; query bytes → reply bytes
 //! ○ controller                     event in, effects out; owns all mutable state; what is saved, and what is history
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
-//! ○ api                            what operators and programs see: status, warnings, incidents
+//! ○ api                            what operators and programs see: status, warnings, explanations, incidents
+//! ○ simulator                      the controller in a world without sockets and clocks
+//! ○ scenario                       stories as text → played in the simulator
 //!   telemetry                      the log, which never blocks
 //!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log, history
 //!   rights                         what the process may still do once all is open
@@ -82,6 +84,8 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod rights;
+pub mod scenario;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod zone;

@@ -20,6 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["controller"]),
     ("○", &["config"]),
     ("○", &["api"]),
+    ("○", &["simulator"]),
+    ("○", &["scenario"]),
     (" ", &["telemetry"]),
     (" ", &["probe", "dns", "control", "cluster", "store"]),
     (" ", &["rights"]),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::controller::HistoryEntry;
+use crate::health::State;
 use crate::model::{Moment, Name, RegionId};
 use crate::policy::{Decision, Rule};
 
@@ -93,6 +94,9 @@ impl Stay {
         let standing = &decision.standing;
         let is_dead = match &decision.derivation.rule {
             Rule::FailOpen | Rule::NoneProven | Rule::Held => true,
+            Rule::Pinned | Rule::Frozen | Rule::Draining => {
+                decision.verdict().is_some_and(|verdict| verdict.state == State::Down)
+            }
             Rule::Unproven | Rule::Preferred | Rule::FailedOver { .. } | Rule::Freeze => false,
         };
         Stay {

@@ -3,6 +3,7 @@
 //! Everything here returns `None`, or leaves something out, only after it has reported why.
 
 mod address;
+mod check;
 mod context;
 mod control;
 mod dns;
@@ -14,9 +15,11 @@ mod label;
 mod limit;
 mod node;
 mod probe;
+mod record;
 mod region;
 mod rto;
 mod rules;
+mod safety;
 mod steer;
 mod witness;
 mod zone;
@@ -31,20 +34,26 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, history, zone, evidence, witness, region, steer } = spec;
+    let Spec { node, dns, control, history, record, check, zone, evidence, witness, region, steer, safety } =
+        spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
     let history = history::history(history, context.diagnostics);
+    let record = record::record(record, context.diagnostics);
+    let check = check::check(check, context);
     let mut zones = zone::zones(entries(zone), context);
     let regions = region::regions(entries(region), context);
     let witnesses = witness::witnesses(entries(witness), context);
     let alone = evidence::alone(evidence, &regions, &witnesses, context.diagnostics);
     let steers = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
+    let safety = safety::safety(safety, context.diagnostics);
     Some(Config {
         node: node?,
         dns: dns?,
         control: control?,
+        record: record?,
+        check,
         history: history?,
         zones: zones.settings,
         alone: alone?,
@@ -52,5 +61,6 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         regions: regions.regions,
         probes: regions.probes.into_iter().chain(witnesses.probes).collect(),
         steers,
+        safety: safety?,
     })
 }

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use super::probe_url::ProbeUrl;
 use crate::health::{Alone, Check, Region};
 use crate::model::{CheckId, Name, Place, VantageId};
-use crate::policy::Steer;
+use crate::policy::{Safety, Steer};
 
 /// The meaning of a whole configuration file.
 #[derive(Debug, Clone)]
@@ -24,6 +24,10 @@ pub struct Config {
     pub dns: DnsSettings,
     /// `[control]`
     pub control: ControlSettings,
+    /// `[record]`
+    pub record: RecordSettings,
+    /// `[check]`
+    pub check: CheckSettings,
     /// `[history]`
     pub history: HistorySettings,
     /// `[[zone]]`
@@ -38,6 +42,8 @@ pub struct Config {
     pub probes: Vec<Probe>,
     /// `[[steer]]`
     pub steers: Vec<Steer>,
+    /// `[safety]`: what no command may do by mistake.
+    pub safety: Safety,
 }
 
 /// This name server.
@@ -231,6 +237,36 @@ pub(super) const DNS_PORT: u16 = 53;
 pub struct ControlSettings {
     /// A UNIX socket, mode 0660.
     pub socket: PathBuf,
+}
+
+/// What is kept of the probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// The octets that all recordings may take together; 0 for none.
+    pub max_size: u64,
+}
+
+impl Default for RecordSettings {
+    /// A month of a dozen checks: some eleven octets a probe.
+    fn default() -> RecordSettings {
+        RecordSettings { max_size: 64 << 20 }
+    }
+}
+
+/// What `check` plays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CheckSettings {
+    /// Stories that must go as they say.
+    pub scenarios: Vec<ScenarioSettings>,
+}
+
+/// A story that must go as it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioSettings {
+    /// Its file; relative paths of the configuration are already resolved.
+    pub file: PathBuf,
+    /// Where the configuration names it, for messages about the file as a whole.
+    pub place: Place,
 }
 
 /// How much history is kept.

@@ -116,14 +116,18 @@ impl HistoryEntry {
             },
             Report::AnswerChanged { before, after } => blank().about(after, Some(before)),
             Report::ReasonChanged { decision } => blank().about(decision, None),
-            Report::Commanded { name, author, reason } | Report::Refused { name, author, reason, .. } => {
-                HistoryEntry {
-                    names: Arc::from([name.clone()]),
-                    author: Some(author.clone()),
-                    reason: Some(reason.clone()),
-                    ..blank()
-                }
-            }
+            Report::Commanded { names, author, reason, .. }
+            | Report::Refused { names, author, reason, .. } => HistoryEntry {
+                names: Arc::clone(names),
+                author: Some(author.clone()),
+                reason: Some(reason.clone()),
+                ..blank()
+            },
+            Report::OverrideEnded { order } => HistoryEntry {
+                author: Some(order.author.clone()),
+                reason: Some(order.reason.clone()),
+                ..blank()
+            },
         })
     }
 

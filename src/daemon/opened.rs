@@ -1,8 +1,6 @@
 //! What is opened while the process still has its rights: everything else is opened without them.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::StartError;
@@ -11,7 +9,6 @@ use super::load::Ready;
 use crate::config::{Config, ProbeKind};
 use crate::dns;
 use crate::rights::{self, GivenUp, Needs};
-use crate::store::history_folder;
 
 /// Sockets that are taken and not yet served, and what they are for.
 pub struct Opened {
@@ -61,23 +58,12 @@ fn needs(file: &Path, config: &Config) -> Needs {
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
     Needs {
         user: node.user.clone(),
-        written: [node.state_dir.clone(), folder_of(&control.socket)]
-            .into_iter()
-            .chain(is_fit(&node.state_dir).then(|| history_folder(&node.state_dir)))
-            .collect(),
+        written: vec![node.state_dir.clone(), folder_of(&control.socket)],
         read: read.into_iter().collect(),
         read_again: read_again.map(Path::to_owned).collect(),
         landlock: node.landlock,
         seccomp: node.seccomp,
     }
-}
-
-/// Write bits of group and others.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
-
-/// Whether something may be made in a state folder: in one that the start is going to refuse nothing is touched.
-fn is_fit(state_dir: &Path) -> bool {
-    fs::metadata(state_dir).map_or(true, |found| found.mode() & WRITABLE_BY_OTHERS == 0)
 }
 
 fn folder_of(file: &Path) -> PathBuf {

@@ -161,9 +161,9 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::health::{Ballot, EndpointVerdict, RegionVote, Vote};
+    use crate::health::{Ballot, EndpointVerdict, MinUp, RegionVote, Vote};
     use crate::model::Ttl;
-    use crate::policy::Flips;
+    use crate::policy::{AtExpiry, Flips, Order, Override, OverrideId, Overrides, Scope, Target};
 
     const NOW: Moment = Moment::from_millis(100_000_000);
 
@@ -202,6 +202,7 @@ mod tests {
                 doubt,
                 suspect,
                 ballots: vec![Ballot::absent(&"v".into())],
+                word: None,
             };
             Verdict {
                 region: name(number),
@@ -213,14 +214,40 @@ mod tests {
                 steady,
                 families: vec![Family::Ipv4],
                 needed: 1,
+                min_up: MinUp::Count(1),
                 votes: if is_probed { vec![vote] } else { Vec::new() },
                 endpoints: addresses.into_iter().zip(endpoints).map(endpoint).collect(),
+                word: None,
             }
         })
     }
 
     fn name(number: u8) -> RegionId {
         format!("region-{number}").as_str().into()
+    }
+
+    /// What operators have ordered: mostly nothing.
+    fn overrides() -> impl Strategy<Value = Overrides> {
+        let target = || (0..5_u8).prop_map(|number| Target::Region(name(number)));
+        let address = (0..5_u8).prop_map(|number| Target::Address([192, 0, number, 1].into()));
+        let order = prop_oneof![
+            target().prop_map(Order::ForceUp),
+            target().prop_map(Order::ForceDown),
+            target().prop_map(Order::Drain),
+            address.prop_map(Order::Drain),
+            (0..5_u8).prop_map(|number| Order::Freeze(Scope::InRegion(name(number)))),
+        ];
+        let made = |(id, order)| Override {
+            id: OverrideId(id),
+            order,
+            author: "an operator".into(),
+            reason: "a test".into(),
+            made: Moment::default(),
+            expires: NOW + Duration::from_secs(60),
+            at_expiry: AtExpiry::Automatic,
+        };
+        let orders = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(order, 1..3)];
+        orders.prop_map(move |orders| (1..).zip(orders).map(made).collect())
     }
 
     /// What is believed of five regions.
@@ -272,9 +299,10 @@ mod tests {
             flips in prop::collection::vec(moment(), 0..3),
             known in verdicts(),
             others in prop::collection::vec(verdicts(), 4),
+            ordered in overrides(),
         ) {
             let known = as_facts(&known);
-            let facts = Facts { verdicts: &known };
+            let facts = Facts { verdicts: &known, overrides: &ordered };
             let flips = flips.into_iter().fold(Flips::default(), |flips, at| flips.and(at, &steer));
             let served = &known[&name(served % u8::try_from(steer.regions.len()).expect("few"))];
             let before = Standing {
@@ -283,6 +311,7 @@ mod tests {
                 epoch: 7,
                 since: Moment::default(),
                 flips,
+                kept: false,
             };
             // What is in force follows from what is known, so that it stays when it is decided again.
             let mut decision = decide(&steer, Some(&before), facts, NOW);
@@ -299,7 +328,7 @@ mod tests {
                         believed.insert(other.region.clone(), Arc::new(other));
                     }
                 }
-                let then = decide(&steer, Some(before), Facts { verdicts: &believed }, NOW);
+                let then = decide(&steer, Some(before), Facts { verdicts: &believed, overrides: &ordered }, NOW);
                 prop_assert_eq!(&then.standing, before);
                 prop_assert_eq!(then.ttl, decision.ttl);
             }

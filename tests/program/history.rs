@@ -74,7 +74,7 @@ fn the_last_hour_is_one_command_with_and_without_a_daemon() {
         "us-east -> eu-west (epoch 2): failed over",
         "command.refused",
         "too early",
-        "failback.approved",
+        "command.accepted",
         "us-east was repaired",
         "eu-west -> us-east (epoch 3)",
     ];

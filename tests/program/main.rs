@@ -12,6 +12,7 @@ mod exhausted;
 mod history;
 mod log;
 mod operator;
+mod orders;
 mod packaging;
 mod rights;
 mod sample;

@@ -15,7 +15,10 @@ use crate::config::DnsSettings;
 use crate::controller::Controller;
 use crate::health::{Check, EndpointVerdict, State, Verdict};
 use crate::model::{Family, Moment, Name, RecordType, RegionId};
-use crate::policy::{Decision, Hold, Steer, TtlRule, Turn, Wait, decide, decisive, imagine, turns};
+use crate::policy::{
+    AtExpiry, Decision, Facts, Hold, Override, Overrides, Steer, TtlRule, Turn, Wait, decide, decisive,
+    imagine, turns,
+};
 
 /// Names that are listed.
 const NAMES_MAX: usize = 100;
@@ -89,9 +92,11 @@ impl DecisionExplanation {
         let verdicts = steer.regions.iter().filter_map(|region| facts.verdicts.get(region));
         let regions = verdicts.enumerate().map(|(place, verdict)| {
             let checks = |address| CheckStatus::all_of(controller, &verdict.region, address, now);
+            let overruled = facts.overrides.overrule(verdict);
             RegionExplanation {
                 decisive: Some(decisive.contains(&verdict.region)),
-                ..RegionExplanation::of(place, verdict, decision, checks)
+                overruled: (overruled != *verdict).then(|| verdict.to_string()),
+                ..RegionExplanation::of(place, &overruled, decision, checks)
             }
         });
         let budget = controller.budgets()[index].as_ref().map(|budget| BudgetStatus::new(budget, steer));
@@ -100,6 +105,7 @@ impl DecisionExplanation {
         });
         DecisionExplanation {
             regions: regions.collect(),
+            overrides: concerning(facts.overrides, steer, decision),
             moves: MovesExplanation {
                 within_hour: decision.standing.flips.within_hour(now),
                 limit: Some(steer.max_flips_per_hour),
@@ -127,6 +133,7 @@ impl DecisionExplanation {
             why: derivation.headline(&standing.region),
             rules: rules::rules(decision),
             wait: derivation.wait.as_ref().map(|wait| WaitStatus::new(wait, now)),
+            overrides: derivation.order.iter().cloned().collect(),
             moves: MovesExplanation { within_hour: standing.flips.within_hour(now), limit: None },
             ttl: TtlExplanation {
                 ttl: *ttl,
@@ -146,6 +153,12 @@ impl DecisionExplanation {
     }
 }
 
+/// The overrides that may bear on the answer.
+fn concerning(overrides: &Overrides, steer: &Steer, decision: &Decision) -> Vec<Arc<Override>> {
+    let concerns = |known: &&Arc<Override>| known.order.concerns(steer, &decision.standing.region);
+    overrides.iter().filter(concerns).cloned().collect()
+}
+
 impl RegionExplanation {
     fn of(
         place: usize,
@@ -161,6 +174,7 @@ impl RegionExplanation {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            word: endpoint.word.clone(),
             votes: endpoint.ballots.clone(),
             checks: checks(endpoint.address),
         };
@@ -175,6 +189,7 @@ impl RegionExplanation {
             steady: verdict.steady,
             recovered: verdict.recovered,
             why: verdict.to_string(),
+            overruled: None,
             families: verdict.families.clone(),
             needed: verdict.needed,
             degraded: verdict.degraded(),
@@ -233,12 +248,17 @@ fn next(
     decisive: &[RegionId],
     now: Moment,
 ) -> Vec<NextExplanation> {
-    let by_time = decision.derivation.wait.as_ref().map(|wait| by_time(controller, steer, decision, wait));
+    let is_of_order = |wait: &&Wait| matches!(wait.hold, Hold::Pin | Hold::Freeze);
+    let wait = decision.derivation.wait.as_ref().filter(|wait| !is_of_order(wait));
+    let by_time = wait.map(|wait| by_time(controller, steer, decision, wait));
+    let orders = concerning(controller.facts().overrides, steer, decision);
+    let by_orders = orders.iter().map(|order| by_order(controller, steer, decision, order));
+    let by_time = by_time.into_iter().chain(by_orders);
     let turns = turns(steer, controller.facts()).into_iter();
     let of_decisive = turns.filter(|(region, _)| decisive.contains(region));
     let by_turns = of_decisive.map(|turn| by_turn(controller, steer, decision, &turn, now));
     let by_addresses = decision.verdict().map(|verdict| by_addresses(controller, verdict, now));
-    by_time.into_iter().chain(by_turns).chain(by_addresses.into_iter().flatten()).collect()
+    by_time.chain(by_turns).chain(by_addresses.into_iter().flatten()).collect()
 }
 
 /// What a single address of the region in service changes, while the region stays up.
@@ -287,6 +307,28 @@ fn by_time(controller: &Controller, steer: &Steer, decision: &Decision, wait: &W
         changes_answer: is_other(decision, &then),
         earliest: Some(*until),
     }
+}
+
+/// The time of an order is over.
+fn by_order(
+    controller: &Controller,
+    steer: &Steer,
+    decision: &Decision,
+    order: &Override,
+) -> NextExplanation {
+    let cause = format!("order {} ends, and all stays as it is", order.id);
+    let earliest = Some(order.expires);
+    if order.at_expiry == AtExpiry::Hold {
+        let region = &decision.standing.region;
+        let effect = format!("stays with {region}, until an operator says more or {region} dies");
+        return NextExplanation { cause, effect, changes_answer: false, earliest };
+    }
+    let facts = controller.facts();
+    let overrides = facts.overrides.without(&[order.id]);
+    let without = Facts { overrides: &overrides, ..facts };
+    let then = decide(steer, Some(&decision.standing), without, order.expires);
+    let changes_answer = is_other(decision, &then);
+    NextExplanation { cause, effect: effect(decision, &then), changes_answer, earliest }
 }
 
 fn by_turn(

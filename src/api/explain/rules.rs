@@ -10,6 +10,9 @@ use crate::policy::{Decision, Rule};
 pub(super) fn rules(decision: &Decision) -> Vec<RuleExplanation> {
     let case = Case::of(decision);
     let why_not = [
+        ("pinned", case.not_ordered("pinned to a region")),
+        ("frozen", case.not_ordered("frozen")),
+        ("draining", case.draining()),
         ("preferred", case.preferred()),
         ("failed-over", case.failed_over()),
         ("held", case.held()),
@@ -67,6 +70,21 @@ impl<'d> Case<'d> {
     fn others_in(&self, state: State) -> Vec<&str> {
         let such = self.others.iter().filter(|verdict| verdict.state == state);
         such.map(|verdict| verdict.region.as_str()).collect()
+    }
+
+    fn not_ordered(&self, what: &str) -> String {
+        match &self.decision.derivation.order {
+            Some(order) => format!("another order comes first: {}", order.order),
+            None => format!("no operator wants it {what}"),
+        }
+    }
+
+    fn draining(&self) -> String {
+        let region = &self.decision.standing.region;
+        match self.served {
+            Some(verdict) if verdict.is_drained() => "another order or rule comes first".to_owned(),
+            _ => format!("no operator wants {region} left"),
+        }
     }
 
     fn preferred(&self) -> String {
@@ -140,5 +158,8 @@ const _: fn(&Rule) = |rule| match rule {
     | Rule::FailOpen
     | Rule::NoneProven
     | Rule::Freeze
-    | Rule::Held => {}
+    | Rule::Held
+    | Rule::Pinned
+    | Rule::Frozen
+    | Rule::Draining => {}
 };

@@ -8,9 +8,12 @@ use super::tree::render;
 use crate::answer::Identity;
 use crate::api::{Explanation, Question};
 use crate::config::{self, Config, DnsSettings};
-use crate::controller::{Commit, Controller, Effect, Event, HistoryEntry, Parameters};
+use crate::controller::{
+    Command, CommandId, Commit, Controller, Effect, Event, HistoryEntry, Parameters, Terms, What,
+};
 use crate::health::{Failure, Member, Observation, Phase, ProbeOutcome, Timings};
 use crate::model::{Moment, Name, RecordType};
+use crate::policy::{AtExpiry, Order, Target};
 use crate::zone::{self, MasterFile, Zone};
 
 const NOW: Moment = Moment::from_millis(1_795_363_200_000);
@@ -67,7 +70,7 @@ struct Story {
 impl Story {
     fn begin() -> Story {
         let parsed = config::parse("c.toml", CONFIG, Path::new("."), 1);
-        let Config { dns, regions, witnesses, alone, steers, node, .. } =
+        let Config { dns, regions, witnesses, alone, steers, safety, node, .. } =
             parsed.expect("a good configuration").config;
         let parameters = Parameters {
             members: vec![Member { vantage: node.name.clone(), region: None }],
@@ -77,6 +80,7 @@ impl Story {
             witnesses,
             regions,
             steers,
+            safety,
         };
         let (controller, _) = Controller::start(parameters, &[zone()], None, NOW);
         Story { controller, settings: dns, now: NOW, failing: BTreeSet::new(), history: Vec::new() }
@@ -133,6 +137,15 @@ impl Story {
         self
     }
 
+    fn ordered(mut self, order: Order) -> Story {
+        let lasts = Duration::from_secs(3600);
+        let what = What::Order { order, lasts, at_expiry: AtExpiry::Automatic };
+        let (id, author, reason) = (CommandId(1), "alice".to_owned(), "its users cannot log in".to_owned());
+        let expires = self.now + Duration::from_secs(10);
+        self.take(Event::Command(Command { id, author, reason, expires, what, terms: Terms::default() }));
+        self
+    }
+
     fn explained(&self, name: &str, rtype: Option<RecordType>, client: Option<&str>) -> String {
         let client = client.map(|client| client.parse().expect("an address"));
         let question = Question { name: name.parse().expect("a name"), rtype, client };
@@ -174,6 +187,19 @@ fn an_escape_that_is_held() {
 fn frozen_for_want_of_evidence() {
     let story = Story::begin().pass(10).fails("all").pass(10);
     insta::assert_snapshot!(story.app());
+}
+
+/// A grey region: its probes pass, and an operator knows better.
+#[test]
+fn drained_by_an_operator() {
+    let drain = Order::Drain(Target::Region("us-east".into()));
+    insta::assert_snapshot!(Story::begin().pass(10).ordered(drain).pass(5).app());
+}
+
+#[test]
+fn pinned_by_an_operator() {
+    let pin = Order::Pin { name: "app.example.com".parse().expect("a name"), region: "eu-west".into() };
+    insta::assert_snapshot!(Story::begin().pass(10).ordered(pin).pass(5).app());
 }
 
 #[test]

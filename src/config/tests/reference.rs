@@ -48,6 +48,9 @@ key = "key.pem"
 @[dns.https]
 [control]
 @[control]
+[record]
+@[record]
+[check]
 [history]
 @[history]
 [[zone]]
@@ -73,6 +76,8 @@ name = "example.com"
 regions = ["near"]
 failback = { mode = "delayed", @failback }
 @[[steer]]
+[safety]
+@[safety]
 "#;
 
 /// The defaults of a table that are TOML and nothing else.
