@@ -185,6 +185,11 @@ impl Controller {
             ceilings.lift(decision, before.as_ref().filter(|_| state.missing != Missing::Commits))
         };
         let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
+        let moved = decisions.iter().filter_map(|decision| {
+            let before = state.standing(&decision.names)?;
+            Report::of_start(&before, decision).map(Effect::Report)
+        });
+        let moved: Vec<Effect> = moved.collect();
         let table = Arc::new(first_table(zones, &parameters, &decisions, &state, now));
         let mut controller = Controller {
             steers_of: steers_by_region(&parameters.steers),
@@ -221,6 +226,7 @@ impl Controller {
         ];
         controller.evidence.set_paces(&mut news);
         effects.append(&mut news.probing);
+        effects.extend(moved);
         (controller, effects)
     }
 

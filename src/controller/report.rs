@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::switchover::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, Name};
-use crate::policy::{Decision, Override, SafetyRule, Wait};
+use crate::policy::{Decision, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +119,14 @@ impl Report {
             None => "passes".into(),
         };
         (from != to).then(|| Report::CheckChanged { check: check.clone(), from, to, because })
+    }
+
+    /// A start has changed an answer: the configuration says so, or what was saved is not all that was known.
+    pub(super) fn of_start(before: &Standing, after: &Decision) -> Option<Report> {
+        let is_same = before.addresses == after.standing.addresses;
+        // What the decision before was derived from is not saved.
+        let before = Decision { standing: before.clone(), ..after.clone() };
+        (!is_same).then(|| Report::AnswerChanged { before: Box::new(before), after: Box::new(after.clone()) })
     }
 
     pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
