@@ -12,6 +12,7 @@
 mod diagnostics;
 mod near;
 mod parse;
+mod probe_settings;
 mod probe_url;
 mod read;
 mod settings;
@@ -28,11 +29,14 @@ use diagnostics::Diagnostics;
 use parse::Context;
 use spec::Spec;
 
+pub use probe_settings::{
+    BodyRule, DnsProbe, DnsTransport, ExecProbe, Expect, Fresh, GrpcProbe, HttpProbe, HttpVersion, Probe,
+    ProbeKind, TrustSettings,
+};
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,
-    NodeSettings, Probe, ProbeKind, RateLimitSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings,
-    ZoneSettings,
+    Config, ControlSettings, CookieSettings, DnsSettings, HttpsSettings, NodeSettings, RateLimitSettings,
+    Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

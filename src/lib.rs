@@ -39,8 +39,8 @@
 //! ○ controller                     event in, effects out; owns all mutable state; what is saved
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
 //! ○ api                            what operators and programs see: status, warnings
-//!   telemetry                      the log, which never blocks
-//!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log
+//!   telemetry · programs           the log, which never blocks · programs of the operator, bounded
+//!   probe · dns · control · store  probes of every kind · sockets, TLS · UNIX socket · state log
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
@@ -59,7 +59,8 @@
 //! evidence is back. *Proposal*: a decision that is being made durable; *commit*: that it is. *Answer*: what a query gets.
 //! *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State log*: what outlives the
 //! process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry. *Worker*: a DNS thread with its
-//! sockets. *Part*: a shell as status shows it. *Client network*: the /24 or /56 of a client.
+//! sockets. *Part*: a shell as status shows it. *Program*: an executable of the operator's; *runner*: the process that runs
+//! programs for the daemon. *Client network*: the /24 or /56 of a client.
 //!
 //! # What never bends
 //!
@@ -79,6 +80,7 @@ pub mod health;
 pub mod model;
 pub mod policy;
 pub mod probe;
+pub mod programs;
 pub mod rights;
 pub mod store;
 pub mod telemetry;

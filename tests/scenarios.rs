@@ -9,6 +9,7 @@
 //! 20s        192.0.2.10 is up                … is up | refuses | hangs | answers 503 | is slow 1500ms | loses 1 probe
 //!                                            | fails every second probe
 //! 25s        us-east and 192.0.2.10 hang     several at once
+//! 30s        the certificate of us-east expires at 80h          counted from the start
 //! 30s        we lose our network             or only our IPv4 or our IPv6; `our network is back`, `our IPv6 is back`
 //! 30s        we have no IPv6                 no address or route, so we cannot even try; `we have IPv6 again`
 //! 30s        a middlebox refuses everything  near us; `the middlebox is gone`
@@ -82,6 +83,7 @@ scenarios! {
     both_families_needed
     brownout
     brownout_after_isolation
+    calculated_checks
     clock_set_back
     death_beside_a_standby_with_ipv6_only
     death_beside_a_stumbling_standby
@@ -94,7 +96,9 @@ scenarios! {
     death_while_the_standby_lacks_ipv4
     death_while_the_standby_lacks_ipv6
     death_while_the_standby_needs_its_dead_ipv4
+    degraded_by_a_certificate
     degraded_by_ipv6
+    degraded_by_slowness
     disk_that_hangs
     disk_that_is_full
     dwell

@@ -97,6 +97,7 @@ impl RegionStatus {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            degraded: endpoint.degraded.map(|why| why.to_string()),
             checks: checks_of(controller, &verdict.region, endpoint.address, now),
             votes: if alone { Vec::new() } else { endpoint.ballots.clone() },
         });
@@ -124,6 +125,7 @@ impl RegionStatus {
                     state: check.state.health.state(),
                     doubt: None,
                     suspect: check.state.is_suspect(),
+                    degraded: check.state.degraded.map(|why| why.to_string()),
                     checks: vec![status],
                     votes: Vec::new(),
                 }),

@@ -112,14 +112,15 @@ fn first_choice(evidence: &[Arc<Verdict>]) -> Choice {
     stay(evidence, if evidence[0].state == State::Down { best(evidence) } else { 0 })
 }
 
-/// The best by evidence: up and steady, up, not known, down; the more preferred of equals.
+/// The best by evidence: up and steady, up, not known, down; of equals one that is not degraded, then the more preferred.
 fn best(evidence: &[Arc<Verdict>]) -> usize {
-    let rank = |index: &usize| match (evidence[*index].state, evidence[*index].steady) {
+    let class = |index: &usize| match (evidence[*index].state, evidence[*index].steady) {
         (State::Up, true) => 0,
         (State::Up, false) => 1,
         (State::Unknown, _) => 2,
         (State::Down, _) => 3,
     };
+    let rank = |index: &usize| (class(index), evidence[*index].is_degraded());
     let candidates = (0..evidence.len()).filter(|index| is_candidate(evidence, *index));
     candidates.min_by_key(rank).unwrap_or(0)
 }

@@ -34,7 +34,7 @@ pub(super) fn escape(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, no
     let ranked = up.map(|index| (class(steer, evidence, index, served, now), index));
     let target = ranked.min_by_key(|(class, index)| {
         let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
-        (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
+        (*class, young_until, evidence[*index].is_degraded(), *index)
     });
     match target {
         Some((Class::Young, index)) => held(steer, &evidence[index], served),

@@ -46,8 +46,14 @@ fn verdict(id: &str, letter: char) -> Arc<Verdict> {
     };
     let suspect = letter == 's';
     let ballot = Ballot { vote: Vote::Up, suspect, ..Ballot::absent(&"v".into()) };
-    let endpoint =
-        |address| EndpointVerdict { address, state, doubt, suspect, ballots: vec![ballot.clone()] };
+    let endpoint = |address| EndpointVerdict {
+        address,
+        state,
+        doubt,
+        suspect,
+        degraded: None,
+        ballots: vec![ballot.clone()],
+    };
     Arc::new(Verdict {
         region: id.into(),
         state,

@@ -12,6 +12,7 @@ mod exhausted;
 mod log;
 mod operator;
 mod packaging;
+mod programs;
 mod rights;
 mod sample;
 mod secrets;

@@ -90,6 +90,8 @@ pub(crate) struct Restart {
 
 pub(crate) enum Change {
     Becomes(Condition),
+    /// Shows a certificate that expires then.
+    Certificate(Duration),
     Loses(u32),
 }
 
@@ -235,6 +237,9 @@ fn happening(words: &[&str]) -> Result<What, String> {
             becomes(places, Condition::Answers(status.parse().map_err(|_| "no status")?))?
         }
         [places @ .., "is" | "are", "slow", latency] => becomes(places, Condition::Slow(span(latency)?))?,
+        ["the", "certificate", "of", places @ .., "expires", "at", time] => {
+            world(places, Change::Certificate(span(time)?))?
+        }
         [places @ .., "loses" | "lose", number, "probe" | "probes"] => {
             world(places, Change::Loses(number.parse().map_err(|_| "no number of probes")?))?
         }

@@ -151,6 +151,7 @@ impl Player {
                 for address in self.addresses(places)? {
                     match change {
                         Change::Becomes(condition) => self.simulator.world.set(address, *condition),
+                        Change::Certificate(end) => self.simulator.world.certify(address, BEGINNING + *end),
                         Change::Loses(probes) => self.simulator.world.lose(address, *probes),
                     }
                 }

@@ -113,7 +113,7 @@ impl Prober {
                         vantage: self.vantage.clone(),
                         outcome,
                         timings: Timings { total: lasts, ..Timings::default() },
-                        certificate_expires: None,
+                        certificate_expires: world.certificate(slot.check.address),
                     });
                 }
             }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use cadence_dns::health::{Failure, Phase, ProbeOutcome};
-use cadence_dns::model::Family;
+use cadence_dns::model::{Family, Moment};
 
 /// What a probe of a healthy address takes.
 const LATENCY: Duration = Duration::from_millis(10);
@@ -47,6 +47,8 @@ pub(crate) struct World {
     conditions: BTreeMap<IpAddr, Condition>,
     /// How many of the next probes are lost on the way, though all is well.
     losses: BTreeMap<IpAddr, u32>,
+    /// When the certificates expire that addresses show.
+    certificates: BTreeMap<IpAddr, Moment>,
     /// Probes of addresses that alternate.
     turns: BTreeMap<IpAddr, u32>,
     /// Of every hundred thousand packets, so many are lost at random.
@@ -60,6 +62,16 @@ impl World {
     pub(crate) fn set(&mut self, address: IpAddr, condition: Condition) {
         self.losses.remove(&address);
         self.conditions.insert(address, condition);
+    }
+
+    /// From now on the address shows a certificate that expires then.
+    pub(crate) fn certify(&mut self, address: IpAddr, expires: Moment) {
+        self.certificates.insert(address, expires);
+    }
+
+    /// When the certificate expires that the address shows, if it shows one.
+    pub(crate) fn certificate(&self, address: IpAddr) -> Option<Moment> {
+        self.certificates.get(&address).copied()
     }
 
     /// How the address behaves.
