@@ -3,10 +3,12 @@
 mod advice;
 mod live;
 mod part;
+mod probed;
 mod status;
 mod warning;
 
 pub use part::PartStatus;
+pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
     STATUS_SCHEMA, Source, Status, WaitStatus,

@@ -7,6 +7,7 @@ mod demo;
 mod failback;
 mod failure;
 mod output;
+mod probe;
 mod run;
 mod runner;
 mod runtime;
@@ -38,7 +39,13 @@ enum Command {
     /// Run the name server in the foreground until SIGTERM or SIGINT; log one line for each change
     Run(ConfigFile),
     /// Check the configuration, its zones and certificates as `run` does, and print each failover budget
-    Check(ConfigFile),
+    Check(check::Arguments),
+    /// Probe a region once, now, without a daemon, and show what was seen
+    #[command(
+        after_help = "Exit codes: 0 every probe passed, 1 one did not, 2 wrong usage. The daemon's state is not touched, and its \
+                            probes go on meanwhile; probes run as you, not as the daemon's user"
+    )]
+    Probe(probe::Arguments),
     /// Check one zone file without a configuration, or print the records in it
     #[command(subcommand)]
     Zone(zone::Command),
@@ -69,7 +76,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     let cli = Cli::try_parse_from(arguments).map_err(Failure::Usage)?;
     match cli.command {
         Command::Run(ConfigFile { config }) => run::run(&config),
-        Command::Check(ConfigFile { config }) => check::run(&config),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Failback(arguments) => failback::run(&arguments),

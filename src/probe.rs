@@ -24,6 +24,7 @@ mod expect;
 mod fault;
 mod grpc;
 mod http;
+mod look;
 mod progress;
 mod pulse;
 mod stream;
@@ -36,6 +37,7 @@ use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -53,6 +55,9 @@ use crate::config::{self, ExecProbe, ProbeKind};
 use crate::health::{Observation, Pace, ProbeOutcome};
 use crate::model::{CheckId, Problem, VantageId};
 use crate::programs::{Program, Programs};
+
+pub use self::look::{Details, Look};
+pub use self::tls::Certificate;
 
 /// Everything that can fail is done: files are read, clients are built. Nothing is sent yet.
 #[derive(Debug)]
@@ -203,6 +208,21 @@ impl Probing {
     /// Ends all checks. When it returns nothing is in flight, and nothing more will be reported.
     pub async fn stop(mut self) {
         self.checks.shutdown().await;
+    }
+}
+
+impl Prober {
+    /// Probes every check once, now, and says what was seen, in the order of the configuration: no schedule, no reports.
+    /// What is not done within `limit` is not probed.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn look(self, limit: Duration) -> Vec<Look> {
+        let pulse = self.pulse;
+        let beating = tokio::spawn(async move { pulse.run().await });
+        let looks = look::look(self.checkers, limit).await;
+        beating.abort();
+        looks
     }
 }
 

@@ -59,7 +59,8 @@ impl<T: Exchange> Checker<T> {
         }
     }
 
-    async fn observe(&self, late: Duration) -> Observation {
+    /// One probe, which began so late.
+    pub(super) async fn observe(&self, late: Duration) -> Observation {
         self.progress.begin();
         let watched = self.pulse.watch();
         let exchanged = timeout(self.probe.timeout, self.transport.exchange(&self.progress)).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use x509_parser::extensions::GeneralName;
 
 use super::excerpt::excerpt;
 use super::progress::Progress;
@@ -234,10 +236,55 @@ impl ServerCertVerifier for Recorder {
 }
 
 /// The last second in which a certificate is valid.
-fn expiry(certificate: &CertificateDer<'_>) -> Option<Moment> {
+fn expiry(certificate: &[u8]) -> Option<Moment> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
     Some(Moment::from_millis(seconds.saturating_mul(1_000)))
+}
+
+/// A certificate, fit to be shown.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// Whose it is.
+    pub subject: String,
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// Who signed it.
+    pub issuer: String,
+    /// Until when it is valid.
+    pub expires: Option<Moment>,
+}
+
+/// The most names of a certificate that are shown.
+const NAMES_MAX: usize = 8;
+
+/// A certificate, fit to be shown; none when it cannot be read.
+pub(super) fn certificate(der: &[u8]) -> Option<Certificate> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
+    let names =
+        parsed.subject_alternative_name().ok().flatten().map(|names| names.value.general_names.clone());
+    let names = names.unwrap_or_default();
+    let name = |name: &GeneralName<'_>| {
+        if let GeneralName::DNSName(name) = name {
+            Some(excerpt(name))
+        } else if let GeneralName::IPAddress(octets) = name {
+            shown_address(octets)
+        } else {
+            None
+        }
+    };
+    Some(Certificate {
+        subject: excerpt(&parsed.subject().to_string()),
+        names: names.iter().filter_map(name).take(NAMES_MAX).collect(),
+        issuer: excerpt(&parsed.issuer().to_string()),
+        expires: expiry(der),
+    })
+}
+
+fn shown_address(octets: &[u8]) -> Option<String> {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    let v6 = <[u8; 16]>::try_from(octets).map(IpAddr::from);
+    v4.or(v6).ok().map(|address| address.to_string())
 }
 
 /// For `insecure`: somebody insisted.

@@ -12,6 +12,7 @@ mod exhausted;
 mod log;
 mod operator;
 mod packaging;
+mod probe_command;
 mod programs;
 mod rights;
 mod sample;
