@@ -11,6 +11,7 @@
 
 mod diagnostics;
 mod near;
+mod parameters;
 mod parse;
 mod probe_settings;
 mod probe_url;
@@ -35,8 +36,9 @@ pub use probe_settings::{
 };
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    Config, ControlSettings, CookieSettings, DnsSettings, HttpsSettings, NodeSettings, RateLimitSettings,
-    Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
+    CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, HistorySettings, HttpsSettings,
+    NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings,
+    XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

@@ -5,6 +5,7 @@
 //!                   ▲                                          │     of its probes must pass
 //!                witness: was anything else heard meanwhile?   ▼
 //!                                         family ─▶ region: the Verdict that the vantages agree on
+//!                                                     overruled: an operator's word beats it
 //! ```
 //!
 //! What `check_state` remembers of a check is its `belief`, its `hearing`, its `grade` and what is `recent`.
@@ -18,11 +19,13 @@ mod family;
 mod grade;
 mod hearing;
 mod observation;
+mod overruled;
 mod passes;
 mod recent;
 mod region;
 mod vote;
 pub mod witness;
+mod word;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -41,6 +44,7 @@ pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFai
 pub use passes::{Calculation, Passes};
 pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
 pub use vote::{Ballot, Doubt, Vote};
+pub use word::{Says, Word};
 
 /// A region as the core knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["controller"]),
     ("○", &["config"]),
     ("○", &["api"]),
+    ("○", &["simulator"]),
+    ("○", &["scenario"]),
     (" ", &["telemetry", "programs"]),
     (" ", &["probe", "dns", "control", "cluster", "store"]),
     (" ", &["rights"]),

@@ -3,12 +3,14 @@
 //! Everything here returns `None`, or leaves something out, only after it has reported why.
 
 mod address;
+mod check;
 mod context;
 mod control;
 mod dns;
 mod evidence;
 mod expect;
 mod grades;
+mod history;
 mod http;
 mod kind;
 mod label;
@@ -18,9 +20,11 @@ mod passes;
 mod probe;
 mod program;
 mod question;
+mod record;
 mod region;
 mod rto;
 mod rules;
+mod safety;
 mod steer;
 mod witness;
 mod zone;
@@ -35,24 +39,33 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, zone, evidence, witness, region, steer } = spec;
+    let Spec { node, dns, control, history, record, check, zone, evidence, witness, region, steer, safety } =
+        spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
+    let history = history::history(history, context.diagnostics);
+    let record = record::record(record, context.diagnostics);
+    let check = check::check(check, context);
     let mut zones = zone::zones(entries(zone), context);
     let regions = region::regions(entries(region), context);
     let witnesses = witness::witnesses(entries(witness), context);
     let alone = evidence::alone(evidence, &regions, &witnesses, context.diagnostics);
     let steers = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
+    let safety = safety::safety(safety, context.diagnostics);
     Some(Config {
         node: node?,
         dns: dns?,
         control: control?,
+        record: record?,
+        check,
+        history: history?,
         zones: zones.settings,
         alone: alone?,
         witnesses: witnesses.checks,
         regions: regions.regions,
         probes: regions.probes.into_iter().chain(witnesses.probes).collect(),
         steers,
+        safety: safety?,
     })
 }

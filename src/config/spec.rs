@@ -51,11 +51,15 @@ tables! {
         must node: NodeSpec,
         may dns: DnsSpec,
         may control: ControlSpec,
+        may record: RecordSpec,
+        may check: CheckSpec,
+        may history: HistorySpec,
         must zone: Vec<At<ZoneSpec>>,
         may evidence: EvidenceSpec,
         may witness: Vec<At<WitnessSpec>>,
         may region: Vec<At<RegionSpec>>,
         may steer: Vec<At<SteerSpec>>,
+        may safety: SafetySpec,
     }
 
     /// This name server.
@@ -123,6 +127,22 @@ tables! {
     /// Where the command line reaches the daemon.
     "[control]" ControlSpec {
         may socket: String,
+    }
+
+    /// What is kept of the probes.
+    "[record]" RecordSpec {
+        may max_size: i64,
+    }
+
+    /// What `check` plays.
+    "[check]" CheckSpec {
+        may scenarios: Vec<At<String>>,
+    }
+
+    /// What is remembered of decisions and commands.
+    "[history]" HistorySpec {
+        may max_size: i64,
+        may files: i64,
     }
 
     /// A zone and its master file.
@@ -250,6 +270,11 @@ tables! {
     "failback = { mode = \"delayed\", after = \"300s\" }" FailbackSpec {
         must mode: String,
         may after: Duration,
+    }
+
+    /// What no command may do by mistake.
+    "[safety]" SafetySpec {
+        may min_serving: i64,
     }
 }
 

@@ -10,7 +10,7 @@ use cadence_dns::health::{
     ProbeOutcome, Region, Rules, Timings,
 };
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
-use cadence_dns::policy::{Failback, Steer};
+use cadence_dns::policy::{Failback, Safety, Steer};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -119,6 +119,7 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
             witnesses: Vec::new(),
             regions: regions.clone(),
             steers: [first].into_iter().chain(second).collect(),
+            safety: Safety::default(),
         })
     })
 }

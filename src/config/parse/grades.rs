@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::limit::{Limit, shown};
+use super::limit::Limit;
 use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
 use crate::config::spec::{CertificateSpec, SlowSpec};
 use crate::health::{CertificateGrades, SlowRule};
+use crate::model::shown;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -48,6 +48,11 @@ key = "key.pem"
 @[dns.https]
 [control]
 @[control]
+[record]
+@[record]
+[check]
+[history]
+@[history]
 [[zone]]
 name = "example.com"
 file = "example.com.zone"
@@ -75,6 +80,8 @@ name = "example.com"
 regions = ["near"]
 failback = { mode = "delayed", @failback }
 @[[steer]]
+[safety]
+@[safety]
 "#;
 
 /// The defaults of a table that are TOML and nothing else.
