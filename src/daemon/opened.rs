@@ -10,7 +10,6 @@ use super::load::Ready;
 use crate::config::Config;
 use crate::dns;
 use crate::rights::{self, GivenUp, Needs};
-use crate::store::history_folder;
 
 /// Sockets that are taken and not yet served, and what they are for.
 pub struct Opened {
@@ -61,7 +60,7 @@ fn needs(file: &Path, config: &Config) -> Needs {
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
     Needs {
         user: node.user.clone(),
-        written: vec![node.state_dir.clone(), history_folder(&node.state_dir), folder_of(&control.socket)],
+        written: vec![node.state_dir.clone(), folder_of(&control.socket)],
         read: read.into_iter().collect(),
         read_again: read_again.map(Path::to_owned).collect(),
         landlock: node.landlock,
