@@ -106,6 +106,7 @@ impl RegionStatus {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            degraded: endpoint.degraded.map(|why| why.to_string()),
             checks: CheckStatus::all_of(controller, &verdict.region, endpoint.address, now),
             votes: if alone { Vec::new() } else { endpoint.ballots.clone() },
         });
@@ -133,6 +134,7 @@ impl RegionStatus {
                     state: check.state.health.state(),
                     doubt: None,
                     suspect: check.state.is_suspect(),
+                    degraded: check.state.degraded.map(|why| why.to_string()),
                     checks: vec![status],
                     votes: Vec::new(),
                 }),

@@ -150,6 +150,9 @@ pub struct EndpointStatus {
     pub doubt: Option<Doubt>,
     /// It fails just now, though it is not down.
     pub suspect: bool,
+    /// Why it is worse than another, though it is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
     /// Every check of it by this node.
     pub checks: Vec<CheckStatus>,
     /// What each node says about it; empty where this node decides alone.

@@ -109,7 +109,7 @@ impl HistoryEntry {
         };
         Some(match report {
             Report::CheckChanged { .. } => return None,
-            Report::VerdictChanged { from: _, verdict } => HistoryEntry {
+            Report::VerdictChanged { verdict, .. } | Report::GradeChanged { verdict } => HistoryEntry {
                 regions: vec![verdict.region.clone()],
                 grounds: Some(Grounds::VerdictV1(Arc::clone(verdict))),
                 ..blank()

@@ -30,6 +30,11 @@ pub enum Report {
         /// What it is.
         verdict: Arc<Verdict>,
     },
+    /// A region is degraded now, or no longer; its state is the same.
+    GradeChanged {
+        /// What it is.
+        verdict: Arc<Verdict>,
+    },
     /// A name gets another region, or other addresses of the same one.
     AnswerChanged {
         /// What was in force.
@@ -89,6 +94,7 @@ impl Report {
         match self {
             Report::CheckChanged { to, .. } => *to == State::Down,
             Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
+            Report::GradeChanged { verdict } => verdict.is_degraded(),
             Report::AnswerChanged { .. } => true,
             Report::Commanded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
@@ -103,6 +109,7 @@ impl Report {
         match self {
             Report::CheckChanged { .. } => "check.changed",
             Report::VerdictChanged { .. } => "verdict.changed",
+            Report::GradeChanged { .. } => "verdict.graded",
             Report::AnswerChanged { .. } => "decision.changed",
             Report::Commanded { .. } => "command.accepted",
             Report::Refused { .. } => "command.refused",
@@ -159,6 +166,12 @@ impl fmt::Display for Report {
                 write!(f, "{check}: {from} -> {to}: {because}")
             }
             Report::VerdictChanged { from, verdict } => write!(f, "{}: {from} -> {verdict}", verdict.region),
+            Report::GradeChanged { verdict } if verdict.is_degraded() => {
+                write!(f, "{}: {verdict}", verdict.region)
+            }
+            Report::GradeChanged { verdict } => {
+                write!(f, "{}: degraded no longer: {verdict}", verdict.region)
+            }
             Report::AnswerChanged { before, after } => {
                 let (name, old, new) = (shown(after), &before.standing, &after.standing);
                 if old.region == new.region {

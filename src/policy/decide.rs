@@ -179,15 +179,16 @@ fn first_choice(evidence: &[Arc<Verdict>]) -> Choice {
     stay(evidence, if is_left { best(evidence) } else { 0 })
 }
 
-/// The best by evidence: up and steady, up, not known, down; the more preferred of equals.
+/// The best by evidence: up and steady, up, not known, down; of equals one that is not degraded, then the more preferred.
 fn best(evidence: &[Arc<Verdict>]) -> usize {
-    let rank = |index: &usize| match (evidence[*index].state, evidence[*index].steady) {
+    let class = |index: &usize| match (evidence[*index].state, evidence[*index].steady) {
         (State::Up, true) if !evidence[*index].is_drained() => 0,
         (State::Up, false) if !evidence[*index].is_drained() => 1,
         (State::Unknown, _) if !evidence[*index].is_drained() => 2,
         (State::Up | State::Unknown, _) => 3,
         (State::Down, _) => 4,
     };
+    let rank = |index: &usize| (class(index), evidence[*index].is_degraded());
     let candidates = (0..evidence.len()).filter(|index| is_candidate(evidence, *index));
     candidates.min_by_key(rank).unwrap_or(0)
 }
