@@ -37,6 +37,7 @@ use crate::control;
 use crate::controller::{Change, Controller, Missing, Saved};
 use crate::dns;
 use crate::model::Moment;
+use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
@@ -45,7 +46,7 @@ use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX};
 use supervised::Supervised;
 
-pub use load::{Ready, load, load_config};
+pub use load::{Ready, load, load_config, load_config_with};
 pub use opened::{Opened, open};
 pub use supervised::GaveUp;
 pub use zone_file::read_zone;
@@ -155,6 +156,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
     let (stop, stopped) = mpsc::channel(1);
+    let recorder = recorder(&config).map_err(StartError::System)?;
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
@@ -166,6 +168,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         clock,
         disk: Disk::new(writer, written, through, mark),
         probing,
+        recorder,
         commands: Commands::default(),
     };
     event_loop.perform(effects);
@@ -194,6 +197,15 @@ fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark,
             warn!(event = "state.write_failed", "the state cannot be saved: {error}");
         }
     }
+}
+
+/// Who writes the probes down, if that is wanted.
+fn recorder(config: &Config) -> io::Result<Option<Recorder>> {
+    if config.record.max_size == 0 {
+        return Ok(None);
+    }
+    let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
+    Recorder::start(&config.node.state_dir, config.record.max_size, checks).map(Some)
 }
 
 /// Beside the control socket, whose folder usually lies in memory.

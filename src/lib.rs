@@ -39,10 +39,12 @@
 //! ○ controller                     event in, effects out; owns all mutable state; what is saved
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
 //! ○ api                            what operators and programs see: status, warnings
+//! ○ recording                      probes of the past ↔ octets
 //! ○ simulator                      the controller in a world without sockets and clocks
-//! ○ scenario                       stories as text → played in the simulator
+//! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
 //!   telemetry                      the log, which never blocks
-//!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log
+//!   probe · dns · control          HTTP and TCP probes · sockets, TLS · UNIX socket
+//!   store · recorder               state log · probes written down
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
@@ -81,6 +83,9 @@ pub mod health;
 pub mod model;
 pub mod policy;
 pub mod probe;
+pub mod recorder;
+pub mod recording;
+pub mod replay;
 pub mod rights;
 pub mod scenario;
 pub mod simulator;

@@ -50,8 +50,6 @@ key = "key.pem"
 @[control]
 [record]
 @[record]
-[check]
-@[check]
 [[zone]]
 name = "example.com"
 file = "example.com.zone"
