@@ -47,7 +47,7 @@ enum Command {
     Status(status::Arguments),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
-    /// Play stories of outages with a configuration: what would be decided, when and why
+    /// Play stories of outages, or the recorded past under other settings: what would be decided, and why
     Simulate(simulate::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),

@@ -38,3 +38,6 @@ pub use figures::{Figures, figures};
 pub use hindsight::{Hindsight, Outage};
 pub use history::{Coverage, History};
 pub use spans::Spans;
+
+#[cfg(test)]
+mod tests;

@@ -218,7 +218,7 @@ mod tests {
             "fall=2,fall=3",
             &["--with:1:8: duplicate key; a key, or a table, is written once: remove one of the two"],
         );
-        check("failback=soon", &["--with:1:1: `mode` is \"soon\"; auto, delayed or manual"]);
+        check("failback=soon", &["--with:1:1: there is no failback mode \"soon\"; auto, delayed or manual"]);
     }
 
     #[test]

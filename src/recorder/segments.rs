@@ -42,6 +42,15 @@ impl<F: Files> Segments<F> {
         Segments { files, file_max: max_size / FILES, table: table(checks), open: None }
     }
 
+    /// Looks at what is there, so that trouble is known before the first block.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(super) fn open(&mut self) -> io::Result<()> {
+        self.open = Some(self.go_on()?);
+        Ok(())
+    }
+
     /// Writes a block, all of it or nothing that a reader would see.
     ///
     /// # Errors

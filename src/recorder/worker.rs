@@ -1,5 +1,6 @@
 //! The thread that writes.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ impl<F: Files> Worker<F> {
 
     /// Until it is told to stop, or nobody can tell it any more.
     pub(super) fn run(mut self) {
+        self.watched(Segments::open).ok(); // the next block tries again
         loop {
             let wait = self.due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()));
             match self.wishes.recv_timeout(wait.min(BLOCK_EVERY)) {
@@ -69,11 +71,15 @@ impl<F: Files> Worker<F> {
             return;
         }
         let block = self.block.take();
-        self.watch.begins();
-        let result = self.segments.write(&block);
-        if result.is_err() {
+        if self.watched(|segments| segments.write(&block)).is_err() {
             self.watch.lose(probes);
         }
-        self.watch.ended(result.map_err(|error| error.to_string()));
+    }
+
+    fn watched(&mut self, work: impl FnOnce(&mut Segments<F>) -> io::Result<()>) -> io::Result<()> {
+        self.watch.begins();
+        let result = work(&mut self.segments);
+        self.watch.ended(result.as_ref().map(drop).map_err(ToString::to_string));
+        result
     }
 }

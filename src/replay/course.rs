@@ -51,7 +51,10 @@ pub fn replay(
     parameters: &Parameters,
     progress: &mut dyn FnMut(Moment),
 ) -> Course {
-    let mut run = Run::start(history, coverage, parameters);
+    play(Run::start(history, coverage, parameters), coverage, progress)
+}
+
+fn play(mut run: Run<'_>, coverage: &Coverage, progress: &mut dyn FnMut(Moment)) -> Course {
     let mut steps = 0_u32;
     while run.step() {
         steps = steps.wrapping_add(1);
@@ -235,9 +238,9 @@ impl Trouble {
         }
     }
 
-    /// The next trouble that is recorded; none at its end.
+    /// The next trouble that is recorded, until every check may have met it; none at its end.
     fn next_after(&mut self, now: Moment) -> Option<Moment> {
-        while self.recorded.get(self.next).is_some_and(|at| *at <= now) {
+        while self.recorded.get(self.next).is_some_and(|at| *at + self.margin <= now) {
             self.next += 1;
         }
         self.recorded.get(self.next).copied()
@@ -245,5 +248,31 @@ impl Trouble {
 
     fn is_forgotten(&self, now: Moment) -> bool {
         now.since(self.calm_since) >= self.calm_after && now.since(self.settled_since) >= self.settled_after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::tests::{history, parameters, recorded};
+
+    /// Hours of calm around an outage and a lost probe: to pass them over changes nothing.
+    #[test]
+    fn calm_that_is_passed_over_makes_no_difference() {
+        let (east, west) =
+            (recorded(5_000, 4_000, &[(1_500, 1_560), (3_000, 3_000)]), recorded(5_000, 4_000, &[]));
+        let (history, parameters) = (history(&[&east, &west]), parameters());
+        let checks = parameters.regions.iter().flat_map(|region| &region.checks).map(|check| &check.id);
+        let coverage = history.coverage(checks).expect("probes");
+        let run = || Run::start(&history, &coverage, &parameters);
+        let quick = run();
+        let mut whole = run();
+        whole.trouble.calm_after = Duration::MAX;
+        let (mut seen_quick, mut seen_whole) = (0, 0);
+        let quick = play(quick, &coverage, &mut |_| seen_quick += 1);
+        let whole = play(whole, &coverage, &mut |_| seen_whole += 1);
+        assert_eq!(quick.stays, whole.stays);
+        assert!(quick.stays[0].iter().any(|stay| stay.region.as_str() == "west"), "{:?}", quick.stays);
+        assert!(seen_quick < seen_whole, "{seen_quick} of {seen_whole}: nothing was passed over");
     }
 }

@@ -157,3 +157,43 @@ fn span(track: &Track, (first, last): (usize, usize)) -> (Moment, Moment) {
     let end = if track.is_gap_after(last) { end } else { halfway(end, samples[last + 1].start) };
     (begin, end)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::tests::{history, parameters, recorded_as, recorded_as_west};
+
+    /// When east was dead, in seconds from the beginning; probes are five seconds apart.
+    fn check(east: &str, west: &str, expected: &[(u64, u64)]) {
+        let history = history(&[&recorded_as(east), &recorded_as_west(west)]);
+        let parameters = parameters();
+        let checks = parameters.regions.iter().flat_map(|region| &region.checks).map(|check| &check.id);
+        let coverage = history.coverage(checks).expect("probes");
+        let hindsight = Hindsight::of(&history, &coverage, &parameters, Duration::from_secs(10));
+        let spans = hindsight.dead(&"east".into());
+        let beginning = crate::replay::tests::at(0);
+        let dead: Vec<(u64, u64)> = spans
+            .iter()
+            .map(|(from, until)| {
+                (from.since(beginning).as_millis() as u64, until.since(beginning).as_millis() as u64)
+            })
+            .collect();
+        assert_eq!(dead, expected, "{east} {west}");
+    }
+
+    #[test]
+    fn three_failures_are_an_outage() {
+        check("..xxx..", ".......", &[(7_500, 22_500)]);
+        check("..xx...", ".......", &[]);
+        check("..x.x.x.", "........", &[]);
+        check("xxxx...", ".......", &[(0, 17_500)]);
+    }
+
+    /// `o` is silent.
+    #[test]
+    fn silence_counts_when_another_place_was_heard() {
+        check("..oooo..", "........", &[(7_500, 27_500)]);
+        check("..oooo..", "..oooo..", &[]);
+        check("..oxoo..", "..oooo..", &[(7_500, 27_500)]);
+    }
+}

@@ -256,7 +256,7 @@ fn usual_gap(samples: &[Sample]) -> Duration {
     if gaps.is_empty() {
         return Duration::ZERO;
     }
-    let place = gaps.len() * 3 / 4;
+    let place = (gaps.len() - 1) * 3 / 4;
     let (_, usual, _) = gaps.select_nth_unstable(place);
     Duration::from_millis(*usual)
 }

@@ -51,18 +51,20 @@ impl<'h> Meeting<'h> {
     /// The failure that was recorded since the last probe, and that hits this one; or the probe that starts just now.
     fn met(&self, track: &'h Track, first: usize, last: Option<Moment>, now: Moment) -> Option<&'h Sample> {
         let taken = &track.samples[first..self.next];
-        if let Some(same) = taken.last().filter(|sample| sample.start == now) {
-            return Some(same);
-        }
-        let last = last?;
-        taken.iter().enumerate().rev().find_map(|(index, sample)| {
-            let before = track.samples.get((first + index).checked_sub(1)?)?;
-            let gap = sample.start.since(before.start);
-            let gap = gap + gap * NEAR_PERCENT / 100;
-            let is_met =
-                sample.kind.is_failure() && (now.since(last) <= gap || now.since(sample.start) < gap);
-            is_met.then_some(sample)
-        })
+        let failures = || {
+            taken.iter().enumerate().rev().filter(|(_, sample)| sample.kind.is_failure()).filter_map(
+                |(index, sample)| {
+                    let before = track.samples.get((first + index).checked_sub(1)?)?;
+                    let gap = sample.start.since(before.start);
+                    Some((sample, gap + gap * NEAR_PERCENT / 100))
+                },
+            )
+        };
+        let is_as_fast = |gap: Duration| last.is_some_and(|last| now.since(last) <= gap);
+        let met = failures().find(|(_, gap)| is_as_fast(*gap)).map(|(sample, _)| sample);
+        let same = taken.last().filter(|sample| sample.start == now);
+        let late = || failures().find(|(sample, gap)| last.is_some() && now.since(sample.start) < *gap);
+        met.or(same).or_else(|| late().map(|(sample, _)| sample))
     }
 
     fn seen(&self, sample: &Sample) -> (ProbeOutcome, Timings) {
@@ -101,4 +103,67 @@ fn between(track: &Track, before: usize, now: Moment) -> &Sample {
 
 fn not_recorded() -> (ProbeOutcome, Timings) {
     (ProbeOutcome::Ours("nothing was recorded".into()), Timings::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::tests::{EAST, at, check, history, recorded_as};
+
+    /// Probes of another schedule, in seconds from the beginning: `.` passes, `x` fails, `?` is not known.
+    fn check_probes(recorded: &str, timeout: u64, starts: &[f64], expected: &str) {
+        let history = history(&[&recorded_as(recorded)]);
+        let track = history.track(&check(EAST).id);
+        let mut meeting = Meeting::new(&history, track, Duration::from_millis(timeout));
+        let mut last = None;
+        let mut met = String::new();
+        for start in starts {
+            let now = at((start * 1_000.0) as u64);
+            met.push(match meeting.probe(last, now).0 {
+                ProbeOutcome::Pass => '.',
+                ProbeOutcome::Heard(_) | ProbeOutcome::Silent(_) => 'x',
+                ProbeOutcome::Ours(_) => '?',
+            });
+            last = Some(now);
+        }
+        assert_eq!(met, expected, "{recorded} at {starts:?}");
+    }
+
+    #[test]
+    fn the_same_schedule_meets_the_same() {
+        let starts: Vec<f64> = (0..8).map(|probe| f64::from(probe) * 5.0).collect();
+        check_probes("..x..xxx", 2_000, &starts, "..x..xxx");
+    }
+
+    #[test]
+    fn a_lost_probe_is_met_once_by_a_faster_schedule() {
+        check_probes("..x..", 2_000, &[0.0, 4.0, 7.0, 9.5, 10.5, 11.0, 12.0, 15.0], "....x...");
+        check_probes("..x..", 2_000, &[0.0, 4.0, 8.0, 12.0, 15.0], "...x.");
+    }
+
+    #[test]
+    fn a_slower_schedule_meets_a_lost_probe_as_often_as_its_gaps_allow() {
+        check_probes(".x.....", 2_000, &[0.0, 20.0], "..");
+        check_probes("...x...", 2_000, &[0.0, 19.0], ".x");
+        check_probes("...x...", 2_000, &[0.0, 20.0], "..");
+    }
+
+    #[test]
+    fn lasting_trouble_begins_and_ends_halfway() {
+        let starts: Vec<f64> = (0..14).map(|probe| 1.0 + f64::from(probe) * 2.0).collect();
+        // Failures at 10, 15 and 20 s: dead from 7.5 s to 22.5 s.
+        check_probes("..xxx..", 2_000, &starts, "....xxxxxxx...");
+    }
+
+    #[test]
+    fn where_nothing_is_recorded_nothing_is_known() {
+        check_probes("..              ..", 2_000, &[0.0, 5.0, 30.0, 60.0, 80.0, 85.0], "..??..");
+    }
+
+    /// `s` is a pass that took 1.5 s.
+    #[test]
+    fn a_pass_that_took_longer_than_the_timeout_fails() {
+        check_probes(".s.", 2_000, &[0.0, 5.0, 10.0], "...");
+        check_probes(".s.", 1_000, &[0.0, 5.0, 10.0], ".x.");
+    }
 }

@@ -117,12 +117,23 @@ impl<'h> Slot<'h> {
                     Pace::Recheck => (self.rules.recheck, 90),
                 };
                 let of = |percent: u32| last + gap * percent / 100;
-                let earliest = of(least).max(self.earliest);
+                let (earliest, wanted) = (of(least).max(self.earliest), of(100));
                 let latest = of(100 + NEAR_PERCENT).max(self.earliest);
-                let recorded = self.meeting.start_near(earliest, of(100), latest);
-                recorded.unwrap_or(of(100)).max(self.earliest)
+                let recorded = self.meeting.start_near(earliest, wanted, latest);
+                recorded.unwrap_or_else(|| self.closer(wanted, of(least), gap)).max(self.earliest)
             }
             (None, Some(_) | None) => self.earliest,
+        }
+    }
+
+    /// Where the recording has no probe within the jitter: as far towards its next one as the jitter allows, so that two
+    /// schedules of one pace meet after a few probes.
+    fn closer(&self, wanted: Moment, earliest: Moment, gap: Duration) -> Moment {
+        let (before, after) = (wanted.before(gap / 2), wanted + gap / 2);
+        match self.meeting.start_near(before, wanted, after) {
+            Some(recorded) if recorded < wanted => earliest,
+            Some(_) if self.pace == Pace::Steady => wanted + gap * INTERVAL_JITTER_PERCENT / 100,
+            Some(_) | None => wanted,
         }
     }
 
