@@ -2,11 +2,14 @@
 //! comes from pure functions.
 
 mod check;
+mod command;
 mod daemon_address;
 mod demo;
 mod failback;
+mod failover;
 mod failure;
 mod output;
+mod overrides;
 mod run;
 mod runtime;
 mod simulate;
@@ -28,7 +31,9 @@ pub use failure::Failure;
 /// Answers DNS queries for a service's name with the addresses of a healthy region, and fails over when it fails
 #[derive(Debug, Parser)]
 #[command(name = "cadence-dns", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the daemon cannot be reached")]
+#[command(
+    after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the daemon cannot be reached,\n4 refused by a safety rule, a gate or --if-epoch"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,8 +50,19 @@ enum Command {
     Zone(zone::Command),
     /// Show the current answer for each name, since when it holds, and why
     Status(status::Arguments),
+    /// Give a name to a region now, whatever probes say: leave a region that is green and broken
+    Failover(failover::Failover),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
+    /// Lift what holds a name: a pin, a freeze, `dwell`, `failback`, the flip limit; what it waits for happens now
+    Release(failback::Arguments),
+    /// Take clients away from a region or an address, for maintenance
+    Drain(failover::Drain),
+    /// Let clients come back to what was drained
+    Undrain(failover::Undrain),
+    /// Show, give and end orders to the daemon
+    #[command(subcommand)]
+    Override(overrides::Command),
     /// Play stories of outages, or the recorded past under other settings: what would be decided, and why
     Simulate(simulate::Arguments),
     /// Watch a failover on this machine, with nothing else installed
@@ -72,7 +88,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Check(ConfigFile { config }) => check::run(&config),
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
-        Command::Failback(arguments) => failback::run(&arguments),
+        Command::Failover(arguments) => failover::failover(&arguments),
+        Command::Failback(arguments) => failback::fail_back(&arguments),
+        Command::Release(arguments) => failback::release(&arguments),
+        Command::Drain(arguments) => failover::drain(&arguments),
+        Command::Undrain(arguments) => failover::undrain(&arguments),
+        Command::Override(command) => overrides::run(&command),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }

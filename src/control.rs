@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::api::Status;
-use crate::model::Name;
+use crate::controller::{Done, Refusal, Terms, What};
 
 pub use server::Serving;
 pub use socket::{BindError, Bound, bind};
@@ -19,18 +19,21 @@ pub use socket::{BindError, Bound, bind};
 pub enum ControlRequest {
     /// What is answered, since when and why.
     Status(oneshot::Sender<Status>),
-    /// Give a name back to its preferred region now.
-    FailBack(FailBack, oneshot::Sender<Result<String, String>>),
+    /// Do this, or tell what it would mean.
+    Command(Wish, oneshot::Sender<Result<Done, Refusal>>),
 }
 
-/// An operator's command to return a name to its preferred region.
+/// What an operator wants done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FailBack {
-    /// The steered name.
-    pub name: Name,
-    /// Why, for the log.
+pub struct Wish {
+    /// What.
+    pub what: What,
+    /// Why, for the log and for colleagues.
     pub reason: String,
+    /// On which terms.
+    #[serde(default)]
+    pub terms: Terms,
     /// Who: filled in from the socket's peer, whatever was sent.
     #[serde(default)]
     pub by: String,
@@ -41,4 +44,7 @@ pub struct FailBack {
 pub struct ProblemDetails {
     /// What is the matter, in a sentence.
     pub title: String,
+    /// A safety rule, a gate or a condition forbids it: the same is right at another time, or on other terms.
+    #[serde(default)]
+    pub by_rule: bool,
 }

@@ -14,6 +14,7 @@ mod ceilings;
 mod command;
 mod evidence;
 mod judgement;
+mod obey;
 mod report;
 mod saved;
 mod zones;
@@ -24,18 +25,20 @@ use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Budget, Decision, Facts, Standing, Steer, Verdicts, budget, decide, fail_back_now};
+use crate::model::{CheckId, Moment, RegionId, VantageId};
+use crate::policy::{
+    Budget, Decision, Facts, OverrideId, Overrides, Safety, Standing, Steer, Verdicts, budget, decide,
+};
 use crate::zone::Zone;
 
-use adoption::Proposals;
+use adoption::{Proposal, Proposals};
 use ceilings::Ceilings;
 use evidence::Evidence;
 use judgement::Judgement;
 use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
-pub use command::{Command, CommandId, Done, Refusal, Reply, What};
+pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
@@ -57,6 +60,8 @@ pub struct Parameters {
     pub regions: Vec<Region>,
     /// Every steer, each of its names in one of the zones.
     pub steers: Vec<Steer>,
+    /// What no command may do by mistake.
+    pub safety: Safety,
 }
 
 /// What can happen.
@@ -121,6 +126,8 @@ pub struct Controller {
     /// One for each steer, in the same order.
     decisions: Vec<Decision>,
     proposals: Proposals,
+    overrides: Overrides,
+    last_override: OverrideId,
     ceilings: Ceilings,
     /// Which steers a region matters to.
     steers_of: BTreeMap<RegionId, Vec<usize>>,
@@ -149,7 +156,7 @@ impl Controller {
         let evidence = Evidence::start(&parameters, &state, now);
         let judgement = Judgement::start(&parameters, &state, &evidence, now);
         let ceilings = state.ceilings(now);
-        let facts = Facts { verdicts: judgement.verdicts() };
+        let facts = Facts { verdicts: judgement.verdicts(), overrides: &state.overrides };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);
             let decision = decide(steer, before.as_ref(), facts, now);
@@ -164,6 +171,8 @@ impl Controller {
             due_at: vec![None; decisions.len()],
             budgets: parameters.steers.iter().map(|steer| budget(steer, &parameters.regions)).collect(),
             proposals: Proposals::default(),
+            overrides: state.overrides,
+            last_override: state.last_override,
             save_every: evidence.save_every(),
             parameters,
             evidence,
@@ -195,6 +204,7 @@ impl Controller {
     /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut news = News::default();
+        self.end_overrides(now, &mut news);
         match event {
             Event::Observed(observation) => {
                 let regions = self.evidence.observe(&observation, now, &mut news);
@@ -218,7 +228,8 @@ impl Controller {
     /// When [`Event::TimePassed`] is due, if nothing is observed before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
-        self.due.first().map(|(at, _)| *at)
+        let due = self.due.first().map(|(at, _)| *at);
+        due.into_iter().chain(self.overrides.next_expiry()).min()
     }
 
     /// What is decided now, in the order of the configuration.
@@ -249,6 +260,12 @@ impl Controller {
     #[must_use]
     pub fn states(&self) -> &BTreeMap<CheckId, CheckState> {
         self.evidence.states()
+    }
+
+    /// What operators have ordered and is in force.
+    #[must_use]
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 
     /// Since when it decides.
@@ -295,44 +312,19 @@ impl Controller {
                 continue;
             }
             let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
-            let facts = Facts { verdicts: self.judgement.verdicts() };
-            let decision = self.ceilings.lift(decide(steer, Some(before), facts, now), Some(before));
+            let decision = decide(steer, Some(before), self.facts(), now);
+            let decision = self.ceilings.lift(decision, Some(before));
             if decision.standing.epoch == before.epoch {
                 self.put_in_force(index, decision, now, news);
             } else {
                 moves.insert(index, decision);
             }
         }
-        self.propose(moves, None, news);
+        self.propose(Proposal { moves, ..Proposal::default() }, news);
     }
 
-    fn obey(&mut self, command: Command, now: Moment, news: &mut News) {
-        let Command { id, author, reason, expires, what } = command;
-        let What::FailBack(name) = what;
-        let approved = if expires < now { Err(Refusal::Expired) } else { self.fail_back(&name, now, news) };
-        match approved {
-            Ok((index, decision)) => {
-                news.reports.push(Report::Commanded { name: name.clone(), author, reason });
-                self.propose(BTreeMap::from([(index, decision)]), Some((id, name)), news);
-            }
-            Err(refusal) => news.replies.push(Reply { id, outcome: Err(refusal) }),
-        }
-    }
-
-    fn fail_back(&mut self, name: &Name, now: Moment, news: &mut News) -> Result<(usize, Decision), Refusal> {
-        self.judge_expired(now, news);
-        let index = self.parameters.steers.iter().position(|steer| steer.names.contains(name));
-        let index = index.ok_or_else(|| Refusal::NotSteered(name.clone()))?;
-        if self.proposals.is_pending(index) {
-            return Err(Refusal::ChangePending(name.clone()));
-        }
-        news.concerned.remove(&index); // decided here
-        let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
-        let facts = Facts { verdicts: self.judgement.verdicts() };
-        match fail_back_now(steer, before, facts, now) {
-            Some(decision) => Ok((index, self.ceilings.lift(decision, Some(before)))),
-            None => Err(Refusal::NoBetterRegion { name: name.clone(), region: before.region.clone() }),
-        }
+    fn facts(&self) -> Facts<'_> {
+        Facts { verdicts: self.judgement.verdicts(), overrides: &self.overrides }
     }
 
     /// The effects of an event in the order in which they are to be done.

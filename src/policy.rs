@@ -11,6 +11,8 @@ mod choice;
 mod decide;
 mod escape;
 mod hold;
+mod overrides;
+mod safety;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,8 +24,12 @@ use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget, kept};
-pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead};
+pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead, release_now};
 pub use hold::{Flips, Hold, Wait};
+pub use overrides::{
+    AtExpiry, LASTS_DEFAULT, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides, Scope, Target,
+};
+pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit};
 
 /// How a name, or a group of names that move together, is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +100,9 @@ pub struct Standing {
     pub since: Moment,
     /// The automatic changes of region that still count.
     pub flips: Flips,
+    /// An operator's order has ended here and said that the names stay: only an escape moves them, or another order.
+    #[serde(default)]
+    pub kept: bool,
 }
 
 /// What a decision rests on: the rule that fired, the evidence that it read, what it waits for.
@@ -105,6 +114,8 @@ pub struct Derivation {
     pub evidence: Vec<Arc<Verdict>>,
     /// The change that is wanted and not yet allowed.
     pub wait: Option<Wait>,
+    /// The order of an operator that was obeyed, if one was.
+    pub order: Option<Arc<Override>>,
     /// Why the TTL is what it is.
     pub ttl_rule: TtlRule,
 }
@@ -130,6 +141,12 @@ pub enum Rule {
     Freeze,
     /// The region is down, and the one to escape to has been up for too short a time.
     Held,
+    /// An operator wants this region.
+    Pinned,
+    /// An operator wants the answer to stay.
+    Frozen,
+    /// An operator wants the region left, and no other could take over.
+    Draining,
 }
 
 impl Rule {
@@ -144,6 +161,9 @@ impl Rule {
             Rule::NoneProven => "none-proven",
             Rule::Freeze => "freeze",
             Rule::Held => "held",
+            Rule::Pinned => "pinned",
+            Rule::Frozen => "frozen",
+            Rule::Draining => "draining",
         }
     }
 }
@@ -200,7 +220,7 @@ impl Derivation {
         match &self.rule {
             Rule::Unproven => format!("unproven: {}", said(region)),
             Rule::Preferred => format!("preferred region, {}", self.state_on(region)),
-            Rule::FailedOver { from } if self.state_of(from) == Some(State::Up) => {
+            Rule::FailedOver { from } if self.is_up_again(from) => {
                 format!("failed over from {from}, which is up again")
             }
             Rule::FailedOver { from } => format!("failed over: {}", said(from)),
@@ -211,7 +231,15 @@ impl Derivation {
             Rule::NoneProven => format!("FROZEN, no other region is proven up: {}", said(region)),
             Rule::Freeze => format!("FROZEN, {}", said(region)),
             Rule::Held => format!("held: {}", said(region)),
+            Rule::Pinned => format!("pinned {}: {}", self.by_order(), said(region)),
+            Rule::Frozen => format!("FROZEN {}: {}", self.by_order(), said(region)),
+            Rule::Draining => format!("no other region could take over: {}", said(region)),
         }
+    }
+
+    fn by_order(&self) -> String {
+        let order = self.order.as_ref();
+        order.map(|order| format!("by {}, {:?}", order.author, order.reason)).unwrap_or_default()
     }
 
     /// What every region failed with, if all of them failed with the same.
@@ -221,8 +249,8 @@ impl Derivation {
         failures.all(|failure| failure == Some(first)).then_some(first)
     }
 
-    fn state_of(&self, region: &RegionId) -> Option<State> {
-        self.verdict_on(region).map(|verdict| verdict.state)
+    fn is_up_again(&self, region: &RegionId) -> bool {
+        self.verdict_on(region).is_some_and(|verdict| verdict.state == State::Up && !verdict.is_drained())
     }
 
     fn state_on(&self, region: &RegionId) -> String {

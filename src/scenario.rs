@@ -12,8 +12,10 @@
 
 mod compare;
 mod language;
+mod order;
 mod places;
 mod player;
+mod span;
 mod text;
 mod timeline;
 mod topology;

@@ -57,6 +57,7 @@ scenarios! {
     degraded_by_ipv6
     disk_that_hangs
     disk_that_is_full
+    drain_of_the_last_region
     dwell
     escape_in_spite_of_the_flip_limit
     every_region_answers_503
@@ -67,9 +68,12 @@ scenarios! {
     failback_that_is_due_in_a_silence
     failback_to_a_cold_region
     failback_to_a_stumbling_region
+    failover_to_a_dead_region
     first_start_in_an_outage
     flip_limit
     flips_of_a_clock_that_was_set_back
+    freeze_through_an_outage
+    frozen_by_isolation_and_released
     group
     ipv4_only_region
     isolation
@@ -84,8 +88,11 @@ scenarios! {
     one_address_that_is_trusted
     one_lost_packet
     one_slow_answer
+    operator_leaves_a_grey_region
     our_ipv4_lost_while_ipv6_is_down
     out_of_descriptors
+    override_outlives_a_restart
+    override_then_hold
     own_network_lost_while_an_address_is_down
     own_network_lost_while_ipv6_is_down
     part_of_a_region
@@ -94,6 +101,7 @@ scenarios! {
     region_left_out_in_an_outage
     region_renamed_in_an_outage
     region_without_probe
+    release_of_a_hold
     restart_across_a_failback
     restart_in_a_failure
     restart_in_a_hold

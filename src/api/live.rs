@@ -26,6 +26,7 @@ impl Status {
         }
         let region = |verdict: &Arc<Verdict>| RegionStatus::of(verdict, controller, now);
         status.regions = controller.verdicts().values().map(region).collect();
+        status.overrides = controller.overrides().clone();
         status.warnings = advice::warnings(&status, controller, now);
         status.notes = advice::notes(parameters);
         status
@@ -36,6 +37,7 @@ impl Status {
     pub fn from_saved(saved: Saved, now: Moment) -> Status {
         let state = saved.into_state(now);
         let mut status = Status::new(&state.node, Source::Saved, state.written);
+        status.overrides = state.overrides.clone();
         status.names = state.names.iter().map(|saved| NameStatus::from_saved(saved, state.written)).collect();
         status.regions = state.regions.iter().map(|saved| RegionStatus::from_saved(saved, &state)).collect();
         status

@@ -9,7 +9,7 @@ use super::warning::Warning;
 use crate::answer::Counter;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
 use crate::model::{CheckId, Family, Moment, Name, RegionId, Ttl, VantageId};
-use crate::policy::{Hold, Rule, Wait};
+use crate::policy::{Hold, Overrides, Rule, Wait};
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const STATUS_SCHEMA: &str = "cadence-dns/status/v1";
@@ -33,6 +33,9 @@ pub struct Status {
     pub names: Vec<NameStatus>,
     /// Every region, in the order of their names.
     pub regions: Vec<RegionStatus>,
+    /// What operators have ordered and is in force, the oldest first.
+    #[serde(default)]
+    pub overrides: Overrides,
     /// What has been asked since the start; none if the daemon does not run.
     pub dns: Option<DnsStatus>,
     /// The parts of the program around the controller; empty if the daemon does not run.
@@ -263,6 +266,7 @@ impl Status {
             started: None,
             names: Vec::new(),
             regions: Vec::new(),
+            overrides: Overrides::default(),
             dns: None,
             parts: Vec::new(),
             warnings: Vec::new(),

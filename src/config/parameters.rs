@@ -18,6 +18,7 @@ impl Config {
             witnesses: self.witnesses.clone(),
             regions: self.regions.clone(),
             steers: self.steers.clone(),
+            safety: self.safety,
         }
     }
 

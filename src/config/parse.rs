@@ -18,6 +18,7 @@ mod record;
 mod region;
 mod rto;
 mod rules;
+mod safety;
 mod steer;
 mod witness;
 mod zone;
@@ -32,7 +33,7 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, record, check, zone, evidence, witness, region, steer } = spec;
+    let Spec { node, dns, control, record, check, zone, evidence, witness, region, steer, safety } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
@@ -43,6 +44,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     let witnesses = witness::witnesses(entries(witness), context);
     let alone = evidence::alone(evidence, &regions, &witnesses, context.diagnostics);
     let steers = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
+    let safety = safety::safety(safety, context.diagnostics);
     Some(Config {
         node: node?,
         dns: dns?,
@@ -55,5 +57,6 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         regions: regions.regions,
         probes: regions.probes.into_iter().chain(witnesses.probes).collect(),
         steers,
+        safety: safety?,
     })
 }

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use super::probe_url::ProbeUrl;
 use crate::health::{Alone, Check, Region};
 use crate::model::{CheckId, Name, Place, VantageId};
-use crate::policy::Steer;
+use crate::policy::{Safety, Steer};
 
 /// The meaning of a whole configuration file.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct Config {
     pub probes: Vec<Probe>,
     /// `[[steer]]`
     pub steers: Vec<Steer>,
+    /// `[safety]`: what no command may do by mistake.
+    pub safety: Safety,
 }
 
 /// This name server.

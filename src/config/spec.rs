@@ -58,6 +58,7 @@ tables! {
         may witness: Vec<At<WitnessSpec>>,
         may region: Vec<At<RegionSpec>>,
         may steer: Vec<At<SteerSpec>>,
+        may safety: SafetySpec,
     }
 
     /// This name server.
@@ -231,6 +232,11 @@ tables! {
     "failback = { mode = \"delayed\", after = \"300s\" }" FailbackSpec {
         must mode: String,
         may after: Duration,
+    }
+
+    /// What no command may do by mistake.
+    "[safety]" SafetySpec {
+        may min_serving: i64,
     }
 }
 

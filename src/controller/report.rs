@@ -1,11 +1,12 @@
 //! What an operator is told: one line for each change, none for a probe.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::health::{CheckState, Health, State, Verdict};
-use crate::model::{CheckId, Name};
-use crate::policy::{Decision, Wait};
+use crate::model::CheckId;
+use crate::policy::{Decision, Override, SafetyRule, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +38,30 @@ pub enum Report {
     },
     /// An operator's command is being carried out.
     Commanded {
-        /// The name that it is about.
-        name: Name,
+        /// What is wanted.
+        command: String,
         /// Whose.
         author: String,
         /// Why.
         reason: String,
+        /// The safety rules that are broken on purpose.
+        broken: BTreeSet<SafetyRule>,
+    },
+    /// An operator's command is not carried out.
+    Refused {
+        /// What was wanted.
+        command: String,
+        /// Whose.
+        author: String,
+        /// Why it was wanted.
+        reason: String,
+        /// Why it is refused.
+        why: String,
+    },
+    /// The time of an override is over.
+    OverrideEnded {
+        /// Which one.
+        order: Arc<Override>,
     },
     /// A name keeps its answer, for another reason than before.
     ReasonChanged {
@@ -59,7 +78,8 @@ impl Report {
             Report::CheckChanged { to, .. } => *to == State::Down,
             Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
             Report::AnswerChanged { .. } => true,
-            Report::Commanded { .. } => false,
+            Report::Commanded { broken, .. } => !broken.is_empty(),
+            Report::Refused { .. } | Report::OverrideEnded { .. } => true,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -71,7 +91,9 @@ impl Report {
             Report::CheckChanged { .. } => "check.changed",
             Report::VerdictChanged { .. } => "verdict.changed",
             Report::AnswerChanged { .. } => "decision.changed",
-            Report::Commanded { .. } => "failback.approved",
+            Report::Commanded { .. } => "command.accepted",
+            Report::Refused { .. } => "command.refused",
+            Report::OverrideEnded { .. } => "override.ended",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -131,8 +153,15 @@ impl fmt::Display for Report {
                 write!(f, " (epoch {}): {}", new.epoch, after.derivation.headline(&new.region))
             }
             // Quoted, so that no text of an operator looks like a line of ours.
-            Report::Commanded { name, author, reason } => {
-                write!(f, "{name}: failback by {author}: {reason:?}")
+            Report::Commanded { command, author, reason, broken } => {
+                write!(f, "{command} by {author}: {reason:?}")?;
+                broken.iter().try_for_each(|rule| write!(f, ", breaking {rule} on purpose"))
+            }
+            Report::Refused { command, author, reason, why } => {
+                write!(f, "refused: {command} by {author}: {reason:?}: {why}")
+            }
+            Report::OverrideEnded { order } => {
+                write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }
             Report::ReasonChanged { decision } => {
                 let region = &decision.standing.region;

@@ -12,8 +12,8 @@ use super::disk::{Disk, DiskNews};
 use super::parts;
 use super::supervised::{GaveUp, Supervised};
 use crate::api::{PartStatus, Status, Warning};
-use crate::control::{ControlRequest, FailBack};
-use crate::controller::{Command, CommandId, Effect, Event, Reply, Report, What};
+use crate::control::{ControlRequest, Wish};
+use crate::controller::{Command, CommandId, Done, Effect, Event, Refusal, Reply, Report};
 use crate::dns::{Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
@@ -44,7 +44,7 @@ pub(super) struct EventLoop {
 #[derive(Default)]
 pub(super) struct Commands {
     last: u64,
-    waiting: BTreeMap<CommandId, oneshot::Sender<Result<String, String>>>,
+    waiting: BTreeMap<CommandId, oneshot::Sender<Result<Done, Refusal>>>,
 }
 
 impl EventLoop {
@@ -152,7 +152,7 @@ impl EventLoop {
                     drop(reply.send(status)); // a client that hung up needs none
                 }
             }
-            ControlRequest::FailBack(wish, reply) => self.fail_back(wish, reply),
+            ControlRequest::Command(wish, reply) => self.obey(wish, reply),
         }
     }
 
@@ -172,11 +172,11 @@ impl EventLoop {
         Some(status)
     }
 
-    fn fail_back(&mut self, wish: FailBack, reply: oneshot::Sender<Result<String, String>>) {
-        let FailBack { name, reason, by } = wish;
+    fn obey(&mut self, wish: Wish, reply: oneshot::Sender<Result<Done, Refusal>>) {
+        let Wish { what, reason, terms, by } = wish;
         let expires = self.clock.now() + COMMAND_MAX;
         let id = self.commands.expect_reply(reply);
-        self.take(Event::Command(Command { id, author: by, reason, expires, what: What::FailBack(name) }));
+        self.take(Event::Command(Command { id, author: by, reason, expires, what, terms }));
     }
 
     async fn finish(mut self) {
@@ -198,7 +198,7 @@ impl EventLoop {
 }
 
 impl Commands {
-    fn expect_reply(&mut self, reply: oneshot::Sender<Result<String, String>>) -> CommandId {
+    fn expect_reply(&mut self, reply: oneshot::Sender<Result<Done, Refusal>>) -> CommandId {
         self.last += 1;
         let id = CommandId(self.last);
         self.waiting.insert(id, reply);
@@ -207,16 +207,17 @@ impl Commands {
 
     fn reply(&mut self, Reply { id, outcome }: Reply) {
         if let Some(waiting) = self.waiting.remove(&id) {
-            let told = outcome.map(|done| done.to_string()).map_err(|refusal| refusal.to_string());
-            drop(waiting.send(told)); // a client that hung up needs none
+            drop(waiting.send(outcome)); // a client that hung up needs none
         }
     }
 }
 
 fn tell(report: &Report) {
     let event = report.event();
-    if let Report::Commanded { name, author, reason } = report {
-        info!(event, %name, by = author, reason, "{report}");
+    if let Report::Commanded { command, author, reason, .. }
+    | Report::Refused { command, author, reason, .. } = report
+    {
+        warn!(event, command, by = author, reason, "{report}");
     } else if report.is_bad() {
         warn!(event, "{report}");
     } else {

@@ -181,7 +181,7 @@ mod tests {
     use crate::answer::Identity;
     use crate::health::{Alone, Member, MinUp, Region};
     use crate::model::{Family, Ttl};
-    use crate::policy::{Failback, Steer};
+    use crate::policy::{Failback, Safety, Steer};
     use crate::store::StateLog;
 
     const NOW: Moment = Moment::from_millis(1_795_363_200_000);
@@ -215,6 +215,7 @@ mod tests {
             witnesses: Vec::new(),
             regions: vec![region],
             steers: vec![steer],
+            safety: Safety::default(),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::model::Moment;
 /// | unapproved | yes    | no                           | yes                              |
 /// | suspect    | no     |                              | yes                              |
 /// | young      |        |                              | no                               |
+/// | drained    |        |                              |                                  |
 ///
 /// A fully healthy region comes before a degraded one of its class, a more preferred one before a less preferred one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,23 +25,39 @@ enum Class {
     Unapproved,
     Suspect,
     Young,
+    Drained,
 }
 
 /// Escapes from the region in service, which is down. No flip limit and no dwell of the name applies. A region that has
 /// itself come up only now is taken when it has been up for `dwell`, if there is no other.
 pub(super) fn escape(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, now: Moment) -> Choice {
-    let others = (0..evidence.len()).filter(|index| *index != served);
-    let up = others.filter(|index| evidence[*index].state == State::Up && is_candidate(evidence, *index));
-    let ranked = up.map(|index| (class(steer, evidence, index, served, now), index));
-    let target = ranked.min_by_key(|(class, index)| {
-        let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
-        (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
-    });
-    match target {
+    match target(steer, evidence, served, now) {
         Some((Class::Young, index)) => held(steer, &evidence[index], served),
         Some((_, index)) => stay(evidence, index),
         None => stay(evidence, accepted(steer, evidence).unwrap_or(served)),
     }
+}
+
+/// Leaves the region in service, which is drained, for one that is up and not drained itself.
+pub(super) fn leave(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, now: Moment) -> Choice {
+    match target(steer, evidence, served, now) {
+        Some((Class::Fit | Class::Unapproved | Class::Suspect, index)) => stay(evidence, index),
+        Some((Class::Young, index)) => {
+            Choice { rule: Rule::Draining, ..held(steer, &evidence[index], served) }
+        }
+        Some((Class::Drained, _)) | None => Choice { index: served, rule: Rule::Draining, wait: None },
+    }
+}
+
+/// The best region that is up, other than the one in service.
+fn target(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, now: Moment) -> Option<(Class, usize)> {
+    let others = (0..evidence.len()).filter(|index| *index != served);
+    let up = others.filter(|index| evidence[*index].state == State::Up && is_candidate(evidence, *index));
+    let ranked = up.map(|index| (class(steer, evidence, index, served, now), index));
+    ranked.min_by_key(|(class, index)| {
+        let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
+        (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
+    })
 }
 
 /// Whether a region may be considered at all: one that is not probed is a last resort, for when all that are preferred
@@ -52,7 +69,9 @@ pub(super) fn is_candidate(evidence: &[Arc<Verdict>], index: usize) -> bool {
 
 fn class(steer: &Steer, evidence: &[Arc<Verdict>], index: usize, served: usize, now: Moment) -> Class {
     let region = &evidence[index];
-    if region.is_young(steer.dwell, now) {
+    if region.is_drained() {
+        Class::Drained
+    } else if region.is_young(steer.dwell, now) {
         Class::Young
     } else if !region.steady {
         Class::Suspect

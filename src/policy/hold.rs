@@ -23,6 +23,12 @@ pub enum Hold {
     Dwell,
     /// Too many changes of region within an hour: only escapes happen.
     FlipLimit,
+    /// An operator has pinned the name to another region.
+    Pin,
+    /// An operator has frozen the answer.
+    Freeze,
+    /// An operator's order has ended, and said that the name stays until he says more.
+    Kept,
 }
 
 /// A change that is wanted and not yet allowed.
@@ -43,6 +49,9 @@ impl fmt::Display for Hold {
             Hold::ManualFailback => "manual failback",
             Hold::Dwell => "dwell",
             Hold::FlipLimit => "flip limit",
+            Hold::Pin => "pin",
+            Hold::Freeze => "freeze",
+            Hold::Kept => "an operator",
         })
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn parameters() -> Parameters {
         alone: Alone::Freeze,
         witnesses: Vec::new(),
         regions: vec![region(EAST), region(WEST)],
+        safety: crate::policy::Safety::default(),
         steers: vec![steer],
     }
 }

@@ -3,6 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::order::order;
+use super::span::span;
+use crate::controller::{Terms, What as Wish};
 use crate::health::State;
 use crate::model::{Family, RegionId};
 use crate::simulator::{Condition, DiskState};
@@ -88,6 +91,8 @@ pub enum What {
     Nodes(usize),
     /// An operator gives a name back to the best of its regions.
     FailBack(Option<String>),
+    /// An operator says something else.
+    Says(Box<(Wish, Terms)>),
     /// Killed, or without power, and started again after this long.
     Restart(Restart),
     /// This is expected.
@@ -283,6 +288,7 @@ fn happening(words: &[&str]) -> Result<What, String> {
         }
         ["an", "operator", "fails", "back"] => What::FailBack(None),
         ["an", "operator", "fails", "back", name] => What::FailBack(Some((*name).to_owned())),
+        ["an", "operator", "says", words @ ..] => What::Says(Box::new(order(words)?)),
         ["the", "power", "fails", "for", gap] => What::Restart(restart(gap, true)?),
         ["restart", "after", gap] => What::Restart(restart(gap, false)?),
         ["restart", "after", gap, "with", "the", "clock", "set", "back", back] => {
@@ -392,10 +398,4 @@ fn verdict(region: &str, state: &str, since: Option<Duration>) -> Result<Fact, S
     let state = [State::Up, State::Down, State::Unknown].into_iter().find(|known| known.to_string() == state);
     let state = state.ok_or("a region is up, down or unknown")?;
     Ok(Fact::Region { region: region.into(), state, since })
-}
-
-/// `90s`, `1500ms`, `1h5m`.
-fn span(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-    parsed.ok_or_else(|| format!("`{text}` is no time such as 90s or 1h5m"))
 }

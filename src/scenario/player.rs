@@ -120,6 +120,10 @@ impl<O: Onlooker> Player<O> {
                 let Some(name) = name else { return wrong("which name?".into(), String::new()) };
                 self.simulator.us_mut().fail_back(&name, now);
             }
+            What::Says(said) => {
+                let (what, terms) = said.as_ref().clone();
+                self.simulator.us_mut().obey(what, terms, now);
+            }
             What::Restart(restart) => return self.restart(restart, column),
             What::Expect(expectation) => return self.compare(expectation),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::api::Status;
 use crate::controller::{
-    Command, CommandId, Commit, Controller, Effect, Event, Parameters, ProposalId, Reply, What,
+    Command, CommandId, Commit, Controller, Effect, Event, Parameters, ProposalId, Reply, Terms, What,
 };
 use crate::health::Observation;
 use crate::model::{Moment, Name};
@@ -123,13 +123,19 @@ impl<O: Onlooker> Node<O> {
 
     /// An operator's command.
     pub fn fail_back(&mut self, name: &Name, now: Moment) {
+        self.obey(What::FailBack(name.clone()), Terms::default(), now);
+    }
+
+    /// Another command of an operator.
+    pub fn obey(&mut self, what: What, terms: Terms, now: Moment) {
         self.commands += 1;
         let command = Command {
             id: CommandId(self.commands),
             author: "operator".into(),
             reason: "a story".into(),
             expires: self.clock.of(now) + Duration::from_secs(10),
-            what: What::FailBack(name.clone()),
+            what,
+            terms,
         };
         self.handle(Event::Command(command), now);
     }

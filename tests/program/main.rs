@@ -11,6 +11,7 @@ mod daemon;
 mod exhausted;
 mod log;
 mod operator;
+mod orders;
 mod packaging;
 mod rights;
 mod sample;

@@ -9,7 +9,7 @@ use cadence_dns::health::{
     Alone, Brownout, Check, Failure, Member, MinUp, Observation, Phase, ProbeOutcome, Region, Rules, Timings,
 };
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
-use cadence_dns::policy::{Failback, Steer};
+use cadence_dns::policy::{Failback, Safety, Steer};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -102,6 +102,7 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
             witnesses: Vec::new(),
             regions: regions.clone(),
             steers: [first].into_iter().chain(second).collect(),
+            safety: Safety::default(),
         })
     })
 }

@@ -163,7 +163,7 @@ impl Watch {
             epochs_only_grow(before, decision);
             if before.standing.region != decision.standing.region {
                 self.look_at_flip(before, decision, clock, now);
-                if !self.commanded {
+                if !self.commanded && !is_ordered(before, decision) {
                     self.flips.entry(name.clone()).or_default().push(now);
                 }
                 self.commanded = false;
@@ -192,6 +192,9 @@ impl Watch {
             Arc::clone(after.derivation.verdict_on(&region.id).expect("it was read"))
         };
         let accepted = steer.accepts_unproven && verdict(taken).state == State::Unknown;
+        if is_ordered(before, after) {
+            return;
+        }
         assert!(accepted || verdict(taken).state == State::Up, "{name}: only a region that is up takes over");
         match verdict(left).state {
             _ if self.commanded => {}
@@ -270,7 +273,9 @@ impl Watch {
                 verdicts.get(id).is_some_and(|verdict| verdict.state == state && !verdict.is_unprobed())
             };
             let another = steer.regions.iter().any(|id| is(id, State::Up));
-            if !is(&decision.standing.region, State::Down) || !another {
+            let ordered =
+                controller.overrides().iter().any(|o| o.order.concerns(steer, &decision.standing.region));
+            if ordered || !is(&decision.standing.region, State::Down) || !another {
                 self.stranded.remove(name);
                 continue;
             }
@@ -283,6 +288,15 @@ impl Watch {
             );
         }
     }
+}
+
+/// An operator wants it so.
+fn is_ordered(before: &Decision, after: &Decision) -> bool {
+    let is_spoken_of =
+        |region| after.derivation.verdict_on(region).is_some_and(|verdict| verdict.word.is_some());
+    after.derivation.order.is_some()
+        || is_spoken_of(&before.standing.region)
+        || is_spoken_of(&after.standing.region)
 }
 
 /// Never empty, never mixed, and something in every family that the region has.

@@ -9,6 +9,7 @@ use crate::api::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus, Source,
     Status,
 };
+use crate::cli::overrides::shown;
 use crate::cli::text::{age, latency, table};
 use crate::health::{Doubt, Health, State};
 use crate::model::Moment;
@@ -20,6 +21,7 @@ pub(super) fn render(status: &Status, now: Moment, width: Option<u16>) -> String
     let sections = [
         names(status, now, width),
         budgets(status),
+        overrides(status, now, width),
         regions(status, now, width),
         endpoints(status, now, width),
         status.dns.as_ref().map(asked).unwrap_or_default(),
@@ -90,6 +92,10 @@ fn budgets(status: &Status) -> String {
         Some(format!("budget {}: {total}s{rto}  = {derivation}\n", name.name))
     };
     status.names.iter().filter_map(line).collect()
+}
+
+fn overrides(status: &Status, now: Moment, width: Option<u16>) -> String {
+    if status.overrides.is_empty() { String::new() } else { shown(&status.overrides, now, width) }
 }
 
 fn regions(status: &Status, now: Moment, width: Option<u16>) -> String {

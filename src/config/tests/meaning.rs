@@ -22,10 +22,22 @@ fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
 fn the_contract_means_what_it_says() {
     let parsed = good(CONTRACT);
     assert_eq!(parsed.warnings, []);
-    let Config { node, dns, control, record, check, zones, regions, probes, steers, alone, witnesses } =
-        &parsed.config;
+    let Config {
+        node,
+        dns,
+        control,
+        record,
+        check,
+        zones,
+        regions,
+        probes,
+        steers,
+        alone,
+        witnesses,
+        safety,
+    } = &parsed.config;
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
-    assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
+    assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
     let limit =
@@ -75,10 +87,22 @@ fn what_is_left_out_has_its_default() {
         "[[region]]\nname = \"r\"\naddresses = [\"127.0.0.1\"]\n[[region.probe]]\nurl = \"http://e/\"\n",
         "[[steer]]\nname = \"e\"\nregions = [\"r\"]\n",
     ));
-    let Config { node, dns, control, record, check, zones: _, regions, probes, steers, alone, witnesses } =
-        &parsed.config;
+    let Config {
+        node,
+        dns,
+        control,
+        record,
+        check,
+        zones: _,
+        regions,
+        probes,
+        steers,
+        alone,
+        witnesses,
+        safety,
+    } = &parsed.config;
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
-    assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
+    assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
@@ -260,6 +284,7 @@ fn every_key_is_obeyed() {
         ("enabled", "brownout = { enabled = false }", "brownout = { enabled = true }"),
         ("names", "\"hooks.example.com\"", "\"events.example.com\""),
         ("unproven", "unproven = \"accept\"", "unproven = \"refuse\""),
+        ("min_serving", "min_serving = 2", "min_serving = 3"),
     ];
     for (key, old, new) in rows {
         assert!(COMPLETE.contains(old), "{old} is in the file");
@@ -283,6 +308,7 @@ fn every_key_is_obeyed() {
         "region",
         "probe",
         "steer",
+        "safety",
     ];
     let inline = ["expect", "fresh", "body", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();

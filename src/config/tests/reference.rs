@@ -73,6 +73,8 @@ name = "example.com"
 regions = ["near"]
 failback = { mode = "delayed", @failback }
 @[[steer]]
+[safety]
+@[safety]
 "#;
 
 /// The defaults of a table that are TOML and nothing else.
