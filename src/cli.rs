@@ -8,6 +8,7 @@ mod failback;
 mod failure;
 mod output;
 mod run;
+mod runner;
 mod runtime;
 mod status;
 mod text;
@@ -47,6 +48,9 @@ enum Command {
     Failback(failback::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
+    /// Run the programs of gates and hooks for `run`, which starts it
+    #[command(hide = true)]
+    Runner,
 }
 
 /// Which configuration.
@@ -70,5 +74,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Status(arguments) => status::run(&arguments),
         Command::Failback(arguments) => failback::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Runner => runner::run(),
     }
 }

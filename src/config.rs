@@ -10,6 +10,7 @@
 //! ```
 
 mod diagnostics;
+mod errands;
 mod near;
 mod parse;
 mod probe_url;
@@ -28,6 +29,9 @@ use diagnostics::Diagnostics;
 use parse::Context;
 use spec::Spec;
 
+pub use errands::{
+    Ask, Authorities, Bound, BoundLimit, Deed, GateSettings, HookSettings, PostgresServer, SecretFile, Web,
+};
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
     BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,

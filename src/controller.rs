@@ -3,7 +3,8 @@
 //! ```text
 //! Observed · Voted ─▶ evidence, judgement ─▶ decide each name concerned ─┬─▶ the answer stays: Publish a TTL, Report
 //! TimePassed ─▶ evidence grows stale, holds end ─────────────────────────┤
-//! Command ─▶ what an operator wants ─────────────────────────────────────┴─▶ propose: Commit ─▶ Committed ─▶ adopt
+//! Gated ─▶ what a region has proven ──────────────────────────────────────┤
+//! Command ─▶ what an operator wants ─────────────────────────────────────┴─▶ hooks ─▶ propose: Commit ─▶ Committed ─▶ adopt
 //! ```
 //!
 //! A decision that changes an answer is first proposed. What makes it durable (the own log; in a cluster, a transaction)
@@ -13,6 +14,9 @@ mod adoption;
 mod ceilings;
 mod command;
 mod evidence;
+mod gates;
+mod hook;
+mod hooks;
 mod judgement;
 mod report;
 mod saved;
@@ -24,18 +28,24 @@ use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
-use crate::policy::{Budget, Decision, Facts, Standing, Steer, Verdicts, budget, decide, fail_back_now};
+use crate::model::{CheckId, GateId, Moment, Name, RegionId, VantageId};
+use crate::policy::{
+    Budget, Decision, Facts, Gate, Gates, Seen, Standing, Steer, Verdicts, budget, decide, fail_back_now,
+    forbidding,
+};
 use crate::zone::Zone;
 
 use adoption::Proposals;
 use ceilings::Ceilings;
 use evidence::Evidence;
+use gates::Lights;
+use hooks::Hooks;
 use judgement::Judgement;
 use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, Refusal, Reply, What};
+pub use hook::{Hook, HookEnded, HookOutcome, HookRun, Phase, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
@@ -57,6 +67,10 @@ pub struct Parameters {
     pub regions: Vec<Region>,
     /// Every steer, each of its names in one of the zones.
     pub steers: Vec<Steer>,
+    /// What must be proven before a region is moved to.
+    pub gates: Vec<Gate>,
+    /// What is done outside when a name moves.
+    pub hooks: Vec<Hook>,
 }
 
 /// What can happen.
@@ -66,6 +80,10 @@ pub enum Event {
     Observed(Observation),
     /// Another node has said what it sees.
     Voted(Votes),
+    /// Something was seen at a gate.
+    Gated(GateId, Seen),
+    /// A run of a hook has ended.
+    HookEnded(HookEnded),
     /// Somebody wants something.
     Command(Command),
     /// What was proposed is durable, or somebody else's change came first.
@@ -89,6 +107,8 @@ pub enum Effect {
     Pace(CheckId, Pace),
     /// Probe this check once, now.
     ProbeNow(CheckId),
+    /// Run this hook, and tell by [`Event::HookEnded`] how it ended.
+    RunHook(HookRun),
     /// Tell the operator.
     Report(Report),
     /// Tell who sent the command.
@@ -107,6 +127,7 @@ struct News {
     commits: Vec<(ProposalId, Vec<Change>)>,
     /// What the prober is told.
     probing: Vec<Effect>,
+    hooks: Vec<HookRun>,
     reports: Vec<Report>,
     replies: Vec<Reply>,
 }
@@ -121,6 +142,9 @@ pub struct Controller {
     /// One for each steer, in the same order.
     decisions: Vec<Decision>,
     proposals: Proposals,
+    gates: Gates,
+    lights: Lights,
+    hooks: Hooks,
     ceilings: Ceilings,
     /// Which steers a region matters to.
     steers_of: BTreeMap<RegionId, Vec<usize>>,
@@ -149,10 +173,12 @@ impl Controller {
         let evidence = Evidence::start(&parameters, &state, now);
         let judgement = Judgement::start(&parameters, &state, &evidence, now);
         let ceilings = state.ceilings(now);
-        let facts = Facts { verdicts: judgement.verdicts() };
+        let (gates, hooks) = (Gates::new(parameters.gates.clone()), Hooks::new(parameters.hooks.clone()));
+        let facts = Facts { verdicts: judgement.verdicts(), gates: &gates };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);
             let decision = decide(steer, before.as_ref(), facts, now);
+            let decision = hooks.postpone(steer, before.as_ref(), decision, now);
             // After a power cut something newer may have been told: what is told now must not look like it.
             ceilings.lift(decision, before.as_ref().filter(|_| state.missing != Missing::Commits))
         };
@@ -164,6 +190,9 @@ impl Controller {
             due_at: vec![None; decisions.len()],
             budgets: parameters.steers.iter().map(|steer| budget(steer, &parameters.regions)).collect(),
             proposals: Proposals::default(),
+            gates,
+            lights: Lights::new(),
+            hooks,
             save_every: evidence.save_every(),
             parameters,
             evidence,
@@ -204,10 +233,14 @@ impl Controller {
                 let regions = self.judgement.receive(votes, now);
                 self.judge(regions, now, &mut news);
             }
+            Event::Gated(gate, seen) => self.hear_of_gate(&gate, seen, now, &mut news),
+            Event::HookEnded(ended) => self.hear_of_hook(ended, now, &mut news),
             Event::Command(command) => self.obey(command, now, &mut news),
             Event::Committed(id, commit) => self.adopt(id, &commit, now, &mut news),
             Event::TimePassed => {
                 self.judge_expired(now, &mut news);
+                self.look_at_gates(now, &mut news);
+                self.expire_hooks(now, &mut news);
                 news.concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
             }
         }
@@ -243,6 +276,18 @@ impl Controller {
     #[must_use]
     pub fn verdicts(&self) -> &Verdicts {
         self.judgement.verdicts()
+    }
+
+    /// The gates, and what was seen at them.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    /// What decisions are made from now.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'_> {
+        Facts { verdicts: self.judgement.verdicts(), gates: &self.gates }
     }
 
     /// What this node has seen of each check.
@@ -291,19 +336,20 @@ impl Controller {
         self.judge_expired(now, news);
         let mut moves = BTreeMap::new();
         for index in std::mem::take(&mut news.concerned) {
-            if self.proposals.is_pending(index) {
+            if self.is_pending(index) {
                 continue;
             }
             let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
-            let facts = Facts { verdicts: self.judgement.verdicts() };
-            let decision = self.ceilings.lift(decide(steer, Some(before), facts, now), Some(before));
+            let decision = decide(steer, Some(before), self.facts(), now);
+            let decision = self.hooks.hold(index, steer, before, decision, now);
+            let decision = self.ceilings.lift(decision, Some(before));
             if decision.standing.epoch == before.epoch {
                 self.put_in_force(index, decision, now, news);
             } else {
                 moves.insert(index, decision);
             }
         }
-        self.propose(moves, None, news);
+        self.propose(moves, None, now, news);
     }
 
     fn obey(&mut self, command: Command, now: Moment, news: &mut News) {
@@ -313,7 +359,7 @@ impl Controller {
         match approved {
             Ok((index, decision)) => {
                 news.reports.push(Report::Commanded { name: name.clone(), author, reason });
-                self.propose(BTreeMap::from([(index, decision)]), Some((id, name)), news);
+                self.propose(BTreeMap::from([(index, decision)]), Some((id, name)), now, news);
             }
             Err(refusal) => news.replies.push(Reply { id, outcome: Err(refusal) }),
         }
@@ -323,14 +369,19 @@ impl Controller {
         self.judge_expired(now, news);
         let index = self.parameters.steers.iter().position(|steer| steer.names.contains(name));
         let index = index.ok_or_else(|| Refusal::NotSteered(name.clone()))?;
-        if self.proposals.is_pending(index) {
+        if self.is_pending(index) {
             return Err(Refusal::ChangePending(name.clone()));
         }
         news.concerned.remove(&index); // decided here
         let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
-        let facts = Facts { verdicts: self.judgement.verdicts() };
-        match fail_back_now(steer, before, facts, now) {
-            Some(decision) => Ok((index, self.ceilings.lift(decision, Some(before)))),
+        match fail_back_now(steer, before, self.facts(), now) {
+            Some(decision) => {
+                let to = &decision.standing.region;
+                match forbidding(steer, before, to, self.facts(), now).into_iter().next() {
+                    Some(view) => Err(Refusal::Gate { name: name.clone(), view }),
+                    None => Ok((index, self.ceilings.lift(decision, Some(before)))),
+                }
+            }
             None => Err(Refusal::NoBetterRegion { name: name.clone(), region: before.region.clone() }),
         }
     }
@@ -338,15 +389,19 @@ impl Controller {
     /// The effects of an event in the order in which they are to be done.
     fn finish(&mut self, mut news: News, now: Moment) -> Vec<Effect> {
         let published = self.publish(&mut news);
-        let News { commits, changes, probing, reports, replies, .. } = news;
+        let News { commits, changes, probing, hooks, reports, replies, .. } = news;
+        let (hooks_before, hooks_after): (Vec<HookRun>, Vec<HookRun>) =
+            hooks.into_iter().partition(|run| run.phase == Phase::Before);
         let is_quiet = changes.is_empty() && reports.is_empty();
         let is_due = self.save_every.is_some_and(|every| now.since(self.persisted) >= every);
         let mut done = Vec::new();
         if !changes.is_empty() {
             done.push(Effect::Note(changes));
         }
+        done.extend(hooks_before.into_iter().map(Effect::RunHook));
         done.extend(commits.into_iter().map(|(id, changes)| Effect::Commit(id, changes)));
         done.extend(published.map(Effect::Publish));
+        done.extend(hooks_after.into_iter().map(Effect::RunHook));
         done.extend(probing);
         // A restart must find evidence that is fresh enough to go on with, or every hold would begin anew.
         if !is_quiet || is_due {

@@ -14,10 +14,13 @@
 mod clock;
 mod descriptors;
 mod disk;
+mod errands;
 mod event_loop;
 mod load;
 mod opened;
 mod parts;
+mod programs;
+mod shared;
 mod supervised;
 mod unreadable;
 mod zone_file;
@@ -37,6 +40,7 @@ use crate::config::Config;
 use crate::control;
 use crate::controller::{Change, Controller, Missing, Parameters, Saved};
 use crate::dns;
+use crate::errand::{Programs, RunnerError};
 use crate::health::Member;
 use crate::model::Moment;
 use crate::rights::{GivenUp, RightsError};
@@ -44,7 +48,7 @@ use crate::store::{self, Ended, Recovered, StateLog, StateWriter, StoreError, Un
 
 use clock::Clock;
 use disk::Disk;
-use event_loop::{Commands, EventLoop, STAGE_MAX};
+use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
 use supervised::Supervised;
 
 pub use load::{Ready, load, load_config};
@@ -54,6 +58,12 @@ pub use zone_file::read_zone;
 
 /// Probes that may wait for the controller; beyond that a probe waits before its next start.
 const OBSERVATIONS_MAX: usize = 1024;
+
+/// What was seen at gates and may wait for the controller; beyond that a gate waits before it is asked again.
+const SIGHTINGS_MAX: usize = 64;
+
+/// Ends of hooks that may wait for the controller; beyond that the next of the name waits.
+const HOOKS_ENDED_MAX: usize = 64;
 
 /// Requests that may wait for the controller; beyond that the client waits.
 const REQUESTS_MAX: usize = 16;
@@ -69,6 +79,8 @@ pub enum StartError {
     Control(control::BindError),
     /// A right that is not needed any more and cannot be given up.
     Rights(RightsError),
+    /// The process that runs the programs of gates and hooks.
+    Runner(RunnerError),
     /// Threads or descriptors.
     System(io::Error),
 }
@@ -80,6 +92,9 @@ impl fmt::Display for StartError {
             StartError::Dns(error) => write!(f, "{error}"),
             StartError::Control(error) => write!(f, "{error}"),
             StartError::Rights(error) => write!(f, "{error}"),
+            StartError::Runner(error) => {
+                write!(f, "the programs of gates and hooks could not be run: {error}")
+            }
             StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
     }
@@ -93,6 +108,7 @@ impl std::error::Error for StartError {
             StartError::Dns(error) => error.source(),
             StartError::Control(error) => error.source(),
             StartError::Rights(error) => error.source(),
+            StartError::Runner(error) => Some(error),
             StartError::System(error) => Some(error),
         }
     }
@@ -112,8 +128,8 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
-    let Opened { ready, bound, few_descriptors, given_up } = opened;
-    let Ready { config, zones, secrets, prober, .. } = ready;
+    let Opened { ready, bound, few_descriptors, given_up, runner } = opened;
+    let Ready { config, zones, secrets, prober, asker, hooks, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
     }
@@ -160,6 +176,12 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
+    let programs = match runner {
+        Some(runner) => Programs::apart(runner).map_err(StartError::System)?,
+        None => Programs::here(programs::all(&config)),
+    };
+    let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
+    let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
     let mut event_loop = EventLoop {
         controller: Supervised::new(controller, parameters, zones, config.node.state_dir),
@@ -168,10 +190,14 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         clock,
         disk: Disk::new(writer, written, through, mark),
         probing,
+        asking: asker.start(&programs, &sighted),
+        hooks: hooks.start(&programs, hook_ended),
+        programs,
         commands: Commands::default(),
     };
     event_loop.perform(effects);
-    let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
+    let sources = Sources { observations, sightings, hooks_ended, requests, stopped };
+    let event_loop = tokio::spawn(event_loop.run(sources));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
 }
 
@@ -284,6 +310,8 @@ fn parameters(config: &Config) -> Parameters {
         witnesses: config.witnesses.clone(),
         regions: config.regions.clone(),
         steers: config.steers.clone(),
+        gates: config.gates.clone(),
+        hooks: config.hooks.clone(),
     }
 }
 

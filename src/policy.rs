@@ -10,8 +10,10 @@ mod budget;
 mod choice;
 mod decide;
 mod escape;
+mod gate;
 mod hold;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +24,12 @@ use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
-pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead};
+pub use decide::{Facts, decide, fail_back_now, forbidding, if_dead, withheld};
+pub use gate::{Database, DatabaseRules, Gate, GatePolicy, GateView, Gates, Light, Lsn, Proof, Role, Seen};
 pub use hold::{Flips, Hold, Wait};
+
+/// The verdict on each region.
+pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
 
 /// How a name, or a group of names that move together, is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +111,8 @@ pub struct Derivation {
     pub evidence: Vec<Arc<Verdict>>,
     /// The change that is wanted and not yet allowed.
     pub wait: Option<Wait>,
+    /// What the gates show before every other region of the names.
+    pub gates: Vec<GateView>,
     /// Why the TTL is what it is.
     pub ttl_rule: TtlRule,
 }
@@ -128,7 +136,8 @@ pub enum Rule {
     NoneProven,
     /// Nothing is known about the region in service: the last answer stays.
     Freeze,
-    /// The region is down, and the one to escape to has been up for too short a time.
+    /// The region is down, and none that could take over may do so yet: it has been up for too short a time, or a gate or
+    /// a hook keeps the names out of it.
     Held,
 }
 
@@ -210,8 +219,18 @@ impl Derivation {
             },
             Rule::NoneProven => format!("FROZEN, no other region is proven up: {}", said(region)),
             Rule::Freeze => format!("FROZEN, {}", said(region)),
-            Rule::Held => format!("held: {}", said(region)),
+            Rule::Held => match self.barred() {
+                Some(view) => format!("held out of {} by {}; {}", view.region, view.headline(), said(region)),
+                None => format!("held: {}", said(region)),
+            },
         }
+    }
+
+    /// The gate that the names wait for.
+    #[must_use]
+    pub fn barred(&self) -> Option<&GateView> {
+        let Some(Wait { to, hold: Hold::Gate(gate), .. }) = &self.wait else { return None };
+        self.gates.iter().find(|view| view.gate == *gate && view.region == *to)
     }
 
     /// What every region failed with, if all of them failed with the same.

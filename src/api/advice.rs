@@ -9,7 +9,7 @@ use super::warning::Warning;
 use crate::controller::{Controller, Parameters};
 use crate::health::{State, Verdict};
 use crate::model::{Family, Moment};
-use crate::policy::{Decision, Facts, Hold, Rule, Steer, Verdicts, Wait, if_dead};
+use crate::policy::{Decision, Facts, Hold, Rule, Steer, Wait, if_dead};
 
 /// A certificate that expires within this is worth a warning.
 const CERTIFICATE_WARNING: Duration = Duration::from_secs(21 * 24 * 3600);
@@ -50,7 +50,7 @@ pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) ->
     let mut warnings: Vec<Warning> = status.names.iter().filter_map(name_warning).collect();
     for (steer, decision) in controller.parameters().steers.iter().zip(controller.decisions()) {
         warnings.extend(flips_warning(steer, decision, now));
-        warnings.extend(standby_warning(steer, decision, controller.verdicts(), now));
+        warnings.extend(standby_warning(steer, decision, controller.facts(), now));
     }
     for region in &status.regions {
         warnings.extend(region_warning(region));
@@ -101,9 +101,9 @@ fn flips_warning(steer: &Steer, decision: &Decision, now: Moment) -> Option<Warn
 }
 
 /// No region could take over if the one in service died now. Once it is down the name's own warning says what it waits for.
-fn standby_warning(steer: &Steer, decision: &Decision, verdicts: &Verdicts, now: Moment) -> Option<Warning> {
+fn standby_warning(steer: &Steer, decision: &Decision, facts: Facts<'_>, now: Moment) -> Option<Warning> {
     let served = &decision.standing.region;
-    let next = if_dead(steer, &decision.standing, Facts { verdicts }, now);
+    let next = if_dead(steer, &decision.standing, facts, now);
     let is_down = decision.verdict().is_some_and(|verdict| verdict.state == State::Down);
     if is_down || steer.regions.len() == 1 || next.standing.region != *served {
         return None;

@@ -274,7 +274,7 @@ impl Status {
 impl WaitStatus {
     pub(super) fn new(wait: &Wait, now: Moment) -> WaitStatus {
         let left = wait.until.map(|until| until.after(now).as_secs_f64());
-        WaitStatus { to: wait.to.clone(), hold: wait.hold, until: wait.until, left }
+        WaitStatus { to: wait.to.clone(), hold: wait.hold.clone(), until: wait.until, left }
     }
 }
 

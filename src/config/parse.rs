@@ -6,8 +6,11 @@ mod address;
 mod context;
 mod control;
 mod dns;
+mod errand;
 mod evidence;
 mod expect;
+mod gate;
+mod hook;
 mod http;
 mod label;
 mod limit;
@@ -30,7 +33,7 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, zone, evidence, witness, region, steer } = spec;
+    let Spec { node, dns, control, zone, evidence, witness, region, steer, gate, hook } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
@@ -38,7 +41,10 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     let regions = region::regions(entries(region), context);
     let witnesses = witness::witnesses(entries(witness), context);
     let alone = evidence::alone(evidence, &regions, &witnesses, context.diagnostics);
-    let steers = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
+    let (mut steers, undecided) = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
+    let gates = gate::gates(entries(gate), &regions, &steers, context);
+    gate::keep_data(&mut steers, &undecided, &gates.gates);
+    let hooks = hook::hooks(entries(hook), &steers, context);
     Some(Config {
         node: node?,
         dns: dns?,
@@ -49,5 +55,9 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         regions: regions.regions,
         probes: regions.probes.into_iter().chain(witnesses.probes).collect(),
         steers,
+        gates: gates.gates,
+        asked: gates.settings,
+        hooks: hooks.hooks,
+        deeds: hooks.settings,
     })
 }

@@ -10,10 +10,12 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use ipnet::IpNet;
 
+use super::errands::{GateSettings, HookSettings};
 use super::probe_url::ProbeUrl;
+use crate::controller::Hook;
 use crate::health::{Alone, Check, Region};
 use crate::model::{CheckId, Name, Place, VantageId};
-use crate::policy::Steer;
+use crate::policy::{Gate, Steer};
 
 /// The meaning of a whole configuration file.
 #[derive(Debug, Clone)]
@@ -36,6 +38,14 @@ pub struct Config {
     pub probes: Vec<Probe>,
     /// `[[steer]]`
     pub steers: Vec<Steer>,
+    /// `[[gate]]`: what the core decides by.
+    pub gates: Vec<Gate>,
+    /// The same for those who ask at them.
+    pub asked: Vec<GateSettings>,
+    /// `[[hook]]`: what the core decides by.
+    pub hooks: Vec<Hook>,
+    /// The same for those who run them.
+    pub deeds: Vec<HookSettings>,
 }
 
 /// This name server.

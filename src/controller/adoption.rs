@@ -61,13 +61,16 @@ impl Proposals {
 }
 
 impl Controller {
-    /// Asks for these decisions to be made durable, all of them together.
+    /// Asks for these decisions to be made durable, all of them together; those with hooks that must succeed when these
+    /// have.
     pub(super) fn propose(
         &mut self,
         moves: BTreeMap<usize, Decision>,
         command: Option<(CommandId, Name)>,
+        now: Moment,
         news: &mut News,
     ) {
+        let moves = self.after_hooks(moves, command.as_ref(), now, news);
         if moves.is_empty() {
             return;
         }
@@ -92,7 +95,11 @@ impl Controller {
             let others = superseding.iter().filter(|(name, _)| decision.names.contains(name));
             match others.map(|(_, standing)| standing).max_by_key(|standing| standing.epoch) {
                 Some(standing) => self.follow(index, standing, news, now),
-                None => self.put_in_force(index, decision, now, news),
+                None => {
+                    let from = self.decisions[index].standing.region.clone();
+                    self.put_in_force(index, decision.clone(), now, news);
+                    self.run_after_hooks(&from, &decision, news);
+                }
             }
         }
         if superseding.is_empty() {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::model::{Moment, Name, RegionId};
+use crate::model::{HookId, Moment, Name, RegionId};
+use crate::policy::GateView;
 
 /// The number by which a command and its reply belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,22 @@ pub enum Refusal {
     ChangePending(Name),
     /// Another node's change of the same name came first.
     Superseded(Name),
+    /// A gate before the region lets nobody pass.
+    Gate {
+        /// The name.
+        name: Name,
+        /// What the gate shows.
+        view: GateView,
+    },
+    /// A hook that must succeed before the move has failed.
+    Hook {
+        /// The name.
+        name: Name,
+        /// The hook.
+        hook: HookId,
+        /// Why.
+        why: String,
+    },
     /// It came too late.
     Expired,
 }
@@ -96,6 +113,15 @@ impl fmt::Display for Refusal {
                     f,
                     "another node has just changed {name}; look at `cadence-dns status`, then ask again"
                 )
+            }
+            Refusal::Gate { name, view } => write!(
+                f,
+                "{name} stays, the way to {} is closed: {}; `cadence-dns status` shows the gates",
+                view.region,
+                view.headline()
+            ),
+            Refusal::Hook { name, hook, why } => {
+                write!(f, "{name} stays: the hook {hook}, which must succeed before, has failed: {why}")
             }
             Refusal::Expired => f.write_str("the command came too late, nothing was done; ask again"),
         }

@@ -13,9 +13,12 @@ use super::parts;
 use super::supervised::{GaveUp, Supervised};
 use crate::api::{PartStatus, Status, Warning};
 use crate::control::{ControlRequest, FailBack};
-use crate::controller::{Command, CommandId, Effect, Event, Reply, Report, What};
+use crate::controller::{Command, CommandId, Effect, Event, HookEnded, Reply, Report, What};
 use crate::dns::{Meter, Tables};
+use crate::errand::Programs;
+use crate::gate::{Asking, Sighting};
 use crate::health::Observation;
+use crate::hook::Hooks;
 use crate::probe::Probing;
 
 /// How often evidence is looked at for having grown old.
@@ -35,7 +38,19 @@ pub(super) struct EventLoop {
     pub(super) clock: Clock,
     pub(super) disk: Disk,
     pub(super) probing: Probing,
+    pub(super) asking: Asking,
+    pub(super) hooks: Hooks,
+    pub(super) programs: Programs,
     pub(super) commands: Commands,
+}
+
+/// Where events come from.
+pub(super) struct Sources {
+    pub(super) observations: mpsc::Receiver<Observation>,
+    pub(super) sightings: mpsc::Receiver<Sighting>,
+    pub(super) hooks_ended: mpsc::Receiver<HookEnded>,
+    pub(super) requests: mpsc::Receiver<ControlRequest>,
+    pub(super) stopped: mpsc::Receiver<()>,
 }
 
 /// Who waits for the reply to which command.
@@ -50,12 +65,8 @@ impl EventLoop {
     ///
     /// # Errors
     /// When the controller has failed too often, and a new process must try.
-    pub(super) async fn run(
-        mut self,
-        mut observations: mpsc::Receiver<Observation>,
-        mut requests: mpsc::Receiver<ControlRequest>,
-        mut stopped: mpsc::Receiver<()>,
-    ) -> Result<(), GaveUp> {
+    pub(super) async fn run(mut self, sources: Sources) -> Result<(), GaveUp> {
+        let Sources { mut observations, mut sightings, mut hooks_ended, mut requests, mut stopped } = sources;
         let mut watchdog = interval(WATCHDOG);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -71,6 +82,8 @@ impl EventLoop {
                     self.disk.look();
                     self.take(Event::TimePassed);
                 }
+                Some((gate, seen)) = sightings.recv() => self.take(Event::Gated(gate, seen)),
+                Some(ended) = hooks_ended.recv() => self.take(Event::HookEnded(ended)),
                 Some(request) = requests.recv() => self.answer(request),
             }
             if self.controller.has_panicked() {
@@ -104,6 +117,7 @@ impl EventLoop {
                 Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::ProbeNow(check) => self.probing.probe_now(&check),
+                Effect::RunHook(run) => events.extend(self.hooks.run(run).map(Event::HookEnded)),
                 Effect::Report(report) => tell(&report),
                 Effect::Reply(reply) => self.commands.reply(reply),
             }
@@ -158,6 +172,7 @@ impl EventLoop {
         }
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
+        status.parts.extend(parts::errands(&self.asking, &self.programs));
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
     }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use super::StartError;
 use super::descriptors;
 use super::load::Ready;
-use crate::config::{Config, ProbeKind};
+use super::programs;
+use crate::config::{Config, GateSettings, HookSettings, ProbeKind};
 use crate::dns;
+use crate::errand::{Orders, Runner};
 use crate::rights::{self, GivenUp, Needs};
 
 /// Sockets that are taken and not yet served, and what they are for.
@@ -18,6 +20,8 @@ pub struct Opened {
     pub(super) few_descriptors: Option<String>,
     /// Nothing is given up in a process that does other things as well.
     pub(super) given_up: Option<GivenUp>,
+    /// None where programs are run in this process, which keeps its rights; and where there are none.
+    pub(super) runner: Option<Runner>,
 }
 
 /// Takes all that needs a right. Starts no thread.
@@ -28,7 +32,7 @@ pub fn open(ready: Ready) -> Result<Opened, StartError> {
     let few_descriptors = descriptors::take(&ready.config);
     let bound = dns::bind(&ready.config.dns).map_err(StartError::Dns)?;
     let bound = bound.direct_to_rings();
-    Ok(Opened { ready, bound, few_descriptors, given_up: None })
+    Ok(Opened { ready, bound, few_descriptors, given_up: None, runner: None })
 }
 
 impl Opened {
@@ -38,15 +42,24 @@ impl Opened {
     /// When that cannot be done: the process must end then.
     pub fn give_up_rights(self) -> Result<Opened, StartError> {
         let needs = needs(&self.ready.file, &self.ready.config);
+        let programs = programs::all(&self.ready.config);
+        // While we still may: afterwards this process executes nothing any more.
+        let runner = match programs.is_empty() {
+            true => None,
+            false => {
+                let orders = Orders { user: needs.user.clone(), programs };
+                Some(Runner::start(&["runner"], &orders).map_err(StartError::Runner)?)
+            }
+        };
         let given_up = rights::give_up(&needs).map_err(StartError::Rights)?;
-        Ok(Opened { given_up: Some(given_up), ..self })
+        Ok(Opened { given_up: Some(given_up), runner, ..self })
     }
 }
 
 /// What is used for as long as the process runs. Files are read again when they have changed, and the new ones are
 /// others for the kernel, so it is their folders that are needed.
 fn needs(file: &Path, config: &Config) -> Needs {
-    let Config { node, dns, control, zones, probes, .. } = config;
+    let Config { node, dns, control, zones, probes, asked, deeds, .. } = config;
     let authorities = probes.iter().filter_map(|probe| match &probe.kind {
         ProbeKind::Http(http) => http.ca_file.as_deref(),
         ProbeKind::Tcp => None,
@@ -54,7 +67,14 @@ fn needs(file: &Path, config: &Config) -> Needs {
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
     let read_again = certificates.chain(dns.cookies.secret_file.as_deref());
     let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));
-    let files = files.chain(authorities).chain(read_again.clone());
+    let believed = asked.iter().filter_map(GateSettings::authorities);
+    let believed = believed.chain(deeds.iter().filter_map(HookSettings::authorities));
+    let secrets = asked.iter().filter_map(GateSettings::secret_file);
+    let secrets = secrets.chain(deeds.iter().filter_map(HookSettings::secret_file));
+    let secrets = secrets.map(|secret| secret.file.as_path());
+    let read_again = read_again.chain(secrets);
+    let files = files.chain(authorities).chain(believed.filter_map(|believed| believed.ca_file.as_deref()));
+    let files = files.chain(read_again.clone());
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
     Needs {
         user: node.user.clone(),

@@ -215,6 +215,8 @@ mod tests {
             witnesses: Vec::new(),
             regions: vec![region],
             steers: vec![steer],
+            gates: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 

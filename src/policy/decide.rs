@@ -1,25 +1,24 @@
 //! Which region a name gets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::choice::{Choice, stay};
-use super::escape::{escape, is_candidate};
+use super::escape::{escape, first_to_end, is_candidate};
+use super::gate::{GateView, Gates};
 use super::hold::{Flips, Wait, forbid_failback};
-use super::{Decision, Derivation, Standing, Steer, TtlRule};
+use super::{Decision, Derivation, Rule, Standing, Steer, TtlRule, Verdicts};
 use crate::health::{State, Verdict};
 use crate::model::{Moment, RegionId};
-
-/// The verdict on each region.
-pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
 
 /// What a decision is made from, besides what is answered already: all of it as of one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'f> {
     /// The verdict on each configured region.
     pub verdicts: &'f Verdicts,
+    /// What must be proven before a region is moved to, and what was.
+    pub gates: &'f Gates,
 }
 
 /// Decides for the names of one steer. `before` is what they are answered with; none at the very first start.
@@ -33,6 +32,7 @@ pub struct Facts<'f> {
 /// | down        |                   | up          | escapes, unless all others have just come up    |
 /// | down        |                   | unknown     | none proven: stays, unless unproven is accepted |
 /// | down        |                   | down        | fail open: stays                                |
+/// | any         | any, behind a gate that bars    || held: stays                                     |
 ///
 /// "A better one" is more preferred than the region in service. A region that was renamed is recognised by its
 /// addresses. A region that the names may no longer have is left at once for the best by evidence: the configuration
@@ -51,11 +51,11 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, facts: Facts<'_>, now: M
     let choice = match (before, served) {
         (None, _) => first_choice(&evidence),
         (Some(_), None) => stay(&evidence, best(&evidence)),
-        (Some(_), Some(served)) => choose(steer, &evidence, served, &flips, now),
+        (Some(_), Some(served)) => choose(steer, &evidence, served, facts, &flips, now),
     };
     let automatic = served.is_some_and(|served| served != choice.index);
     let flips = if automatic { flips.and(now, steer) } else { flips };
-    settle(steer, before, evidence, choice, flips, now)
+    settle(steer, before, evidence, choice, flips, now).beside(steer, facts, now)
 }
 
 /// Gives the names to the most preferred region that is up, on an operator's word: no hold applies, and it counts as
@@ -69,7 +69,41 @@ pub fn fail_back_now(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Mo
     let mut better = evidence.iter().take_while(|verdict| verdict.region != before.region);
     let index = better.position(|verdict| verdict.state == State::Up)?;
     let choice = stay(&evidence, index);
-    Some(settle(steer, Some(before), evidence, choice, before.flips.clone(), now))
+    let decision = settle(steer, Some(before), evidence, choice, before.flips.clone(), now);
+    Some(decision.beside(steer, facts, now))
+}
+
+/// The gates that forbid to move the names of a steer to a region now, whoever wants it: a command is refused with them.
+#[must_use]
+pub fn forbidding(
+    steer: &Steer,
+    before: &Standing,
+    to: &RegionId,
+    facts: Facts<'_>,
+    now: Moment,
+) -> Vec<GateView> {
+    let from = facts.verdicts.get(&before.region).map(|verdict| &**verdict);
+    let mut views = facts.gates.views(steer, to, from, facts.verdicts, now);
+    views.retain(|view| view.bars);
+    views
+}
+
+/// A decision to move that waits for something outside of the evidence: the names stay where they are meanwhile, and
+/// what else has changed holds.
+#[must_use]
+pub fn withheld(steer: &Steer, before: &Standing, wanted: Decision, wait: Wait, now: Moment) -> Decision {
+    let Derivation { evidence, gates, .. } = &wanted.derivation;
+    let Some(served) = evidence.iter().position(|verdict| verdict.region == before.region) else {
+        return wanted; // the configuration took the region from the names
+    };
+    let rule = match evidence[served].state {
+        State::Down => Rule::Held,
+        State::Up | State::Unknown => stay(evidence, served).rule,
+    };
+    let choice = Choice { index: served, rule, wait: Some(wait) };
+    let mut decision = settle(steer, Some(before), evidence.clone(), choice, before.flips.clone(), now);
+    decision.derivation.gates.clone_from(gates);
+    decision
 }
 
 /// What would become of the names if the region in service were proven down now: where they would go, or why they would
@@ -83,9 +117,9 @@ pub fn if_dead(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment) 
     let mut verdicts: Verdicts = of_steer.collect();
     if let Some(verdict) = verdicts.get_mut(&before.region) {
         let verdict = Arc::make_mut(verdict);
-        (verdict.state, verdict.doubt) = (State::Down, None);
+        (verdict.state, verdict.doubt, verdict.since) = (State::Down, None, now);
     }
-    decide(steer, Some(before), Facts { verdicts: &verdicts }, now)
+    decide(steer, Some(before), Facts { verdicts: &verdicts, ..facts }, now)
 }
 
 fn evidence(steer: &Steer, facts: Facts<'_>) -> Vec<Arc<Verdict>> {
@@ -125,24 +159,41 @@ fn best(evidence: &[Arc<Verdict>]) -> usize {
 }
 
 /// With a region in service.
-fn choose(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, flips: &Flips, now: Moment) -> Choice {
+fn choose(
+    steer: &Steer,
+    evidence: &[Arc<Verdict>],
+    served: usize,
+    facts: Facts<'_>,
+    flips: &Flips,
+    now: Moment,
+) -> Choice {
+    let barrier =
+        |to: &RegionId| facts.gates.barrier(steer, to, Some(&evidence[served]), facts.verdicts, now);
     match evidence[served].state {
         State::Unknown => stay(evidence, served),
-        State::Up => fail_back(steer, evidence, served, flips, now),
-        State::Down => escape(steer, evidence, served, now),
+        State::Up => fail_back(steer, evidence, served, barrier, flips, now),
+        State::Down => escape(steer, evidence, served, barrier, now),
     }
 }
 
 /// To the most preferred region that is allowed to come back, though not onto one that is failing just now. Of those
 /// that are not allowed yet, the one that is first to be is waited for.
-fn fail_back(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, flips: &Flips, now: Moment) -> Choice {
+fn fail_back(
+    steer: &Steer,
+    evidence: &[Arc<Verdict>],
+    served: usize,
+    barrier: impl Fn(&RegionId) -> Option<Wait>,
+    flips: &Flips,
+    now: Moment,
+) -> Choice {
     let (mut chosen, mut waits) = (served, Vec::new());
     for (index, better) in evidence.iter().enumerate().take(served) {
         if better.state != State::Up || !is_candidate(evidence, index) {
             continue;
         }
         let forbidden = forbid_failback(&better.region, better.since, steer, now)
-            .or_else(|| flips.forbid(&better.region, steer, now));
+            .or_else(|| flips.forbid(&better.region, steer, now))
+            .or_else(|| barrier(&better.region));
         match forbidden {
             Some(wait) => waits.push(wait),
             None if better.steady => {
@@ -152,8 +203,7 @@ fn fail_back(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, flips: &Fl
             None => {} // its next probe says more
         }
     }
-    let first = waits.into_iter().min_by_key(|wait| (wait.until.is_none(), wait.until));
-    Choice { wait: first, ..stay(evidence, chosen) }
+    Choice { wait: first_to_end(waits), ..stay(evidence, chosen) }
 }
 
 /// Puts the decision together; the epoch grows if and only if the answer is another one.
@@ -178,9 +228,21 @@ fn settle(
         Some(before) if before.addresses != addresses => (before.epoch + 1, before.since, addresses),
         Some(before) => (before.epoch, before.since, Arc::clone(&before.addresses)),
     };
-    let derivation = Derivation { rule: choice.rule, evidence, wait: choice.wait, ttl_rule };
+    let derivation =
+        Derivation { rule: choice.rule, evidence, wait: choice.wait, gates: Vec::new(), ttl_rule };
     let standing = Standing { region, addresses, epoch, since, flips };
     Decision { names: Arc::clone(&steer.names), standing, ttl, derivation }
+}
+
+impl Decision {
+    /// With what the gates show before the other regions.
+    fn beside(mut self, steer: &Steer, facts: Facts<'_>, now: Moment) -> Decision {
+        let served = self.derivation.verdict_on(&self.standing.region).cloned();
+        let others = steer.regions.iter().filter(|region| **region != self.standing.region);
+        let views = |region| facts.gates.views(steer, region, served.as_deref(), facts.verdicts, now);
+        self.derivation.gates = others.flat_map(views).collect();
+        self
+    }
 }
 
 /// Short as long as the answer may change soon, so that caches have let go of it when it does.

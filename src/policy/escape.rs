@@ -6,7 +6,7 @@ use super::choice::{Choice, stay};
 use super::hold::{Hold, Wait, forbid_failback};
 use super::{Failback, Rule, Steer};
 use crate::health::{State, Verdict};
-use crate::model::Moment;
+use crate::model::{Moment, RegionId};
 
 /// What a region offers to a name that must leave its own; the best first.
 ///
@@ -27,11 +27,20 @@ enum Class {
 }
 
 /// Escapes from the region in service, which is down. No flip limit and no dwell of the name applies. A region that has
-/// itself come up only now is taken when it has been up for `dwell`, if there is no other.
-pub(super) fn escape(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, now: Moment) -> Choice {
+/// itself come up only now is taken when it has been up for `dwell`, if there is no other. No gate is passed that bars:
+/// that is the operator's own word against the move.
+pub(super) fn escape(
+    steer: &Steer,
+    evidence: &[Arc<Verdict>],
+    served: usize,
+    barrier: impl Fn(&RegionId) -> Option<Wait>,
+    now: Moment,
+) -> Choice {
     let others = (0..evidence.len()).filter(|index| *index != served);
     let up = others.filter(|index| evidence[*index].state == State::Up && is_candidate(evidence, *index));
-    let ranked = up.map(|index| (class(steer, evidence, index, served, now), index));
+    let (open, barred): (Vec<_>, Vec<_>) =
+        up.map(|index| (index, barrier(&evidence[index].region))).partition(|(_, wait)| wait.is_none());
+    let ranked = open.into_iter().map(|(index, _)| (class(steer, evidence, index, served, now), index));
     let target = ranked.min_by_key(|(class, index)| {
         let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
         (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
@@ -39,7 +48,29 @@ pub(super) fn escape(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, no
     match target {
         Some((Class::Young, index)) => held(steer, &evidence[index], served),
         Some((_, index)) => stay(evidence, index),
-        None => stay(evidence, accepted(steer, evidence).unwrap_or(served)),
+        None => match first_to_end(barred.into_iter().filter_map(|(_, wait)| wait)) {
+            Some(wait) => Choice { index: served, rule: Rule::Held, wait: Some(wait) },
+            None => unproven(steer, evidence, served, barrier),
+        },
+    }
+}
+
+/// Of several holds the first to end; one that never ends by itself comes last.
+pub(super) fn first_to_end(waits: impl IntoIterator<Item = Wait>) -> Option<Wait> {
+    waits.into_iter().min_by_key(|wait| (wait.until.is_none(), wait.until))
+}
+
+/// Onto the first region that nothing is known about, if the operator accepts that and no gate bars.
+fn unproven(
+    steer: &Steer,
+    evidence: &[Arc<Verdict>],
+    served: usize,
+    barrier: impl Fn(&RegionId) -> Option<Wait>,
+) -> Choice {
+    let Some(index) = accepted(steer, evidence) else { return stay(evidence, served) };
+    match barrier(&evidence[index].region) {
+        Some(wait) => Choice { index: served, rule: Rule::Held, wait: Some(wait) },
+        None => stay(evidence, index),
     }
 }
 

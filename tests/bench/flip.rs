@@ -58,6 +58,8 @@ impl Bench {
             witnesses: config.witnesses,
             regions: config.regions,
             steers: config.steers,
+            gates: config.gates,
+            hooks: config.hooks,
         };
         let now = Moment::from_millis(1_800_000_000_000);
         let start = Instant::now();

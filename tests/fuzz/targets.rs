@@ -333,6 +333,8 @@ fn world() -> (&'static Parameters, &'static [Zone]) {
             witnesses: Vec::new(),
             regions,
             steers,
+            gates: Vec::new(),
+            hooks: Vec::new(),
         };
         (parameters, [zone])
     });

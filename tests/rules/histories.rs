@@ -102,6 +102,8 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
             witnesses: Vec::new(),
             regions: regions.clone(),
             steers: [first].into_iter().chain(second).collect(),
+            gates: Vec::new(),
+            hooks: Vec::new(),
         })
     })
 }

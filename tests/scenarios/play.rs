@@ -72,6 +72,8 @@ fn parameters(config: &Config) -> Parameters {
         witnesses: config.witnesses.clone(),
         regions: config.regions.clone(),
         steers: config.steers.clone(),
+        gates: config.gates.clone(),
+        hooks: config.hooks.clone(),
     }
 }
 

@@ -74,7 +74,7 @@ fn families(addresses: &[IpAddr]) -> String {
 
 fn why(name: &NameStatus, now: Moment) -> String {
     let Some(wait) = &name.wait else { return name.why.clone() };
-    match (wait.hold, wait.until) {
+    match (&wait.hold, wait.until) {
         (Hold::ManualFailback, _) => format!("{}; back to {} by `cadence-dns failback`", name.why, wait.to),
         (hold, Some(until)) => {
             format!("{}; {hold} hold, to {} in {}", name.why, wait.to, age(until.after(now)))

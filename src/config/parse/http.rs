@@ -112,7 +112,7 @@ fn target(
 }
 
 /// Which certificates are accepted, where there are any.
-fn trust(
+pub(super) fn trust(
     ca_file: Option<At<String>>,
     insecure: Option<At<bool>>,
     tls: bool,

@@ -22,7 +22,7 @@ fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
 fn the_contract_means_what_it_says() {
     let parsed = good(CONTRACT);
     assert_eq!(parsed.warnings, []);
-    let Config { node, dns, control, zones, regions, probes, steers, alone, witnesses } = &parsed.config;
+    let Config { node, dns, control, zones, regions, probes, steers, alone, witnesses, .. } = &parsed.config;
     assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
@@ -73,7 +73,10 @@ fn what_is_left_out_has_its_default() {
         "[[region]]\nname = \"r\"\naddresses = [\"127.0.0.1\"]\n[[region.probe]]\nurl = \"http://e/\"\n",
         "[[steer]]\nname = \"e\"\nregions = [\"r\"]\n",
     ));
-    let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses } = &parsed.config;
+    let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses, .. } =
+        &parsed.config;
+    let Config { gates, asked, hooks, deeds, .. } = &parsed.config;
+    assert!(gates.is_empty() && asked.is_empty() && hooks.is_empty() && deeds.is_empty());
     assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
@@ -254,6 +257,52 @@ fn every_key_is_obeyed() {
         ("enabled", "brownout = { enabled = false }", "brownout = { enabled = true }"),
         ("names", "\"hooks.example.com\"", "\"events.example.com\""),
         ("unproven", "unproven = \"accept\"", "unproven = \"refuse\""),
+        ("name", "name = \"lag\"", "name = \"behind\""),
+        ("region", "region = \"far\"\nnames", "region = \"near\"\nnames"),
+        ("names", "names = [\"api.example.com\"]\npostgres", "names = [\"www.example.com\"]\npostgres"),
+        ("host", "db.far.example.com", "db2.far.example.com"),
+        ("port", "port = 5433", "port = 5434"),
+        ("database", "database = \"app\"", "database = \"other\""),
+        ("user", "user = \"monitor\", password_file", "user = \"other\", password_file"),
+        ("password_file", "db.password", "other.password"),
+        ("role", "role = \"primary\"", "role = \"replica\""),
+        ("lag", "lag = \"11s\"", "lag = \"12s\""),
+        ("lag_bytes", "lag_bytes = 1048576", "lag_bytes = 1048577"),
+        ("tls", "tls = false", "tls = true"),
+        ("ca_file", "db-ca.pem", "other-ca.pem"),
+        ("insecure", "role = \"replica\", insecure = true", "role = \"replica\", insecure = false"),
+        ("block_for", "block_for = \"3m\"", "block_for = \"4m\""),
+        ("interval", "interval = \"6s\"", "interval = \"7s\""),
+        ("timeout", "timeout = \"1200ms\"", "timeout = \"1300ms\""),
+        ("stale_after", "stale_after = \"25s\"", "stale_after = \"26s\""),
+        ("policy", "policy = \"warn\"", "policy = \"block\""),
+        (
+            "url",
+            "https://far.example.com/ready\", value = \"/replica",
+            "https://far.example.com/other\", value = \"/replica",
+        ),
+        ("value", "value = \"/replica/lag\"", "value = \"/replica/age\""),
+        ("at_most", "at_most = 10", "at_most = 10.5"),
+        ("at_least", "at_least = 3", "at_least = 4"),
+        ("is", "is = \"ready\"", "is = true"),
+        ("ca_file", "web-ca.pem", "other-ca.pem"),
+        ("insecure", "is = \"ready\", insecure = true", "is = \"ready\", insecure = false"),
+        ("exec", "/usr/local/bin/switch", "/usr/local/bin/other"),
+        ("capacity", "capacity = \"75%\"", "capacity = 2"),
+        ("name", "name = \"promote\"", "name = \"raise\""),
+        ("names", "names = [\"api.example.com\"]\nwhen", "names = [\"www.example.com\"]\nwhen"),
+        ("when", "when = \"after\"\nurl = \"https://chat", "when = \"before\"\nurl = \"https://chat"),
+        ("command", "\"--now\"", "\"--later\""),
+        ("deadline", "deadline = \"20s\"", "deadline = \"21s\""),
+        ("must_succeed", "must_succeed = true", "must_succeed = false"),
+        ("url", "https://chat.example.com/hook", "https://chat.example.com/other"),
+        ("secret_file", "hook.secret", "other.secret"),
+        ("ca_file", "chat-ca.pem", "other-ca.pem"),
+        (
+            "insecure",
+            "others.example.com/hook\"\ninsecure = true",
+            "others.example.com/hook\"\ninsecure = false",
+        ),
     ];
     for (key, old, new) in rows {
         assert!(COMPLETE.contains(old), "{old} is in the file");
@@ -275,8 +324,10 @@ fn every_key_is_obeyed() {
         "region",
         "probe",
         "steer",
+        "gate",
+        "hook",
     ];
-    let inline = ["expect", "fresh", "body", "brownout", "failback"];
+    let inline = ["expect", "fresh", "body", "brownout", "failback", "http", "postgres"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
     listed.sort_unstable();
