@@ -8,7 +8,7 @@ mod warning;
 
 pub use part::PartStatus;
 pub use status::{
-    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
-    STATUS_SCHEMA, Source, Status, WaitStatus,
+    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
+    RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,
 };
 pub use warning::Warning;

@@ -97,7 +97,7 @@ impl Hooks {
     #[must_use]
     pub fn run(&mut self, run: HookRun) -> Option<HookEnded> {
         while self.workers.try_join_next().is_some() {}
-        let Some(name) = run.names.first() else { return None };
+        let name = run.names.first()?;
         let lane = Arc::clone(self.lanes.entry(name.clone()).or_default());
         let superseded = lane.push(run);
         if let Some(turn) = lane.begin() {

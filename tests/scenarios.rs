@@ -17,6 +17,8 @@
 //! 50s        we stand still for 30s          as by SIGSTOP
 //! 55s        our disk hangs                  or is full; `our disk is back`
 //! 55s        our clock is set forward 1h     or back; a name server that runs does not follow its wall clock
+//! 58s        gate lag red                    or green, unknown (no answer), stale (not asked any more): from now on
+//! 58s        hook promote fails              or works: from now on
 //! 58s        an operator fails back          by `cadence-dns failback`; a name may follow
 //! 60s        restart after 4s                kill -9, and a new start from the saved state; also
 //! 60s        restart after 4s with the clock set back 1h
@@ -110,7 +112,12 @@ scenarios! {
     first_start_in_an_outage
     flip_limit
     flips_of_a_clock_that_was_set_back
+    gate_before_a_failback
+    gate_before_an_escape
+    gate_that_blocks_for_a_time
+    gate_that_warns
     group
+    hook_that_must_succeed
     ipv4_only_region
     isolation
     last_resort

@@ -8,8 +8,8 @@ use super::part::PartStatus;
 use super::warning::Warning;
 use crate::answer::Counter;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
-use crate::model::{CheckId, Family, Moment, Name, RegionId, Ttl, VantageId};
-use crate::policy::{Hold, Rule, Wait};
+use crate::model::{CheckId, Family, GateId, Moment, Name, RegionId, Ttl, VantageId};
+use crate::policy::{GatePolicy, Hold, Light, Rule, Wait};
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const STATUS_SCHEMA: &str = "cadence-dns/status/v1";
@@ -33,6 +33,9 @@ pub struct Status {
     pub names: Vec<NameStatus>,
     /// Every region, in the order of their names.
     pub regions: Vec<RegionStatus>,
+    /// What every gate shows; empty if the daemon does not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateStatus>,
     /// What has been asked since the start; none if the daemon does not run.
     pub dns: Option<DnsStatus>,
     /// The parts of the program around the controller; empty if the daemon does not run.
@@ -130,6 +133,25 @@ pub struct RegionStatus {
     pub degraded: Vec<Family>,
     /// Its addresses.
     pub endpoints: Vec<EndpointStatus>,
+}
+
+/// What a gate shows before a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateStatus {
+    /// The gate.
+    pub gate: GateId,
+    /// The region.
+    pub region: RegionId,
+    /// The names that it concerns; empty for all.
+    pub names: Vec<Name>,
+    /// What it does while it is not green.
+    pub policy: GatePolicy,
+    /// What it shows.
+    pub light: Light,
+    /// Why, in words.
+    pub says: String,
+    /// When something was last seen at it.
+    pub seen: Option<Moment>,
 }
 
 /// What is known about an address.
@@ -263,6 +285,7 @@ impl Status {
             started: None,
             names: Vec::new(),
             regions: Vec::new(),
+            gates: Vec::new(),
             dns: None,
             parts: Vec::new(),
             warnings: Vec::new(),

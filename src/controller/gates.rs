@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Controller, News, Report};
 use crate::model::{GateId, Moment, RegionId};
-use crate::policy::{Gate, Light, Proof, Seen};
+use crate::policy::{Decision, Gate, Hold, Light, Proof, Seen};
 
 /// What each gate showed last, before each region where that differs.
 pub(super) type Lights = BTreeMap<(GateId, RegionId), Light>;
@@ -20,6 +20,9 @@ impl Controller {
 
     /// Whoever may enter a region that a gate shows another light before is decided again.
     pub(super) fn look_at_gates(&mut self, now: Moment, news: &mut News) {
+        if self.parameters.gates.is_empty() {
+            return;
+        }
         let mut changed = Vec::new();
         for gate in self.gates.iter() {
             for region in self.places_of(gate) {
@@ -40,6 +43,12 @@ impl Controller {
             }
         }
         self.lights.extend(changed);
+        // What is said of a name that waits is to be the present.
+        let waits = |decision: &Decision| {
+            decision.derivation.wait.as_ref().is_some_and(|wait| matches!(wait.hold, Hold::Gate(_)))
+        };
+        let waiting = self.decisions.iter().enumerate().filter(|(_, decision)| waits(decision));
+        news.concerned.extend(waiting.map(|(index, _)| index));
     }
 
     /// The regions before which a gate may show different lights; one of them where it shows the same before all.

@@ -97,10 +97,8 @@ where
         messages = answer => messages.map_err(in_words)?,
         ended = connection => return Err(ended.err().map_or("it hung up".into(), in_words)),
     };
-    let rows = messages.into_iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
-    });
+    let row = |message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None };
+    let rows = messages.into_iter().filter_map(row);
     rows.last().ok_or_else(|| "it told nothing".to_owned())
 }
 

@@ -116,6 +116,7 @@ impl Bench {
                     | Effect::Persist
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)
+                    | Effect::RunHook(_)
                     | Effect::Report(_)
                     | Effect::Reply(_) => {}
                 }

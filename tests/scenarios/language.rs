@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use cadence_dns::health::State;
-use cadence_dns::model::{Family, RegionId};
+use cadence_dns::model::{Family, GateId, HookId, RegionId};
+use cadence_dns::policy::Seen;
 
 use super::simulator::{Condition, DiskState};
 
@@ -71,6 +72,16 @@ pub(crate) enum What {
     Clock(i64),
     /// Three name servers, or two, from here on: in the first line of a story.
     Nodes(usize),
+    /// A gate shows this whenever it is asked; none: nobody asks any more.
+    Gate {
+        gate: GateId,
+        seen: Option<Seen>,
+    },
+    /// A hook fails from now on, or works.
+    Hook {
+        hook: HookId,
+        fails: bool,
+    },
     /// An operator gives a name back to the best of its regions.
     FailBack(Option<String>),
     /// Killed, or without power, and started again after this long.
@@ -225,6 +236,9 @@ fn happening(words: &[&str]) -> Result<What, String> {
         ["restart", "after", gap, "with", "the", "configuration", name] => {
             What::Restart(Restart { config: Some((*name).to_owned()), ..restart(gap, false)? })
         }
+        ["gate", gate, light] => What::Gate { gate: (*gate).into(), seen: seen(light)? },
+        ["hook", hook, "fails"] => What::Hook { hook: (*hook).into(), fails: true },
+        ["hook", hook, "works"] => What::Hook { hook: (*hook).into(), fails: false },
         [places @ .., "is" | "are", "up"] => becomes(places, Condition::Up)?,
         [places @ .., "refuses" | "refuse"] => becomes(places, Condition::Refuses)?,
         [places @ .., "hangs" | "hang"] => becomes(places, Condition::Hangs)?,
@@ -240,6 +254,16 @@ fn happening(words: &[&str]) -> Result<What, String> {
         }
         _ => return Err("no event that is known; see tests/scenarios.rs".into()),
     })
+}
+
+fn seen(light: &str) -> Result<Option<Seen>, String> {
+    match light {
+        "green" => Ok(Some(Seen::Fine("all is well".into()))),
+        "red" => Ok(Some(Seen::Unfit("not ready".into()))),
+        "unknown" => Ok(Some(Seen::Blind("no answer".into()))),
+        "stale" => Ok(None),
+        _ => Err(format!("`{light}` is neither green, red, unknown nor stale")),
+    }
 }
 
 fn of_name(name: &str) -> Result<Family, String> {

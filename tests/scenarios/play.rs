@@ -171,6 +171,31 @@ impl Player {
             What::Nodes(number) => {
                 self.simulator = Simulator::start_nodes(&self.parameters, *number);
             }
+            What::Gate { gate, seen } => {
+                self.parameters
+                    .gates
+                    .iter()
+                    .find(|known| known.id == *gate)
+                    .ok_or("there is no such gate")?;
+                let node = self.simulator.us_mut();
+                match seen {
+                    Some(seen) => drop(node.gates.insert(gate.clone(), seen.clone())),
+                    None => drop(node.gates.remove(gate)),
+                }
+            }
+            What::Hook { hook, fails } => {
+                self.parameters
+                    .hooks
+                    .iter()
+                    .find(|known| known.id == *hook)
+                    .ok_or("there is no such hook")?;
+                let failing = &mut self.simulator.us_mut().failing_hooks;
+                if *fails {
+                    failing.insert(hook.clone())
+                } else {
+                    failing.remove(hook)
+                };
+            }
             What::FailBack(name) => {
                 let name = match name {
                     Some(name) => name.parse().map_err(|_| format!("`{name}` is no name"))?,

@@ -1,15 +1,16 @@
 //! One name server: its controller, its prober and its disk.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cadence_dns::api::Status;
 use cadence_dns::controller::{
-    Command, CommandId, Commit, Controller, Effect, Event, Parameters, ProposalId, Reply, Saved, SavedState,
-    What,
+    Command, CommandId, Commit, Controller, Effect, Event, HookEnded, HookOutcome, HookRun, Parameters,
+    Reply, SavedState, What,
 };
 use cadence_dns::health::Observation;
-use cadence_dns::model::{Moment, Name, RegionId};
-use cadence_dns::policy::Standing;
+use cadence_dns::model::{GateId, HookId, Moment, Name, RegionId};
+use cadence_dns::policy::{Seen, Standing};
 use cadence_dns::zone::Zone;
 
 use super::disk::{Disk, DiskState, read_back};
@@ -41,6 +42,10 @@ pub(crate) struct Node {
     /// What became of the last command.
     pub(crate) reply: Option<Reply>,
     commands: u64,
+    /// What those who ask at the gates see, whenever they do.
+    pub(crate) gates: BTreeMap<GateId, Seen>,
+    /// The hooks that fail.
+    pub(crate) failing_hooks: BTreeSet<HookId>,
 }
 
 /// Whether the name server runs.
@@ -63,6 +68,8 @@ impl Node {
             journal: Vec::new(),
             reply: None,
             commands: 0,
+            gates: BTreeMap::new(),
+            failing_hooks: BTreeSet::new(),
         };
         node.boot(now);
         node
@@ -183,6 +190,9 @@ impl Node {
         }
         if ticks {
             self.handle(Event::TimePassed, now);
+            for (gate, seen) in self.gates.clone() {
+                self.handle(Event::Gated(gate, seen), now);
+            }
         }
         for observation in seen {
             self.handle(Event::Observed(observation), now);
@@ -214,9 +224,8 @@ impl Node {
         let Daemon::Runs { controller, frozen_until: None, .. } = &mut self.daemon else { return 0 };
         let effects = controller.handle(event.clone(), clock);
         self.watch.handled(&event, controller, &effects, clock, now);
-        let committed = self.perform(&effects, now);
-        for (id, commit) in committed {
-            self.handle(Event::Committed(id, commit), now);
+        for event in self.perform(&effects, now) {
+            self.handle(event, now);
         }
         effects.len()
     }
@@ -226,25 +235,41 @@ impl Node {
         self.handle(Event::Observed(observation), now)
     }
 
-    fn perform(&mut self, effects: &[Effect], now: Moment) -> Vec<(ProposalId, Commit)> {
+    fn perform(&mut self, effects: &[Effect], now: Moment) -> Vec<Event> {
         let clock = self.clock.of(now);
-        let mut committed = Vec::new();
+        let mut events = Vec::new();
         for effect in effects {
             let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { break };
             match effect {
                 Effect::Commit(id, changes) => {
-                    committed.extend(self.disk.commit(*id, changes, now).map(|commit| (*id, commit)));
+                    let commit = self.disk.commit(*id, changes, now);
+                    events.extend(commit.map(|commit| Event::Committed(*id, commit)));
                 }
                 Effect::Note(changes) => self.disk.note(changes, now),
                 Effect::Publish(_) => assert_tells_the_same(&self.disk, controller, clock),
                 Effect::Persist => self.disk.persist(controller.saved(clock)),
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
                 Effect::ProbeNow(check) => prober.probe_now(check, now),
+                Effect::RunHook(run) => events.push(Event::HookEnded(self.run_hook(run))),
                 Effect::Report(report) => self.journal.push((now, report.to_string())),
                 Effect::Reply(reply) => self.reply = Some(reply.clone()),
             }
         }
-        committed
+        events
+    }
+
+    /// Hooks take no time here.
+    fn run_hook(&self, run: &HookRun) -> HookEnded {
+        let fails = self.failing_hooks.contains(&run.hook);
+        let outcome = if fails { HookOutcome::Failed("it ended with 1".into()) } else { HookOutcome::Done };
+        HookEnded {
+            run: run.run,
+            hook: run.hook.clone(),
+            name: run.names[0].clone(),
+            epoch: run.epoch,
+            outcome,
+            output: format!("{} to {}", run.from, run.to),
+        }
     }
 
     fn note(&mut self, now: Moment, text: &str) {
@@ -280,6 +305,8 @@ impl Node {
             watch: self.watch.clone(),
             reply: None,
             commands: 0,
+            gates: self.gates.clone(),
+            failing_hooks: self.failing_hooks.clone(),
         };
         twin.disk.persist(saved);
         twin.perform(&effects, now);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cadence_dns::controller::{Controller, Effect, Event, Parameters};
 use cadence_dns::health::{ProbeOutcome, Region, State, Verdict};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
-use cadence_dns::policy::{Decision, Steer};
+use cadence_dns::policy::{Decision, Hold, Steer, forbidding};
 
 use super::resolver;
 
@@ -120,6 +120,7 @@ impl Watch {
         } else {
             let mut changed = false;
             for decision in controller.decisions() {
+                self.no_gate_is_passed(decision, controller, clock);
                 changed |= self.before.get(decision.name()).is_none_or(|before| {
                     before.standing.addresses != decision.standing.addresses || before.ttl != decision.ttl
                 });
@@ -178,6 +179,18 @@ impl Watch {
         let greatest = self.greatest.entry(name.clone()).or_insert(epoch);
         assert!(*greatest <= epoch, "{name}: epoch {epoch} after {greatest}");
         *greatest = epoch;
+    }
+
+    /// Whoever wants it, no name enters a region past a gate that bars.
+    fn no_gate_is_passed(&self, decision: &Decision, controller: &Controller, clock: Moment) {
+        let (name, to) = (decision.name(), &decision.standing.region);
+        let Some(before) = self.before.get(name).filter(|before| before.standing.region != *to) else {
+            return;
+        };
+        let steer = &self.steers[name];
+        let forbidden = forbidding(steer, &before.standing, to, controller.facts(), clock);
+        let left = steer.regions.contains(&before.standing.region);
+        assert!(forbidden.is_empty() || !left, "{name}: to {to} in spite of {forbidden:?}");
     }
 
     fn look_at_flip(&self, before: &Decision, after: &Decision, clock: Moment, now: Moment) {
@@ -266,7 +279,9 @@ impl Watch {
                 verdicts.get(id).is_some_and(|verdict| verdict.state == state && !verdict.is_unprobed())
             };
             let another = steer.regions.iter().any(|id| is(id, State::Up));
-            if !is(&decision.standing.region, State::Down) || !another {
+            let waits = decision.derivation.wait.as_ref().map(|wait| &wait.hold);
+            let on_a_word = matches!(waits, Some(Hold::Gate(_) | Hold::Hook(_))); // the operator's own
+            if !is(&decision.standing.region, State::Down) || !another || on_a_word {
                 self.stranded.remove(name);
                 continue;
             }
