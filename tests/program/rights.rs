@@ -64,7 +64,7 @@ fn check_threads(process: &Process, uid: u32) {
 }
 
 /// By a filter, where there is a list of system calls.
-const SECCOMP: &str = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
+pub(crate) const SECCOMP: &str = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
     "2"
 } else {
     "0"
