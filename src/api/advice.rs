@@ -168,7 +168,7 @@ fn gate_warning(gate: &GateStatus) -> Option<Warning> {
             help: "moves pass nevertheless: `policy` of the [[gate]] is \"warn\"".into(),
         },
         GatePolicy::Block | GatePolicy::BlockFor(_) => Warning {
-            text: format!("nothing moves to {region}: {headline}"),
+            text: format!("nothing moves to {region} now: {headline}"),
             help: "mend it before it is needed".into(),
         },
     })

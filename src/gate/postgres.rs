@@ -3,9 +3,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -17,6 +19,9 @@ use crate::policy::{Database, Lsn, Seen};
 
 /// As much of a server's words is shown, in characters.
 const SHOWN_MAX: usize = 200;
+
+/// A server that has answered gets so long for the end of the connection.
+const LEAVE_MAX: Duration = Duration::from_millis(200);
 
 /// Whoever looks at the server's connections knows who it is.
 const OUR_NAME: &str = "cadence-dns";
@@ -64,11 +69,11 @@ impl Server {
         let row = match &self.tls {
             Some(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await.map_err(in_words)?;
-                query(&client, connection).await?
+                query(client, connection).await?
             }
             None => {
                 let (client, connection) = config.connect(NoTls).await.map_err(in_words)?;
-                query(&client, connection).await?
+                query(client, connection).await?
             }
         };
         database(&row).ok_or_else(|| "its reply makes no sense".to_owned())
@@ -86,20 +91,21 @@ impl Server {
     }
 }
 
-/// Drives the connection while its one query is under way.
-async fn query<C>(client: &tokio_postgres::Client, connection: C) -> Result<SimpleQueryRow, String>
+/// Drives the connection while its one query is under way, and takes leave: the server's log is to have no trouble of ours.
+async fn query<C>(client: tokio_postgres::Client, connection: C) -> Result<SimpleQueryRow, String>
 where
     C: Future<Output = Result<(), tokio_postgres::Error>>,
 {
-    let answer = client.simple_query(QUERY);
+    let mut connection = pin!(connection);
     let messages = tokio::select! {
         biased;
-        messages = answer => messages.map_err(in_words)?,
-        ended = connection => return Err(ended.err().map_or("it hung up".into(), in_words)),
+        messages = client.simple_query(QUERY) => messages.map_err(in_words)?,
+        ended = &mut connection => return Err(ended.err().map_or("it hung up".into(), in_words)),
     };
+    drop(client);
+    let _ = timeout(LEAVE_MAX, connection).await; // it has answered, whatever becomes of the connection
     let row = |message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None };
-    let rows = messages.into_iter().filter_map(row);
-    rows.last().ok_or_else(|| "it told nothing".to_owned())
+    messages.into_iter().filter_map(row).next_back().ok_or_else(|| "it told nothing".to_owned())
 }
 
 fn database(row: &SimpleQueryRow) -> Option<Database> {

@@ -64,11 +64,12 @@ fn check_threads(process: &Process, uid: u32) {
 }
 
 /// By a filter, where there is a list of system calls.
-pub(crate) const SECCOMP: &str = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
-    "2"
-} else {
-    "0"
-};
+pub(crate) const SECCOMP: &str =
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
+        "2"
+    } else {
+        "0"
+    };
 
 /// A certificate with its key.
 fn certified() -> String {

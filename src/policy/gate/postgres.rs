@@ -182,7 +182,11 @@ fn replica(
     let lag = match (known, seen.receives) {
         (Some(primary), true) => {
             let proven = primary.lacked_for_at_least(seen.position);
-            seen.behind.map(|behind| behind.max(proven)).or((octets == Some(0)).then_some(Duration::ZERO))
+            let own = seen.behind.map(|behind| behind.max(proven));
+            // One that has replayed no transaction yet has no word of its own.
+            let at_most = || primary.lacked_for_at_most(seen.position);
+            let too_long = rules.lag.is_some_and(|most| proven > most).then_some(proven);
+            own.or_else(at_most).or(too_long)
         }
         (Some(primary), false) => primary.lacked_for_at_most(seen.position),
         (None, true) => seen.behind,

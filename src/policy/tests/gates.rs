@@ -276,6 +276,9 @@ fn a_replica_that_receives_is_as_far_behind_as_it_says_or_as_is_proven() {
     check(&[(975, 500), (980, 501), (999, 900)], Some(0), "red: replay lag 19 s > 10 s");
     check(&[(975, 500), (995, 501), (999, 900)], Some(0), "green: replica, 4 s and 400 bytes behind");
     check(&[(999, 500)], None, "green: replica, 0 s and 0 bytes behind");
+    check(&[(985, 500), (986, 501), (999, 501)], None, "red: replay lag 14 s > 10 s");
+    check(&[(986, 501), (999, 501)], None, "red: replay lag 13 s > 10 s");
+    check(&[(999, 501)], None, "unknown: it lacks more of its primary in a than was watched");
     check(&[], Some(3), "green: replica, 3 s behind");
     check(&[], None, "unknown: no gate knows the position of its primary");
 }
