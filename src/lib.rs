@@ -16,6 +16,9 @@
 //! What has to be done about it comes back as values, [`controller::Effect`]s, and [`daemon`] does them.
 //! Nothing changed: no effects, no log line.
 //!
+//! What a region must prove before a name may move to it, a [`gate`] asks; what it saw is an event, too. Others are told of
+//! a move by a [`hook`], before it is proposed or after it is adopted.
+//!
 //! An operator's command takes the same road: an event in, a reply among the effects. A decision that changes an answer is
 //! first *proposed*; the state log makes it durable, which is an event; and only then is it *adopted*: published, told.
 //!
@@ -39,8 +42,9 @@
 //! ○ controller                     event in, effects out; owns all mutable state; what is saved
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
 //! ○ api                            what operators and programs see: status, warnings
-//!   telemetry                      the log, which never blocks
+//!   telemetry · errand             the log, which never blocks · programs and requests, bounded, for gates and hooks
 //!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log
+//!   gate · hook                    asks what regions must prove · tells others of moves
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command

@@ -229,7 +229,7 @@ tables! {
         may region: String,
         may names: Vec<At<String>>,
         may http: HttpGateSpec,
-        may postgres: PostgresGateSpec,
+        may postgres: Concealed<PostgresGateSpec>,
         may exec: Vec<At<String>>,
         may capacity: Word,
         may policy: String,

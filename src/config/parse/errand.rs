@@ -8,7 +8,7 @@ use super::zone::domain;
 use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::errands::{Authorities, SecretFile, Web};
 use crate::config::near::nearest;
-use crate::config::probe_url::ProbeUrl;
+use crate::config::probe_url::{ProbeUrl, ProbeUrlError};
 use crate::config::read::{At, entries};
 use crate::model::Name;
 use crate::policy::Steer;
@@ -88,7 +88,12 @@ pub(super) fn web(
     let url = match value.parse::<ProbeUrl>() {
         Ok(url) => url,
         Err(error) => {
-            diagnostics.error(place, format!("{shown} {error}"), error.help());
+            let help = match &error {
+                ProbeUrlError::User => "leave it out: a URL is shown in logs and in `status`",
+                ProbeUrlError::Scheme(_) => "http:// or https://",
+                ProbeUrlError::Syntax(_) | ProbeUrlError::Fragment | ProbeUrlError::Host => error.help(),
+            };
+            diagnostics.error(place, format!("{shown} {error}"), help);
             return None;
         }
     };

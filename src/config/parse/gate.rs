@@ -13,7 +13,7 @@ use super::region::Regions;
 use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::errands::{Ask, Bound, BoundLimit, GateSettings, PostgresServer};
 use crate::config::near::nearest;
-use crate::config::read::{At, Word};
+use crate::config::read::{At, Concealed, Word};
 use crate::config::spec::{GateSpec, HttpGateSpec, PostgresGateSpec};
 use crate::health::MinUp;
 use crate::model::{GateId, Name, Place, RegionId};
@@ -223,7 +223,7 @@ fn times(
 /// What must be proven, and how it is asked.
 fn proof(
     http: Option<At<HttpGateSpec>>,
-    postgres: Option<At<PostgresGateSpec>>,
+    postgres: Option<At<Concealed<PostgresGateSpec>>>,
     exec: Option<At<Vec<At<String>>>>,
     capacity: Option<At<Word>>,
     place: &Place,
@@ -233,7 +233,7 @@ fn proof(
         "one of `http`, `postgres`, `exec` and `capacity`; for another one add a second `[[gate]]`";
     match (http, postgres, exec, capacity) {
         (Some(spec), None, None, None) => of_http(spec.value, context),
-        (None, Some(spec), None, None) => of_postgres(spec.value, context),
+        (None, Some(spec), None, None) => of_postgres(spec.value.0, context),
         (None, None, Some(words), None) => {
             let program = errand::program("exec", words, context.diagnostics)?;
             Some((Proof::Reply { of_data: false }, Some(Ask::Program(program))))
@@ -336,6 +336,12 @@ fn of_postgres(spec: PostgresGateSpec, context: Context<'_>) -> Option<(Proof, O
         None => None,
     };
     let encrypted = tls.is_none_or(|tls| tls.value);
+    if let Some(place) = ca_file.as_ref().map(|at| &at.place).filter(|_| !encrypted) {
+        let found = "`ca_file` beside `tls = false`, where there is no certificate";
+        diagnostics.error(place, found, "leave one of the two out");
+        return None;
+    }
+    let insecure = insecure.filter(|_| encrypted);
     let authorities = errand::authorities(ca_file, insecure, encrypted, context)?;
     let server = PostgresServer {
         host: host?,
@@ -354,7 +360,6 @@ fn server(host: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
     if !host.value.is_empty() && host.value.len() <= 255 && host.value.chars().all(is_allowed) {
         return Some(host.value.clone());
     }
-    diagnostics.conceal(host.place.line..=host.place.line);
     let help =
         "a host name or an address; port, user, database and the file of the password have keys of their own";
     diagnostics.error(&host.place, "`host` is neither a name nor an address", help);
