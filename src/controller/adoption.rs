@@ -98,7 +98,7 @@ impl Controller {
                 None => {
                     let from = self.decisions[index].standing.region.clone();
                     self.put_in_force(index, decision.clone(), now, news);
-                    self.run_after_hooks(&from, &decision, news);
+                    self.run_after_hooks(index, &from, &decision, news);
                 }
             }
         }

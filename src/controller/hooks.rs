@@ -103,6 +103,10 @@ impl Hooks {
         decision: Decision,
         now: Moment,
     ) -> Decision {
+        let is_same = |(region, _): &(RegionId, u64)| *region == decision.standing.region;
+        if !self.passed.get(&index).is_some_and(is_same) {
+            self.passed.remove(&index); // what was prepared is not wanted any more
+        }
         let Some(failed) = self.failed.get(&index) else { return decision };
         if failed.to != decision.standing.region {
             self.failed.remove(&index);
@@ -126,12 +130,17 @@ impl Hooks {
     fn run(
         &mut self,
         phase: Phase,
+        index: usize,
         from: &RegionId,
         decision: &Decision,
         news: &mut News,
     ) -> (BTreeSet<RunId>, Duration) {
         let (mut awaited, mut longest) = (BTreeSet::new(), Duration::ZERO);
-        for hook in self.hooks.iter().filter(|hook| hook.phase == phase && hook.concerns(decision)) {
+        // Who only wants to know has been told by the first try.
+        let again = self.failed.get(&index).is_some_and(|failed| failed.to == decision.standing.region);
+        let again = again && phase == Phase::Before;
+        let hooks = self.hooks.iter().filter(|hook| hook.phase == phase && hook.concerns(decision));
+        for hook in hooks.filter(|hook| hook.must_succeed || !again) {
             self.last += 1;
             let run = RunId(self.last);
             if phase == Phase::Before && hook.must_succeed {
@@ -184,7 +193,7 @@ impl Controller {
                 ready.insert(index, decision);
                 continue;
             }
-            let (runs, longest) = self.hooks.run(Phase::Before, &from, &decision, news);
+            let (runs, longest) = self.hooks.run(Phase::Before, index, &from, &decision, news);
             if runs.is_empty() {
                 ready.insert(index, decision);
                 continue;
@@ -198,9 +207,9 @@ impl Controller {
     }
 
     /// A move has been made.
-    pub(super) fn run_after_hooks(&mut self, from: &RegionId, decision: &Decision, news: &mut News) {
+    pub(super) fn run_after_hooks(&mut self, index: usize, from: &RegionId, decision: &Decision, news: &mut News) {
         if *from != decision.standing.region {
-            self.hooks.run(Phase::After, from, decision, news);
+            self.hooks.run(Phase::After, index, from, decision, news);
         }
     }
 
