@@ -1,17 +1,26 @@
 //! The command line. One file for each command, and one for each thing that several commands share; what is printed
 //! comes from pure functions.
 
+mod audit;
 mod check;
+mod command;
 mod daemon_address;
 mod demo;
+mod explain;
 mod failback;
+mod failover;
 mod failure;
+mod history;
 mod output;
+mod overrides;
 mod run;
 mod runner;
 mod runtime;
+mod simulate;
 mod status;
+mod story;
 mod text;
+mod when;
 mod zone;
 
 use std::ffi::OsString;
@@ -27,7 +36,9 @@ pub use failure::Failure;
 /// Answers DNS queries for a service's name with the addresses of a healthy region, and fails over when it fails
 #[derive(Debug, Parser)]
 #[command(name = "cadence-dns", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the daemon cannot be reached")]
+#[command(
+    after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the daemon cannot be reached,\n4 refused by a safety rule, a gate or --if-epoch"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -37,15 +48,35 @@ struct Cli {
 enum Command {
     /// Run the name server in the foreground until SIGTERM or SIGINT; log one line for each change
     Run(ConfigFile),
-    /// Check the configuration, its zones and certificates as `run` does, and print each failover budget
+    /// Check the configuration, its zones, certificates and scenarios, and print each failover budget
     Check(ConfigFile),
     /// Check one zone file without a configuration, or print the records in it
     #[command(subcommand)]
     Zone(zone::Command),
     /// Show the current answer for each name, since when it holds, and why
     Status(status::Arguments),
+    /// Give a name to a region now, whatever probes say: leave a region that is green and broken
+    Failover(failover::Failover),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
+    /// Lift what holds a name: a pin, a freeze, `dwell`, `failback`, the flip limit; what it waits for happens now
+    Release(failback::Arguments),
+    /// Take clients away from a region or an address, for maintenance
+    Drain(failover::Drain),
+    /// Let clients come back to what was drained
+    Undrain(failover::Undrain),
+    /// Show, give and end orders to the daemon
+    #[command(subcommand)]
+    Override(overrides::Command),
+    /// Play stories of outages with a configuration: what would be decided, when and why
+    Simulate(simulate::Arguments),
+    /// Explain why a name is answered as it is, or was: the rule, the evidence, and what would change it
+    Explain(explain::Arguments),
+    /// Show what was decided and ordered, when and why: one line an entry, or a timeline for a postmortem
+    History(history::Arguments),
+    /// Check that nobody has changed the history
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
     /// Run the programs of gates and hooks for `run`, which starts it
@@ -72,7 +103,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Check(ConfigFile { config }) => check::run(&config),
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
-        Command::Failback(arguments) => failback::run(&arguments),
+        Command::Failover(arguments) => failover::failover(&arguments),
+        Command::Failback(arguments) => failback::fail_back(&arguments),
+        Command::Release(arguments) => failback::release(&arguments),
+        Command::Drain(arguments) => failover::drain(&arguments),
+        Command::Undrain(arguments) => failover::undrain(&arguments),
+        Command::Override(command) => overrides::run(&command),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
+        Command::Audit(command) => audit::run(&command),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Runner => runner::run(),
     }

@@ -12,6 +12,7 @@
 mod diagnostics;
 mod errands;
 mod near;
+mod parameters;
 mod parse;
 mod probe_url;
 mod read;
@@ -34,9 +35,9 @@ pub use errands::{
 };
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    BodyRule, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe, HttpsSettings,
-    NodeSettings, Probe, ProbeKind, RateLimitSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings,
-    ZoneSettings,
+    BodyRule, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh,
+    HistorySettings, HttpProbe, HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings,
+    RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

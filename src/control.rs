@@ -5,10 +5,13 @@ mod peer;
 mod server;
 mod socket;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::api::Status;
+use crate::api::{Explanation, Question, Status};
+use crate::controller::{Done, Refusal, Terms, What};
 use crate::model::Name;
 
 pub use server::Serving;
@@ -19,21 +22,40 @@ pub use socket::{BindError, Bound, bind};
 pub enum ControlRequest {
     /// What is answered, since when and why.
     Status(oneshot::Sender<Status>),
-    /// Give a name back to its preferred region now.
-    FailBack(FailBack, oneshot::Sender<Result<String, String>>),
+    /// Do this, or tell what it would mean.
+    Command(Wish, oneshot::Sender<Result<Done, Refusal>>),
+    /// Why a name is answered as it is.
+    Explain(Question, oneshot::Sender<Explanation>),
 }
 
-/// An operator's command to return a name to its preferred region.
+/// What an operator wants done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FailBack {
-    /// The steered name.
-    pub name: Name,
-    /// Why, for the log.
+pub struct Wish {
+    /// What.
+    pub what: What,
+    /// Why, for the log and for colleagues.
     pub reason: String,
+    /// On which terms.
+    #[serde(default)]
+    pub terms: Terms,
     /// Who: filled in from the socket's peer, whatever was sent.
     #[serde(default)]
     pub by: String,
+}
+
+/// What is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The name.
+    pub name: Name,
+    /// The mnemonic of the record type; an address type if none is given.
+    #[serde(default, rename = "type")]
+    pub rtype: Option<String>,
+    /// Who asks.
+    #[serde(default)]
+    pub client: Option<IpAddr>,
 }
 
 /// What the API answers when it refuses, as `application/problem+json` (RFC 9457).
@@ -41,4 +63,7 @@ pub struct FailBack {
 pub struct ProblemDetails {
     /// What is the matter, in a sentence.
     pub title: String,
+    /// A safety rule, a gate or a condition forbids it: the same is right at another time, or on other terms.
+    #[serde(default)]
+    pub by_rule: bool,
 }

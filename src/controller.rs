@@ -15,9 +15,11 @@ mod ceilings;
 mod command;
 mod evidence;
 mod gates;
+mod history;
 mod hook;
 mod hooks;
 mod judgement;
+mod obey;
 mod report;
 mod saved;
 mod zones;
@@ -28,14 +30,14 @@ use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, GateId, Moment, Name, RegionId, VantageId};
+use crate::model::{CheckId, GateId, Moment, RegionId, VantageId};
 use crate::policy::{
-    Budget, Decision, Facts, Gate, Gates, Seen, Standing, Steer, Verdicts, budget, decide, fail_back_now,
-    forbidding,
+    Budget, Decision, Facts, Gate, Gates, OverrideId, Overrides, Safety, Seen, Standing, Steer, Verdicts,
+    budget, decide,
 };
 use crate::zone::Zone;
 
-use adoption::Proposals;
+use adoption::{Proposal, Proposals};
 use ceilings::Ceilings;
 use evidence::Evidence;
 use gates::Lights;
@@ -44,7 +46,8 @@ use judgement::Judgement;
 use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
-pub use command::{Command, CommandId, Done, Refusal, Reply, What};
+pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
+pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use hook::{Hook, HookEnded, HookOutcome, HookRun, Phase, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
@@ -71,6 +74,8 @@ pub struct Parameters {
     pub gates: Vec<Gate>,
     /// What is done outside when a name moves.
     pub hooks: Vec<Hook>,
+    /// What no command may do by mistake.
+    pub safety: Safety,
 }
 
 /// What can happen.
@@ -145,6 +150,8 @@ pub struct Controller {
     gates: Gates,
     lights: Lights,
     hooks: Hooks,
+    overrides: Overrides,
+    last_override: OverrideId,
     ceilings: Ceilings,
     /// Which steers a region matters to.
     steers_of: BTreeMap<RegionId, Vec<usize>>,
@@ -174,7 +181,7 @@ impl Controller {
         let judgement = Judgement::start(&parameters, &state, &evidence, now);
         let ceilings = state.ceilings(now);
         let (gates, hooks) = (Gates::new(parameters.gates.clone()), Hooks::new(parameters.hooks.clone()));
-        let facts = Facts { verdicts: judgement.verdicts(), gates: &gates };
+        let facts = Facts { verdicts: judgement.verdicts(), overrides: &state.overrides, gates: &gates };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);
             let decision = decide(steer, before.as_ref(), facts, now);
@@ -193,6 +200,8 @@ impl Controller {
             gates,
             lights: Lights::new(),
             hooks,
+            overrides: state.overrides,
+            last_override: state.last_override,
             save_every: evidence.save_every(),
             parameters,
             evidence,
@@ -224,6 +233,7 @@ impl Controller {
     /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut news = News::default();
+        self.end_overrides(now, &mut news);
         match event {
             Event::Observed(observation) => {
                 let regions = self.evidence.observe(&observation, now, &mut news);
@@ -251,7 +261,8 @@ impl Controller {
     /// When [`Event::TimePassed`] is due, if nothing is observed before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
-        self.due.first().map(|(at, _)| *at)
+        let due = self.due.first().map(|(at, _)| *at);
+        due.into_iter().chain(self.overrides.next_expiry()).min()
     }
 
     /// What is decided now, in the order of the configuration.
@@ -284,16 +295,28 @@ impl Controller {
         &self.gates
     }
 
-    /// What decisions are made from now.
+    /// What decisions are made from, now.
     #[must_use]
     pub fn facts(&self) -> Facts<'_> {
-        Facts { verdicts: self.judgement.verdicts(), gates: &self.gates }
+        Facts { verdicts: self.judgement.verdicts(), overrides: &self.overrides, gates: &self.gates }
+    }
+
+    /// The change of a steer that is being made durable, if one is.
+    #[must_use]
+    pub fn pending(&self, steer: usize) -> Option<&Decision> {
+        self.proposals.pending(steer)
     }
 
     /// What this node has seen of each check.
     #[must_use]
     pub fn states(&self) -> &BTreeMap<CheckId, CheckState> {
         self.evidence.states()
+    }
+
+    /// What operators have ordered and is in force.
+    #[must_use]
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
     }
 
     /// Since when it decides.
@@ -349,41 +372,7 @@ impl Controller {
                 moves.insert(index, decision);
             }
         }
-        self.propose(moves, None, now, news);
-    }
-
-    fn obey(&mut self, command: Command, now: Moment, news: &mut News) {
-        let Command { id, author, reason, expires, what } = command;
-        let What::FailBack(name) = what;
-        let approved = if expires < now { Err(Refusal::Expired) } else { self.fail_back(&name, now, news) };
-        match approved {
-            Ok((index, decision)) => {
-                news.reports.push(Report::Commanded { name: name.clone(), author, reason });
-                self.propose(BTreeMap::from([(index, decision)]), Some((id, name)), now, news);
-            }
-            Err(refusal) => news.replies.push(Reply { id, outcome: Err(refusal) }),
-        }
-    }
-
-    fn fail_back(&mut self, name: &Name, now: Moment, news: &mut News) -> Result<(usize, Decision), Refusal> {
-        self.judge_expired(now, news);
-        let index = self.parameters.steers.iter().position(|steer| steer.names.contains(name));
-        let index = index.ok_or_else(|| Refusal::NotSteered(name.clone()))?;
-        if self.is_pending(index) {
-            return Err(Refusal::ChangePending(name.clone()));
-        }
-        news.concerned.remove(&index); // decided here
-        let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
-        match fail_back_now(steer, before, self.facts(), now) {
-            Some(decision) => {
-                let to = &decision.standing.region;
-                match forbidding(steer, before, to, self.facts(), now).into_iter().next() {
-                    Some(view) => Err(Refusal::Gate { name: name.clone(), view }),
-                    None => Ok((index, self.ceilings.lift(decision, Some(before)))),
-                }
-            }
-            None => Err(Refusal::NoBetterRegion { name: name.clone(), region: before.region.clone() }),
-        }
+        self.propose(Proposal { moves, ..Proposal::default() }, now, news);
     }
 
     /// The effects of an event in the order in which they are to be done.

@@ -5,7 +5,7 @@
 //! state log ─Committed─▶ │ controller │ ─Publish──────▶ answer table ─▶ DNS threads
 //! clock ────TimePassed─▶ │            │ ─Persist──────▶ snapshot
 //! socket ──────Command─▶ └────────────┘ ─Reply────────▶ socket
-//!                                       ─Pace─────────▶ prober     ─Report─▶ log
+//!                                       ─Pace─────────▶ prober     ─Report─▶ log, history
 //! ```
 //!
 //! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
@@ -20,6 +20,7 @@ mod load;
 mod opened;
 mod parts;
 mod programs;
+mod record;
 mod shared;
 mod supervised;
 mod unreadable;
@@ -35,20 +36,19 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::answer::Identity;
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Change, Controller, Missing, Parameters, Saved};
+use crate::controller::{Change, Controller, Missing, Saved};
 use crate::dns;
 use crate::errand::{Programs, RunnerError};
-use crate::health::Member;
 use crate::model::Moment;
 use crate::rights::{GivenUp, RightsError};
-use crate::store::{self, Ended, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
+use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
 use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
+use record::Record;
 use supervised::Supervised;
 
 pub use load::{Ready, load, load_config};
@@ -157,7 +157,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let mark = UnsavedMark::at(unsaved_mark(&config));
     let missing = missing(ended, &mark);
     let saved = Saved::with_changes(snapshot, entries).map(|saved| saved.with_missing(missing));
-    let parameters = parameters(&config);
+    let parameters = config.parameters();
     let restored = saved.is_some();
     let (controller, effects) = Controller::start(parameters.clone(), &zones, saved, clock.now());
     make_durable(&controller, &mut log, &mark, clock.now());
@@ -183,12 +183,17 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
+    let folder = store::history_folder(&config.node.state_dir);
+    let history = HistoryWriter::start(&folder, &config.node.name, config.history);
+    let history = history.map_err(StartError::System)?;
     let mut event_loop = EventLoop {
         controller: Supervised::new(controller, parameters, zones, config.node.state_dir),
+        settings: config.dns,
         tables,
         meter,
         clock,
         disk: Disk::new(writer, written, through, mark),
+        record: Record::begin(history, config.node.name, ended, clock.now()),
         probing,
         asking: asker.start(&programs, &sighted),
         hooks: hooks.start(&programs, hook_ended),
@@ -297,29 +302,6 @@ impl Daemon {
         info!(event = "stopped", "stopped");
         outcome
     }
-}
-
-/// What the controller decides by: this node votes alone.
-fn parameters(config: &Config) -> Parameters {
-    let vantage = config.node.name.clone();
-    Parameters {
-        members: vec![Member { vantage: vantage.clone(), region: None }],
-        vantage,
-        identity: identity(config),
-        alone: config.alone,
-        witnesses: config.witnesses.clone(),
-        regions: config.regions.clone(),
-        steers: config.steers.clone(),
-        gates: config.gates.clone(),
-        hooks: config.hooks.clone(),
-    }
-}
-
-/// What the configuration lets us say about ourselves.
-fn identity(config: &Config) -> Identity {
-    let name = config.node.name.to_string();
-    let host = if config.dns.identity { name.clone() } else { String::new() };
-    Identity { nsid: name, version: config.dns.version.clone().unwrap_or_default(), host }
 }
 
 fn list(addresses: &[SocketAddr]) -> String {

@@ -5,6 +5,7 @@
 //!                   ▲                                          │
 //!                witness: was anything else heard meanwhile?   ▼
 //!                                         family ─▶ region: the Verdict that the vantages agree on
+//!                                                     overruled: an operator's word beats it
 //! ```
 //!
 //! What `check_state` remembers of a check is its `belief`, its `hearing` and what is `recent`.
@@ -16,10 +17,12 @@ mod check_state;
 mod family;
 mod hearing;
 mod observation;
+mod overruled;
 mod recent;
 mod region;
 mod vote;
 pub mod witness;
+mod word;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -35,6 +38,7 @@ pub use hearing::Hearing;
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
 pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
 pub use vote::{Ballot, Doubt, Vote, ballots_of};
+pub use word::{Says, Word};
 
 /// A region as the core knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

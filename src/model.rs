@@ -6,6 +6,7 @@ mod plain;
 mod problem;
 mod record_type;
 mod serial;
+mod span;
 pub(crate) mod wire_name;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub use problem::{Place, Problem, Severity, has_errors};
 pub(crate) use record_type::numbered;
 pub use record_type::{Class, RecordType};
 pub use serial::Serial;
+pub use span::shown;
 
 /// A time to live that a resolver will honour, in seconds: RFC 2181 section 8 caps it at 2^31 - 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

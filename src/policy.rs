@@ -12,6 +12,9 @@ mod decide;
 mod escape;
 mod gate;
 mod hold;
+mod imagined;
+mod overrides;
+mod safety;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -24,9 +27,14 @@ use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
-pub use decide::{Facts, decide, fail_back_now, forbidding, if_dead, withheld};
+pub use decide::{Facts, decide, fail_back_now, forbidding, if_dead, release_now, withheld};
 pub use gate::{Database, DatabaseRules, Gate, GatePolicy, GateView, Gates, Light, Lsn, Proof, Role, Seen};
 pub use hold::{Flips, Hold, Wait};
+pub use imagined::{Turn, decisive, imagine, turns};
+pub use overrides::{
+    AtExpiry, LASTS_DEFAULT, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides, Scope, Target,
+};
+pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit, passed_gates};
 
 /// The verdict on each region.
 pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
@@ -100,10 +108,13 @@ pub struct Standing {
     pub since: Moment,
     /// The automatic changes of region that still count.
     pub flips: Flips,
+    /// An operator's order has ended here and said that the names stay: only an escape moves them, or another order.
+    #[serde(default)]
+    pub kept: bool,
 }
 
 /// What a decision rests on: the rule that fired, the evidence that it read, what it waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derivation {
     /// The rule that fired.
     pub rule: Rule,
@@ -113,6 +124,8 @@ pub struct Derivation {
     pub wait: Option<Wait>,
     /// What the gates show before every other region of the names.
     pub gates: Vec<GateView>,
+    /// The order of an operator that was obeyed, if one was.
+    pub order: Option<Arc<Override>>,
     /// Why the TTL is what it is.
     pub ttl_rule: TtlRule,
 }
@@ -139,6 +152,12 @@ pub enum Rule {
     /// The region is down, and none that could take over may do so yet: it has been up for too short a time, or a gate or
     /// a hook keeps the names out of it.
     Held,
+    /// An operator wants this region.
+    Pinned,
+    /// An operator wants the answer to stay.
+    Frozen,
+    /// An operator wants the region left, and no other could take over.
+    Draining,
 }
 
 impl Rule {
@@ -153,6 +172,9 @@ impl Rule {
             Rule::NoneProven => "none-proven",
             Rule::Freeze => "freeze",
             Rule::Held => "held",
+            Rule::Pinned => "pinned",
+            Rule::Frozen => "frozen",
+            Rule::Draining => "draining",
         }
     }
 }
@@ -209,7 +231,7 @@ impl Derivation {
         match &self.rule {
             Rule::Unproven => format!("unproven: {}", said(region)),
             Rule::Preferred => format!("preferred region, {}", self.state_on(region)),
-            Rule::FailedOver { from } if self.state_of(from) == Some(State::Up) => {
+            Rule::FailedOver { from } if self.is_up_again(from) => {
                 format!("failed over from {from}, which is up again")
             }
             Rule::FailedOver { from } => format!("failed over: {}", said(from)),
@@ -223,7 +245,15 @@ impl Derivation {
                 Some(view) => format!("held out of {} by {}; {}", view.region, view.headline(), said(region)),
                 None => format!("held: {}", said(region)),
             },
+            Rule::Pinned => format!("pinned {}: {}", self.by_order(), said(region)),
+            Rule::Frozen => format!("FROZEN {}: {}", self.by_order(), said(region)),
+            Rule::Draining => format!("no other region could take over: {}", said(region)),
         }
+    }
+
+    fn by_order(&self) -> String {
+        let order = self.order.as_ref();
+        order.map(|order| format!("by {}, {:?}", order.author, order.reason)).unwrap_or_default()
     }
 
     /// The gate that the names wait for.
@@ -240,8 +270,8 @@ impl Derivation {
         failures.all(|failure| failure == Some(first)).then_some(first)
     }
 
-    fn state_of(&self, region: &RegionId) -> Option<State> {
-        self.verdict_on(region).map(|verdict| verdict.state)
+    fn is_up_again(&self, region: &RegionId) -> bool {
+        self.verdict_on(region).is_some_and(|verdict| verdict.state == State::Up && !verdict.is_drained())
     }
 
     fn state_on(&self, region: &RegionId) -> String {

@@ -20,6 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["controller"]),
     ("○", &["config"]),
     ("○", &["api"]),
+    ("○", &["simulator"]),
+    ("○", &["scenario"]),
     (" ", &["telemetry", "errand"]),
     (" ", &["probe", "dns", "control", "cluster", "store", "gate", "hook"]),
     (" ", &["rights"]),

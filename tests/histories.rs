@@ -11,9 +11,6 @@ mod simulator;
 
 #[path = "histories/dice.rs"]
 mod dice;
-#[path = "scenarios/language.rs"]
-#[allow(dead_code, reason = "stories have expectations, histories have none")]
-mod language;
 #[path = "scenarios/play.rs"]
 #[allow(dead_code, reason = "stories have expectations, histories have none")]
 mod play;

@@ -1,53 +1,11 @@
 //! Stories of outages, as text that an operator could have written, played against the real controller.
 //!
-//! Each `scenarios/*.txt` begins with what it is about (lines with `#`) and the configuration, word for word as in
-//! the file of the real thing; only `[node]`, `[dns]` and `[[zone]]` are the same in all and left out. After a line
-//! `---` comes one line for each thing that happens, or is expected:
-//!
-//! ```text
-//! 12s        us-east refuses                 at 12 seconds, all addresses of a region, or one of them, or a witness …
-//! 20s        192.0.2.10 is up                … is up | refuses | hangs | answers 503 | is slow 1500ms | loses 1 probe
-//!                                            | fails every second probe
-//! 25s        us-east and 192.0.2.10 hang     several at once
-//! 30s        we lose our network             or only our IPv4 or our IPv6; `our network is back`, `our IPv6 is back`
-//! 30s        we have no IPv6                 no address or route, so we cannot even try; `we have IPv6 again`
-//! 30s        a middlebox refuses everything  near us; `the middlebox is gone`
-//! 40s        we cannot probe                 no descriptors left; `we can probe again`
-//! 50s        the prober is stuck             no probe returns any more; `the prober is back`
-//! 50s        we stand still for 30s          as by SIGSTOP
-//! 55s        our disk hangs                  or is full; `our disk is back`
-//! 55s        our clock is set forward 1h     or back; a name server that runs does not follow its wall clock
-//! 58s        gate lag red                    or green, unknown (no answer), stale (not asked any more): from now on
-//! 58s        hook promote fails              or works: from now on
-//! 58s        an operator fails back          by `cadence-dns failback`; a name may follow
-//! 60s        restart after 4s                kill -9, and a new start from the saved state; also
-//! 60s        restart after 4s with the clock set back 1h
-//! 60s        restart after 4s with the configuration NAME       which stands after the story, after a line `--- NAME`
-//! 60s        the power fails for 4s          what was not on the disk itself is lost
-//! 0s         3 name servers vote             ns1, which is us, ns2 and ns3, from the start
-//! 70s        ns2 loses its network           also `ns2 has its network back`, `ns2 is not heard of`, `ns2 is heard of again`
-//! 25s        expect eu-west, epoch 2         holds at 25 seconds
-//! by 25s     expect eu-west                  holds at some moment from the line before up to 25 seconds
-//! until 310s expect eu-west                  holds at every moment from the line before up to 310 seconds
-//! ```
-//!
-//! After `expect` stands the name, which may be left out when there is only one, and the region in service. What
-//! else is expected follows after commas:
-//!
-//! ```text
-//! epoch 2                              ttl 10s                        answers 192.0.2.10 192.0.2.11
-//! failed-over                          (the label of the rule)        because connection refused
-//! waits for failback to us-east        waits for dwell to us-east until 90s      waits for nothing
-//! us-east is down                      us-east is up since 60s
-//! warns region us-east is down         (in `status`)                 replied is answered with us-east now
-//! ```
-//!
-//! Moments given after `until` and `since` are right to the second.
+//! Each `scenarios/*.txt` begins with what it is about (lines with `#`) and the regions, steers and witnesses, word for
+//! word as in the configuration of the real thing. After a line `---` comes the story, in the language of
+//! `src/scenario/language.txt`.
 
 mod simulator;
 
-#[path = "scenarios/language.rs"]
-mod language;
 #[path = "scenarios/play.rs"]
 mod play;
 
@@ -99,6 +57,7 @@ scenarios! {
     degraded_by_ipv6
     disk_that_hangs
     disk_that_is_full
+    drain_of_the_last_region
     dwell
     escape_in_spite_of_the_flip_limit
     every_region_answers_503
@@ -109,9 +68,12 @@ scenarios! {
     failback_that_is_due_in_a_silence
     failback_to_a_cold_region
     failback_to_a_stumbling_region
+    failover_to_a_dead_region
     first_start_in_an_outage
     flip_limit
     flips_of_a_clock_that_was_set_back
+    freeze_through_an_outage
+    frozen_by_isolation_and_released
     gate_before_a_failback
     gate_before_an_escape
     gate_that_blocks_for_a_time
@@ -131,8 +93,11 @@ scenarios! {
     one_address_that_is_trusted
     one_lost_packet
     one_slow_answer
+    operator_leaves_a_grey_region
     our_ipv4_lost_while_ipv6_is_down
     out_of_descriptors
+    override_outlives_a_restart
+    override_then_hold
     own_network_lost_while_an_address_is_down
     own_network_lost_while_ipv6_is_down
     part_of_a_region
@@ -141,6 +106,7 @@ scenarios! {
     region_left_out_in_an_outage
     region_renamed_in_an_outage
     region_without_probe
+    release_of_a_hold
     restart_across_a_failback
     restart_in_a_failure
     restart_in_a_hold

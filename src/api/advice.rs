@@ -47,10 +47,12 @@ pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
 
 /// What an operator should look at, gravest first.
 pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) -> Vec<Warning> {
+    let facts = controller.facts();
     let mut warnings: Vec<Warning> = status.names.iter().filter_map(name_warning).collect();
     for (steer, decision) in controller.parameters().steers.iter().zip(controller.decisions()) {
+        warnings.extend(pinned_warning(decision));
         warnings.extend(flips_warning(steer, decision, now));
-        warnings.extend(standby_warning(steer, decision, controller.facts(), now));
+        warnings.extend(standby_warning(steer, decision, facts, now));
     }
     warnings.extend(status.gates.iter().filter_map(gate_warning));
     for region in &status.regions {
@@ -106,9 +108,33 @@ fn name_warning(name: &NameStatus) -> Option<Warning> {
             format!("{}: {to} is up again and waits for an operator", name.name),
             format!("cadence-dns failback {} --reason TEXT", name.name),
         ),
-        (Rule::Unproven | Rule::Preferred | Rule::FailedOver { .. } | Rule::Held, _) => return None,
+        (Rule::FailedOver { .. }, Some(WaitStatus { hold: Hold::Kept, to, .. })) => (
+            format!("{}: an override has ended and keeps it here; {to} would be preferred", name.name),
+            format!("cadence-dns release {} --reason TEXT", name.name),
+        ),
+        (Rule::Frozen, _) => (
+            format!("{}: {}", name.name, name.why),
+            "nothing moves it, also no outage; `cadence-dns override list`, `cadence-dns override clear`"
+                .into(),
+        ),
+        (Rule::Draining, _) => (
+            format!("{}: {region} cannot be left: {}", name.name, name.why),
+            "bring back another of its regions, or `cadence-dns undrain`".into(),
+        ),
+        (Rule::Unproven | Rule::Preferred | Rule::FailedOver { .. } | Rule::Held | Rule::Pinned, _) => {
+            return None;
+        }
     };
     Some(Warning { text, help })
+}
+
+/// An operator's word keeps clients on a region that does not work.
+fn pinned_warning(decision: &Decision) -> Option<Warning> {
+    let verdict = decision.verdict().filter(|verdict| verdict.state != State::Up)?;
+    (decision.derivation.rule == Rule::Pinned).then(|| Warning {
+        text: format!("{}: pinned to {}, which is {verdict}", decision.name(), verdict.region),
+        help: format!("cadence-dns release {} --reason TEXT", decision.name()),
+    })
 }
 
 /// One more automatic move and only escapes happen for the rest of the hour.

@@ -28,6 +28,7 @@ impl Status {
         let region = |verdict: &Arc<Verdict>| RegionStatus::of(verdict, controller, now);
         status.regions = controller.verdicts().values().map(region).collect();
         status.gates = gates(controller, now);
+        status.overrides = controller.overrides().clone();
         status.warnings = advice::warnings(&status, controller, now);
         status.notes = advice::notes(parameters);
         status
@@ -38,9 +39,21 @@ impl Status {
     pub fn from_saved(saved: Saved, now: Moment) -> Status {
         let state = saved.into_state(now);
         let mut status = Status::new(&state.node, Source::Saved, state.written);
+        status.overrides = state.overrides.clone();
         status.names = state.names.iter().map(|saved| NameStatus::from_saved(saved, state.written)).collect();
         status.regions = state.regions.iter().map(|saved| RegionStatus::from_saved(saved, &state)).collect();
         status
+    }
+}
+
+impl BudgetStatus {
+    pub(super) fn new(budget: &Budget, steer: &Steer) -> BudgetStatus {
+        BudgetStatus {
+            total: budget.total.as_secs_f64(),
+            detect: budget.detect.as_secs_f64(),
+            rto: steer.rto.map(|rto| rto.as_secs_f64()),
+            derivation: budget.to_string(),
+        }
     }
 }
 
@@ -53,12 +66,7 @@ impl NameStatus {
         now: Moment,
     ) -> NameStatus {
         let standing = &decision.standing;
-        let budget = budget.map(|budget| BudgetStatus {
-            total: budget.total.as_secs_f64(),
-            detect: budget.detect.as_secs_f64(),
-            rto: steer.rto.map(|rto| rto.as_secs_f64()),
-            derivation: budget.to_string(),
-        });
+        let budget = budget.map(|budget| BudgetStatus::new(budget, steer));
         NameStatus {
             name: name.clone(),
             region: standing.region.clone(),
@@ -99,7 +107,7 @@ impl RegionStatus {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
-            checks: checks_of(controller, &verdict.region, endpoint.address, now),
+            checks: CheckStatus::all_of(controller, &verdict.region, endpoint.address, now),
             votes: if alone { Vec::new() } else { endpoint.ballots.clone() },
         });
         RegionStatus {
@@ -144,15 +152,23 @@ impl RegionStatus {
     }
 }
 
-fn checks_of(controller: &Controller, region: &RegionId, address: IpAddr, now: Moment) -> Vec<CheckStatus> {
-    let parameters = controller.parameters();
-    let region = parameters.regions.iter().find(|candidate| candidate.id == *region);
-    let checks = region.into_iter().flat_map(|region| &region.checks).filter(|check| check.covers(address));
-    let status = |check: &Check| {
-        let state = controller.states().get(&check.id)?;
-        Some(CheckStatus::new(&parameters.vantage, &check.id, state, now))
-    };
-    checks.filter_map(status).collect()
+impl CheckStatus {
+    /// Every check of an address by this node.
+    pub(super) fn all_of(
+        controller: &Controller,
+        region: &RegionId,
+        address: IpAddr,
+        now: Moment,
+    ) -> Vec<CheckStatus> {
+        let parameters = controller.parameters();
+        let region = parameters.regions.iter().find(|candidate| candidate.id == *region);
+        let checks = region.into_iter().flat_map(|region| &region.checks);
+        let status = |check: &Check| {
+            let state = controller.states().get(&check.id)?;
+            Some(CheckStatus::new(&parameters.vantage, &check.id, state, now))
+        };
+        checks.filter(|check| check.covers(address)).filter_map(status).collect()
+    }
 }
 
 /// Every gate before every region that it guards.

@@ -9,7 +9,7 @@ use super::warning::Warning;
 use crate::answer::Counter;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
 use crate::model::{CheckId, Family, GateId, Moment, Name, RegionId, Ttl, VantageId};
-use crate::policy::{GatePolicy, Hold, Light, Rule, Wait};
+use crate::policy::{GatePolicy, Hold, Light, Overrides, Rule, Wait};
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const STATUS_SCHEMA: &str = "cadence-dns/status/v1";
@@ -36,6 +36,9 @@ pub struct Status {
     /// What every gate shows; empty if the daemon does not run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<GateStatus>,
+    /// What operators have ordered and is in force, the oldest first.
+    #[serde(default)]
+    pub overrides: Overrides,
     /// What has been asked since the start; none if the daemon does not run.
     pub dns: Option<DnsStatus>,
     /// The parts of the program around the controller; empty if the daemon does not run.
@@ -286,6 +289,7 @@ impl Status {
             names: Vec::new(),
             regions: Vec::new(),
             gates: Vec::new(),
+            overrides: Overrides::default(),
             dns: None,
             parts: Vec::new(),
             warnings: Vec::new(),

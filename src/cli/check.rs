@@ -1,12 +1,14 @@
-//! `cadence-dns check`: everything that a start checks, and the failover budgets.
+//! `cadence-dns check`: everything that a start checks, the failover budgets, and the stories that must go as they say.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use super::failure::{Failure, refused};
 use super::output::{complain, print};
-use crate::config::Config;
+use super::story::{self, Story};
+use crate::config::{Config, ScenarioSettings};
 use crate::daemon;
+use crate::model::Problem;
 use crate::policy::{Failback, Gate, GatePolicy, Steer, budget};
 
 /// Checks the configuration; prints the budgets when it is right.
@@ -15,8 +17,34 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     for warning in &ready.warnings {
         complain(&format!("{warning}\n"));
     }
+    let told = play(&ready.config).map_err(|problems| refused(&problems))?;
+    print(&told);
     print(&render(&ready.config, file));
     Ok(())
+}
+
+/// Plays the scenarios of `[check]`; a line for each.
+///
+/// # Errors
+/// Every mistake in them, and the first line of each that is not as expected.
+fn play(config: &Config) -> Result<String, Vec<Problem>> {
+    let (mut text, mut problems) = (String::new(), Vec::new());
+    for ScenarioSettings { file, place } in &config.check.scenarios {
+        match story::play(file, Some(place), config) {
+            Ok(Story { scenario, .. }) if scenario.topology.is_some() => {
+                let found = format!("{} brings regions of its own, so it checks nothing here", scenario.file);
+                let help = "remove all in front of its line `---`, and name the regions of this file";
+                problems.push(Problem::error(Some(place.clone()), found, help));
+            }
+            Ok(Story { difference: Some(difference), .. }) => problems.push(difference),
+            Ok(Story { scenario, difference: None, .. }) => {
+                writeln!(text, "{}: as expected ({} lines)", scenario.file, scenario.steps.len())
+                    .expect("writing to a string cannot fail");
+            }
+            Err(mistakes) => problems.extend(mistakes),
+        }
+    }
+    if problems.is_empty() { Ok(text) } else { Err(problems) }
 }
 
 /// For how long clients may be sent to a dead region, and how much there is of everything.

@@ -1,31 +1,25 @@
-//! `cadence-dns failback`: an operator returns a name to its preferred region.
+//! `cadence-dns failback` and `cadence-dns release`: a name goes where it should have been all along.
 
-use super::daemon_address::DaemonAddress;
+use super::command::{Options, carry_out};
 use super::failure::Failure;
-use super::output::print;
-use super::runtime::runtime;
-use crate::control::FailBack;
-use crate::control::client;
+use crate::controller::What;
 use crate::model::Name;
 
-/// `cadence-dns failback NAME --reason TEXT`
+/// `cadence-dns failback NAME --reason TEXT`, and the same for `release`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The steered name
     name: Name,
-    /// Why, for the log
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    daemon: DaemonAddress,
+    options: Options,
 }
 
-/// Asks the daemon to return the name to its preferred region.
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { name, reason, daemon } = arguments;
-    let socket = daemon.whereabouts()?.socket;
-    let wish = FailBack { name: name.clone(), reason: reason.clone(), by: String::new() };
-    let done = runtime()?.block_on(client::fail_back(&socket, &wish))?;
-    print(&format!("{done}\n"));
-    Ok(())
+/// Returns the name to its preferred region.
+pub(super) fn fail_back(Arguments { name, options }: &Arguments) -> Result<(), Failure> {
+    carry_out(What::FailBack(name.clone()), Some(name), options)
+}
+
+/// Lifts what holds the name.
+pub(super) fn release(Arguments { name, options }: &Arguments) -> Result<(), Failure> {
+    carry_out(What::Release(name.clone()), Some(name), options)
 }

@@ -13,8 +13,12 @@ pub enum Failure {
     Failed(String),
     /// The command line is wrong, or help was asked for: clap prints it and knows the exit code.
     Usage(clap::Error),
+    /// The command line is right and cannot be meant: exit code 2.
+    Misused(String),
     /// The daemon cannot be reached: exit code 3.
     Unreachable(String),
+    /// A safety rule, a gate or `--if-epoch` forbids it: exit code 4.
+    Forbidden(String),
 }
 
 impl Failure {
@@ -27,7 +31,9 @@ impl Failure {
                 return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
             }
             Failure::Failed(text) => (text, 1),
+            Failure::Misused(text) => (text, 2),
             Failure::Unreachable(text) => (text, 3),
+            Failure::Forbidden(text) => (text, 4),
         };
         if !text.is_empty() {
             complain(&format!("cadence-dns: {text}"));
@@ -40,6 +46,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         match error {
             ClientError::Unreachable(..) => Failure::Unreachable(error.to_string()),
+            ClientError::Forbidden(_) => Failure::Forbidden(error.to_string()),
             ClientError::Refused(_) | ClientError::Malformed(_) => Failure::Failed(error.to_string()),
         }
     }

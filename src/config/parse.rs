@@ -3,6 +3,7 @@
 //! Everything here returns `None`, or leaves something out, only after it has reported why.
 
 mod address;
+mod check;
 mod context;
 mod control;
 mod dns;
@@ -10,15 +11,18 @@ mod errand;
 mod evidence;
 mod expect;
 mod gate;
+mod history;
 mod hook;
 mod http;
 mod label;
 mod limit;
 mod node;
 mod probe;
+mod record;
 mod region;
 mod rto;
 mod rules;
+mod safety;
 mod steer;
 mod witness;
 mod zone;
@@ -33,10 +37,16 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, zone, evidence, witness, region, steer, gate, hook } = spec;
+    #[rustfmt::skip]
+    let Spec {
+        node, dns, control, history, record, check, zone, evidence, witness, region, steer, gate, hook, safety,
+    } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
+    let history = history::history(history, context.diagnostics);
+    let record = record::record(record, context.diagnostics);
+    let check = check::check(check, context);
     let mut zones = zone::zones(entries(zone), context);
     let regions = region::regions(entries(region), context);
     let witnesses = witness::witnesses(entries(witness), context);
@@ -45,10 +55,14 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     let gates = gate::gates(entries(gate), &regions, &steers, context);
     gate::keep_data(&mut steers, &undecided, &gates.gates);
     let hooks = hook::hooks(entries(hook), &steers, context);
+    let safety = safety::safety(safety, context.diagnostics);
     Some(Config {
         node: node?,
         dns: dns?,
         control: control?,
+        record: record?,
+        check,
+        history: history?,
         zones: zones.settings,
         alone: alone?,
         witnesses: witnesses.checks,
@@ -59,5 +73,6 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         asked: gates.settings,
         hooks: hooks.hooks,
         deeds: hooks.settings,
+        safety: safety?,
     })
 }

@@ -15,7 +15,7 @@ use super::probe_url::ProbeUrl;
 use crate::controller::Hook;
 use crate::health::{Alone, Check, Region};
 use crate::model::{CheckId, Name, Place, VantageId};
-use crate::policy::{Gate, Steer};
+use crate::policy::{Gate, Safety, Steer};
 
 /// The meaning of a whole configuration file.
 #[derive(Debug, Clone)]
@@ -26,6 +26,12 @@ pub struct Config {
     pub dns: DnsSettings,
     /// `[control]`
     pub control: ControlSettings,
+    /// `[record]`
+    pub record: RecordSettings,
+    /// `[check]`
+    pub check: CheckSettings,
+    /// `[history]`
+    pub history: HistorySettings,
     /// `[[zone]]`
     pub zones: Vec<ZoneSettings>,
     /// `[evidence] alone`: what silence proves where there is no second place to be heard.
@@ -46,6 +52,8 @@ pub struct Config {
     pub hooks: Vec<Hook>,
     /// The same for those who run them.
     pub deeds: Vec<HookSettings>,
+    /// `[safety]`: what no command may do by mistake.
+    pub safety: Safety,
 }
 
 /// This name server.
@@ -239,6 +247,52 @@ pub(super) const DNS_PORT: u16 = 53;
 pub struct ControlSettings {
     /// A UNIX socket, mode 0660.
     pub socket: PathBuf,
+}
+
+/// What is kept of the probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// The octets that all recordings may take together; 0 for none.
+    pub max_size: u64,
+}
+
+impl Default for RecordSettings {
+    /// A month of a dozen checks: some eleven octets a probe.
+    fn default() -> RecordSettings {
+        RecordSettings { max_size: 64 << 20 }
+    }
+}
+
+/// What `check` plays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CheckSettings {
+    /// Stories that must go as they say.
+    pub scenarios: Vec<ScenarioSettings>,
+}
+
+/// A story that must go as it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioSettings {
+    /// Its file; relative paths of the configuration are already resolved.
+    pub file: PathBuf,
+    /// Where the configuration names it, for messages about the file as a whole.
+    pub place: Place,
+}
+
+/// How much history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// When a file has so many octets, the next one is begun.
+    pub max_size: u64,
+    /// The newest files that are kept; at least 2.
+    pub files: usize,
+}
+
+impl Default for HistorySettings {
+    /// A decision takes one to three kilobytes, so this is some fifty thousand of them.
+    fn default() -> HistorySettings {
+        HistorySettings { max_size: 10 << 20, files: 10 }
+    }
 }
 
 /// A zone to be served.

@@ -51,6 +51,9 @@ tables! {
         must node: NodeSpec,
         may dns: DnsSpec,
         may control: ControlSpec,
+        may record: RecordSpec,
+        may check: CheckSpec,
+        may history: HistorySpec,
         must zone: Vec<At<ZoneSpec>>,
         may evidence: EvidenceSpec,
         may witness: Vec<At<WitnessSpec>>,
@@ -58,6 +61,7 @@ tables! {
         may steer: Vec<At<SteerSpec>>,
         may gate: Vec<At<GateSpec>>,
         may hook: Vec<At<HookSpec>>,
+        may safety: SafetySpec,
     }
 
     /// This name server.
@@ -125,6 +129,22 @@ tables! {
     /// Where the command line reaches the daemon.
     "[control]" ControlSpec {
         may socket: String,
+    }
+
+    /// What is kept of the probes.
+    "[record]" RecordSpec {
+        may max_size: i64,
+    }
+
+    /// What `check` plays.
+    "[check]" CheckSpec {
+        may scenarios: Vec<At<String>>,
+    }
+
+    /// What is remembered of decisions and commands.
+    "[history]" HistorySpec {
+        may max_size: i64,
+        may files: i64,
     }
 
     /// A zone and its master file.
@@ -277,6 +297,11 @@ tables! {
         may insecure: bool,
         may deadline: Duration,
         may must_succeed: bool,
+    }
+
+    /// What no command may do by mistake.
+    "[safety]" SafetySpec {
+        may min_serving: i64,
     }
 }
 

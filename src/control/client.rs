@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FailBack, ProblemDetails};
-use crate::api::Status;
+use super::{Explain, ProblemDetails, Wish};
+use crate::api::{Explanation, Status};
+use crate::controller::Done;
 
 /// How long a command waits for the daemon, which answers within milliseconds when it works.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -21,6 +23,8 @@ pub enum ClientError {
     Unreachable(PathBuf, reqwest::Error),
     /// The daemon refused, for the reason that it gave.
     Refused(String),
+    /// A safety rule, a gate or a condition of the command forbids it.
+    Forbidden(String),
     /// The request or the response is not what both versions understand.
     Malformed(Box<dyn Error + Send + Sync>),
 }
@@ -31,7 +35,7 @@ impl fmt::Display for ClientError {
             ClientError::Unreachable(socket, error) => {
                 write!(f, "no daemon answers on {}: {}", socket.display(), deepest(error))
             }
-            ClientError::Refused(reason) => f.write_str(reason),
+            ClientError::Refused(reason) | ClientError::Forbidden(reason) => f.write_str(reason),
             ClientError::Malformed(error) => {
                 write!(f, "the daemon has another version than this command: {error}")
             }
@@ -44,7 +48,7 @@ impl Error for ClientError {
         match self {
             ClientError::Unreachable(_, error) => Some(error),
             ClientError::Malformed(error) => Some(&**error),
-            ClientError::Refused(_) => None,
+            ClientError::Refused(_) | ClientError::Forbidden(_) => None,
         }
     }
 }
@@ -62,13 +66,29 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
     send(socket, client(socket)?.get("http://localhost/v1/status")).await
 }
 
-/// Returns a name to its preferred region now. The text says what was done.
+/// Does what an operator wants, or tells what it would mean.
 ///
 /// # Errors
 /// When the daemon cannot be reached, or refuses.
-pub async fn fail_back(socket: &Path, wish: &FailBack) -> Result<String, ClientError> {
-    let body = serde_json::to_vec(wish).map_err(|error| ClientError::Malformed(error.into()))?;
-    let request = client(socket)?.post("http://localhost/v1/failback").body(body);
+pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
+    post(socket, "commands", wish).await
+}
+
+/// Why a name is answered as it is.
+///
+/// # Errors
+/// When the daemon cannot be reached, or answers with an error.
+pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, ClientError> {
+    post(socket, "explain", question).await
+}
+
+async fn post<T: DeserializeOwned>(
+    socket: &Path,
+    what: &str,
+    document: &impl Serialize,
+) -> Result<T, ClientError> {
+    let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
+    let request = client(socket)?.post(format!("http://localhost/v1/{what}")).body(body);
     send(socket, request.header("content-type", "application/json")).await
 }
 
@@ -96,8 +116,9 @@ async fn send<T: DeserializeOwned>(socket: &Path, request: RequestBuilder) -> Re
     if status == StatusCode::OK {
         return serde_json::from_slice(&body).map_err(|error| ClientError::Malformed(error.into()));
     }
-    Err(ClientError::Refused(match serde_json::from_slice::<ProblemDetails>(&body) {
-        Ok(refusal) => refusal.title,
-        Err(_) => format!("status {status}: {}", String::from_utf8_lossy(&body)),
-    }))
+    Err(match serde_json::from_slice::<ProblemDetails>(&body) {
+        Ok(ProblemDetails { title, by_rule: true }) => ClientError::Forbidden(title),
+        Ok(ProblemDetails { title, by_rule: false }) => ClientError::Refused(title),
+        Err(_) => ClientError::Refused(format!("status {status}: {}", String::from_utf8_lossy(&body))),
+    })
 }

@@ -24,11 +24,12 @@ use tower::ServiceExt;
 
 use super::peer::Peer;
 use super::socket::{Bound, SocketFile};
-use super::{ControlRequest, FailBack, ProblemDetails};
-use crate::model::is_deceptive;
+use super::{ControlRequest, Explain, ProblemDetails, Wish};
+use crate::api::Question;
+use crate::model::{RecordType, is_deceptive};
 
-/// The largest request: it has a name and a reason.
-const BODY_MAX_OCTETS: usize = 16 * 1024;
+/// The largest request: it has an order, a reason, and the epochs that its author has seen.
+const BODY_MAX_OCTETS: usize = 128 * 1024;
 
 /// The largest head of a request; ours has some hundred octets.
 const HEAD_MAX_OCTETS: usize = 16 * 1024;
@@ -114,7 +115,8 @@ async fn serve_one(stream: UnixStream, router: Router) -> hyper::Result<()> {
 fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
-        .route("/v1/failback", post(fail_back))
+        .route("/v1/commands", post(command))
+        .route("/v1/explain", post(explain))
         .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
         .with_state(requests)
 }
@@ -126,18 +128,38 @@ async fn status(State(requests): State<mpsc::Sender<ControlRequest>>) -> Respons
     }
 }
 
-async fn fail_back(
+/// By POST, for the question is a document: it changes nothing.
+async fn explain(
+    State(requests): State<mpsc::Sender<ControlRequest>>,
+    Json(Explain { name, rtype, client }): Json<Explain>,
+) -> Response {
+    let known = rtype.as_deref().map(|word| RecordType::from_mnemonic(word.as_bytes()).ok_or(word));
+    let rtype = match known.transpose() {
+        Ok(rtype) => rtype,
+        Err(word) => return refuse(StatusCode::BAD_REQUEST, format!("{word:?} is no record type")),
+    };
+    let question = Question { name, rtype, client };
+    match asked(&requests, |reply| ControlRequest::Explain(question, reply)).await {
+        Ok(explanation) => Json(explanation).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+async fn command(
     State(requests): State<mpsc::Sender<ControlRequest>>,
     Extension(peer): Extension<Peer>,
-    Json(wish): Json<FailBack>,
+    Json(wish): Json<Wish>,
 ) -> Response {
     if let Err(why) = check_reason(&wish.reason) {
         return refuse(StatusCode::BAD_REQUEST, why);
     }
-    let wish = FailBack { by: peer.author().await, ..wish };
-    match asked(&requests, |reply| ControlRequest::FailBack(wish, reply)).await {
+    let wish = Wish { by: peer.author().await, ..wish };
+    match asked(&requests, |reply| ControlRequest::Command(wish, reply)).await {
         Ok(Ok(done)) => Json(done).into_response(),
-        Ok(Err(why)) => refuse(StatusCode::CONFLICT, why),
+        Ok(Err(refusal)) => {
+            let (title, by_rule) = (refusal.to_string(), refusal.is_by_rule());
+            refused(StatusCode::CONFLICT, ProblemDetails { title, by_rule })
+        }
         Err(refusal) => refusal,
     }
 }
@@ -189,8 +211,11 @@ fn controller_is_late() -> Response {
 }
 
 fn refuse(status: StatusCode, title: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(ProblemDetails { title }))
-        .into_response()
+    refused(status, ProblemDetails { title, by_rule: false })
+}
+
+fn refused(status: StatusCode, why: ProblemDetails) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(why)).into_response()
 }
 
 #[cfg(test)]
@@ -199,8 +224,9 @@ mod tests {
 
     use super::super::socket::bind;
     use super::*;
+    use crate::controller::Refusal;
 
-    const REQUEST: &[u8] = b"POST /v1/failback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 32\r\n\r\n{\"name\":\"a.t\",\"reason\":\"needed\"}";
+    const REQUEST: &[u8] = b"POST /v1/commands HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 46\r\n\r\n{\"what\":{\"fail-back\":\"a.t\"},\"reason\":\"needed\"}";
 
     struct Server {
         folder: tempfile::TempDir,
@@ -231,7 +257,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_says_nothing_is_hung_up_on() {
         let server = Server::start().await;
-        for begun in [&b""[..], b"GET /v1/sta", b"POST /v1/failback HTTP/1.1\r\ncontent-length: 9\r\n\r\n{"] {
+        for begun in [&b""[..], b"GET /v1/sta", b"POST /v1/commands HTTP/1.1\r\ncontent-length: 9\r\n\r\n{"] {
             let mut stream = server.connect().await;
             stream.write_all(begun).await.expect("room");
             assert!(!answer(stream).await.starts_with("HTTP/1.1 200"));
@@ -244,12 +270,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_without_an_end_is_refused() {
         let server = Server::start().await;
-        let long = "x".repeat(100_000);
+        let long = "x".repeat(150_000);
         for (sent, code) in [
             (format!("GET /v1/status HTTP/1.1\r\nhost: {long}"), "431"),
             (
                 format!(
-                    "POST /v1/failback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100002\r\n\r\n\"{long}\""
+                    "POST /v1/commands HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 150002\r\n\r\n\"{long}\""
                 ),
                 "413",
             ),
@@ -273,13 +299,13 @@ mod tests {
         let mut stream = server.connect().await;
         stream.write_all(REQUEST).await.expect("room");
         let begin = tokio::time::Instant::now();
-        let Some(ControlRequest::FailBack(wish, reply)) = server.requests.recv().await else {
+        let Some(ControlRequest::Command(wish, reply)) = server.requests.recv().await else {
             panic!("another request");
         };
         assert!((CONNECTION_MAX..2 * CONNECTION_MAX).contains(&begin.elapsed()), "{:?}", begin.elapsed());
         assert!(wish.by.starts_with("uid "), "{}", wish.by);
-        reply.send(Ok("done".into())).expect("it waits");
-        assert!(answer(stream).await.starts_with("HTTP/1.1 200"));
+        reply.send(Err(Refusal::Expired)).expect("it waits");
+        assert!(answer(stream).await.starts_with("HTTP/1.1 409"));
     }
 
     #[tokio::test(start_paused = true)]

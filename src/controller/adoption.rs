@@ -1,11 +1,12 @@
 //! Propose, then adopt: what changes an answer is made durable before it is published.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::saved::SavedName;
 use super::{Change, CommandId, Controller, Done, News, Refusal, Reply};
 use crate::model::{Moment, Name};
-use crate::policy::{Decision, Standing};
+use crate::policy::{Decision, Override, OverrideId, Overrides, Standing};
 
 /// The number of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,11 +31,23 @@ pub(super) struct Proposals {
     pending: BTreeMap<ProposalId, Proposal>,
 }
 
-struct Proposal {
+/// What is to be made durable, all of it together.
+#[derive(Default)]
+pub(super) struct Proposal {
     /// By steer. No steer is in two proposals at once.
-    moves: BTreeMap<usize, Decision>,
-    /// The command that it obeys, if any, and the name that it is about.
-    command: Option<(CommandId, Name)>,
+    pub(super) moves: BTreeMap<usize, Decision>,
+    /// The override that comes into force.
+    pub(super) made: Option<Arc<Override>>,
+    /// The overrides that end.
+    pub(super) ended: Vec<Arc<Override>>,
+    /// The command that it obeys, if any.
+    pub(super) command: Option<Commanded>,
+}
+
+/// A command that is being carried out, and what it will be told.
+pub(super) struct Commanded {
+    pub(super) id: CommandId,
+    pub(super) done: Done,
 }
 
 impl Proposals {
@@ -46,6 +59,24 @@ impl Proposals {
     /// What is being committed for a steer, if anything is.
     pub(super) fn pending(&self, steer: usize) -> Option<&Decision> {
         self.pending.values().find_map(|proposal| proposal.moves.get(&steer))
+    }
+
+    /// The names that a proposal is about stay where it puts them.
+    pub(super) fn keep(&mut self, steer: usize) {
+        for proposal in self.pending.values_mut() {
+            if let Some(decision) = proposal.moves.get_mut(&steer) {
+                decision.standing.kept = true;
+            }
+        }
+    }
+
+    /// These overrides, as they will be when all that is being committed holds.
+    pub(super) fn overrides(&self, in_force: &Overrides) -> Overrides {
+        self.pending.values().fold(in_force.clone(), |overrides, proposal| {
+            let ended: Vec<OverrideId> = proposal.ended.iter().map(|ended| ended.id).collect();
+            let left = overrides.without(&ended);
+            proposal.made.iter().fold(left, |left, made| left.with(Arc::clone(made)))
+        })
     }
 
     fn add(&mut self, proposal: Proposal) -> ProposalId {
@@ -61,35 +92,40 @@ impl Proposals {
 }
 
 impl Controller {
-    /// Asks for these decisions to be made durable, all of them together; those with hooks that must succeed when these
-    /// have.
-    pub(super) fn propose(
-        &mut self,
-        moves: BTreeMap<usize, Decision>,
-        command: Option<(CommandId, Name)>,
-        now: Moment,
-        news: &mut News,
-    ) {
-        let moves = self.after_hooks(moves, command.as_ref(), now, news);
-        if moves.is_empty() {
+    /// Asks for this to be made durable; for what hooks must succeed before, when they have.
+    pub(super) fn propose(&mut self, proposal: Proposal, now: Moment, news: &mut News) {
+        if let Some(proposal) = self.after_hooks(proposal, now, news) {
+            self.commit(proposal, news);
+        }
+    }
+
+    /// Asks for this to be made durable, now.
+    pub(super) fn commit(&mut self, proposal: Proposal, news: &mut News) {
+        let Proposal { moves, made, ended, .. } = &proposal;
+        if moves.is_empty() && made.is_none() && ended.is_empty() {
             return;
         }
         for index in moves.keys() {
             self.set_due(*index, None); // the commit wakes us
         }
         let mut changes = std::mem::take(&mut news.changes);
+        changes.extend(ended.iter().map(|ended| Change::OverrideEnded(ended.id)));
+        changes.extend(made.iter().map(|made| Change::Override(Arc::clone(made))));
         changes.extend(moves.values().flat_map(SavedName::all_of).map(Change::Name));
-        let id = self.proposals.add(Proposal { moves, command });
+        let id = self.proposals.add(proposal);
         news.commits.push((id, changes));
     }
 
     /// From here on what was proposed holds. Whatever happened meanwhile is decided on after that.
     pub(super) fn adopt(&mut self, id: ProposalId, commit: &Commit, now: Moment, news: &mut News) {
-        let Some(Proposal { moves, command }) = self.proposals.take(id) else { return };
+        let Some(Proposal { moves, made, ended, command }) = self.proposals.take(id) else { return };
         let superseding: &[(Name, Standing)] = match commit {
             Commit::Durable | Commit::Volatile => &[],
             Commit::Superseded(standings) => standings,
         };
+        if superseding.is_empty() {
+            self.put_overrides(made, &ended, news);
+        }
         for (index, decision) in moves {
             news.concerned.insert(index);
             let others = superseding.iter().filter(|(name, _)| decision.names.contains(name));
@@ -105,7 +141,8 @@ impl Controller {
         if superseding.is_empty() {
             news.changes.clear(); // committed already
         }
-        news.replies.extend(command.map(|command| self.reply(command, !superseding.is_empty())));
+        let overtaken = superseding.first().map(|(name, _)| name);
+        news.replies.extend(command.map(|command| command.reply(commit, overtaken)));
     }
 
     /// Takes over what another node has committed, unless it is older than what is in force.
@@ -116,14 +153,14 @@ impl Controller {
             self.put_in_force(index, decision, now, news);
         }
     }
+}
 
-    fn reply(&self, (id, name): (CommandId, Name), superseded: bool) -> Reply {
-        let decision = self.decisions.iter().find(|decision| decision.names.contains(&name));
-        let region = decision.map(|decision| decision.standing.region.clone());
-        let outcome = match region {
-            Some(region) if !superseded => Ok(Done::FailedBack { name, region }),
-            Some(_) => Err(Refusal::Superseded(name)),
-            None => Err(Refusal::NotSteered(name)),
+impl Commanded {
+    fn reply(self, commit: &Commit, overtaken: Option<&Name>) -> Reply {
+        let Commanded { id, done } = self;
+        let outcome = match overtaken {
+            Some(name) => Err(Refusal::Superseded(name.clone())),
+            None => Ok(Done { durable: *commit == Commit::Durable, ..done }),
         };
         Reply { id, outcome }
     }

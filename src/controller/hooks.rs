@@ -9,14 +9,15 @@
 //! The epoch of the move goes with each run: it is the same for each try, and whoever is told of a smaller one than before
 //! is told of the past.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::{CommandId, Refusal, Reply};
+use super::adoption::Proposal;
+use super::command::{Refusal, Reply};
 use super::hook::{Hook, HookEnded, HookOutcome, HookRun, Phase, RunId};
 use super::{Controller, News, Report};
-use crate::model::{HookId, Moment, Name, RegionId};
+use crate::model::{HookId, Moment, RegionId};
 use crate::policy::{Decision, Hold, Standing, Steer, Wait, withheld};
 
 /// After the first failure of a hook that must succeed; twice as long after each further one.
@@ -33,20 +34,18 @@ const GRACE: Duration = Duration::from_secs(60);
 pub(super) struct Hooks {
     hooks: Vec<Hook>,
     last: u64,
-    /// By steer.
-    awaited: BTreeMap<usize, Awaited>,
+    awaited: Vec<Awaited>,
     /// The moves for which all that must succeed has: region and epoch, by steer.
     passed: BTreeMap<usize, (RegionId, u64)>,
     /// By steer.
     failed: BTreeMap<usize, Failed>,
 }
 
-/// A move that waits for its hooks.
+/// Moves that wait for their hooks: an automatic one alone, those of a command together.
 struct Awaited {
-    decision: Decision,
-    /// The command that it obeys, if any, and the name that it is about.
-    command: Option<(CommandId, Name)>,
-    runs: BTreeSet<RunId>,
+    proposal: Proposal,
+    /// The runs that have not succeeded yet.
+    runs: BTreeMap<RunId, HookId>,
     until: Moment,
 }
 
@@ -65,7 +64,14 @@ impl Hooks {
 
     /// Whether a move of this steer waits for hooks.
     pub(super) fn awaits(&self, steer: usize) -> bool {
-        self.awaited.contains_key(&steer)
+        self.awaited.iter().any(|awaited| awaited.proposal.moves.contains_key(&steer))
+    }
+
+    /// The names that are to be moved stay where that puts them.
+    pub(super) fn keep(&mut self, steer: usize) {
+        for decision in self.awaited.iter_mut().filter_map(|awaited| awaited.proposal.moves.get_mut(&steer)) {
+            decision.standing.kept = true;
+        }
     }
 
     /// Whether a move from here to there runs any.
@@ -134,8 +140,8 @@ impl Hooks {
         from: &RegionId,
         decision: &Decision,
         news: &mut News,
-    ) -> (BTreeSet<RunId>, Duration) {
-        let (mut awaited, mut longest) = (BTreeSet::new(), Duration::ZERO);
+    ) -> (BTreeMap<RunId, HookId>, Duration) {
+        let (mut awaited, mut longest) = (BTreeMap::new(), Duration::ZERO);
         // Who only wants to know has been told by the first try.
         let again = self.failed.get(&index).is_some_and(|failed| failed.to == decision.standing.region);
         let again = again && phase == Phase::Before;
@@ -144,7 +150,7 @@ impl Hooks {
             self.last += 1;
             let run = RunId(self.last);
             if phase == Phase::Before && hook.must_succeed {
-                awaited.insert(run);
+                awaited.insert(run, hook.id.clone());
                 longest = longest.max(hook.deadline);
             }
             let to = decision.standing.region.clone();
@@ -177,37 +183,67 @@ impl Controller {
         self.proposals.is_pending(steer) || self.hooks.awaits(steer)
     }
 
-    /// Of these decisions those that may be proposed now; the others wait for hooks that must succeed.
+    /// What of it may be proposed now; the rest waits for hooks that must succeed. A command waits as a whole.
     pub(super) fn after_hooks(
         &mut self,
-        moves: BTreeMap<usize, Decision>,
-        command: Option<&(CommandId, Name)>,
+        proposal: Proposal,
         now: Moment,
         news: &mut News,
-    ) -> BTreeMap<usize, Decision> {
-        let mut ready = BTreeMap::new();
-        for (index, decision) in moves {
-            let from = self.decisions[index].standing.region.clone();
-            let is_move = from != decision.standing.region;
-            if !is_move || !self.hooks.concern(&decision) || self.hooks.take_pass(index, &decision) {
-                ready.insert(index, decision);
-                continue;
-            }
-            let (runs, longest) = self.hooks.run(Phase::Before, index, &from, &decision, news);
-            if runs.is_empty() {
-                ready.insert(index, decision);
-                continue;
-            }
-            let until = now + longest + GRACE;
-            self.set_due(index, Some(until));
-            let command = command.cloned();
-            self.hooks.awaited.insert(index, Awaited { decision, command, runs, until });
+    ) -> Option<Proposal> {
+        if self.parameters.hooks.is_empty() {
+            return Some(proposal);
         }
-        ready
+        let is_automatic = proposal.command.is_none() && proposal.made.is_none() && proposal.ended.is_empty();
+        if !is_automatic {
+            return self.await_hooks(proposal, now, news);
+        }
+        let one = |(index, decision)| Proposal {
+            moves: BTreeMap::from([(index, decision)]),
+            ..Proposal::default()
+        };
+        let mut ready = Proposal::default();
+        for single in proposal.moves.into_iter().map(one) {
+            ready
+                .moves
+                .extend(self.await_hooks(single, now, news).into_iter().flat_map(|single| single.moves));
+        }
+        Some(ready)
+    }
+
+    fn await_hooks(&mut self, proposal: Proposal, now: Moment, news: &mut News) -> Option<Proposal> {
+        let (mut runs, mut longest) = (BTreeMap::new(), Duration::ZERO);
+        for (index, decision) in &proposal.moves {
+            let from = self.decisions[*index].standing.region.clone();
+            let is_move = from != decision.standing.region;
+            if !is_move || !self.hooks.concern(decision) || self.hooks.take_pass(*index, decision) {
+                continue;
+            }
+            let (more, span) = self.hooks.run(Phase::Before, *index, &from, decision, news);
+            runs.extend(more);
+            longest = longest.max(span);
+        }
+        if runs.is_empty() {
+            return Some(proposal);
+        }
+        let until = now + longest + GRACE;
+        for index in proposal.moves.keys() {
+            self.set_due(*index, Some(until));
+        }
+        if let Some(made) = &proposal.made {
+            self.last_override = self.last_override.max(made.id); // the next one has another number
+        }
+        self.hooks.awaited.push(Awaited { proposal, runs, until });
+        None
     }
 
     /// A move has been made.
-    pub(super) fn run_after_hooks(&mut self, index: usize, from: &RegionId, decision: &Decision, news: &mut News) {
+    pub(super) fn run_after_hooks(
+        &mut self,
+        index: usize,
+        from: &RegionId,
+        decision: &Decision,
+        news: &mut News,
+    ) {
         if *from != decision.standing.region {
             self.hooks.run(Phase::After, index, from, decision, news);
         }
@@ -215,8 +251,8 @@ impl Controller {
 
     /// A run has ended: a move that waited for it goes on, or is not made.
     pub(super) fn hear_of_hook(&mut self, ended: HookEnded, now: Moment, news: &mut News) {
-        let waits = |(_, awaited): &(&usize, &Awaited)| awaited.runs.contains(&ended.run);
-        let index = self.hooks.awaited.iter().find(waits).map(|(index, _)| *index);
+        let waits = |awaited: &Awaited| awaited.runs.contains_key(&ended.run);
+        let place = self.hooks.awaited.iter().position(waits);
         let (hook, run) = (ended.hook.clone(), ended.run);
         let why = match &ended.outcome {
             HookOutcome::Done => None,
@@ -224,48 +260,55 @@ impl Controller {
             HookOutcome::Superseded => Some("a newer move came before it was started".to_owned()),
         };
         news.reports.push(Report::HookEnded(ended));
-        let Some(index) = index else { return };
-        match why {
-            Some(why) => self.give_up_move(index, hook, why, now, news),
-            None => self.go_on(index, run, now, news),
+        match (place, why) {
+            (None, _) => {}
+            (Some(place), Some(why)) => self.give_up_moves(place, hook, why, now, news),
+            (Some(place), None) => self.go_on(place, run, news),
         }
     }
 
     /// Moves whose hooks have not ended in time are not made.
     pub(super) fn expire_hooks(&mut self, now: Moment, news: &mut News) {
-        let late = self.hooks.awaited.iter().filter(|(_, awaited)| awaited.until <= now);
-        let late: Vec<usize> = late.map(|(index, _)| *index).collect();
-        for index in late {
-            let hook = self.hooks.hooks.iter().find(|hook| hook.must_succeed);
-            let hook = hook.map_or_else(|| "?".into(), |hook| hook.id.clone());
-            self.give_up_move(index, hook, "it has not ended".into(), now, news);
+        while let Some(place) = self.hooks.awaited.iter().position(|awaited| awaited.until <= now) {
+            let late = self.hooks.awaited[place].runs.values().next().cloned();
+            let late = late.unwrap_or_else(|| "?".into());
+            self.give_up_moves(place, late, "it has not ended".into(), now, news);
         }
     }
 
-    /// One of the runs that a move waits for has succeeded.
-    fn go_on(&mut self, index: usize, run: RunId, now: Moment, news: &mut News) {
-        let Some(awaited) = self.hooks.awaited.get_mut(&index) else { return };
+    /// One of the runs that moves wait for has succeeded.
+    fn go_on(&mut self, place: usize, run: RunId, news: &mut News) {
+        let awaited = &mut self.hooks.awaited[place];
         awaited.runs.remove(&run);
         if !awaited.runs.is_empty() {
             return;
         }
-        let Some(Awaited { decision, command, .. }) = self.hooks.awaited.remove(&index) else { return };
-        let Standing { region, epoch, .. } = &decision.standing;
-        self.hooks.failed.remove(&index);
-        self.hooks.passed.insert(index, (region.clone(), *epoch));
-        match command {
-            Some(command) => self.propose(BTreeMap::from([(index, decision)]), Some(command), now, news),
-            None => drop(news.concerned.insert(index)), // what has happened meanwhile may be against it
+        let Awaited { proposal, .. } = self.hooks.awaited.remove(place);
+        if proposal.command.is_some() {
+            return self.commit(proposal, news);
+        }
+        for (index, decision) in proposal.moves {
+            let Standing { region, epoch, .. } = decision.standing;
+            self.hooks.failed.remove(&index);
+            self.hooks.passed.insert(index, (region, epoch));
+            news.concerned.insert(index); // what has happened meanwhile may be against it
         }
     }
 
-    fn give_up_move(&mut self, index: usize, hook: HookId, why: String, now: Moment, news: &mut News) {
-        let Some(Awaited { decision, command, .. }) = self.hooks.awaited.remove(&index) else { return };
-        self.hooks.fail(index, decision.standing.region, hook.clone(), now);
-        if let Some((id, name)) = command {
-            let outcome = Err(Refusal::Hook { name, hook, why });
-            news.replies.push(Reply { id, outcome });
+    fn give_up_moves(&mut self, place: usize, hook: HookId, why: String, now: Moment, news: &mut News) {
+        let Awaited { proposal, .. } = self.hooks.awaited.remove(place);
+        let Proposal { moves, command, .. } = proposal;
+        news.concerned.extend(moves.keys());
+        match (command, moves.values().next()) {
+            (Some(command), Some(decision)) => {
+                let outcome = Err(Refusal::Hook { name: decision.name().clone(), hook, why });
+                news.replies.push(Reply { id: command.id, outcome });
+            }
+            (Some(_), None) | (None, _) => {
+                for (index, decision) in moves {
+                    self.hooks.fail(index, decision.standing.region, hook.clone(), now);
+                }
+            }
         }
-        news.concerned.insert(index);
     }
 }

@@ -1,12 +1,13 @@
 //! What an operator is told: one line for each change, none for a probe.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use super::hook::{HookEnded, HookOutcome};
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, GateId, Name, RegionId};
-use crate::policy::{Decision, Light, Wait};
+use crate::policy::{Decision, Light, Override, SafetyRule, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,12 +54,34 @@ pub enum Report {
     HookEnded(HookEnded),
     /// An operator's command is being carried out.
     Commanded {
-        /// The name that it is about.
-        name: Name,
+        /// What is wanted.
+        command: String,
+        /// The names that it concerns: one of each group, and not more than can be told.
+        names: Arc<[Name]>,
         /// Whose.
         author: String,
         /// Why.
         reason: String,
+        /// The safety rules that are broken on purpose.
+        broken: BTreeSet<SafetyRule>,
+    },
+    /// An operator's command is not carried out.
+    Refused {
+        /// What was wanted.
+        command: String,
+        /// The name that it was about, if it was about one.
+        names: Arc<[Name]>,
+        /// Whose.
+        author: String,
+        /// Why it was wanted.
+        reason: String,
+        /// Why it is refused.
+        why: String,
+    },
+    /// The time of an override is over.
+    OverrideEnded {
+        /// Which one.
+        order: Arc<Override>,
     },
     /// A name keeps its answer, for another reason than before.
     ReasonChanged {
@@ -77,7 +100,8 @@ impl Report {
             Report::AnswerChanged { .. } => true,
             Report::GateChanged { to, .. } => *to != Light::Green,
             Report::HookEnded(ended) => ended.outcome != HookOutcome::Done,
-            Report::Commanded { .. } => false,
+            Report::Commanded { broken, .. } => !broken.is_empty(),
+            Report::Refused { .. } | Report::OverrideEnded { .. } => true,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -91,7 +115,9 @@ impl Report {
             Report::AnswerChanged { .. } => "decision.changed",
             Report::GateChanged { .. } => "gate.changed",
             Report::HookEnded(_) => "hook.ended",
-            Report::Commanded { .. } => "failback.approved",
+            Report::Commanded { .. } => "command.accepted",
+            Report::Refused { .. } => "command.refused",
+            Report::OverrideEnded { .. } => "override.ended",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -170,8 +196,15 @@ impl fmt::Display for Report {
                 if output.is_empty() { Ok(()) } else { write!(f, "; it said {output:?}") }
             }
             // Quoted, so that no text of an operator looks like a line of ours.
-            Report::Commanded { name, author, reason } => {
-                write!(f, "{name}: failback by {author}: {reason:?}")
+            Report::Commanded { command, author, reason, broken, names: _ } => {
+                write!(f, "{command} by {author}: {reason:?}")?;
+                broken.iter().try_for_each(|rule| write!(f, ", breaking {rule} on purpose"))
+            }
+            Report::Refused { command, author, reason, why, names: _ } => {
+                write!(f, "refused: {command} by {author}: {reason:?}: {why}")
+            }
+            Report::OverrideEnded { order } => {
+                write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }
             Report::ReasonChanged { decision } => {
                 let region = &decision.standing.region;

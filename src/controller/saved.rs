@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::ceilings::Ceilings;
 use super::{Controller, Parameters};
-use crate::health::{CheckState, Region, State, Verdict};
+use crate::health::{CheckState, MinUp, Region, State, Verdict};
 use crate::model::{CheckId, Moment, Name, RegionId, Serial, VantageId};
-use crate::policy::{Decision, Rule, Standing, Wait};
+use crate::policy::{Decision, Override, OverrideId, Overrides, Rule, Standing, Wait};
 
 /// The saved state, in every shape that it ever had. Only [`Saved::into_state`] knows the old ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +39,12 @@ pub struct SavedState {
     /// The serial that each zone told last.
     #[serde(default)]
     pub serials: BTreeMap<Name, Serial>,
+    /// What operators have ordered.
+    #[serde(default)]
+    pub overrides: Overrides,
+    /// The number of the last override that there ever was.
+    #[serde(default)]
+    pub last_override: OverrideId,
     /// What of the last run may not be here.
     #[serde(skip)]
     pub(super) missing: Missing,
@@ -72,6 +79,10 @@ pub enum Change {
         /// The serial.
         serial: Serial,
     },
+    /// An operator has ordered something.
+    Override(Arc<Override>),
+    /// That is over.
+    OverrideEnded(OverrideId),
 }
 
 /// What a name was answered with.
@@ -144,6 +155,11 @@ impl Saved {
                     let known = state.serials.get(&zone).copied().unwrap_or(serial);
                     state.serials.insert(zone, known.max(serial));
                 }
+                Change::Override(order) => {
+                    state.last_override = state.last_override.max(order.id);
+                    state.overrides = state.overrides.with(order);
+                }
+                Change::OverrideEnded(id) => state.overrides = state.overrides.without(&[id]),
                 Change::Check(check) => {
                     drop(checks.insert((check.vantage.clone(), check.check.clone()), *check))
                 }
@@ -181,6 +197,7 @@ impl Saved {
             shift(&mut saved.standing.since);
             saved.standing.flips.shift(shift);
         }
+        state.overrides.shift(|at| at.before(ahead));
         state
     }
 }
@@ -257,8 +274,10 @@ impl SavedState {
             steady: false,
             families: Vec::new(),
             needed: 0,
+            min_up: MinUp::Count(1),
             votes: Vec::new(),
             endpoints: Vec::new(),
+            word: None,
         })
     }
 }
@@ -313,6 +332,8 @@ impl Controller {
             checks: self.evidence.states().iter().map(check).collect(),
             ceilings: self.ceilings.clone(),
             serials: self.table.zones().map(|(zone, serial)| (zone.clone(), serial)).collect(),
+            overrides: self.proposals.overrides(&self.overrides),
+            last_override: self.last_override,
             missing: Missing::Nothing,
         })
     }

@@ -10,10 +10,12 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::disk::{Disk, DiskNews};
 use super::parts;
+use super::record::Record;
 use super::supervised::{GaveUp, Supervised};
 use crate::api::{PartStatus, Status, Warning};
-use crate::control::{ControlRequest, FailBack};
-use crate::controller::{Command, CommandId, Effect, Event, HookEnded, Reply, Report, What};
+use crate::config::DnsSettings;
+use crate::control::{ControlRequest, Wish};
+use crate::controller::{Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report};
 use crate::dns::{Meter, Tables};
 use crate::errand::Programs;
 use crate::gate::{Asking, Sighting};
@@ -27,16 +29,22 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 /// The longest that a part may take to stop before the next one is told to.
 pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
 
+/// The longest that the history may take for its last entries: less than the state, which has the same disk.
+const HISTORY_MAX: Duration = Duration::from_secs(2);
+
 /// A command that has waited for longer than this is refused: its sender has given up.
 const COMMAND_MAX: Duration = Duration::from_secs(10);
 
 /// The controller and all that its effects act upon.
 pub(super) struct EventLoop {
     pub(super) controller: Supervised,
+    /// How clients are answered, to be explained.
+    pub(super) settings: DnsSettings,
     pub(super) tables: Tables,
     pub(super) meter: Meter,
     pub(super) clock: Clock,
     pub(super) disk: Disk,
+    pub(super) record: Record,
     pub(super) probing: Probing,
     pub(super) asking: Asking,
     pub(super) hooks: Hooks,
@@ -57,7 +65,7 @@ pub(super) struct Sources {
 #[derive(Default)]
 pub(super) struct Commands {
     last: u64,
-    waiting: BTreeMap<CommandId, oneshot::Sender<Result<String, String>>>,
+    waiting: BTreeMap<CommandId, oneshot::Sender<Result<Done, Refusal>>>,
 }
 
 impl EventLoop {
@@ -80,6 +88,7 @@ impl EventLoop {
                 }
                 _ = watchdog.tick() => {
                     self.disk.look();
+                    self.record.look();
                     self.take(Event::TimePassed);
                 }
                 Some((gate, seen)) = sightings.recv() => self.take(Event::Gated(gate, seen)),
@@ -118,7 +127,10 @@ impl EventLoop {
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::ProbeNow(check) => self.probing.probe_now(&check),
                 Effect::RunHook(run) => events.extend(self.hooks.run(run).map(Event::HookEnded)),
-                Effect::Report(report) => tell(&report),
+                Effect::Report(report) => {
+                    self.record.report(&report, now);
+                    tell(&report);
+                }
                 Effect::Reply(reply) => self.commands.reply(reply),
             }
         }
@@ -143,7 +155,9 @@ impl EventLoop {
         let missing = self.disk.missing();
         self.disk.forget_proposals();
         self.commands.waiting.clear(); // a dropped reply tells that the controller is gone
-        let effects = self.controller.rebuild(missing, self.clock.now()).await?;
+        let now = self.clock.now();
+        self.record.panicked(self.controller.panic(), now);
+        let effects = self.controller.rebuild(missing, now).await?;
         for event in self.perform(effects) {
             self.take(event);
         }
@@ -157,7 +171,13 @@ impl EventLoop {
                     drop(reply.send(status)); // a client that hung up needs none
                 }
             }
-            ControlRequest::FailBack(wish, reply) => self.fail_back(wish, reply),
+            ControlRequest::Command(wish, reply) => self.obey(wish, reply),
+            ControlRequest::Explain(question, reply) => {
+                let explained = self.controller.explain(&question, &self.settings, self.clock.now());
+                if let Some(explanation) = explained {
+                    drop(reply.send(explanation)); // a client that hung up needs none
+                }
+            }
         }
     }
 
@@ -173,24 +193,26 @@ impl EventLoop {
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
         status.parts.extend(parts::errands(&self.asking, &self.programs));
+        status.parts.push(self.record.part());
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
     }
 
-    fn fail_back(&mut self, wish: FailBack, reply: oneshot::Sender<Result<String, String>>) {
-        let FailBack { name, reason, by } = wish;
+    fn obey(&mut self, wish: Wish, reply: oneshot::Sender<Result<Done, Refusal>>) {
+        let Wish { what, reason, terms, by } = wish;
         let expires = self.clock.now() + COMMAND_MAX;
         let id = self.commands.expect_reply(reply);
-        self.take(Event::Command(Command { id, author: by, reason, expires, what: What::FailBack(name) }));
+        self.take(Event::Command(Command { id, author: by, reason, expires, what, terms }));
     }
 
     async fn finish(mut self) {
         let now = self.clock.now();
         let last = self.controller.saved(now);
-        let EventLoop { disk, probing, .. } = self;
+        let EventLoop { disk, record, probing, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
         }
+        record.finish(now, HISTORY_MAX).await;
         if let Some(last) = last {
             disk.finish(last, now, STAGE_MAX).await;
         }
@@ -198,7 +220,7 @@ impl EventLoop {
 }
 
 impl Commands {
-    fn expect_reply(&mut self, reply: oneshot::Sender<Result<String, String>>) -> CommandId {
+    fn expect_reply(&mut self, reply: oneshot::Sender<Result<Done, Refusal>>) -> CommandId {
         self.last += 1;
         let id = CommandId(self.last);
         self.waiting.insert(id, reply);
@@ -207,16 +229,17 @@ impl Commands {
 
     fn reply(&mut self, Reply { id, outcome }: Reply) {
         if let Some(waiting) = self.waiting.remove(&id) {
-            let told = outcome.map(|done| done.to_string()).map_err(|refusal| refusal.to_string());
-            drop(waiting.send(told)); // a client that hung up needs none
+            drop(waiting.send(outcome)); // a client that hung up needs none
         }
     }
 }
 
 fn tell(report: &Report) {
     let event = report.event();
-    if let Report::Commanded { name, author, reason } = report {
-        info!(event, %name, by = author, reason, "{report}");
+    if let Report::Commanded { command, author, reason, .. }
+    | Report::Refused { command, author, reason, .. } = report
+    {
+        warn!(event, command, by = author, reason, "{report}");
     } else if report.is_bad() {
         warn!(event, "{report}");
     } else {

@@ -1,7 +1,9 @@
 //! A region judged by family: clients of one family gain nothing from the other.
 
+use std::net::IpAddr;
+
 use super::vote::worse;
-use super::{Ballot, Doubt, MinUp, Region, Vote};
+use super::{Ballot, Doubt, MinUp, Region, State, Vote};
 use crate::model::Family;
 
 /// What one vantage says about a region, `ballots` being what it says about each of the region's addresses, in the order
@@ -24,6 +26,28 @@ pub(super) fn region_vote(region: &Region, ballots: &[Ballot]) -> Vote {
         None => stand_in(Family::ALL.into_iter().filter(|other| other != family).find_map(of_family), &votes),
     });
     needed.fold(Vote::Up, worse)
+}
+
+/// The state of a region from what is agreed on its addresses.
+pub(super) fn agreed_state(
+    families: &[Family],
+    min_up: MinUp,
+    addresses: impl Iterator<Item = (IpAddr, State)> + Clone,
+) -> State {
+    let votes = families.iter().map(|family| {
+        let members = addresses.clone().filter(|(address, _)| Family::of(*address) == *family);
+        let votes = members.map(|(_, state)| match state {
+            State::Up => Vote::Up,
+            State::Down => Vote::Down,
+            State::Unknown => Vote::Unknown(Doubt::Divided),
+        });
+        family_vote(votes, min_up, false).unwrap_or(Vote::Unknown(Doubt::Unproven))
+    });
+    match votes.fold(Vote::Up, worse) {
+        Vote::Up => State::Up,
+        Vote::Down => State::Down,
+        Vote::Unknown(_) => State::Unknown,
+    }
 }
 
 /// What the addresses of a family say together; none when all of them abstain, or there are none.
@@ -60,8 +84,6 @@ fn gravest(votes: &[Vote]) -> Doubt {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use super::*;
 
     /// One letter an address: `U` up, `D` down, `d` down and silent just now, `w` the same while

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::family::region_vote;
 use super::vote::{Ballot, Doubt, Vote, agree};
-use super::{Failure, Region, State};
+use super::{Failure, MinUp, Region, Says, State, Word};
 use crate::model::{Family, Moment, RegionId, VantageId};
 
 /// The agreed view of an endpoint, and who said what.
@@ -24,6 +25,22 @@ pub struct EndpointVerdict {
     pub suspect: bool,
     /// One ballot a voter; empty for a region that is not probed.
     pub ballots: Vec<Ballot>,
+    /// What an operator says of it.
+    #[serde(default)]
+    pub word: Option<Arc<Word>>,
+}
+
+impl EndpointVerdict {
+    /// Whether an operator wants it left.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.word.as_ref().is_some_and(|word| word.says == Says::Drained)
+    }
+
+    /// Whether an operator has taken it out of the answer.
+    fn is_withdrawn(&self) -> bool {
+        self.word.as_ref().is_some_and(|word| word.says != Says::Up)
+    }
 }
 
 /// What one voter says about a region.
@@ -56,10 +73,15 @@ pub struct Verdict {
     pub families: Vec<Family>,
     /// How many addresses of its needed families must be up: of the first of them.
     pub needed: usize,
+    /// The same for each family, as configured.
+    pub min_up: MinUp,
     /// One vote a voter; empty for a region that is not probed.
     pub votes: Vec<RegionVote>,
     /// All its endpoints, as configured.
     pub endpoints: Vec<EndpointVerdict>,
+    /// What an operator says of it.
+    #[serde(default)]
+    pub word: Option<Arc<Word>>,
 }
 
 impl Verdict {
@@ -98,7 +120,7 @@ impl Verdict {
         self.recovered.is_some_and(|recovered| recovered + dwell > now)
     }
 
-    fn endpoints_of(&self, family: Family) -> impl Iterator<Item = &EndpointVerdict> {
+    pub(super) fn endpoints_of(&self, family: Family) -> impl Iterator<Item = &EndpointVerdict> {
         self.endpoints.iter().filter(move |endpoint| Family::of(endpoint.address) == family)
     }
 
@@ -126,13 +148,16 @@ impl Verdict {
     ///
     /// A region that is not down serves what is up, and what is not known as far as it was served. A region that is
     /// down serves everything, for then it is held for want of a better one, and half of its capacity would be less. A
-    /// family of which nothing is known to be up stays as it was: an empty answer would be cached.
+    /// family of which nothing is known to be up stays as it was: an empty answer would be cached. An address that an
+    /// operator has drained or forced down is served only where its family has no other.
     #[must_use]
     pub fn serving(&self, before: Option<&[IpAddr]>) -> Vec<IpAddr> {
         let mut serving = Vec::with_capacity(self.endpoints.len());
         for family in Family::ALL {
             let members: Vec<&EndpointVerdict> = self.endpoints_of(family).collect();
-            serving.extend(self.serving_of(&members, before));
+            let offered: Vec<_> =
+                members.iter().filter(|endpoint| !endpoint.is_withdrawn()).copied().collect();
+            serving.extend(self.serving_of(if offered.is_empty() { &members } else { &offered }, before));
         }
         serving
     }
@@ -161,6 +186,9 @@ impl Verdict {
 /// As an operator reads it after the region's name.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(word) = &self.word {
+            return write!(f, "{word}");
+        }
         let (up, total) = (self.count(State::Up), self.endpoints.len());
         if self.is_unprobed() {
             return f.write_str("up: not probed");
@@ -217,8 +245,10 @@ pub fn judge(region: &Region, voters: &[Vec<Ballot>], before: Option<&Verdict>, 
         steady,
         families: region.families.clone(),
         needed: region.min_up.of(first),
+        min_up: region.min_up,
         votes,
         endpoints: endpoints.collect(),
+        word: None,
     }
 }
 
@@ -246,13 +276,13 @@ fn endpoint(address: IpAddr, index: usize, voters: &[Vec<Ballot>]) -> EndpointVe
     let ballots: Vec<Ballot> = voters.iter().filter_map(|ballots| ballots.get(index)).cloned().collect();
     let (state, doubt) = agreed(ballots.iter().map(|ballot| ballot.vote));
     let suspect = ballots.iter().any(|ballot| ballot.suspect);
-    EndpointVerdict { address, state, doubt, suspect, ballots }
+    EndpointVerdict { address, state, doubt, suspect, ballots, word: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Check, MinUp, Rules};
+    use crate::health::{Check, Rules};
     use crate::model::CheckId;
 
     /// A word for a region's endpoints, in order: `U` up, `s` up and failing just now, `D` down, `?` not known.

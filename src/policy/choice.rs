@@ -18,6 +18,7 @@ pub(super) fn stay(evidence: &[Arc<Verdict>], index: usize) -> Choice {
     let others = || evidence.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, v)| v);
     let unproven = evidence[index].doubt == Some(Doubt::Unproven);
     let rule = match evidence[index].state {
+        State::Up | State::Unknown if evidence[index].is_drained() => Rule::Draining,
         State::Up if index == 0 => Rule::Preferred,
         State::Up => Rule::FailedOver { from: evidence[0].region.clone() },
         State::Unknown if unproven => Rule::Unproven,

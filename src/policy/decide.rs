@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::choice::{Choice, stay};
-use super::escape::{escape, first_to_end, is_candidate};
+use super::escape::{escape, first_to_end, is_candidate, leave};
 use super::gate::{GateView, Gates};
-use super::hold::{Flips, Wait, forbid_failback};
+use super::hold::{Flips, Hold, Wait, forbid_failback};
+use super::overrides::{AtExpiry, Order, Override, Overrides};
 use super::{Decision, Derivation, Rule, Standing, Steer, TtlRule, Verdicts};
 use crate::health::{State, Verdict};
 use crate::model::{Moment, RegionId};
@@ -17,6 +18,8 @@ use crate::model::{Moment, RegionId};
 pub struct Facts<'f> {
     /// The verdict on each configured region.
     pub verdicts: &'f Verdicts,
+    /// What operators have ordered.
+    pub overrides: &'f Overrides,
     /// What must be proven before a region is moved to, and what was.
     pub gates: &'f Gates,
 }
@@ -34,6 +37,9 @@ pub struct Facts<'f> {
 /// | down        |                   | down        | fail open: stays                                |
 /// | any         | any, behind a gate that bars    || held: stays                                     |
 ///
+/// An operator's override comes before all of these: a name that is pinned has its region, one that is frozen its answer,
+/// and a region that is drained is left as if it were down, though only for one that is up.
+///
 /// "A better one" is more preferred than the region in service. A region that was renamed is recognised by its
 /// addresses. A region that the names may no longer have is left at once for the best by evidence: the configuration
 /// says so.
@@ -47,15 +53,39 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, facts: Facts<'_>, now: M
     let before = before.as_deref();
     let served =
         before.and_then(|before| evidence.iter().position(|verdict| verdict.region == before.region));
-    let flips = before.map(|before| before.flips.clone()).unwrap_or_default();
-    let choice = match (before, served) {
+    let by_evidence = match (before, served) {
         (None, _) => first_choice(&evidence),
         (Some(_), None) => stay(&evidence, best(&evidence)),
-        (Some(_), Some(served)) => choose(steer, &evidence, served, facts, &flips, now),
+        (Some(before), Some(served)) => choose(steer, &evidence, served, before, facts, now),
     };
-    let automatic = served.is_some_and(|served| served != choice.index);
+    let order = facts.overrides.deciding(steer, before.map(|before| &before.region));
+    let choice = match order {
+        Some(order) => obey(order, &evidence, served, by_evidence),
+        None => by_evidence,
+    };
+    let ordered = |served: usize| order.is_some() || evidence[served].word.is_some();
+    let automatic = served.is_some_and(|served| served != choice.index && !ordered(served));
+    let flips = before.map(|before| before.flips.clone()).unwrap_or_default();
     let flips = if automatic { flips.and(now, steer) } else { flips };
-    settle(steer, before, evidence, choice, flips, now).beside(steer, facts, now)
+    settle(steer, before, evidence, choice, flips, order, now).beside(steer, facts, now)
+}
+
+/// What an operator has ordered, instead of what the evidence asks for; that waits until the order ends, if it may come
+/// then.
+fn obey(order: &Override, evidence: &[Arc<Verdict>], served: Option<usize>, by_evidence: Choice) -> Choice {
+    let pinned = match &order.order {
+        Order::Pin { region, .. } => evidence.iter().position(|verdict| verdict.region == *region),
+        Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => None,
+    };
+    let (index, rule, hold) = match (pinned, served) {
+        (Some(index), _) => (index, Rule::Pinned, Hold::Pin),
+        (None, Some(served)) => (served, Rule::Frozen, Hold::Freeze),
+        (None, None) => return by_evidence,
+    };
+    let comes_then = order.at_expiry == AtExpiry::Automatic && by_evidence.index != index;
+    let to = evidence[by_evidence.index].region.clone();
+    let wait = Wait { to, hold, until: Some(order.expires) };
+    Choice { index, rule, wait: comes_then.then_some(wait) }
 }
 
 /// Gives the names to the most preferred region that is up, on an operator's word: no hold applies, and it counts as
@@ -67,13 +97,34 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, facts: Facts<'_>, now: M
 pub fn fail_back_now(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment) -> Option<Decision> {
     let evidence = evidence(steer, facts);
     let mut better = evidence.iter().take_while(|verdict| verdict.region != before.region);
-    let index = better.position(|verdict| verdict.state == State::Up)?;
-    let choice = stay(&evidence, index);
-    let decision = settle(steer, Some(before), evidence, choice, before.flips.clone(), now);
-    Some(decision.beside(steer, facts, now))
+    let index = better.position(|verdict| verdict.state == State::Up && !verdict.is_drained())?;
+    Some(moved(steer, before, evidence, index, now).beside(steer, facts, now))
 }
 
-/// The gates that forbid to move the names of a steer to a region now, whoever wants it: a command is refused with them.
+/// Gives the names to the region that they wait for, on an operator's word. None when they wait for none.
+///
+/// # Panics
+/// As [`decide`].
+#[must_use]
+pub fn release_now(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment) -> Option<Decision> {
+    let wait = decide(steer, Some(before), facts, now).derivation.wait?;
+    let evidence = evidence(steer, facts);
+    let index = evidence.iter().position(|verdict| verdict.region == wait.to)?;
+    Some(moved(steer, before, evidence, index, now).beside(steer, facts, now))
+}
+
+fn moved(
+    steer: &Steer,
+    before: &Standing,
+    evidence: Vec<Arc<Verdict>>,
+    index: usize,
+    now: Moment,
+) -> Decision {
+    let choice = stay(&evidence, index);
+    settle(steer, Some(before), evidence, choice, before.flips.clone(), None, now)
+}
+
+/// The gates that forbid to move the names of a steer to a region now, whoever wants it.
 #[must_use]
 pub fn forbidding(
     steer: &Steer,
@@ -82,8 +133,8 @@ pub fn forbidding(
     facts: Facts<'_>,
     now: Moment,
 ) -> Vec<GateView> {
-    let from = facts.verdicts.get(&before.region).map(|verdict| &**verdict);
-    let mut views = facts.gates.views(steer, to, from, facts.verdicts, now);
+    let from = facts.verdicts.get(&before.region).map(|verdict| facts.overrides.overrule(verdict));
+    let mut views = facts.gates.views(steer, to, from.as_deref(), facts.verdicts, now);
     views.retain(|view| view.bars);
     views
 }
@@ -101,7 +152,7 @@ pub fn withheld(steer: &Steer, before: &Standing, wanted: Decision, wait: Wait, 
         State::Up | State::Unknown => stay(evidence, served).rule,
     };
     let choice = Choice { index: served, rule, wait: Some(wait) };
-    let mut decision = settle(steer, Some(before), evidence.clone(), choice, before.flips.clone(), now);
+    let mut decision = settle(steer, Some(before), evidence.clone(), choice, before.flips.clone(), None, now);
     decision.derivation.gates.clone_from(gates);
     decision
 }
@@ -123,8 +174,8 @@ pub fn if_dead(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment) 
 }
 
 fn evidence(steer: &Steer, facts: Facts<'_>) -> Vec<Arc<Verdict>> {
-    let verdict_on = |region| Arc::clone(facts.verdicts.get(region).expect("every region has a verdict"));
-    steer.regions.iter().map(verdict_on).collect()
+    let verdict_on = |region| facts.verdicts.get(region).expect("every region has a verdict");
+    steer.regions.iter().map(verdict_on).map(|verdict| facts.overrides.overrule(verdict)).collect()
 }
 
 /// The same standing, in the region's new name if it was renamed: the one that has an address which is served.
@@ -143,16 +194,18 @@ fn recognised<'b>(before: &'b Standing, evidence: &[Arc<Verdict>], facts: Facts<
 
 /// At the very first start: the most preferred region, unless it is proven down and another is not.
 fn first_choice(evidence: &[Arc<Verdict>]) -> Choice {
-    stay(evidence, if evidence[0].state == State::Down { best(evidence) } else { 0 })
+    let is_left = evidence[0].state == State::Down || evidence[0].is_drained();
+    stay(evidence, if is_left { best(evidence) } else { 0 })
 }
 
 /// The best by evidence: up and steady, up, not known, down; the more preferred of equals.
 fn best(evidence: &[Arc<Verdict>]) -> usize {
     let rank = |index: &usize| match (evidence[*index].state, evidence[*index].steady) {
-        (State::Up, true) => 0,
-        (State::Up, false) => 1,
-        (State::Unknown, _) => 2,
-        (State::Down, _) => 3,
+        (State::Up, true) if !evidence[*index].is_drained() => 0,
+        (State::Up, false) if !evidence[*index].is_drained() => 1,
+        (State::Unknown, _) if !evidence[*index].is_drained() => 2,
+        (State::Up | State::Unknown, _) => 3,
+        (State::Down, _) => 4,
     };
     let candidates = (0..evidence.len()).filter(|index| is_candidate(evidence, *index));
     candidates.min_by_key(rank).unwrap_or(0)
@@ -163,15 +216,18 @@ fn choose(
     steer: &Steer,
     evidence: &[Arc<Verdict>],
     served: usize,
+    before: &Standing,
     facts: Facts<'_>,
-    flips: &Flips,
     now: Moment,
 ) -> Choice {
     let barrier =
         |to: &RegionId| facts.gates.barrier(steer, to, Some(&evidence[served]), facts.verdicts, now);
     match evidence[served].state {
+        State::Up | State::Unknown if evidence[served].is_drained() => {
+            leave(steer, evidence, served, barrier, now)
+        }
         State::Unknown => stay(evidence, served),
-        State::Up => fail_back(steer, evidence, served, barrier, flips, now),
+        State::Up => fail_back(steer, evidence, served, before, barrier, now),
         State::Down => escape(steer, evidence, served, barrier, now),
     }
 }
@@ -182,17 +238,19 @@ fn fail_back(
     steer: &Steer,
     evidence: &[Arc<Verdict>],
     served: usize,
+    before: &Standing,
     barrier: impl Fn(&RegionId) -> Option<Wait>,
-    flips: &Flips,
     now: Moment,
 ) -> Choice {
     let (mut chosen, mut waits) = (served, Vec::new());
     for (index, better) in evidence.iter().enumerate().take(served) {
-        if better.state != State::Up || !is_candidate(evidence, index) {
+        if better.state != State::Up || better.is_drained() || !is_candidate(evidence, index) {
             continue;
         }
-        let forbidden = forbid_failback(&better.region, better.since, steer, now)
-            .or_else(|| flips.forbid(&better.region, steer, now))
+        let kept = before.kept.then(|| Wait { to: better.region.clone(), hold: Hold::Kept, until: None });
+        let forbidden = kept
+            .or_else(|| forbid_failback(&better.region, better.since, steer, now))
+            .or_else(|| before.flips.forbid(&better.region, steer, now))
             .or_else(|| barrier(&better.region));
         match forbidden {
             Some(wait) => waits.push(wait),
@@ -213,12 +271,16 @@ fn settle(
     evidence: Vec<Arc<Verdict>>,
     choice: Choice,
     flips: Flips,
+    order: Option<&Arc<Override>>,
     now: Moment,
 ) -> Decision {
     let verdict = &evidence[choice.index];
     let region = verdict.region.clone();
     let served = before.filter(|before| before.region == region).map(|before| &*before.addresses);
-    let addresses: Arc<[IpAddr]> = verdict.serving(served).into();
+    let addresses: Arc<[IpAddr]> = match served.filter(|_| choice.rule == Rule::Frozen) {
+        Some(served) => served.into(),
+        None => verdict.serving(served).into(),
+    };
     assert!(!addresses.is_empty(), "{} would be answered with nothing", steer.name());
     let ttl_rule = ttl_rule(steer, verdict, choice.wait.as_ref(), now);
     let ttl = if ttl_rule == TtlRule::Steady { steer.ttl } else { steer.ttl_suspect };
@@ -228,9 +290,10 @@ fn settle(
         Some(before) if before.addresses != addresses => (before.epoch + 1, before.since, addresses),
         Some(before) => (before.epoch, before.since, Arc::clone(&before.addresses)),
     };
-    let derivation =
-        Derivation { rule: choice.rule, evidence, wait: choice.wait, gates: Vec::new(), ttl_rule };
-    let standing = Standing { region, addresses, epoch, since, flips };
+    let (rule, wait, order) = (choice.rule, choice.wait, order.cloned());
+    let derivation = Derivation { rule, evidence, wait, order, gates: Vec::new(), ttl_rule };
+    let kept = before.is_some_and(|before| before.kept && before.region == region);
+    let standing = Standing { region, addresses, epoch, since, flips, kept };
     Decision { names: Arc::clone(&steer.names), standing, ttl, derivation }
 }
 

@@ -16,6 +16,7 @@ use crate::model::{Moment, RegionId};
 /// | unapproved | yes    | no                           | yes                              |
 /// | suspect    | no     |                              | yes                              |
 /// | young      |        |                              | no                               |
+/// | drained    |        |                              |                                  |
 ///
 /// A fully healthy region comes before a degraded one of its class, a more preferred one before a less preferred one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,7 @@ enum Class {
     Unapproved,
     Suspect,
     Young,
+    Drained,
 }
 
 /// Escapes from the region in service, which is down. No flip limit and no dwell of the name applies. A region that has
@@ -36,28 +38,71 @@ pub(super) fn escape(
     barrier: impl Fn(&RegionId) -> Option<Wait>,
     now: Moment,
 ) -> Choice {
-    let others = (0..evidence.len()).filter(|index| *index != served);
-    let up = others.filter(|index| evidence[*index].state == State::Up && is_candidate(evidence, *index));
-    let (open, barred): (Vec<_>, Vec<_>) =
-        up.map(|index| (index, barrier(&evidence[index].region))).partition(|(_, wait)| wait.is_none());
-    let ranked = open.into_iter().map(|(index, _)| (class(steer, evidence, index, served, now), index));
-    let target = ranked.min_by_key(|(class, index)| {
-        let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
-        (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
-    });
-    match target {
-        Some((Class::Young, index)) => held(steer, &evidence[index], served),
-        Some((_, index)) => stay(evidence, index),
-        None => match first_to_end(barred.into_iter().filter_map(|(_, wait)| wait)) {
-            Some(wait) => Choice { index: served, rule: Rule::Held, wait: Some(wait) },
-            None => unproven(steer, evidence, served, barrier),
-        },
+    match target(steer, evidence, served, &barrier, now) {
+        Target::Open(Class::Young, index) => held(steer, &evidence[index], served),
+        Target::Open(_, index) => stay(evidence, index),
+        Target::Barred(wait) => Choice { index: served, rule: Rule::Held, wait: Some(wait) },
+        Target::None => unproven(steer, evidence, served, barrier),
+    }
+}
+
+/// Leaves the region in service, which is drained, for one that is up and not drained itself.
+pub(super) fn leave(
+    steer: &Steer,
+    evidence: &[Arc<Verdict>],
+    served: usize,
+    barrier: impl Fn(&RegionId) -> Option<Wait>,
+    now: Moment,
+) -> Choice {
+    match target(steer, evidence, served, barrier, now) {
+        Target::Open(Class::Fit | Class::Unapproved | Class::Suspect, index) => stay(evidence, index),
+        Target::Open(Class::Young, index) => {
+            Choice { rule: Rule::Draining, ..held(steer, &evidence[index], served) }
+        }
+        Target::Barred(wait) => Choice { index: served, rule: Rule::Draining, wait: Some(wait) },
+        Target::Open(Class::Drained, _) | Target::None => {
+            Choice { index: served, rule: Rule::Draining, wait: None }
+        }
     }
 }
 
 /// Of several holds the first to end; one that never ends by itself comes last.
 pub(super) fn first_to_end(waits: impl IntoIterator<Item = Wait>) -> Option<Wait> {
     waits.into_iter().min_by_key(|wait| (wait.until.is_none(), wait.until))
+}
+
+/// Where names could go.
+enum Target {
+    Open(Class, usize),
+    /// A gate stands before each region that is up.
+    Barred(Wait),
+    None,
+}
+
+/// The best region that is up, other than the one in service.
+fn target(
+    steer: &Steer,
+    evidence: &[Arc<Verdict>],
+    served: usize,
+    barrier: impl Fn(&RegionId) -> Option<Wait>,
+    now: Moment,
+) -> Target {
+    let others = (0..evidence.len()).filter(|index| *index != served);
+    let up = others.filter(|index| evidence[*index].state == State::Up && is_candidate(evidence, *index));
+    let (open, barred): (Vec<_>, Vec<_>) =
+        up.map(|index| (index, barrier(&evidence[index].region))).partition(|(_, wait)| wait.is_none());
+    let ranked = open.into_iter().map(|(index, _)| (class(steer, evidence, index, served, now), index));
+    let best = ranked.min_by_key(|(class, index)| {
+        let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
+        (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
+    });
+    // Of those behind a gate, one that is drained would not be taken either.
+    let free = |(index, wait): (usize, Option<Wait>)| wait.filter(|_| !evidence[index].is_drained());
+    match (best, first_to_end(barred.into_iter().filter_map(free))) {
+        (Some((Class::Drained, _)), Some(wait)) | (None, Some(wait)) => Target::Barred(wait),
+        (Some((class, index)), _) => Target::Open(class, index),
+        (None, None) => Target::None,
+    }
 }
 
 /// Onto the first region that nothing is known about, if the operator accepts that and no gate bars.
@@ -83,7 +128,9 @@ pub(super) fn is_candidate(evidence: &[Arc<Verdict>], index: usize) -> bool {
 
 fn class(steer: &Steer, evidence: &[Arc<Verdict>], index: usize, served: usize, now: Moment) -> Class {
     let region = &evidence[index];
-    if region.is_young(steer.dwell, now) {
+    if region.is_drained() {
+        Class::Drained
+    } else if region.is_young(steer.dwell, now) {
         Class::Young
     } else if !region.steady {
         Class::Suspect

@@ -27,6 +27,12 @@ pub enum Hold {
     Gate(GateId),
     /// A hook that must succeed before the move has failed; it is tried again.
     Hook(HookId),
+    /// An operator has pinned the name to another region.
+    Pin,
+    /// An operator has frozen the answer.
+    Freeze,
+    /// An operator's order has ended, and said that the name stays until he says more.
+    Kept,
 }
 
 /// A change that is wanted and not yet allowed.
@@ -47,6 +53,9 @@ impl fmt::Display for Hold {
             Hold::ManualFailback => f.write_str("manual failback"),
             Hold::Dwell => f.write_str("dwell"),
             Hold::FlipLimit => f.write_str("flip limit"),
+            Hold::Pin => f.write_str("pin"),
+            Hold::Freeze => f.write_str("freeze"),
+            Hold::Kept => f.write_str("an operator"),
             Hold::Gate(gate) => write!(f, "gate {gate}"),
             Hold::Hook(hook) => write!(f, "hook {hook}"),
         }

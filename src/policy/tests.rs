@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use super::decide::{Facts, decide};
 use super::*;
-use crate::health::{Ballot, Doubt, EndpointVerdict, RegionVote, Vote};
+use crate::health::{Ballot, Doubt, EndpointVerdict, MinUp, RegionVote, Vote};
 use crate::model::Family;
-
-mod gates;
 
 const NOW: Moment = Moment::from_millis(1_000_000);
 
@@ -48,8 +46,14 @@ fn verdict(id: &str, letter: char) -> Arc<Verdict> {
     };
     let suspect = letter == 's';
     let ballot = Ballot { vote: Vote::Up, suspect, ..Ballot::absent(&"v".into()) };
-    let endpoint =
-        |address| EndpointVerdict { address, state, doubt, suspect, ballots: vec![ballot.clone()] };
+    let endpoint = |address| EndpointVerdict {
+        address,
+        state,
+        doubt,
+        suspect,
+        ballots: vec![ballot.clone()],
+        word: None,
+    };
     Arc::new(Verdict {
         region: id.into(),
         state,
@@ -60,8 +64,10 @@ fn verdict(id: &str, letter: char) -> Arc<Verdict> {
         steady: letter == 'U',
         families: vec![Family::Ipv4],
         needed: 1,
+        min_up: MinUp::Count(1),
         votes: vec![RegionVote { vantage: "v".into(), vote: Vote::Up }],
         endpoints: addresses(id).map(endpoint).into(),
+        word: None,
     })
 }
 
@@ -72,17 +78,24 @@ fn addresses(id: &str) -> [IpAddr; 2] {
 
 fn standing(region: &str) -> Standing {
     let addresses = addresses(region).into();
-    Standing { region: region.into(), addresses, epoch: 7, since: Moment::default(), flips: Flips::default() }
-}
-
-/// Without a gate.
-fn facts(verdicts: &Verdicts) -> Facts<'_> {
-    Facts { verdicts, gates: Gates::NONE }
+    Standing {
+        region: region.into(),
+        addresses,
+        epoch: 7,
+        since: Moment::default(),
+        flips: Flips::default(),
+        kept: false,
+    }
 }
 
 fn decided(served: &str, letters: &str, steer: &Steer) -> Decision {
     let before = (served != "-").then(|| standing(served));
-    decide(steer, before.as_ref(), facts(&verdicts(letters)), NOW)
+    decide(
+        steer,
+        before.as_ref(),
+        Facts { verdicts: &verdicts(letters), overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    )
 }
 
 /// With `served` in service and the regions in this state, automatic failback gives this region by this rule.
@@ -151,7 +164,12 @@ fn a_better_region_that_passes_gets_the_name_back() {
 fn a_region_that_was_taken_from_the_name_is_left_at_once() {
     let mut steer = steer(Failback::Manual);
     steer.regions.remove(0);
-    let decision = decide(&steer, Some(&standing("a")), facts(&verdicts("U??")), NOW);
+    let decision = decide(
+        &steer,
+        Some(&standing("a")),
+        Facts { verdicts: &verdicts("U??"), overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     assert_eq!((decision.standing.region.as_str(), decision.standing.epoch), ("b", 8));
     assert_eq!(decision.standing.flips.within_hour(NOW), 0, "an operator did it");
 }
@@ -177,8 +195,12 @@ fn every_row_of_the_table() {
             assert_eq!(decision.standing.epoch, 7 + u64::from(flipped));
             assert_eq!(decision.standing.flips.within_hour(NOW), usize::from(flipped));
             assert_eq!(&*decision.standing.addresses, addresses(region));
-            let again =
-                decide(&steer(Failback::Auto), Some(&decision.standing), facts(&verdicts_of(word)), NOW);
+            let again = decide(
+                &steer(Failback::Auto),
+                Some(&decision.standing),
+                Facts { verdicts: &verdicts_of(word), overrides: Overrides::NONE, gates: Gates::NONE },
+                NOW,
+            );
             assert_eq!(again.standing, decision.standing, "equal evidence, {word:?}");
         }
     }
@@ -199,9 +221,19 @@ fn of_several_holds_the_first_to_end_is_waited_for() {
     };
     evidence.insert("a".into(), since("a", 900));
     evidence.insert("b".into(), since("b", 800));
-    let held = decide(&delayed(300), Some(&standing("c")), facts(&evidence), NOW);
+    let held = decide(
+        &delayed(300),
+        Some(&standing("c")),
+        Facts { verdicts: &evidence, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     assert_eq!(wait(held), Some(("b".into(), Some(Moment::from_millis(1_100_000)))));
-    let on_the_way = decide(&delayed(200), Some(&standing("c")), facts(&evidence), NOW);
+    let on_the_way = decide(
+        &delayed(200),
+        Some(&standing("c")),
+        Facts { verdicts: &evidence, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     assert_eq!(on_the_way.standing.region.as_str(), "b");
     assert_eq!(wait(on_the_way), Some(("a".into(), Some(Moment::from_millis(1_100_000)))));
 }
@@ -244,7 +276,12 @@ fn changed(mut verdicts: Verdicts, id: &str, change: impl FnOnce(&mut Verdict)) 
 
 /// With `served` in service, this region by this rule, and what it waits for.
 fn check_facts(served: &str, verdicts: &Verdicts, steer: &Steer, expected: &str) {
-    let decision = decide(steer, Some(&standing(served)), facts(verdicts), NOW);
+    let decision = decide(
+        steer,
+        Some(&standing(served)),
+        Facts { verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     let wait = decision.derivation.wait.as_ref();
     let wait = wait.and_then(|wait| wait.until.map(|until| format!(" until {}", until.as_millis() / 1000)));
     let found = format!(
@@ -270,7 +307,12 @@ fn an_escape_waits_for_no_limit_and_no_dwell() {
     let mut before = standing("b");
     before.flips = before.flips.and(NOW, &strict);
     let verdicts = verdicts("UDU");
-    let decision = decide(&strict, Some(&before), facts(&verdicts), NOW);
+    let decision = decide(
+        &strict,
+        Some(&before),
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     assert_eq!(decision.standing.region.as_str(), "a");
     assert_eq!(decision.derivation.wait, None);
 }
@@ -345,10 +387,20 @@ fn a_renamed_region_is_recognised_by_its_addresses() {
     let mut before = standing("b");
     before.region = "old-b".into();
     let verdicts = verdicts("DU?");
-    let decision = decide(&steer(Failback::Manual), Some(&before), facts(&verdicts), NOW);
+    let decision = decide(
+        &steer(Failback::Manual),
+        Some(&before),
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     assert_eq!((decision.standing.region.as_str(), decision.standing.epoch), ("b", 7));
     let verdicts = self::verdicts("DDU");
-    let decision = decide(&steer(Failback::Manual), Some(&before), facts(&verdicts), NOW);
+    let decision = decide(
+        &steer(Failback::Manual),
+        Some(&before),
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     assert_eq!((decision.standing.region.as_str(), decision.standing.epoch), ("c", 8));
 }
 
@@ -359,10 +411,20 @@ fn a_name_whose_region_is_gone_takes_the_best_by_evidence() {
     gone.addresses = [IpAddr::from([203, 0, 113, 1])].into();
     let taken = |letters| {
         let verdicts = verdicts(letters);
-        decide(&steer(Failback::Manual), Some(&gone), facts(&verdicts), NOW).standing.region
+        decide(
+            &steer(Failback::Manual),
+            Some(&gone),
+            Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
+            NOW,
+        )
+        .standing
+        .region
     };
     assert_eq!(taken("DsU").as_str(), "c");
     assert_eq!(taken("Ds?").as_str(), "b");
     assert_eq!(taken("D?D").as_str(), "b");
     assert_eq!(taken("DDD").as_str(), "a");
 }
+
+mod gates;
+mod orders;

@@ -23,6 +23,7 @@ use cadence_dns::config;
 use cadence_dns::controller::{Controller, Event, Parameters, Saved};
 use cadence_dns::health::{Alone, Member};
 use cadence_dns::model::{Moment, Name, Ttl, has_errors};
+use cadence_dns::policy::Safety;
 use cadence_dns::store::{Ended, StateLog};
 use cadence_dns::zone::{self, Accepted, IncludeError, MasterFile, Zone};
 use hickory_proto::op::{Message, ResponseCode};
@@ -335,6 +336,7 @@ fn world() -> (&'static Parameters, &'static [Zone]) {
             steers,
             gates: Vec::new(),
             hooks: Vec::new(),
+            safety: Safety::default(),
         };
         (parameters, [zone])
     });

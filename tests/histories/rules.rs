@@ -1,12 +1,13 @@
 //! The rules, and the shortest story that breaks one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use cadence_dns::model::Family;
+use cadence_dns::scenario::{Step, Topologies};
 
-use super::language;
 use super::play::Player;
 use super::random::{Line, Topology, history};
 use super::simulator::{BEGINNING, Simulator};
@@ -58,13 +59,14 @@ pub(crate) fn shortest(topology: &Topology, seed: u64) -> Option<String> {
 }
 
 fn played(topology: &Topology, lines: &[Line]) -> Result<Player, String> {
-    let mut player = Player::new("random", &topology.parameters, Default::default());
+    let first = topology.parameters.clone();
+    let mut player = Player::new(Topologies { first, others: BTreeMap::new() });
     if topology.nodes > 1 {
         player.simulator = Simulator::start_nodes(&topology.parameters, topology.nodes);
     }
     for (at, what) in lines {
-        let (when, what) = language::step(&format!("{at}ms {what}"))?;
-        player.play(&language::Step { line: 0, when, what })?;
+        let step = Step::read(0, &format!("{at}ms {what}")).map_err(|mistake| mistake.found)?;
+        step.map_or(Ok(()), |step| player.play(&step)).map_err(|mistake| mistake.found)?;
     }
     let now = player.simulator.now;
     player.simulator.run_until(now + CALM);

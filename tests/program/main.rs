@@ -12,6 +12,7 @@ mod errands;
 mod exhausted;
 mod log;
 mod operator;
+mod orders;
 mod packaging;
 mod rights;
 mod sample;

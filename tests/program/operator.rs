@@ -24,7 +24,7 @@ fn waiting_for_an_operator() -> Steered {
 
 fn failback(steered: &Steered, arguments: &[&str]) -> Ended {
     let mut command = steered.place.program("failback");
-    command.args(arguments);
+    command.args(arguments).arg("--yes");
     steered.place.ended(command)
 }
 

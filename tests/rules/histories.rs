@@ -9,7 +9,7 @@ use cadence_dns::health::{
     Alone, Brownout, Check, Failure, Member, MinUp, Observation, Phase, ProbeOutcome, Region, Rules, Timings,
 };
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
-use cadence_dns::policy::{Failback, Steer};
+use cadence_dns::policy::{Failback, Safety, Steer};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -104,6 +104,7 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
             steers: [first].into_iter().chain(second).collect(),
             gates: Vec::new(),
             hooks: Vec::new(),
+            safety: Safety::default(),
         })
     })
 }

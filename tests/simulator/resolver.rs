@@ -5,22 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use cadence_dns::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
 use cadence_dns::model::{Family, Moment, Name};
-use cadence_dns::policy::{Decision, Steer};
-use cadence_dns::zone::{self, MasterFile, Zone};
+use cadence_dns::policy::Decision;
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Record, RecordType};
-
-/// A zone for each steered name, with the name at its apex.
-pub(crate) fn zones(steers: &[Steer]) -> Vec<Zone> {
-    let text = b"@ 300 SOA ns.example.net. admin 1 2 3 4 60\n@ 300 NS ns.example.net.\n";
-    let master = MasterFile { file: "simulated.zone", text };
-    let zone = |name: &Name| {
-        let steered = BTreeSet::from([name.clone()]);
-        let accepted = zone::parse(name, &master, &steered, &mut zone::no_include);
-        accepted.unwrap_or_else(|problems| panic!("{}", problems[0])).zone
-    };
-    steers.iter().flat_map(|steer| steer.names.iter()).map(zone).collect()
-}
 
 /// Asserts that A and AAAA of every name are exactly what was decided, and that a family without addresses is no error.
 pub(crate) fn ask(table: &AnswerTable, decision: &Decision) {

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cadence_dns::controller::{Controller, Effect, Event, Parameters};
+use cadence_dns::controller::{Controller, Effect, Event, Parameters, SavedName, SavedState};
 use cadence_dns::health::{ProbeOutcome, Region, State, Verdict};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
-use cadence_dns::policy::{Decision, Hold, Steer, forbidding};
+use cadence_dns::policy::{Decision, Hold, Standing, Steer, forbidding};
+use cadence_dns::simulator::{Disk, Handled, Onlooker};
 
 use super::resolver;
 
@@ -47,8 +48,8 @@ pub(crate) struct Watch {
     commanded: bool,
 }
 
-impl Watch {
-    pub(crate) fn new(parameters: &Parameters) -> Watch {
+impl Onlooker for Watch {
+    fn new(parameters: &Parameters) -> Watch {
         let mut watch = Watch {
             regions: BTreeMap::new(),
             steers: BTreeMap::new(),
@@ -63,12 +64,11 @@ impl Watch {
             clock_set: false,
             commanded: false,
         };
-        watch.configure(parameters);
+        watch.configured(parameters);
         watch
     }
 
-    /// Another configuration holds from the next start on.
-    pub(crate) fn configure(&mut self, parameters: &Parameters) {
+    fn configured(&mut self, parameters: &Parameters) {
         self.regions = parameters.regions.iter().map(|region| (region.id.clone(), region.clone())).collect();
         let of_steer = |steer: &Steer| -> Vec<(Name, Steer)> {
             steer.names.iter().map(|name| (name.clone(), steer.clone())).collect()
@@ -79,19 +79,17 @@ impl Watch {
         self.stranded.clear();
     }
 
-    /// Somebody has set the clock.
-    pub(crate) fn clock_was_set(&mut self) {
+    fn clock_was_set(&mut self) {
         self.clock_set = true;
     }
 
-    /// The node was stopped for a while: it could not act.
-    pub(crate) fn stood_still(&mut self) {
+    fn stood_still(&mut self) {
         self.stranded.clear();
     }
 
     /// After a start, with or without a saved state. If what was decided last is lost, something older is answered, under
     /// an epoch that is greater all the same.
-    pub(crate) fn started(&mut self, controller: &Controller, effects: &[Effect], lost: bool, now: Moment) {
+    fn started(&mut self, controller: &Controller, effects: &[Effect], lost: bool, now: Moment) {
         if lost {
             self.before.clear();
         }
@@ -104,15 +102,7 @@ impl Watch {
         }
     }
 
-    /// After an event; `clock` is what the node takes for now.
-    pub(crate) fn handled(
-        &mut self,
-        event: &Event,
-        controller: &Controller,
-        effects: &[Effect],
-        clock: Moment,
-        now: Moment,
-    ) {
+    fn handled(&mut self, Handled { event, controller, effects }: Handled<'_>, clock: Moment, now: Moment) {
         self.remember(event, now);
         if effects.is_empty() {
             let same = |decision: &Decision| self.before[decision.name()].standing == decision.standing;
@@ -138,6 +128,20 @@ impl Watch {
         self.look_for_stranded(controller, now);
     }
 
+    /// What is on the disk before a table is published is enough for a restart that answers the same.
+    fn publishes(&mut self, disk: &Disk, controller: &Controller, clock: Moment) {
+        if !disk.is_whole() {
+            return;
+        }
+        let saved: Option<SavedState> = disk.saved().map(|saved| saved.into_state(clock));
+        let known = saved.map(|state| standings(&state)).unwrap_or_default();
+        for standing in standings(&controller.saved(clock).into_state(clock)) {
+            assert!(known.contains(&standing), "{standing:?} is published and not on the disk: {known:?}");
+        }
+    }
+}
+
+impl Watch {
     fn remember(&mut self, event: &Event, now: Moment) {
         self.commanded |= matches!(event, Event::Command(_));
         let Event::Observed(seen) = event else { return };
@@ -160,7 +164,7 @@ impl Watch {
             epochs_only_grow(before, decision);
             if before.standing.region != decision.standing.region {
                 self.look_at_flip(before, decision, clock, now);
-                if !self.commanded {
+                if !self.commanded && !is_ordered(before, decision) {
                     self.flips.entry(name.clone()).or_default().push(now);
                 }
                 self.commanded = false;
@@ -181,7 +185,7 @@ impl Watch {
         *greatest = epoch;
     }
 
-    /// Whoever wants it, no name enters a region past a gate that bars.
+    /// No name enters a region past a gate that bars, unless somebody breaks the rule on purpose.
     fn no_gate_is_passed(&self, decision: &Decision, controller: &Controller, clock: Moment) {
         let (name, to) = (decision.name(), &decision.standing.region);
         let Some(before) = self.before.get(name).filter(|before| before.standing.region != *to) else {
@@ -190,7 +194,7 @@ impl Watch {
         let steer = &self.steers[name];
         let forbidden = forbidding(steer, &before.standing, to, controller.facts(), clock);
         let left = steer.regions.contains(&before.standing.region);
-        assert!(forbidden.is_empty() || !left, "{name}: to {to} in spite of {forbidden:?}");
+        assert!(forbidden.is_empty() || !left || self.commanded, "{name}: to {to} in spite of {forbidden:?}");
     }
 
     fn look_at_flip(&self, before: &Decision, after: &Decision, clock: Moment, now: Moment) {
@@ -201,6 +205,9 @@ impl Watch {
             Arc::clone(after.derivation.verdict_on(&region.id).expect("it was read"))
         };
         let accepted = steer.accepts_unproven && verdict(taken).state == State::Unknown;
+        if is_ordered(before, after) {
+            return;
+        }
         assert!(accepted || verdict(taken).state == State::Up, "{name}: only a region that is up takes over");
         match verdict(left).state {
             _ if self.commanded => {}
@@ -280,8 +287,11 @@ impl Watch {
             };
             let another = steer.regions.iter().any(|id| is(id, State::Up));
             let waits = decision.derivation.wait.as_ref().map(|wait| &wait.hold);
-            let on_a_word = matches!(waits, Some(Hold::Gate(_) | Hold::Hook(_))); // the operator's own
-            if !is(&decision.standing.region, State::Down) || !another || on_a_word {
+            let on_a_word = matches!(waits, Some(Hold::Gate(_) | Hold::Hook(_)));
+            let ordered =
+                controller.overrides().iter().any(|o| o.order.concerns(steer, &decision.standing.region));
+            let ordered = ordered || on_a_word; // either is the operator's own word
+            if ordered || !is(&decision.standing.region, State::Down) || !another {
                 self.stranded.remove(name);
                 continue;
             }
@@ -294,6 +304,15 @@ impl Watch {
             );
         }
     }
+}
+
+/// An operator wants it so.
+fn is_ordered(before: &Decision, after: &Decision) -> bool {
+    let is_spoken_of =
+        |region| after.derivation.verdict_on(region).is_some_and(|verdict| verdict.word.is_some());
+    after.derivation.order.is_some()
+        || is_spoken_of(&before.standing.region)
+        || is_spoken_of(&after.standing.region)
 }
 
 /// Never empty, never mixed, and something in every family that the region has.
@@ -316,4 +335,14 @@ fn epochs_only_grow(before: &Decision, after: &Decision) {
     let same = old.addresses == new.addresses;
     let fine = if same { new.epoch >= old.epoch } else { new.epoch > old.epoch };
     assert!(fine, "{name}: epoch {} then {}, same answer: {same}", old.epoch, new.epoch);
+}
+
+fn standings(state: &SavedState) -> Vec<(Name, RegionId, u64)> {
+    let of = |saved: &SavedName| {
+        let Standing { region, epoch, .. } = saved.standing.clone();
+        (saved.name.clone(), region, epoch)
+    };
+    let mut all: Vec<_> = state.names.iter().map(of).collect();
+    all.sort();
+    all
 }

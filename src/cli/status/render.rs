@@ -9,6 +9,7 @@ use crate::api::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, Source, Status,
 };
+use crate::cli::overrides::shown;
 use crate::cli::text::{age, latency, table};
 use crate::health::{Doubt, Health, State};
 use crate::model::Moment;
@@ -20,6 +21,7 @@ pub(super) fn render(status: &Status, now: Moment, width: Option<u16>) -> String
     let sections = [
         names(status, now, width),
         budgets(status),
+        overrides(status, now, width),
         regions(status, now, width),
         endpoints(status, now, width),
         gates(status, now, width),
@@ -100,6 +102,10 @@ fn gates(status: &Status, now: Moment, width: Option<u16>) -> String {
         table.add_row([gate.to_string(), region.to_string(), light.to_string(), seen, says.clone()]);
     }
     finish(&table, status.gates.is_empty())
+}
+
+fn overrides(status: &Status, now: Moment, width: Option<u16>) -> String {
+    if status.overrides.is_empty() { String::new() } else { shown(&status.overrides, now, width) }
 }
 
 fn regions(status: &Status, now: Moment, width: Option<u16>) -> String {

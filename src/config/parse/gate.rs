@@ -8,7 +8,7 @@ use super::context::Context;
 use super::errand;
 use super::expect::pointer;
 use super::label::label;
-use super::limit::{Limit, shown};
+use super::limit::Limit;
 use super::region::Regions;
 use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::errands::{Ask, Bound, BoundLimit, GateSettings, PostgresServer};
@@ -16,7 +16,7 @@ use crate::config::near::nearest;
 use crate::config::read::{At, Concealed, Word};
 use crate::config::spec::{GateSpec, HttpGateSpec, PostgresGateSpec};
 use crate::health::MinUp;
-use crate::model::{GateId, Name, Place, RegionId};
+use crate::model::{GateId, Name, Place, RegionId, shown};
 use crate::policy::{DatabaseRules, Failback, Gate, GatePolicy, Proof, Role, Steer};
 
 /// The most gates.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::fmt::friendly::{Spacing, SpanPrinter};
-
 use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
+use crate::model::shown;
 
 /// The least and the most that a key may say.
 pub(super) struct Limit<T> {
@@ -67,9 +66,4 @@ impl Limit<Duration> {
     ) -> Option<Duration> {
         span.map_or(Some(default), |span| self.check(span, diagnostics))
     }
-}
-
-/// A span of time as one would write it in the file.
-pub(super) fn shown(span: Duration) -> String {
-    SpanPrinter::new().spacing(Spacing::None).unsigned_duration_to_string(&span)
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::limit::shown;
 use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
 use crate::health::Region;
+use crate::model::shown;
 use crate::policy::{Budget, Steer, budget};
 
 /// Reports a failover budget that exceeds the `rto`, or that cannot be computed because a region has no probe.

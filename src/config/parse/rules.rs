@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::limit::{Limit, shown};
+use super::limit::Limit;
 use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
 use crate::config::spec::BrownoutSpec;
 use crate::health::{Brownout, Rules};
+use crate::model::shown;
 
 const INTERVAL: Limit<Duration> = Limit {
     key: "interval",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::limit::{Limit, shown};
+use super::limit::Limit;
 use super::region::Regions;
 use super::rto;
 use super::zone::{Zones, domain};
@@ -12,6 +12,7 @@ use crate::config::near::nearest;
 use crate::config::read::{At, entries};
 use crate::config::spec::{FailbackSpec, SteerSpec};
 use crate::health::Region;
+use crate::model::shown;
 use crate::model::{Family, Name, Place, RegionId, Ttl};
 use crate::policy::{Failback, Steer};
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
-use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings, Seccomp};
+use crate::config::{
+    BodyRule, Config, CookieSettings, HistorySettings, ProbeKind, RateLimitSettings, Seccomp,
+};
 use crate::health::{Alone, Brownout, MinUp, Rules};
 use crate::model::Family;
 use crate::policy::{Failback, budget};
@@ -22,8 +24,25 @@ fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
 fn the_contract_means_what_it_says() {
     let parsed = good(CONTRACT);
     assert_eq!(parsed.warnings, []);
-    let Config { node, dns, control, zones, regions, probes, steers, alone, witnesses, .. } = &parsed.config;
-    assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
+    let Config {
+        node,
+        dns,
+        control,
+        history,
+        record,
+        check,
+        zones,
+        regions,
+        probes,
+        steers,
+        alone,
+        witnesses,
+        safety,
+        ..
+    } = &parsed.config;
+    assert_eq!(*history, HistorySettings::default());
+    assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
+    assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
     assert_eq!((dns.listen.len(), dns.workers), (2, 2));
     let limit =
@@ -73,11 +92,29 @@ fn what_is_left_out_has_its_default() {
         "[[region]]\nname = \"r\"\naddresses = [\"127.0.0.1\"]\n[[region.probe]]\nurl = \"http://e/\"\n",
         "[[steer]]\nname = \"e\"\nregions = [\"r\"]\n",
     ));
-    let Config { node, dns, control, zones: _, regions, probes, steers, alone, witnesses, .. } =
-        &parsed.config;
-    let Config { gates, asked, hooks, deeds, .. } = &parsed.config;
+    let Config {
+        node,
+        dns,
+        control,
+        history,
+        record,
+        check,
+        zones: _,
+        regions,
+        probes,
+        steers,
+        alone,
+        witnesses,
+        safety,
+        gates,
+        asked,
+        hooks,
+        deeds,
+    } = &parsed.config;
+    assert_eq!(*history, HistorySettings::default());
+    assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
+    assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert!(gates.is_empty() && asked.is_empty() && hooks.is_empty() && deeds.is_empty());
-    assert_eq!((*alone, witnesses.len()), (Alone::Freeze, 0));
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
@@ -211,6 +248,10 @@ fn every_key_is_obeyed() {
         ("slip", "slip = 3", "slip = 4"),
         ("exempt", "192.0.2.0/25", "192.0.2.0/26"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
+        ("max_size", "max_size = 33554432", "max_size = 0"),
+        ("scenarios", "scenarios/outage.txt", "scenarios/other.txt"),
+        ("max_size", "max_size = 1048576", "max_size = 1048577"),
+        ("files", "files = 5", "files = 6"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
         ("name", "\"near\"", "\"here\""),
@@ -303,6 +344,7 @@ fn every_key_is_obeyed() {
             "others.example.com/hook\"\ninsecure = true",
             "others.example.com/hook\"\ninsecure = false",
         ),
+        ("min_serving", "min_serving = 2", "min_serving = 3"),
     ];
     for (key, old, new) in rows {
         assert!(COMPLETE.contains(old), "{old} is in the file");
@@ -318,6 +360,9 @@ fn every_key_is_obeyed() {
         "tls",
         "https",
         "control",
+        "record",
+        "check",
+        "history",
         "zone",
         "evidence",
         "witness",
@@ -326,6 +371,7 @@ fn every_key_is_obeyed() {
         "steer",
         "gate",
         "hook",
+        "safety",
     ];
     let inline = ["expect", "fresh", "body", "brownout", "failback", "http", "postgres"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();

@@ -48,6 +48,11 @@ key = "key.pem"
 @[dns.https]
 [control]
 @[control]
+[record]
+@[record]
+[check]
+[history]
+@[history]
 [[zone]]
 name = "example.com"
 file = "example.com.zone"
@@ -84,6 +89,8 @@ name = "tell"
 when = "before"
 url = "https://example.com/hook"
 @[[hook]]
+[safety]
+@[safety]
 "#;
 
 /// The defaults of a table that are TOML and nothing else.

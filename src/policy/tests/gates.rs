@@ -42,7 +42,12 @@ fn gates(words: &str, policy: GatePolicy) -> Gates {
 /// With `served` in service, the regions in this state and these gates: the region, the rule, and what is waited for.
 fn check_with(served: &str, letters: &str, gates: &Gates, down_since: u64, steer: &Steer, expected: &str) {
     let verdicts = with(letters, served, |verdict| verdict.since = at(down_since));
-    let decision = decide(steer, Some(&standing(served)), Facts { verdicts: &verdicts, gates }, NOW);
+    let decision = decide(
+        steer,
+        Some(&standing(served)),
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates },
+        NOW,
+    );
     let wait = decision.derivation.wait.as_ref().map(|Wait { to, hold, until }| {
         let until = until.map(|until| format!(" until {}", until.as_millis() / 1000)).unwrap_or_default();
         format!(", {hold} to {to}{until}")
@@ -142,12 +147,17 @@ fn a_gate_of_other_names_concerns_nobody_else() {
 fn an_answer_is_never_taken_away_by_a_gate() {
     let verdicts = verdicts("DUU");
     let closed = gates("red", BLOCK);
-    let first = decide(&steer(Failback::Auto), None, Facts { verdicts: &verdicts, gates: &closed }, NOW);
+    let first = decide(
+        &steer(Failback::Auto),
+        None,
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: &closed },
+        NOW,
+    );
     assert_eq!(first.standing.region.as_str(), "b", "the very first answer comes from nowhere");
     let held = decide(
         &steer(Failback::Auto),
         Some(&standing("a")),
-        Facts { verdicts: &verdicts, gates: &closed },
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: &closed },
         NOW,
     );
     assert_eq!((&*held.standing.addresses, held.standing.epoch), (&addresses("a")[..], 7));
@@ -157,7 +167,7 @@ fn an_answer_is_never_taken_away_by_a_gate() {
 fn a_command_is_told_which_gates_forbid_it() {
     let verdicts = verdicts("UUU");
     let gates = gates("red b, deaf, green b, red c", BLOCK);
-    let facts = Facts { verdicts: &verdicts, gates: &gates };
+    let facts = Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: &gates };
     let (steer, before) = (steer(Failback::Auto), standing("a"));
     let told = |to: &str| -> Vec<String> {
         let views = crate::policy::forbidding(&steer, &before, &to.into(), facts, NOW);
@@ -174,7 +184,7 @@ fn the_derivation_has_every_gate_and_the_headline_the_one_that_counts() {
     let decision = decide(
         &steer(Failback::Auto),
         Some(&standing("a")),
-        Facts { verdicts: &verdicts, gates: &gates },
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: &gates },
         NOW,
     );
     let views: Vec<String> = decision

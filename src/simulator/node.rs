@@ -3,44 +3,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cadence_dns::api::Status;
-use cadence_dns::controller::{
+use crate::api::Status;
+use crate::controller::{
     Command, CommandId, Commit, Controller, Effect, Event, HookEnded, HookOutcome, HookRun, Parameters,
-    Reply, SavedState, What,
+    Reply, Terms, What,
 };
-use cadence_dns::health::Observation;
-use cadence_dns::model::{GateId, HookId, Moment, Name, RegionId};
-use cadence_dns::policy::{Seen, Standing};
-use cadence_dns::zone::Zone;
+use crate::health::Observation;
+use crate::model::{GateId, HookId, Moment, Name};
+use crate::policy::Seen;
+use crate::zone::Zone;
 
+use super::clock::NodeClock;
 use super::disk::{Disk, DiskState, read_back};
-use super::{Prober, Watch, World, resolver};
+use super::onlooker::{Handled, Onlooker};
+use super::prober::Prober;
+use super::world::World;
+use super::zones::zones;
 
 /// The daemon tells the controller this often that time went by.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A name server.
-#[derive(Clone)]
-pub(crate) struct NodeClock {
-    /// How far its clock is behind the time, in milliseconds: ahead if negative.
-    behind: i64,
-    /// By how much somebody has set it since the start: it counts from the next start on.
-    set_meanwhile: i64,
-}
-
 /// A name server and what it leaves behind.
-pub(crate) struct Node {
+pub struct Node<O> {
     number: usize,
-    pub(crate) parameters: Parameters,
+    /// What it decides by.
+    pub parameters: Parameters,
     zones: Vec<Zone>,
     daemon: Daemon,
     clock: NodeClock,
-    pub(crate) disk: Disk,
+    /// What outlives it.
+    pub disk: Disk,
     /// What an operator would have read, oldest first.
-    pub(crate) journal: Vec<(Moment, String)>,
-    pub(crate) watch: Watch,
+    pub journal: Vec<(Moment, String)>,
+    /// Who looks on.
+    pub watch: O,
     /// What became of the last command.
-    pub(crate) reply: Option<Reply>,
+    pub reply: Option<Reply>,
     commands: u64,
     /// What those who ask at the gates see, whenever they do.
     pub(crate) gates: BTreeMap<GateId, Seen>,
@@ -54,16 +52,16 @@ enum Daemon {
     Away { until: Moment, power_lost: bool },
 }
 
-impl Node {
+impl<O: Onlooker> Node<O> {
     /// A name server that never ran before starts now.
-    pub(crate) fn start(number: usize, parameters: Parameters, now: Moment) -> Node {
+    pub fn start(number: usize, parameters: Parameters, now: Moment) -> Node<O> {
         let mut node = Node {
             number,
-            watch: Watch::new(&parameters),
-            zones: resolver::zones(&parameters.steers),
+            watch: O::new(&parameters),
+            zones: zones(&parameters.steers),
             parameters,
             daemon: Daemon::Away { until: now, power_lost: false },
-            clock: NodeClock { behind: 0, set_meanwhile: 0 },
+            clock: NodeClock::default(),
             disk: Disk::new(),
             journal: Vec::new(),
             reply: None,
@@ -76,7 +74,7 @@ impl Node {
     }
 
     /// None while it is away.
-    pub(crate) fn controller(&self) -> Option<&Controller> {
+    pub fn controller(&self) -> Option<&Controller> {
         match &self.daemon {
             Daemon::Runs { controller, .. } => Some(controller),
             Daemon::Away { .. } => None,
@@ -84,13 +82,13 @@ impl Node {
     }
 
     /// All that an operator would read; none while it is away.
-    pub(crate) fn status(&self, now: Moment) -> Option<Status> {
+    pub fn status(&self, now: Moment) -> Option<Status> {
         self.controller().map(|controller| Status::of(controller, self.clock.of(now)))
     }
 
     /// `kill -9`, and a new start after a while: only what is on disk survives. Or the power fails, and what was not on
     /// the disk itself is lost.
-    pub(crate) fn restart_after(&mut self, gap: Duration, power_lost: bool, now: Moment) {
+    pub fn restart_after(&mut self, gap: Duration, power_lost: bool, now: Moment) {
         self.note(now, if power_lost { "the power fails" } else { "killed" });
         self.daemon = Daemon::Away { until: now + gap, power_lost };
         if gap.is_zero() {
@@ -99,62 +97,65 @@ impl Node {
     }
 
     /// The next start has another configuration.
-    pub(crate) fn configure(&mut self, parameters: Parameters) {
-        self.zones = resolver::zones(&parameters.steers);
-        self.watch.configure(&parameters);
+    pub fn configure(&mut self, parameters: Parameters) {
+        self.zones = zones(&parameters.steers);
+        self.watch.configured(&parameters);
         self.parameters = parameters;
     }
 
     /// Somebody sets the clock, by milliseconds: back if positive. A daemon that runs does not follow.
-    pub(crate) fn set_clock_back(&mut self, millis: i64) {
+    pub fn set_clock_back(&mut self, millis: i64) {
         if millis != 0 {
             self.watch.clock_was_set();
         }
-        match self.daemon {
-            Daemon::Runs { .. } => self.clock.set_meanwhile += millis,
-            Daemon::Away { .. } => self.clock.behind += millis,
-        }
+        self.clock.set_back(millis, matches!(self.daemon, Daemon::Runs { .. }));
     }
 
     /// No probe starts or ends any more; or they do again.
-    pub(crate) fn set_prober_stuck(&mut self, stuck: bool, now: Moment) {
+    pub fn set_prober_stuck(&mut self, stuck: bool, now: Moment) {
         if let Daemon::Runs { prober, .. } = &mut self.daemon {
             prober.set_stuck(stuck, now);
         }
     }
 
     /// The process is stopped for a while, as by SIGSTOP.
-    pub(crate) fn stand_still(&mut self, span: Duration, now: Moment) {
+    pub fn stand_still(&mut self, span: Duration, now: Moment) {
         if let Daemon::Runs { frozen_until, .. } = &mut self.daemon {
             *frozen_until = Some(now + span);
         }
     }
 
     /// The disk fails, or works again.
-    pub(crate) fn set_disk(&mut self, state: DiskState) {
+    pub fn set_disk(&mut self, state: DiskState) {
         self.disk.set(state);
     }
 
     /// An operator's command.
-    pub(crate) fn fail_back(&mut self, name: &Name, now: Moment) {
+    pub fn fail_back(&mut self, name: &Name, now: Moment) {
+        self.obey(What::FailBack(name.clone()), Terms::default(), now);
+    }
+
+    /// Another command of an operator.
+    pub fn obey(&mut self, what: What, terms: Terms, now: Moment) {
         self.commands += 1;
         let command = Command {
             id: CommandId(self.commands),
             author: "operator".into(),
             reason: "a story".into(),
             expires: self.clock.of(now) + Duration::from_secs(10),
-            what: What::FailBack(name.clone()),
+            what,
+            terms,
         };
         self.handle(Event::Command(command), now);
     }
 
     /// What it takes for now.
-    pub(crate) fn time(&self, now: Moment) -> Moment {
+    pub fn time(&self, now: Moment) -> Moment {
         self.clock.of(now)
     }
 
     /// When something happens here by itself.
-    pub(crate) fn next(&self) -> Moment {
+    pub fn next(&self) -> Moment {
         match &self.daemon {
             Daemon::Away { until, .. } => *until,
             Daemon::Runs { frozen_until: Some(until), .. } => *until,
@@ -167,7 +168,7 @@ impl Node {
     }
 
     /// Does what is due.
-    pub(crate) fn live(&mut self, world: &mut World, now: Moment) {
+    pub fn live(&mut self, world: &mut World, now: Moment) {
         let clock = self.clock.clone();
         let Daemon::Runs { controller, prober, tick, frozen_until } = &mut self.daemon else {
             return self.boot(now);
@@ -219,11 +220,12 @@ impl Node {
     }
 
     /// Takes in an event; returns how much there was to do.
-    pub(crate) fn handle(&mut self, event: Event, now: Moment) -> usize {
+    pub fn handle(&mut self, event: Event, now: Moment) -> usize {
         let clock = self.clock.of(now);
         let Daemon::Runs { controller, frozen_until: None, .. } = &mut self.daemon else { return 0 };
         let effects = controller.handle(event.clone(), clock);
-        self.watch.handled(&event, controller, &effects, clock, now);
+        let seen = Handled { event: &event, controller, effects: &effects };
+        self.watch.handled(seen, clock, now);
         for event in self.perform(&effects, now) {
             self.handle(event, now);
         }
@@ -231,7 +233,7 @@ impl Node {
     }
 
     /// A probe result out of nowhere. Returns how much there was to do about it.
-    pub(crate) fn observe(&mut self, observation: Observation, now: Moment) -> usize {
+    pub fn observe(&mut self, observation: Observation, now: Moment) -> usize {
         self.handle(Event::Observed(observation), now)
     }
 
@@ -246,7 +248,7 @@ impl Node {
                     events.extend(commit.map(|commit| Event::Committed(*id, commit)));
                 }
                 Effect::Note(changes) => self.disk.note(changes, now),
-                Effect::Publish(_) => assert_tells_the_same(&self.disk, controller, clock),
+                Effect::Publish(_) => self.watch.publishes(&self.disk, controller, clock),
                 Effect::Persist => self.disk.persist(controller.saved(clock)),
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
                 Effect::ProbeNow(check) => prober.probe_now(check, now),
@@ -280,7 +282,7 @@ impl Node {
     ///
     /// # Panics
     /// While it is away.
-    pub(crate) fn restarted_twin(&self, now: Moment) -> Node {
+    pub fn restarted_twin(&self, now: Moment) -> Node<O> {
         let Daemon::Runs { controller, prober, tick, .. } = &self.daemon else { panic!("it is away") };
         let saved = controller.saved(self.clock.of(now));
         let (controller, effects) = Controller::start(
@@ -292,7 +294,7 @@ impl Node {
         let mut twin = Node {
             number: self.number,
             parameters: self.parameters.clone(),
-            zones: resolver::zones(&self.parameters.steers),
+            zones: zones(&self.parameters.steers),
             daemon: Daemon::Runs {
                 controller: Box::new(controller),
                 prober: prober.clone(),
@@ -311,42 +313,5 @@ impl Node {
         twin.disk.persist(saved);
         twin.perform(&effects, now);
         twin
-    }
-}
-
-impl NodeClock {
-    /// What the node takes for now.
-    fn of(&self, now: Moment) -> Moment {
-        Moment::from_millis(now.as_millis().saturating_add_signed(-self.behind))
-    }
-
-    /// When it is this by the node's clock.
-    fn time_of(&self, at: Moment) -> Moment {
-        Moment::from_millis(at.as_millis().saturating_add_signed(self.behind))
-    }
-
-    fn start(&mut self) {
-        self.behind += std::mem::take(&mut self.set_meanwhile);
-    }
-}
-
-/// What is on the disk before a table is published is enough for a restart that answers the same.
-fn assert_tells_the_same(disk: &Disk, controller: &Controller, now: Moment) {
-    if !disk.is_whole() {
-        return;
-    }
-    let standings = |state: &SavedState| -> Vec<(Name, RegionId, u64)> {
-        let of = |saved: &cadence_dns::controller::SavedName| {
-            let Standing { region, epoch, .. } = saved.standing.clone();
-            (saved.name.clone(), region, epoch)
-        };
-        let mut all: Vec<_> = state.names.iter().map(of).collect();
-        all.sort();
-        all
-    };
-    let saved: Option<SavedState> = disk.saved().map(|saved| saved.into_state(now));
-    let known = saved.map(|state| standings(&state)).unwrap_or_default();
-    for standing in standings(&controller.saved(now).into_state(now)) {
-        assert!(known.contains(&standing), "{standing:?} is published and not on the disk: {known:?}");
     }
 }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cadence_dns::health::{Failure, Phase, ProbeOutcome};
-use cadence_dns::model::Family;
+use super::prober::{Outside, ProbeStart};
+use crate::health::{Failure, Phase, ProbeOutcome};
+use crate::model::Family;
 
 /// What a probe of a healthy address takes.
 const LATENCY: Duration = Duration::from_millis(10);
 
 /// How an address behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub enum Condition {
     /// It answers at once.
     Up,
     /// Nothing listens.
@@ -42,7 +43,7 @@ struct Outlook {
 
 /// Every address, and each node's way to them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct World {
+pub struct World {
     /// Those that are not up.
     conditions: BTreeMap<IpAddr, Condition>,
     /// How many of the next probes are lost on the way, though all is well.
@@ -57,54 +58,54 @@ pub(crate) struct World {
 
 impl World {
     /// From now on the address behaves like this.
-    pub(crate) fn set(&mut self, address: IpAddr, condition: Condition) {
+    pub fn set(&mut self, address: IpAddr, condition: Condition) {
         self.losses.remove(&address);
         self.conditions.insert(address, condition);
     }
 
     /// How the address behaves.
-    pub(crate) fn condition(&self, address: IpAddr) -> Condition {
+    pub fn condition(&self, address: IpAddr) -> Condition {
         self.conditions.get(&address).copied().unwrap_or(Condition::Up)
     }
 
     /// The next probes of the address get no reply.
-    pub(crate) fn lose(&mut self, address: IpAddr, probes: u32) {
+    pub fn lose(&mut self, address: IpAddr, probes: u32) {
         self.losses.insert(address, probes);
     }
 
     /// Every packet is lost with this chance, in hundred-thousandths; a probe sends several, and TCP repeats them.
-    pub(crate) fn lose_at_random(&mut self, loss: u32, seed: u64) {
+    pub fn lose_at_random(&mut self, loss: u32, seed: u64) {
         (self.loss, self.dice) = (loss, seed);
     }
 
     /// Takes a node's network away, or gives it back.
-    pub(crate) fn cut_off(&mut self, node: usize, family: Family, lost: bool) {
+    pub fn cut_off(&mut self, node: usize, family: Family, lost: bool) {
         toggle(&mut self.outlook(node).cut_off, family, lost);
     }
 
     /// Takes a node's addresses of a family away, so that it cannot even try, or gives them back.
-    pub(crate) fn take_family(&mut self, node: usize, family: Family, taken: bool) {
+    pub fn take_family(&mut self, node: usize, family: Family, taken: bool) {
         toggle(&mut self.outlook(node).without, family, taken);
     }
 
     /// Takes a node's descriptors away, or gives them back.
-    pub(crate) fn exhaust(&mut self, node: usize, exhausted: bool) {
+    pub fn exhaust(&mut self, node: usize, exhausted: bool) {
         self.outlook(node).exhausted = exhausted;
     }
 
     /// Puts a middlebox near a node that refuses every connection, or takes it away.
-    pub(crate) fn forge(&mut self, node: usize, forged: bool) {
+    pub fn forge(&mut self, node: usize, forged: bool) {
         self.outlook(node).forged = forged;
     }
 
     /// Everything that is wrong with the nodes themselves is over.
-    pub(crate) fn make_well(&mut self) {
+    pub fn make_well(&mut self) {
         self.outlooks.clear();
         self.losses.clear();
     }
 
     /// Whether a node's own network and limits are as they should be.
-    pub(crate) fn is_well(&self, node: usize) -> bool {
+    pub fn is_well(&self, node: usize) -> bool {
         self.outlooks.get(&node).is_none_or(|outlook| {
             outlook.cut_off.is_empty() && outlook.without.is_empty() && !outlook.exhausted && !outlook.forged
         })
@@ -114,13 +115,7 @@ impl World {
         self.outlooks.entry(node).or_default()
     }
 
-    /// What a probe by a node that starts now will see, and how long it takes.
-    pub(crate) fn probe(
-        &mut self,
-        node: usize,
-        address: IpAddr,
-        timeout: Duration,
-    ) -> (ProbeOutcome, Duration) {
+    fn meet(&mut self, node: usize, address: IpAddr, timeout: Duration) -> (ProbeOutcome, Duration) {
         let lost = (ProbeOutcome::Silent(Failure::Timeout(Phase::Connect)), timeout);
         let family = Family::of(address);
         if let Some(outlook) = self.outlooks.get(&node) {
@@ -179,6 +174,12 @@ impl World {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) % 100_000) < u64::from(self.loss)
+    }
+}
+
+impl Outside for World {
+    fn probe(&mut self, start: ProbeStart<'_>) -> (ProbeOutcome, Duration) {
+        self.meet(start.node, start.check.address, start.timeout)
     }
 }
 

@@ -2,17 +2,32 @@
 
 use std::time::Duration;
 
-use cadence_dns::health::{Check, Observation, Pace, ProbeOutcome, Rules, Timings};
-use cadence_dns::model::{CheckId, Moment, VantageId};
-
-use super::World;
+use crate::health::{Check, Observation, Pace, ProbeOutcome, Rules, Timings};
+use crate::model::{CheckId, Moment, VantageId};
 
 /// The first probes are spread over this, or the interval if that is shorter.
 const FIRST_ROUND: Duration = Duration::from_secs(1);
 
+/// What is out there, as a probe meets it.
+pub trait Outside {
+    /// What a probe that starts now will see, and how long it takes.
+    fn probe(&mut self, start: ProbeStart<'_>) -> (ProbeOutcome, Duration);
+}
+
+/// A probe that starts.
+#[derive(Debug, Clone, Copy)]
+pub struct ProbeStart<'p> {
+    /// The number of the node that looks.
+    pub node: usize,
+    /// The check that it belongs to.
+    pub check: &'p CheckId,
+    /// The longest that it takes.
+    pub timeout: Duration,
+}
+
 /// Probes every check, never twice at once.
 #[derive(Clone)]
-pub(crate) struct Prober {
+pub struct Prober {
     node: usize,
     vantage: VantageId,
     slots: Vec<Slot>,
@@ -45,7 +60,8 @@ struct Flight {
 }
 
 impl Prober {
-    pub(crate) fn new<'c>(
+    /// Its first probes are spread over a second.
+    pub fn new<'c>(
         node: usize,
         vantage: &VantageId,
         checks: impl Iterator<Item = &'c Check>,
@@ -59,7 +75,7 @@ impl Prober {
     }
 
     /// Stops in the middle of everything, or starts again.
-    pub(crate) fn set_stuck(&mut self, stuck: bool, now: Moment) {
+    pub fn set_stuck(&mut self, stuck: bool, now: Moment) {
         self.stuck = stuck;
         for slot in &mut self.slots {
             slot.in_flight = None;
@@ -68,7 +84,7 @@ impl Prober {
     }
 
     /// What `Effect::Pace` asks for: a faster pace brings the next start forward, to now at the earliest.
-    pub(crate) fn set_pace(&mut self, check: &CheckId, pace: Pace, now: Moment) {
+    pub fn set_pace(&mut self, check: &CheckId, pace: Pace, now: Moment) {
         for slot in self.slots.iter_mut().filter(|slot| slot.check == *check) {
             slot.pace = pace;
             slot.not_before(now);
@@ -76,7 +92,7 @@ impl Prober {
     }
 
     /// What `Effect::ProbeNow` asks for: one probe at once; after the one in flight, if there is one.
-    pub(crate) fn probe_now(&mut self, check: &CheckId, now: Moment) {
+    pub fn probe_now(&mut self, check: &CheckId, now: Moment) {
         for slot in self.slots.iter_mut().filter(|slot| slot.check == *check) {
             slot.wanted = true;
             slot.not_before(now);
@@ -84,7 +100,7 @@ impl Prober {
     }
 
     /// The process stood still: what is in flight ends now, and proves nothing.
-    pub(crate) fn stood_still(&mut self, now: Moment) {
+    pub fn stood_still(&mut self, now: Moment) {
         for slot in &mut self.slots {
             if let Some(flight) = &mut slot.in_flight {
                 flight.outcome = ProbeOutcome::Ours("this node stood still".into());
@@ -95,16 +111,16 @@ impl Prober {
     }
 
     /// When the next probe starts or ends.
-    pub(crate) fn next(&self) -> Option<Moment> {
+    pub fn next(&self) -> Option<Moment> {
         self.slots.iter().filter(|_| !self.stuck).map(|slot| slot.next).min()
     }
 
     /// Does what is due by now: probes start, and those that end are returned.
-    pub(crate) fn run(&mut self, world: &mut World, now: Moment) -> Vec<Observation> {
+    pub fn run(&mut self, outside: &mut impl Outside, now: Moment) -> Vec<Observation> {
         let mut seen = Vec::new();
         for slot in self.slots.iter_mut().filter(|slot| !self.stuck && slot.next <= now) {
             match slot.in_flight.take() {
-                None => slot.start(self.node, world, now),
+                None => slot.start(self.node, outside, now),
                 Some(Flight { outcome, lasts, .. }) => {
                     slot.earliest = now;
                     slot.next = slot.due();
@@ -164,8 +180,9 @@ impl Slot {
         }
     }
 
-    fn start(&mut self, node: usize, world: &mut World, now: Moment) {
-        let (outcome, lasts) = world.probe(node, self.check.address, self.rules.timeout);
+    fn start(&mut self, node: usize, outside: &mut impl Outside, now: Moment) {
+        let start = ProbeStart { node, check: &self.check, timeout: self.rules.timeout };
+        let (outcome, lasts) = outside.probe(start);
         self.wanted = false;
         self.starts += 1;
         self.last_start = Some(now);

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use cadence_dns::controller::{Change, Commit, Missing, ProposalId, Saved};
-use cadence_dns::model::Moment;
+use crate::controller::{Change, Commit, Missing, ProposalId, Saved};
+use crate::model::Moment;
 
 /// A commit that the disk does not finish is adopted after this, and a note counts as missing.
 const COMMIT_MAX: Duration = Duration::from_millis(50);
 
 /// How the disk behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DiskState {
+pub enum DiskState {
     /// It writes at once.
     Works,
     /// It finishes nothing.
@@ -21,8 +21,8 @@ pub(crate) enum DiskState {
 
 /// The disk of a node.
 #[derive(Clone)]
-pub(crate) struct Disk {
-    pub(crate) state: DiskState,
+pub struct Disk {
+    state: DiskState,
     /// The last snapshot.
     saved: Option<Saved>,
     /// The log of changes since then.
@@ -36,7 +36,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn new() -> Disk {
+    pub(super) fn new() -> Disk {
         Disk {
             state: DiskState::Works,
             saved: None,
@@ -48,14 +48,14 @@ impl Disk {
     }
 
     /// What a start finds after the process was killed.
-    pub(crate) fn after_kill(&mut self) -> Option<Saved> {
+    pub fn after_kill(&mut self) -> Option<Saved> {
         self.waiting.clear();
         self.pending.clear();
         self.read(if self.marked { Missing::Commits } else { Missing::Notes })
     }
 
     /// What a start finds after the power failed.
-    pub(crate) fn after_power_loss(&mut self) -> Option<Saved> {
+    pub fn after_power_loss(&mut self) -> Option<Saved> {
         self.waiting.clear();
         self.pending.clear();
         self.read(Missing::Commits)
@@ -66,7 +66,7 @@ impl Disk {
     }
 
     /// Writes changes; the result, unless it is still to come.
-    pub(crate) fn commit(&mut self, id: ProposalId, changes: &[Change], now: Moment) -> Option<Commit> {
+    pub fn commit(&mut self, id: ProposalId, changes: &[Change], now: Moment) -> Option<Commit> {
         match self.state {
             DiskState::Works => {
                 self.write(changes);
@@ -85,7 +85,7 @@ impl Disk {
     }
 
     /// Writes changes that nothing waits for.
-    pub(crate) fn note(&mut self, changes: &[Change], now: Moment) {
+    pub fn note(&mut self, changes: &[Change], now: Moment) {
         match self.state {
             DiskState::Works => self.write(changes),
             DiskState::Hangs => {
@@ -101,7 +101,7 @@ impl Disk {
     }
 
     /// Writes what a start has decided before anyone is told of it, or notes that it could not.
-    pub(crate) fn make_durable(&mut self, saved: Saved) {
+    pub fn make_durable(&mut self, saved: Saved) {
         match self.state {
             DiskState::Works => self.persist(saved),
             DiskState::Hangs | DiskState::Full => self.marked = true,
@@ -109,7 +109,7 @@ impl Disk {
     }
 
     /// Writes everything.
-    pub(crate) fn persist(&mut self, saved: Saved) {
+    pub fn persist(&mut self, saved: Saved) {
         if self.state == DiskState::Works {
             self.saved = Some(saved);
             self.log.clear();
@@ -118,12 +118,12 @@ impl Disk {
     }
 
     /// Whether everything that was adopted is on it.
-    pub(crate) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.state == DiskState::Works && !self.marked && self.pending.is_empty()
     }
 
     /// What is there, as a reader would find it.
-    pub(crate) fn saved(&self) -> Option<Saved> {
+    pub fn saved(&self) -> Option<Saved> {
         match self.log.is_empty() {
             true => self.saved.clone(),
             false => Saved::with_changes(self.saved.clone(), self.log.clone()),
@@ -131,7 +131,7 @@ impl Disk {
     }
 
     /// The disk is as it should be again, or no longer.
-    pub(crate) fn set(&mut self, state: DiskState) {
+    pub fn set(&mut self, state: DiskState) {
         self.state = state;
         let pending = std::mem::take(&mut self.pending);
         match state {
@@ -142,12 +142,12 @@ impl Disk {
     }
 
     /// When the time of the oldest change that is waited for is over.
-    pub(crate) fn next(&self) -> Option<Moment> {
+    pub fn next(&self) -> Option<Moment> {
         self.waiting.iter().map(|(at, _)| *at).min()
     }
 
     /// Commits that are not waited for any longer.
-    pub(crate) fn overdue(&mut self, now: Moment) -> Vec<ProposalId> {
+    pub fn overdue(&mut self, now: Moment) -> Vec<ProposalId> {
         let (over, waiting) = self.waiting.iter().partition(|(at, _)| *at <= now);
         self.waiting = waiting;
         self.marked |= !over.is_empty();
@@ -157,7 +157,7 @@ impl Disk {
 }
 
 /// As it comes from the disk.
-pub(crate) fn read_back(saved: &Saved) -> Saved {
+pub(super) fn read_back(saved: &Saved) -> Saved {
     let json = serde_json::to_string(saved).expect("the state is JSON");
     serde_json::from_str(&json).expect("what was saved is read back")
 }

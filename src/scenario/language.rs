@@ -1,61 +1,79 @@
-//! A scenario's text becomes its steps, or the first line that makes no sense.
+//! One line of a story becomes a step, or says where it makes no sense.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use cadence_dns::health::State;
-use cadence_dns::model::{Family, GateId, HookId, RegionId};
-use cadence_dns::policy::Seen;
+use super::order::order;
+use super::span::span;
+use crate::controller::{Terms, What as Wish};
+use crate::health::State;
+use crate::model::{Family, GateId, HookId, RegionId};
+use crate::policy::Seen;
+use crate::simulator::{Condition, DiskState};
 
-use super::simulator::{Condition, DiskState};
+/// The last moment of a story: what comes later would take long to play, and is a mistyped unit.
+const LENGTH_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
 
-/// A scenario as it stands in its file.
-pub(crate) struct Scenario {
-    /// The configuration, in front of `---`.
-    pub(crate) config: String,
-    /// What comes after it.
-    pub(crate) steps: Vec<Step>,
-    /// Other configurations, each after a line `--- NAME`.
-    pub(crate) configs: BTreeMap<String, String>,
-}
+/// Name servers that vote, at most.
+const NODES_MAX: usize = 9;
 
 /// One line.
-pub(crate) struct Step {
+#[derive(Debug, Clone)]
+pub struct Step {
     /// Its number in the file, from 1.
-    pub(crate) line: usize,
-    pub(crate) when: When,
-    pub(crate) what: What,
+    pub line: u32,
+    /// The column of what happens, from 1.
+    pub column: u32,
+    /// What happens, as it was written.
+    pub text: String,
+    /// When.
+    pub when: When,
+    /// What happens, or is expected.
+    pub what: What,
 }
 
 /// The moment of a line, from the start of the story.
-pub(crate) enum When {
+#[derive(Debug, Clone, Copy)]
+pub enum When {
+    /// At this moment.
     At(Duration),
+    /// At some moment from the line before up to this one.
     By(Duration),
+    /// At every moment from the line before up to this one.
     Until(Duration),
 }
 
-pub(crate) enum What {
+/// What happens, or is expected.
+#[derive(Debug, Clone)]
+pub enum What {
     /// Addresses, or regions with all their addresses.
     World {
+        /// As they are written.
         places: Vec<String>,
+        /// What becomes of them.
         change: Change,
     },
     /// The network of a node, or only one family of it, is lost or back.
     Network {
+        /// The number of the node, from 0, which is us.
         node: usize,
+        /// What is lost of it.
         families: Vec<Family>,
+        /// Or back.
         lost: bool,
     },
     /// We have no address or route of a family, or have them again.
     Family {
+        /// Which one.
         family: Family,
+        /// Or given back.
         taken: bool,
     },
     /// The other nodes do not hear of this one, or do again.
     Parted {
+        /// The number of the node, from 0, which is us.
         node: usize,
+        /// Or no longer.
         parted: bool,
     },
     /// Something near us refuses every connection, or no longer.
@@ -74,123 +92,173 @@ pub(crate) enum What {
     Nodes(usize),
     /// A gate shows this whenever it is asked; none: nobody asks any more.
     Gate {
+        /// Which gate.
         gate: GateId,
+        /// What is seen there.
         seen: Option<Seen>,
     },
     /// A hook fails from now on, or works.
     Hook {
+        /// Which hook.
         hook: HookId,
+        /// Whether it fails.
         fails: bool,
     },
     /// An operator gives a name back to the best of its regions.
     FailBack(Option<String>),
+    /// An operator says something else.
+    Says(Box<(Wish, Terms)>),
     /// Killed, or without power, and started again after this long.
     Restart(Restart),
+    /// This is expected.
     Expect(Expectation),
 }
 
 /// How a name server comes back.
-pub(crate) struct Restart {
-    pub(crate) gap: Duration,
+#[derive(Debug, Clone)]
+pub struct Restart {
+    /// After how long.
+    pub gap: Duration,
     /// By how much the clock was set back meanwhile.
-    pub(crate) back: Duration,
-    pub(crate) power_lost: bool,
+    pub back: Duration,
+    /// What was not on the disk itself is lost.
+    pub power_lost: bool,
     /// The configuration, if it is another one now.
-    pub(crate) config: Option<String>,
+    pub config: Option<String>,
 }
 
-pub(crate) enum Change {
+/// What becomes of an address.
+#[derive(Debug, Clone, Copy)]
+pub enum Change {
+    /// It behaves like this.
     Becomes(Condition),
+    /// So many of its next probes are lost.
     Loses(u32),
 }
 
 /// What a decision must be like.
-pub(crate) struct Expectation {
+#[derive(Debug, Clone)]
+pub struct Expectation {
     /// The name; the only one, if none is given.
-    pub(crate) name: Option<String>,
-    pub(crate) region: RegionId,
-    pub(crate) facts: Vec<Fact>,
+    pub name: Option<String>,
+    /// The region in service.
+    pub region: RegionId,
+    /// Where the region stands, from 1.
+    pub column: u32,
+    /// What else is expected.
+    pub facts: Vec<Expected>,
 }
 
-pub(crate) enum Fact {
+/// What else is expected of a decision.
+#[derive(Debug, Clone)]
+pub enum Fact {
+    /// Its epoch.
     Epoch(u64),
+    /// Its TTL.
     Ttl(Duration),
+    /// The addresses, in this order.
     Answers(Vec<IpAddr>),
+    /// The label of the rule.
     Rule(String),
+    /// A part of why.
     Because(String),
     /// What `status` warns of; `of nothing` for none.
     Warns(String),
     /// What the last command was told.
     Replied(String),
+    /// No change is wanted that is not yet allowed.
     WaitsForNothing,
+    /// A change is wanted and not yet allowed.
     Waits {
+        /// What it waits for.
         hold: String,
+        /// Where the name would go.
         to: RegionId,
+        /// Until when, from the beginning.
         until: Option<Duration>,
     },
+    /// The verdict on a region.
     Region {
+        /// Which one.
         region: RegionId,
+        /// What it is.
         state: State,
+        /// Since when, from the beginning.
         since: Option<Duration>,
     },
 }
 
-/// Where the text makes no sense, and why.
-#[derive(Debug)]
-pub(crate) struct Mistake {
-    pub(crate) line: usize,
-    pub(crate) text: String,
+/// A part of an expectation.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// Its column, from 1.
+    pub column: u32,
+    /// As it was written.
+    pub text: String,
+    /// What it says.
+    pub fact: Fact,
 }
 
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.line, self.text)
-    }
+/// Where a line makes no sense, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The column, from 1.
+    pub column: u32,
+    /// What was found.
+    pub found: String,
+    /// What would be right.
+    pub help: String,
 }
 
-/// Takes a scenario apart.
-pub(crate) fn read(text: &str) -> Result<Scenario, Mistake> {
-    let mut parts: Vec<(usize, &str, Vec<&str>)> = vec![(0, "", Vec::new())];
-    for (line, number) in text.lines().zip(1..) {
-        match line.trim().strip_prefix("---") {
-            Some(name) => parts.push((number, name.trim(), Vec::new())),
-            None => parts.last_mut().expect("there is one").2.push(line),
+impl Step {
+    /// Takes a line apart; none when there is nothing in it but a comment.
+    ///
+    /// # Errors
+    /// The first part of it that makes no sense.
+    pub fn read(line: u32, text: &str) -> Result<Option<Step>, Mistake> {
+        let told = text.split('#').next().unwrap_or_default().trim_end();
+        let words = words(told);
+        let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
+        let (before, of): (usize, fn(Duration) -> When) = match plain.as_slice() {
+            [] => return Ok(None),
+            ["by", ..] => (1, When::By),
+            ["until", ..] => (1, When::Until),
+            [..] => (0, When::At),
+        };
+        let (at, time) = words.get(before).copied().unwrap_or((told.len(), ""));
+        let wrong = |at: usize, found: String| Mistake { column: column(told, at), found, help: HELP.into() };
+        let moment = span(time).map_err(|found| wrong(at, found))?;
+        if moment > LENGTH_MAX {
+            return Err(wrong(at, format!("`{time}` is beyond the 31 days that a story may last")));
         }
+        let when = of(moment);
+        let (at, _) = words.get(before + 1).copied().unwrap_or((told.len(), ""));
+        let rest = &plain[(before + 1).min(plain.len())..];
+        let what = match rest {
+            ["expect", ..] => {
+                What::Expect(expectation(told, at + "expect".len()).map_err(|(at, found)| wrong(at, found))?)
+            }
+            _ if !matches!(when, When::At(_)) => {
+                return Err(wrong(at, "`by` and `until` are for `expect`".into()));
+            }
+            event => happening(event).map_err(|found| wrong(at, found))?,
+        };
+        Ok(Some(Step { line, column: column(told, at), text: told[at..].to_owned(), when, what }))
     }
-    let mut parts = parts.into_iter();
-    let (_, _, config) = parts.next().expect("there is one");
-    let Some((border, _, story)) = parts.next() else {
-        let text = "no line `---` between the configuration and the story".into();
-        return Err(Mistake { line: 1, text });
-    };
-    let told = story.iter().zip(border + 1..);
-    let told = told.map(|(text, line)| (text.split('#').next().unwrap_or_default().trim(), line));
-    let steps = told.filter(|(text, _)| !text.is_empty()).map(|(text, line)| {
-        let step = step(text).map(|(when, what)| Step { line, when, what });
-        step.map_err(|why| Mistake { line, text: format!("`{text}`: {why}") })
-    });
-    Ok(Scenario {
-        config: config.join("\n"),
-        steps: steps.collect::<Result<_, _>>()?,
-        configs: parts.map(|(_, name, lines)| (name.to_owned(), lines.join("\n"))).collect(),
-    })
 }
 
-/// One line: when, and what.
-pub(crate) fn step(text: &str) -> Result<(When, What), String> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let (when, rest) = match words.as_slice() {
-        ["by", time, rest @ ..] => (When::By(span(time)?), rest),
-        ["until", time, rest @ ..] => (When::Until(span(time)?), rest),
-        [time, rest @ ..] => (When::At(span(time)?), rest),
-        [] => return Err("nothing".into()),
-    };
-    let what = match rest {
-        ["expect", ..] => What::Expect(expectation(text.split_once("expect").map_or("", |(_, rest)| rest))?),
-        _ if !matches!(when, When::At(_)) => return Err("`by` and `until` are for `expect`".into()),
-        event => happening(event)?,
-    };
-    Ok((when, what))
+const HELP: &str =
+    "the lines that there are stand in docs/simulating.md, and in `cadence-dns simulate --help`";
+
+/// Each word, and the octet that it begins at.
+fn words(text: &str) -> Vec<(usize, &str)> {
+    let start = text.as_ptr() as usize;
+    text.split_whitespace().map(|word| (word.as_ptr() as usize - start, word)).collect()
+}
+
+fn column(text: &str, at: usize) -> u32 {
+    let characters = text.get(..at).unwrap_or(text).chars().count();
+    u32::try_from(characters + 1).unwrap_or(u32::MAX)
 }
 
 fn happening(words: &[&str]) -> Result<What, String> {
@@ -225,9 +293,17 @@ fn happening(words: &[&str]) -> Result<What, String> {
         ["our", "disk", "is", "full"] => What::Disk(DiskState::Full),
         ["our", "clock", "is", "set", "back", time] => What::Clock(millis(time)?),
         ["our", "clock", "is", "set", "forward", time] => What::Clock(-millis(time)?),
-        [number, "name", "servers", "vote"] => What::Nodes(number.parse().map_err(|_| "how many?")?),
+        [number, "name", "servers", "vote"] => {
+            let nodes = number.parse().ok().filter(|nodes| (1..=NODES_MAX).contains(nodes));
+            What::Nodes(
+                nodes.ok_or_else(|| {
+                    format!("`{number}` is no number of name servers from 1 to {NODES_MAX}")
+                })?,
+            )
+        }
         ["an", "operator", "fails", "back"] => What::FailBack(None),
         ["an", "operator", "fails", "back", name] => What::FailBack(Some((*name).to_owned())),
+        ["an", "operator", "says", words @ ..] => What::Says(Box::new(order(words)?)),
         ["the", "power", "fails", "for", gap] => What::Restart(restart(gap, true)?),
         ["restart", "after", gap] => What::Restart(restart(gap, false)?),
         ["restart", "after", gap, "with", "the", "clock", "set", "back", back] => {
@@ -245,14 +321,15 @@ fn happening(words: &[&str]) -> Result<What, String> {
         [places @ .., "fails" | "fail", "every", "second", "probe"] => {
             becomes(places, Condition::Alternates)?
         }
-        [places @ .., "answers" | "answer", status] => {
-            becomes(places, Condition::Answers(status.parse().map_err(|_| "no status")?))?
-        }
+        [places @ .., "answers" | "answer", status] => becomes(
+            places,
+            Condition::Answers(status.parse().map_err(|_| format!("`{status}` is no status of HTTP"))?),
+        )?,
         [places @ .., "is" | "are", "slow", latency] => becomes(places, Condition::Slow(span(latency)?))?,
         [places @ .., "loses" | "lose", number, "probe" | "probes"] => {
             world(places, Change::Loses(number.parse().map_err(|_| "no number of probes")?))?
         }
-        _ => return Err("no event that is known; see tests/scenarios.rs".into()),
+        _ => return Err("nothing that can happen".into()),
     })
 }
 
@@ -292,15 +369,31 @@ fn world(places: &[&str], change: Change) -> Result<What, String> {
     if places.is_empty() { Err("what does?".into()) } else { Ok(What::World { places, change }) }
 }
 
-fn expectation(text: &str) -> Result<Expectation, String> {
-    let mut parts = text.split(',').map(str::trim);
-    let head: Vec<&str> = parts.next().unwrap_or_default().split_whitespace().collect();
+/// What follows `expect` from an octet on; a mistake with the octet that it stands at.
+fn expectation(line: &str, start: usize) -> Result<Expectation, (usize, String)> {
+    let mut at = start;
+    let mut parts = line[start..].split(',').map(|part| {
+        let begins = at + part.len() - part.trim_start().len();
+        at += part.len() + 1;
+        (begins, part.trim())
+    });
+    let (head_at, head) = parts.next().unwrap_or((start, ""));
+    let head: Vec<&str> = head.split_whitespace().collect();
     let (name, region) = match head.as_slice() {
         [region] => (None, *region),
         [name, region] => (Some((*name).to_owned()), *region),
-        _ => return Err("after `expect` comes a region, or a name and a region".into()),
+        _ => return Err((head_at, "after `expect` comes a region, or a name and a region".into())),
     };
-    Ok(Expectation { name, region: region.into(), facts: parts.map(fact).collect::<Result<_, _>>()? })
+    let expected = |(at, text): (usize, &str)| {
+        let fact = fact(text).map_err(|found| (at, found))?;
+        Ok(Expected { column: column(line, at), text: text.to_owned(), fact })
+    };
+    Ok(Expectation {
+        name,
+        region: region.into(),
+        column: column(line, head_at),
+        facts: parts.map(expected).collect::<Result<_, _>>()?,
+    })
 }
 
 fn fact(text: &str) -> Result<Fact, String> {
@@ -321,7 +414,7 @@ fn fact(text: &str) -> Result<Fact, String> {
         [region, "is", state, "since", since] => verdict(region, state, Some(span(since)?))?,
         [region, "is", state] => verdict(region, state, None)?,
         [rule] => Fact::Rule((*rule).to_owned()),
-        _ => return Err(format!("`{text}` is nothing that can be expected; see tests/scenarios.rs")),
+        _ => return Err(format!("`{text}` is nothing that can be expected")),
     })
 }
 
@@ -333,10 +426,4 @@ fn verdict(region: &str, state: &str, since: Option<Duration>) -> Result<Fact, S
     let state = [State::Up, State::Down, State::Unknown].into_iter().find(|known| known.to_string() == state);
     let state = state.ok_or("a region is up, down or unknown")?;
     Ok(Fact::Region { region: region.into(), state, since })
-}
-
-/// `90s`, `1500ms`, `1h5m`.
-fn span(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-    parsed.ok_or_else(|| format!("`{text}` is no time such as 90s or 1h5m"))
 }

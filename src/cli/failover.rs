@@ -1,0 +1,78 @@
+//! `cadence-dns failover`, `drain` and `undrain`: what an operator does most.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use super::command::{Lasting, Options, carry_out};
+use super::failure::Failure;
+use crate::controller::{What, Which};
+use crate::model::{Name, RegionId};
+use crate::policy::{Order, Target};
+
+/// `cadence-dns failover NAME --to REGION --reason TEXT`
+#[derive(Debug, clap::Args)]
+pub(super) struct Failover {
+    /// The steered name
+    name: Name,
+    /// The region that it gets, whatever its probes say
+    #[arg(long, value_name = "REGION")]
+    to: String,
+    #[command(flatten)]
+    lasting: Lasting,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// `cadence-dns drain REGION|ADDRESS --reason TEXT`
+#[derive(Debug, clap::Args)]
+pub(super) struct Drain {
+    /// A region, or one of its addresses
+    #[arg(value_name = "REGION|ADDRESS")]
+    target: TargetArgument,
+    #[command(flatten)]
+    lasting: Lasting,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// `cadence-dns undrain REGION|ADDRESS --reason TEXT`
+#[derive(Debug, clap::Args)]
+pub(super) struct Undrain {
+    /// What was drained
+    #[arg(value_name = "REGION|ADDRESS")]
+    target: TargetArgument,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// An address if it looks like one, a region otherwise.
+#[derive(Debug, Clone)]
+pub(super) struct TargetArgument(pub(super) Target);
+
+impl FromStr for TargetArgument {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<TargetArgument, Infallible> {
+        Ok(TargetArgument(match text.parse() {
+            Ok(address) => Target::Address(address),
+            Err(_) => Target::Region(RegionId::from(text)),
+        }))
+    }
+}
+
+/// Gives a name to a region.
+pub(super) fn failover(Failover { name, to, lasting, options }: &Failover) -> Result<(), Failure> {
+    let order = Order::Pin { name: name.clone(), region: RegionId::from(to.as_str()) };
+    carry_out(lasting.order(order), Some(name), options)
+}
+
+/// Takes clients away from a region or an address.
+pub(super) fn drain(Drain { target, lasting, options }: &Drain) -> Result<(), Failure> {
+    carry_out(lasting.order(Order::Drain(target.0.clone())), None, options)
+}
+
+/// Lets them come back.
+pub(super) fn undrain(Undrain { target, options }: &Undrain) -> Result<(), Failure> {
+    let order = Order::Drain(target.0.clone());
+    carry_out(What::Withdraw(Which::Order(order)), None, options)
+}

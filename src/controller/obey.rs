@@ -1,0 +1,307 @@
+//! What a command means, told before it is done; and how it is done.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::adoption::{Commanded, Proposal};
+use super::command::{Command, Done, NameEffect, Refusal, Reply, What, Which};
+use super::{Change, Controller, News, Report, SavedName};
+use crate::model::{Moment, Name, RegionId};
+use crate::policy::{
+    AtExpiry, Breach, Decision, Facts, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides,
+    Scope, Standing, Steer, Target, breaches, decide, fail_back_now, lifted_limit, passed_gates, release_now,
+};
+
+/// The shortest override.
+const LASTS_MIN: Duration = Duration::from_secs(1);
+
+/// As many names are told with a command.
+const NAMES_TOLD: usize = 1000;
+
+/// What a command would do.
+struct Plan {
+    made: Option<Arc<Override>>,
+    ended: Vec<Arc<Override>>,
+    /// The decision of each steer that it concerns.
+    decisions: BTreeMap<usize, Decision>,
+    /// Safety rules that it breaks.
+    breaches: Vec<Breach>,
+}
+
+impl Controller {
+    /// Does what somebody wants, unless a rule forbids it; or only tells what it would mean.
+    pub(super) fn obey(&mut self, command: Command, now: Moment, news: &mut News) {
+        let Command { id, author, reason, terms, what, .. } = &command;
+        self.judge_expired(now, news);
+        let planned = self.plan(&command, now).and_then(|plan| self.allowed(plan, &command));
+        let plan = match planned {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                let (author, reason, why) = (author.clone(), reason.clone(), refusal.to_string());
+                let names = what.name().cloned().into_iter().collect();
+                news.reports.push(Report::Refused { command: what.to_string(), names, author, reason, why });
+                news.replies.push(Reply { id: *id, outcome: Err(refusal) });
+                return;
+            }
+        };
+        let done = self.done(&plan, terms.dry_run);
+        if terms.dry_run {
+            news.replies.push(Reply { id: *id, outcome: Ok(done) });
+            return;
+        }
+        news.reports.push(Report::Commanded {
+            command: what.to_string(),
+            names: done.names.iter().take(NAMES_TOLD).map(|effect| effect.name.clone()).collect(),
+            author: author.clone(),
+            reason: reason.clone(),
+            broken: plan.breaches.iter().map(|breach| breach.rule).collect(),
+        });
+        let Plan { made, ended, decisions, .. } = plan;
+        for index in decisions.keys() {
+            news.concerned.remove(index); // decided here
+        }
+        let command = Some(Commanded { id: *id, done });
+        self.propose(Proposal { moves: decisions, made, ended, command }, now, news);
+    }
+
+    /// What the command means, if it means anything.
+    fn plan(&self, command: &Command, now: Moment) -> Result<Plan, Refusal> {
+        if command.expires < now {
+            return Err(Refusal::Expired);
+        }
+        match &command.what {
+            What::FailBack(name) => self.plan_for_name(name, now, |steer, before, facts| {
+                fail_back_now(&self.parameters.steers[steer], before, facts, now).ok_or_else(|| {
+                    Refusal::NoBetterRegion { name: name.clone(), region: before.region.clone() }
+                })
+            }),
+            What::Release(name) => self.plan_for_name(name, now, |steer, before, facts| {
+                let steer = &self.parameters.steers[steer];
+                let released = release_now(steer, before, facts, now);
+                Ok(released.unwrap_or_else(|| decide(steer, Some(before), facts, now)))
+            }),
+            What::Order { order, lasts, at_expiry } => {
+                self.check_order(order, *lasts)?;
+                let made = Arc::new(Override {
+                    id: OverrideId(self.last_override.0 + 1),
+                    order: order.clone(),
+                    author: command.author.clone(),
+                    reason: command.reason.clone(),
+                    made: now,
+                    expires: now + *lasts,
+                    at_expiry: *at_expiry,
+                });
+                let replaced = self.overrides.iter().filter(|known| known.order.has_subject_of(order));
+                let ended = replaced.cloned().collect();
+                Ok(self.plan_for_all(Some(made), ended, now))
+            }
+            What::Withdraw(which) => {
+                let is_meant = |known: &&Arc<Override>| match which {
+                    Which::Id(id) => known.id == *id,
+                    Which::Order(order) => known.order == *order,
+                    Which::All => true,
+                };
+                let ended: Vec<Arc<Override>> = self.overrides.iter().filter(is_meant).cloned().collect();
+                if ended.is_empty() {
+                    return Err(Refusal::NoSuchOverride(which.clone()));
+                }
+                Ok(self.plan_for_all(None, ended, now))
+            }
+        }
+    }
+
+    /// A command about one name: what pins or freezes it, or keeps it where it is, ends with it.
+    fn plan_for_name(
+        &self,
+        name: &Name,
+        now: Moment,
+        decided: impl Fn(usize, &Standing, Facts<'_>) -> Result<Decision, Refusal>,
+    ) -> Result<Plan, Refusal> {
+        let index = self.parameters.steers.iter().position(|steer| steer.names.contains(name));
+        let index = index.ok_or_else(|| Refusal::NotSteered(name.clone()))?;
+        if self.is_pending(index) {
+            return Err(Refusal::ChangePending(name.clone()));
+        }
+        let steer = &self.parameters.steers[index];
+        let of_name = |known: &&Arc<Override>| match &known.order {
+            Order::Pin { name, .. } | Order::Freeze(Scope::OfName(name)) => steer.names.contains(name),
+            Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => false,
+        };
+        let ended: Vec<Arc<Override>> = self.overrides.iter().filter(of_name).cloned().collect();
+        let overrides = without(&self.overrides, &ended);
+        let before = &self.decisions[index];
+        let free = Standing { kept: false, ..before.standing.clone() };
+        let decision = decided(index, &free, Facts { overrides: &overrides, ..self.facts() })?;
+        let decision = self.ceilings.lift(decision, Some(&before.standing));
+        if ended.is_empty() && decision.standing == before.standing {
+            return Err(Refusal::NothingHeld(name.clone()));
+        }
+        let mut plan =
+            Plan { made: None, ended, breaches: Vec::new(), decisions: BTreeMap::from([(index, decision)]) };
+        plan.breaches = self.breaches(&plan, &overrides, now);
+        Ok(plan)
+    }
+
+    /// A command about overrides, which may concern any name. One whose change is being made durable follows after that.
+    fn plan_for_all(&self, made: Option<Arc<Override>>, ended: Vec<Arc<Override>>, now: Moment) -> Plan {
+        let mut overrides = without(&self.overrides, &ended);
+        if let Some(made) = &made {
+            overrides = overrides.with(Arc::clone(made));
+        }
+        let facts = Facts { overrides: &overrides, ..self.facts() };
+        let orders: Vec<&Order> = made.iter().chain(&ended).map(|known| &known.order).collect();
+        let mut decisions = BTreeMap::new();
+        for (index, steer) in self.parameters.steers.iter().enumerate() {
+            let before = &self.decisions[index].standing;
+            let is_concerned = orders.iter().any(|order| order.concerns(steer, &before.region));
+            if is_concerned && !self.is_pending(index) {
+                let decision = decide(steer, Some(before), facts, now);
+                decisions.insert(index, self.ceilings.lift(decision, Some(before)));
+            }
+        }
+        let mut plan = Plan { made, ended, decisions, breaches: Vec::new() };
+        plan.breaches = self.breaches(&plan, &overrides, now);
+        plan
+    }
+
+    fn breaches(&self, plan: &Plan, overrides: &Overrides, now: Moment) -> Vec<Breach> {
+        let then = Facts { overrides, ..self.facts() };
+        let mut all = Vec::new();
+        for (index, after) in &plan.decisions {
+            let (steer, before) = (&self.parameters.steers[*index], &self.decisions[*index]);
+            all.extend(breaches(self.parameters.safety, steer, before, after, self.facts(), then));
+            all.extend(lifted_limit(before, after));
+            all.extend(passed_gates(steer, before, after, self.facts(), now));
+        }
+        all
+    }
+
+    fn allowed(&self, mut plan: Plan, command: &Command) -> Result<Plan, Refusal> {
+        let terms = &command.terms;
+        for (name, seen) in &terms.if_epochs {
+            let decision = self.decisions.iter().find(|decision| decision.names.contains(name));
+            let found = decision.ok_or_else(|| Refusal::NotSteered(name.clone()))?.standing.epoch;
+            if found != *seen {
+                return Err(Refusal::EpochMoved { name: name.clone(), seen: *seen, found });
+            }
+        }
+        let is_broken_on_purpose = |breach: &Breach| terms.break_glass.contains(&breach.rule);
+        let (broken, forbidden): (Vec<Breach>, Vec<Breach>) =
+            plan.breaches.into_iter().partition(is_broken_on_purpose);
+        if !forbidden.is_empty() {
+            return Err(Refusal::Unsafe(forbidden));
+        }
+        plan.breaches = broken;
+        Ok(plan)
+    }
+
+    fn check_order(&self, order: &Order, lasts: Duration) -> Result<(), Refusal> {
+        if !(LASTS_MIN..=LASTS_MAX).contains(&lasts) {
+            return Err(Refusal::Lasts { lasts, most: LASTS_MAX });
+        }
+        if self.overrides.len() >= OVERRIDES_MAX {
+            return Err(Refusal::TooMany(OVERRIDES_MAX));
+        }
+        let all: Vec<RegionId> = self.parameters.regions.iter().map(|region| region.id.clone()).collect();
+        let has_region = |region: &RegionId, regions: &[RegionId]| {
+            let refusal = || Refusal::NoSuchRegion { region: region.clone(), regions: regions.to_vec() };
+            if regions.contains(region) { Ok(()) } else { Err(refusal()) }
+        };
+        match order {
+            Order::ForceUp(target) | Order::ForceDown(target) | Order::Drain(target) => match target {
+                Target::Region(region) => has_region(region, &all),
+                Target::Address(address) => {
+                    let mut regions = self.parameters.regions.iter();
+                    let is_known = regions.any(|region| region.addresses.contains(address));
+                    if is_known { Ok(()) } else { Err(Refusal::NoSuchAddress(*address)) }
+                }
+            },
+            Order::Pin { name, region } => has_region(region, &self.steer_of(name)?.regions),
+            Order::Freeze(Scope::OfName(name)) => self.steer_of(name).map(drop),
+            Order::Freeze(Scope::InRegion(region)) => has_region(region, &all),
+            Order::Freeze(Scope::All) => Ok(()),
+        }
+    }
+
+    fn steer_of(&self, name: &Name) -> Result<&Steer, Refusal> {
+        let steer = self.parameters.steers.iter().find(|steer| steer.names.contains(name));
+        steer.ok_or_else(|| Refusal::NotSteered(name.clone()))
+    }
+
+    fn done(&self, plan: &Plan, dry_run: bool) -> Done {
+        let effect = |(index, after): (&usize, &Decision)| {
+            let before = &self.decisions[*index];
+            NameEffect {
+                name: before.name().clone(),
+                epoch: before.standing.epoch,
+                from: before.standing.region.clone(),
+                to: after.standing.region.clone(),
+                addresses: after.standing.addresses.to_vec(),
+                changes: before.standing.addresses != after.standing.addresses
+                    || before.standing.region != after.standing.region,
+                ttl: self.parameters.steers[*index].ttl,
+                why: after.derivation.headline(&after.standing.region),
+            }
+        };
+        Done {
+            dry_run,
+            durable: !dry_run,
+            made: plan.made.clone(),
+            ended: plan.ended.clone(),
+            names: plan.decisions.iter().map(effect).collect(),
+            broken: plan.breaches.clone(),
+        }
+    }
+
+    /// Ends the overrides whose time is over: the evidence decides again, or the names stay where they are.
+    pub(super) fn end_overrides(&mut self, now: Moment, news: &mut News) {
+        let ended = self.overrides.expired(now);
+        for order in &ended {
+            if order.at_expiry == AtExpiry::Hold {
+                self.keep_names(order, news);
+            }
+            news.reports.push(Report::OverrideEnded { order: Arc::clone(order) });
+        }
+        if !ended.is_empty() {
+            self.put_overrides(None, &ended, news);
+        }
+    }
+
+    fn keep_names(&mut self, order: &Override, news: &mut News) {
+        for (index, steer) in self.parameters.steers.iter().enumerate() {
+            if order.order.concerns(steer, &self.decisions[index].standing.region) {
+                self.decisions[index].standing.kept = true;
+                self.proposals.keep(index);
+                self.hooks.keep(index);
+                let saved = SavedName::all_of(&self.decisions[index]);
+                news.changes.extend(saved.map(Change::Name));
+            }
+        }
+    }
+
+    /// From here on these overrides are in force, and those are not.
+    pub(super) fn put_overrides(
+        &mut self,
+        made: Option<Arc<Override>>,
+        ended: &[Arc<Override>],
+        news: &mut News,
+    ) {
+        if made.is_none() && ended.is_empty() {
+            return;
+        }
+        self.overrides = without(&self.overrides, ended);
+        news.changes.extend(ended.iter().map(|ended| Change::OverrideEnded(ended.id)));
+        if let Some(made) = made {
+            self.last_override = self.last_override.max(made.id);
+            news.changes.push(Change::Override(Arc::clone(&made)));
+            self.overrides = self.overrides.with(made);
+        }
+        news.concerned.extend(0..self.decisions.len());
+    }
+}
+
+fn without(overrides: &Overrides, ended: &[Arc<Override>]) -> Overrides {
+    let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
+    overrides.without(&ids)
+}

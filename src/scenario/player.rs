@@ -1,0 +1,227 @@
+//! A scenario is played, step by step, until one is not what was expected.
+
+use std::net::IpAddr;
+
+use super::compare::{Found, compare, shown};
+use super::language::{Change, Expectation, Mistake, Restart, Step, What, When};
+use super::places::{self, Unknown};
+use super::topology::Topologies;
+use crate::controller::Parameters;
+use crate::model::{Moment, Name};
+use crate::policy::Decision;
+use crate::simulator::{BEGINNING, Onlooker, Simulator};
+
+/// A story on its way.
+pub struct Player<O> {
+    parameters: Parameters,
+    others: Topologies,
+    /// The name servers, and the world.
+    pub simulator: Simulator<O>,
+    /// The steps that were played, each with the moment at which it was done or came true.
+    pub played: Vec<(Moment, Step)>,
+}
+
+impl<O: Onlooker> Player<O> {
+    /// A name server that never ran before starts now.
+    #[must_use]
+    pub fn new(topologies: Topologies) -> Player<O> {
+        Player {
+            simulator: Simulator::start(topologies.first.clone()),
+            parameters: topologies.first.clone(),
+            others: topologies,
+            played: Vec::new(),
+        }
+    }
+
+    /// Plays one step.
+    ///
+    /// # Errors
+    /// What is not as expected, or cannot be done, with the column of the line that says so.
+    pub fn play(&mut self, step: &Step) -> Result<(), Mistake> {
+        let (When::At(time) | When::By(time) | When::Until(time)) = step.when;
+        let time = BEGINNING + time;
+        if time < self.simulator.now {
+            let found = format!("time does not run backwards: it is {}", shown(self.simulator.now));
+            return Err(Mistake { column: 1, found, help: "put the lines in the order of time".into() });
+        }
+        match (&step.when, &step.what) {
+            (When::By(_), What::Expect(expectation)) => self.wait_for(expectation, time)?,
+            (When::Until(_), What::Expect(expectation)) => self.stays(expectation, time)?,
+            (_, what) => {
+                self.simulator.run_until(time);
+                self.happen(what, step.column)?;
+            }
+        }
+        self.played.push((self.simulator.now, step.clone()));
+        Ok(())
+    }
+
+    /// What the name server told, oldest first.
+    #[must_use]
+    pub fn journal(&self) -> &[(Moment, String)] {
+        &self.simulator.us().journal
+    }
+
+    fn wait_for(&mut self, expectation: &Expectation, limit: Moment) -> Result<(), Mistake> {
+        loop {
+            let Err(difference) = self.compare(expectation) else { return Ok(()) };
+            if !self.simulator.step(limit) {
+                return Err(difference);
+            }
+        }
+    }
+
+    fn stays(&mut self, expectation: &Expectation, limit: Moment) -> Result<(), Mistake> {
+        loop {
+            if self.simulator.controller().is_some() {
+                self.compare(expectation)?;
+            }
+            if !self.simulator.step(limit) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn happen(&mut self, what: &What, column: u32) -> Result<(), Mistake> {
+        let now = self.simulator.now;
+        let wrong = |found: String, help: String| Err(Mistake { column, found, help });
+        match what {
+            What::World { places, change } => match places::addresses(&self.parameters, places) {
+                Ok(addresses) => addresses.into_iter().for_each(|address| self.change(address, *change)),
+                Err(Unknown { place, known }) => {
+                    let found = format!("`{place}` is neither a region nor an address that is probed");
+                    return wrong(found, format!("there are {known}, and their addresses"));
+                }
+            },
+            What::Network { node, .. } | What::Parted { node, .. } if *node >= self.simulator.nodes.len() => {
+                let found = format!("there is no ns{}", node + 1);
+                return wrong(found, "begin the story with a line such as `0s 3 name servers vote`".into());
+            }
+            What::Network { node, families, lost } => {
+                families.iter().for_each(|family| self.simulator.world.cut_off(*node, *family, *lost));
+            }
+            What::Family { family, taken } => self.simulator.world.take_family(0, *family, *taken),
+            What::Parted { node, parted } => self.simulator.part(*node, *parted),
+            What::Forged(forged) => self.simulator.world.forge(0, *forged),
+            What::Exhausted(exhausted) => self.simulator.world.exhaust(0, *exhausted),
+            What::Stuck(stuck) => self.simulator.us_mut().set_prober_stuck(*stuck, now),
+            What::StandStill(time) => self.simulator.us_mut().stand_still(*time, now),
+            What::Disk(state) => self.simulator.us_mut().set_disk(*state),
+            What::Clock(millis) => self.simulator.us_mut().set_clock_back(*millis),
+            What::Nodes(_) if now > BEGINNING => {
+                return wrong("name servers vote from the start on".into(), "write it at 0s".into());
+            }
+            What::Nodes(number) => self.simulator = Simulator::start_nodes(&self.parameters, *number),
+            What::FailBack(name) => {
+                let name = match name {
+                    Some(name) => name.parse::<Name>().ok(),
+                    None => self.parameters.steers.first().map(|steer| steer.name().clone()),
+                };
+                let Some(name) = name else { return wrong("which name?".into(), String::new()) };
+                self.simulator.us_mut().fail_back(&name, now);
+            }
+            What::Says(said) => {
+                let (what, terms) = said.as_ref().clone();
+                self.simulator.us_mut().obey(what, terms, now);
+            }
+            What::Gate { gate, seen } => {
+                if !self.parameters.gates.iter().any(|known| known.id == *gate) {
+                    return wrong(format!("there is no gate {gate}"), "the name of a `[[gate]]`".into());
+                }
+                let node = self.simulator.us_mut();
+                match seen {
+                    Some(seen) => drop(node.gates.insert(gate.clone(), seen.clone())),
+                    None => drop(node.gates.remove(gate)),
+                }
+            }
+            What::Hook { hook, fails } => {
+                if !self.parameters.hooks.iter().any(|known| known.id == *hook) {
+                    return wrong(format!("there is no hook {hook}"), "the name of a `[[hook]]`".into());
+                }
+                let failing = &mut self.simulator.us_mut().failing_hooks;
+                let _ = if *fails { failing.insert(hook.clone()) } else { failing.remove(hook) };
+            }
+            What::Restart(restart) => return self.restart(restart, column),
+            What::Expect(expectation) => return self.compare(expectation),
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, address: IpAddr, change: Change) {
+        match change {
+            Change::Becomes(condition) => self.simulator.world.set(address, condition),
+            Change::Loses(probes) => self.simulator.world.lose(address, probes),
+        }
+    }
+
+    fn restart(&mut self, restart: &Restart, column: u32) -> Result<(), Mistake> {
+        let Restart { gap, back, power_lost, config } = restart;
+        if let Some(name) = config {
+            let Some(parameters) = self.others.others.get(name) else {
+                let found = format!("there is no configuration `{name}`");
+                let help = format!("write it after the story, below a line `--- {name}`");
+                return Err(Mistake { column, found, help });
+            };
+            self.parameters = parameters.clone();
+            self.simulator.configure(&self.parameters);
+        }
+        let (now, millis) = (self.simulator.now, i64::try_from(back.as_millis()).unwrap_or(i64::MAX));
+        let us = self.simulator.us_mut();
+        us.set_clock_back(millis);
+        us.restart_after(*gap, *power_lost, now);
+        Ok(())
+    }
+
+    fn compare(&self, expectation: &Expectation) -> Result<(), Mistake> {
+        let Expectation { name, region, column, facts } = expectation;
+        let now = shown(self.simulator.now);
+        let Some(controller) = self.simulator.controller() else {
+            let found = format!("expected {region}, found at {now}: the name server is away");
+            return Err(Mistake { column: *column, found, help: String::new() });
+        };
+        let decision = self.decision(controller.decisions(), name.as_deref(), *column)?;
+        let served = &decision.standing.region;
+        let why = format!("{served}: {}", decision.derivation.headline(served));
+        if served != region {
+            let found = format!("expected {region}, found {served} at {now}");
+            return Err(Mistake { column: *column, found, help: why });
+        }
+        let status = || self.simulator.us().status(self.simulator.now);
+        let found = Found { decision, status: &status, reply: self.simulator.us().reply.as_ref() };
+        facts.iter().try_for_each(|expected| {
+            compare(&expected.fact, &found).map_err(|found| Mistake {
+                column: expected.column,
+                found: format!("expected {}, found {found} at {now}", expected.text),
+                help: why.clone(),
+            })
+        })
+    }
+
+    /// The decision on a name, or the only one.
+    fn decision<'d>(
+        &self,
+        decisions: &'d [Decision],
+        name: Option<&str>,
+        column: u32,
+    ) -> Result<&'d Decision, Mistake> {
+        let found = match name {
+            Some(name) => decisions.iter().find(|decision| {
+                decision.names.iter().any(|known| known.to_string() == name.trim_end_matches('.'))
+            }),
+            None => Some(decisions).filter(|all| all.len() == 1).and_then(<[Decision]>::first),
+        };
+        found.ok_or_else(|| {
+            let all = decisions.iter().flat_map(|decision| decision.names.iter());
+            let known = all.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let found = match name {
+                Some(name) => format!("{name} is not steered"),
+                None => "which name is in question is not said".into(),
+            };
+            Mistake {
+                column,
+                found,
+                help: format!("after `expect` stands one of {known}, and then the region"),
+            }
+        })
+    }
+}
