@@ -123,6 +123,7 @@ pub struct Derivation {
     /// The change that is wanted and not yet allowed.
     pub wait: Option<Wait>,
     /// What the gates show before every other region of the names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<GateView>,
     /// The order of an operator that was obeyed, if one was.
     pub order: Option<Arc<Override>>,

@@ -81,9 +81,10 @@ fn name_warning(name: &NameStatus) -> Option<Warning> {
             format!("{}: {region} is down, and gate {gate} keeps {to} waiting", name.name),
             match until {
                 Some(until) => format!("mend what {gate} asks for; it opens at {until} in any case"),
-                None => {
-                    format!("mend what {gate} asks for: `policy` of the [[gate]] lets nobody pass before")
-                }
+                None => format!(
+                    "mend what {gate} asks for; or past it: `cadence-dns release {} --break-glass gate`",
+                    name.name
+                ),
             },
         ),
         (Rule::Held, Some(WaitStatus { hold: Hold::Hook(hook), to, .. })) => (

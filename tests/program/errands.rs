@@ -176,7 +176,7 @@ fn a_gate_keeps_a_name_out_until_it_is_green() {
     steered.preferred.revive();
     steered.wait_until_proven();
     let mut command = steered.place.program("failback");
-    command.args([NAME, "--reason", "a test"]);
+    command.args([NAME, "--reason", "a test", "--yes"]);
     steered.place.ended(command).assert_code(0);
     steered.wait_for(PREFERRED);
 }
