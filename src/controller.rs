@@ -48,7 +48,7 @@ use zones::{first_table, served};
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
 pub use history::{DecisionGrounds, Grounds, HistoryEntry};
-pub use hook::{Hook, HookEnded, HookOutcome, HookRun, Phase, RunId};
+pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
@@ -380,7 +380,7 @@ impl Controller {
         let published = self.publish(&mut news);
         let News { commits, changes, probing, hooks, reports, replies, .. } = news;
         let (hooks_before, hooks_after): (Vec<HookRun>, Vec<HookRun>) =
-            hooks.into_iter().partition(|run| run.phase == Phase::Before);
+            hooks.into_iter().partition(|run| run.phase == HookPhase::Before);
         let is_quiet = changes.is_empty() && reports.is_empty();
         let is_due = self.save_every.is_some_and(|every| now.since(self.persisted) >= every);
         let mut done = Vec::new();

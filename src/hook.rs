@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::config::{Deed, HookSettings};
-use crate::controller::{HookEnded, HookOutcome, HookRun, Phase};
+use crate::controller::{HookEnded, HookOutcome, HookPhase, HookRun};
 use crate::errand::{Programs, Requests};
 use crate::model::{HookId, Name, Problem};
 
@@ -159,10 +159,10 @@ fn environment(run: &HookRun) -> Vec<(String, String)> {
     pairs.map(|(key, value)| (key.to_owned(), value)).to_vec()
 }
 
-fn word(phase: Phase) -> &'static str {
+fn word(phase: HookPhase) -> &'static str {
     match phase {
-        Phase::Before => "before",
-        Phase::After => "after",
+        HookPhase::Before => "before",
+        HookPhase::After => "after",
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Hook {
     /// The names that it is run for, and with a name its group; all, if none.
     pub names: Vec<Name>,
     /// When.
-    pub phase: Phase,
+    pub phase: HookPhase,
     /// The move is made only when it has succeeded; of those before it.
     pub must_succeed: bool,
     /// The longest that a run takes.
@@ -23,7 +23,7 @@ pub struct Hook {
 
 /// When a hook is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum HookPhase {
     /// Before the move is made durable.
     Before,
     /// After it was published.
@@ -42,7 +42,7 @@ pub struct HookRun {
     /// Of this hook.
     pub hook: HookId,
     /// Before the move or after it.
-    pub phase: Phase,
+    pub phase: HookPhase,
     /// The names that move, at least one.
     pub names: Arc<[Name]>,
     /// The region that they leave.

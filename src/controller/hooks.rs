@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::adoption::Proposal;
 use super::command::{Refusal, Reply};
-use super::hook::{Hook, HookEnded, HookOutcome, HookRun, Phase, RunId};
+use super::hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
 use super::{Controller, News, Report};
 use crate::model::{HookId, Moment, RegionId};
 use crate::policy::{Decision, Hold, Standing, Steer, Wait, withheld};
@@ -135,7 +135,7 @@ impl Hooks {
     /// Begins the hooks of a move; those that it has to wait for.
     fn run(
         &mut self,
-        phase: Phase,
+        phase: HookPhase,
         index: usize,
         from: &RegionId,
         decision: &Decision,
@@ -144,12 +144,12 @@ impl Hooks {
         let (mut awaited, mut longest) = (BTreeMap::new(), Duration::ZERO);
         // Who only wants to know has been told by the first try.
         let again = self.failed.get(&index).is_some_and(|failed| failed.to == decision.standing.region);
-        let again = again && phase == Phase::Before;
+        let again = again && phase == HookPhase::Before;
         let hooks = self.hooks.iter().filter(|hook| hook.phase == phase && hook.concerns(decision));
         for hook in hooks.filter(|hook| hook.must_succeed || !again) {
             self.last += 1;
             let run = RunId(self.last);
-            if phase == Phase::Before && hook.must_succeed {
+            if phase == HookPhase::Before && hook.must_succeed {
                 awaited.insert(run, hook.id.clone());
                 longest = longest.max(hook.deadline);
             }
@@ -218,7 +218,7 @@ impl Controller {
             if !is_move || !self.hooks.concern(decision) || self.hooks.take_pass(*index, decision) {
                 continue;
             }
-            let (more, span) = self.hooks.run(Phase::Before, *index, &from, decision, news);
+            let (more, span) = self.hooks.run(HookPhase::Before, *index, &from, decision, news);
             runs.extend(more);
             longest = longest.max(span);
         }
@@ -245,7 +245,7 @@ impl Controller {
         news: &mut News,
     ) {
         if *from != decision.standing.region {
-            self.hooks.run(Phase::After, index, from, decision, news);
+            self.hooks.run(HookPhase::After, index, from, decision, news);
         }
     }
 

@@ -7,7 +7,7 @@ use ring::hmac;
 use serde_json::json;
 
 use crate::config::SecretFile;
-use crate::controller::{HookOutcome, HookRun, Phase};
+use crate::controller::{HookOutcome, HookPhase, HookRun};
 use crate::errand::{Requests, read_secret};
 use crate::model::plain;
 
@@ -58,8 +58,8 @@ impl Signed {
 fn body(run: &HookRun) -> Vec<u8> {
     let HookRun { run: _, hook, phase, names, from, to, epoch, reason } = run;
     let phase = match phase {
-        Phase::Before => "before",
-        Phase::After => "after",
+        HookPhase::Before => "before",
+        HookPhase::After => "after",
     };
     let document = json!({
         "hook": hook, "phase": phase, "name": &names[0], "names": names, "from": from, "to": to, "epoch": epoch,

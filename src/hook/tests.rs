@@ -24,7 +24,7 @@ fn run(number: u64, hook: &str, name: &str) -> HookRun {
     HookRun {
         run: RunId(number),
         hook: hook.into(),
-        phase: Phase::Before,
+        phase: HookPhase::Before,
         names: [name.parse().expect("a name"), "b.example.com".parse().expect("a name")].into(),
         from: "us-east".into(),
         to: "eu-west".into(),

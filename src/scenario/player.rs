@@ -128,18 +128,13 @@ impl<O: Onlooker> Player<O> {
                 if !self.parameters.gates.iter().any(|known| known.id == *gate) {
                     return wrong(format!("there is no gate {gate}"), "the name of a `[[gate]]`".into());
                 }
-                let node = self.simulator.us_mut();
-                match seen {
-                    Some(seen) => drop(node.gates.insert(gate.clone(), seen.clone())),
-                    None => drop(node.gates.remove(gate)),
-                }
+                self.simulator.us_mut().set_gate(gate, seen.clone());
             }
             What::Hook { hook, fails } => {
                 if !self.parameters.hooks.iter().any(|known| known.id == *hook) {
                     return wrong(format!("there is no hook {hook}"), "the name of a `[[hook]]`".into());
                 }
-                let failing = &mut self.simulator.us_mut().failing_hooks;
-                let _ = if *fails { failing.insert(hook.clone()) } else { failing.remove(hook) };
+                self.simulator.us_mut().set_hook(hook, *fails);
             }
             What::Restart(restart) => return self.restart(restart, column),
             What::Expect(expectation) => return self.compare(expectation),

@@ -41,9 +41,9 @@ pub struct Node<O> {
     pub reply: Option<Reply>,
     commands: u64,
     /// What those who ask at the gates see, whenever they do.
-    pub(crate) gates: BTreeMap<GateId, Seen>,
+    gates: BTreeMap<GateId, Seen>,
     /// The hooks that fail.
-    pub(crate) failing_hooks: BTreeSet<HookId>,
+    failing_hooks: BTreeSet<HookId>,
 }
 
 /// Whether the name server runs.
@@ -122,6 +122,23 @@ impl<O: Onlooker> Node<O> {
     pub fn stand_still(&mut self, span: Duration, now: Moment) {
         if let Daemon::Runs { frozen_until, .. } = &mut self.daemon {
             *frozen_until = Some(now + span);
+        }
+    }
+
+    /// A gate shows this whenever it is asked from now on; none: nobody asks any more.
+    pub fn set_gate(&mut self, gate: &GateId, seen: Option<Seen>) {
+        match seen {
+            Some(seen) => drop(self.gates.insert(gate.clone(), seen)),
+            None => drop(self.gates.remove(gate)),
+        }
+    }
+
+    /// A hook fails from now on, or works.
+    pub fn set_hook(&mut self, hook: &HookId, fails: bool) {
+        if fails {
+            self.failing_hooks.insert(hook.clone());
+        } else {
+            self.failing_hooks.remove(hook);
         }
     }
 

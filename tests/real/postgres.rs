@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::certificates::Authority;
 use crate::kit::place::{Place, free_port};
 use crate::kit::process::{Here, Process, wait_until};
 use crate::kit::steered::{AMPLE, NAME, PREFERRED, STANDBY, Steered};
@@ -324,6 +325,57 @@ fn a_server_that_is_away_hangs_or_refuses_us_is_unknown_and_says_which() {
     scene.wait_for("unknown", "onnection refused");
     scene.lose_preferred();
     scene.wait_for_hold();
+}
+
+/// With a password by SCRAM, bound to the channel.
+#[test]
+#[ignore = "needs PostgreSQL: tests/run.sh"]
+fn a_server_proves_who_it_is() {
+    let folder = tempfile::tempdir().expect("the machine has a temporary folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("our folder");
+    let primary = Server::primary(folder.path());
+    primary.must(&format!("CREATE USER monitor PASSWORD '{PASSWORD}'"));
+    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+    [&ours, &theirs].into_iter().for_each(|folder| fs::create_dir(folder).expect("our folder"));
+    let [authority, stranger] = [&ours, &theirs].map(|folder| Authority::new(folder));
+    let pem = primary.data.join("server.pem");
+    authority.sign_for(&primary.address.ip().to_string(), &pem, 2099);
+    must(Command::new("chown").arg("postgres:").arg(&pem));
+    fs::set_permissions(&pem, fs::Permissions::from_mode(0o600)).expect("our folder");
+    for setting in ["ssl_cert_file = 'server.pem'", "ssl_key_file = 'server.pem'", "ssl = on"] {
+        primary.must(&format!("ALTER SYSTEM SET {setting}"));
+    }
+    let hba = "host all postgres 127.0.0.0/8 trust\nhostssl all monitor 127.0.0.0/8 scram-sha-256\n";
+    fs::write(primary.data.join("pg_hba.conf"), hba).expect("our folder");
+    primary.must("SELECT pg_reload_conf()");
+    let place = Place::new();
+    place.write("password", PASSWORD);
+    let gate = |name: &str, tls: &str| {
+        let (host, port) = (primary.address.ip(), primary.address.port());
+        format!(
+            "[[gate]]\nname = \"{name}\"\nregion = \"{STANDBY}\"\n{TIMES}postgres = {{ host = \"{host}\", \
+             port = {port}, user = \"monitor\", password_file = \"password\", {tls} }}\n"
+        )
+    };
+    let with = |name: &str, authority: &Authority| {
+        gate(name, &format!("ca_file = \"{}\"", authority.file.display()))
+    };
+    let gates = with("right", &authority) + &with("wrong", &stranger) + &gate("plain", "tls = false");
+    let steered = Steered::start_at(place, &gates);
+    let says = |name: &str, light: &str, says: &str| {
+        wait_until(&format!("{name} is {light}: {says}"), AMPLE, || {
+            let status = steered.place.status_json();
+            let gates = status["gates"].as_array().cloned().unwrap_or_default();
+            gates.iter().any(|gate| {
+                gate["gate"] == *name
+                    && gate["light"] == *light
+                    && gate["says"].as_str().is_some_and(|told| told.contains(says))
+            })
+        });
+    };
+    says("right", "green", "primary, at ");
+    says("wrong", "unknown", "invalid peer certificate");
+    says("plain", "unknown", "no pg_hba.conf entry");
 }
 
 /// The sample, word for word as it is installed.

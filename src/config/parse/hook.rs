@@ -13,7 +13,7 @@ use crate::config::errands::{Deed, HookSettings};
 use crate::config::near::nearest;
 use crate::config::read::At;
 use crate::config::spec::HookSpec;
-use crate::controller::{Hook, Phase};
+use crate::controller::{Hook, HookPhase};
 use crate::model::HookId;
 use crate::policy::Steer;
 
@@ -98,7 +98,7 @@ fn hook(
     };
     let (id, phase, deadline) = (id?, phase?, deadline?);
     let must = must_succeed.as_ref().is_some_and(|must| must.value);
-    if let Some(at) = must_succeed.filter(|_| must && phase == Phase::After) {
+    if let Some(at) = must_succeed.filter(|_| must && phase == HookPhase::After) {
         let found = "`must_succeed` of a hook after the move, which is made already";
         diagnostics.error(&at.place, found, "leave it out, or use `when = \"before\"`");
         return None;
@@ -121,10 +121,10 @@ fn claim(
     Some(text.as_str().into())
 }
 
-fn phase(At { value, place }: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<Phase> {
+fn phase(At { value, place }: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<HookPhase> {
     match value.as_str() {
-        "before" => Some(Phase::Before),
-        "after" => Some(Phase::After),
+        "before" => Some(HookPhase::Before),
+        "after" => Some(HookPhase::After),
         other => {
             let meant = nearest(other, ["before", "after"]);
             let help = meant.map_or("before or after".into(), |meant| format!("did you mean `{meant}`?"));
