@@ -14,6 +14,7 @@ mod errands;
 mod near;
 mod parameters;
 mod parse;
+mod probe_settings;
 mod probe_url;
 mod read;
 mod settings;
@@ -22,6 +23,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod whereabouts;
+mod with;
 
 use std::path::Path;
 
@@ -29,15 +31,20 @@ use crate::model::Problem;
 use diagnostics::Diagnostics;
 use parse::Context;
 use spec::Spec;
+use with::With;
 
 pub use errands::{
-    Ask, Authorities, Bound, BoundLimit, Deed, GateSettings, HookSettings, PostgresServer, SecretFile, Web,
+    Ask, Bound, BoundLimit, Deed, GateSettings, HookSettings, PostgresServer, SecretFile, Web,
+};
+pub use probe_settings::{
+    BodyRule, DnsProbe, DnsTransport, ExecProbe, Expect, Fresh, GrpcProbe, HttpProbe, HttpVersion, Probe,
+    ProbeKind, TrustSettings,
 };
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    BodyRule, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh,
-    HistorySettings, HttpProbe, HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings,
-    RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
+    CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, HistorySettings, HttpsSettings,
+    NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings,
+    XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 
@@ -58,13 +65,36 @@ pub struct Parsed {
 /// # Errors
 /// Every mistake found, warnings among them, in file order, when at least one of them is an error.
 pub fn parse(file: &str, text: &str, base: &Path, cores: usize) -> Result<Parsed, Vec<Problem>> {
+    parse_with(file, text, base, cores, None)
+}
+
+/// The same with settings in the place of those of every probe and every steer: `fall=2,interval=3s`. A `rto` is then no
+/// limit.
+///
+/// # Errors
+/// As [`parse`]; a mistake in `with` has `--with` for its file.
+pub fn parse_with(
+    file: &str,
+    text: &str,
+    base: &Path,
+    cores: usize,
+    with: Option<&str>,
+) -> Result<Parsed, Vec<Problem>> {
+    let with = with.map(With::read).transpose()?;
     let diagnostics = Diagnostics::new(file, text);
-    let spec = Spec::of(syntax::tree(text, &diagnostics), &diagnostics);
+    let mut spec = Spec::of(syntax::tree(text, &diagnostics), &diagnostics);
+    if let Some(with) = with {
+        with.apply(&mut spec);
+    }
     let config = parse::config(spec, Context { base, cores, diagnostics: &diagnostics });
     match config {
         Some(config) if !diagnostics.has_errors() => {
             Ok(Parsed { config, warnings: diagnostics.into_problems() })
         }
-        Some(_) | None => Err(diagnostics.into_problems()),
+        Some(_) | None => {
+            let mut problems = diagnostics.into_problems();
+            problems.dedup(); // a setting of `with` is the same for every probe
+            Err(problems)
+        }
     }
 }

@@ -22,15 +22,18 @@ mod judgement;
 mod obey;
 mod report;
 mod saved;
+mod step;
+mod switchover;
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, GateId, Moment, RegionId, VantageId};
+use crate::model::{CheckId, GateId, Moment, Name, RegionId, VantageId};
 use crate::policy::{
     Budget, Decision, Facts, Gate, Gates, OverrideId, Overrides, Safety, Seen, Standing, Steer, Verdicts,
     budget, decide,
@@ -43,6 +46,7 @@ use evidence::Evidence;
 use gates::Lights;
 use hooks::Hooks;
 use judgement::Judgement;
+use step::Steps;
 use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
@@ -52,6 +56,7 @@ pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
+pub use step::Step;
 
 /// What the controller decides by.
 #[derive(Debug, Clone)]
@@ -93,6 +98,8 @@ pub enum Event {
     Command(Command),
     /// What was proposed is durable, or somebody else's change came first.
     Committed(ProposalId, Commit),
+    /// What our own listeners answered after a switchover.
+    Verified(OverrideId, Result<String, String>),
     /// Time went by: due at [`Controller::wake_at`], and every second or so for the watchdog on stale evidence.
     TimePassed,
 }
@@ -114,6 +121,15 @@ pub enum Effect {
     ProbeNow(CheckId),
     /// Run this hook, and tell by [`Event::HookEnded`] how it ended.
     RunHook(HookRun),
+    /// Ask our own listeners over the network, then tell by [`Event::Verified`].
+    Verify {
+        /// Of which switchover.
+        id: OverrideId,
+        /// For which name.
+        name: Name,
+        /// What must be answered.
+        addresses: Vec<IpAddr>,
+    },
     /// Tell the operator.
     Report(Report),
     /// Tell who sent the command.
@@ -133,6 +149,7 @@ struct News {
     /// What the prober is told.
     probing: Vec<Effect>,
     hooks: Vec<HookRun>,
+    verify: Vec<Effect>,
     reports: Vec<Report>,
     replies: Vec<Reply>,
 }
@@ -152,6 +169,9 @@ pub struct Controller {
     hooks: Hooks,
     overrides: Overrides,
     last_override: OverrideId,
+    steps: Steps,
+    /// When it was last asked anything.
+    handled: Moment,
     ceilings: Ceilings,
     /// Which steers a region matters to.
     steers_of: BTreeMap<RegionId, Vec<usize>>,
@@ -190,6 +210,11 @@ impl Controller {
             ceilings.lift(decision, before.as_ref().filter(|_| state.missing != Missing::Commits))
         };
         let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
+        let moved = decisions.iter().filter_map(|decision| {
+            let before = state.standing(&decision.names)?;
+            Report::of_start(&before, decision).map(Effect::Report)
+        });
+        let moved: Vec<Effect> = moved.collect();
         let table = Arc::new(first_table(zones, &parameters, &decisions, &state, now));
         let mut controller = Controller {
             steers_of: steers_by_region(&parameters.steers),
@@ -202,6 +227,8 @@ impl Controller {
             hooks,
             overrides: state.overrides,
             last_override: state.last_override,
+            steps: Steps::default(),
+            handled: now,
             save_every: evidence.save_every(),
             parameters,
             evidence,
@@ -227,13 +254,16 @@ impl Controller {
         ];
         controller.evidence.set_paces(&mut news);
         effects.append(&mut news.probing);
+        effects.extend(moved);
         (controller, effects)
     }
 
     /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut news = News::default();
+        self.handled = now;
         self.end_overrides(now, &mut news);
+        self.begin_planned(now, &mut news);
         match event {
             Event::Observed(observation) => {
                 let regions = self.evidence.observe(&observation, now, &mut news);
@@ -247,6 +277,7 @@ impl Controller {
             Event::HookEnded(ended) => self.hear_of_hook(ended, now, &mut news),
             Event::Command(command) => self.obey(command, now, &mut news),
             Event::Committed(id, commit) => self.adopt(id, &commit, now, &mut news),
+            Event::Verified(id, found) => self.verified(id, found, now, &mut news),
             Event::TimePassed => {
                 self.judge_expired(now, &mut news);
                 self.look_at_gates(now, &mut news);
@@ -262,7 +293,7 @@ impl Controller {
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
         let due = self.due.first().map(|(at, _)| *at);
-        due.into_iter().chain(self.overrides.next_expiry()).min()
+        due.into_iter().chain(self.overrides.next_turn(self.handled)).min()
     }
 
     /// What is decided now, in the order of the configuration.
@@ -378,7 +409,7 @@ impl Controller {
     /// The effects of an event in the order in which they are to be done.
     fn finish(&mut self, mut news: News, now: Moment) -> Vec<Effect> {
         let published = self.publish(&mut news);
-        let News { commits, changes, probing, hooks, reports, replies, .. } = news;
+        let News { commits, changes, probing, hooks, verify, reports, replies, .. } = news;
         let (hooks_before, hooks_after): (Vec<HookRun>, Vec<HookRun>) =
             hooks.into_iter().partition(|run| run.phase == HookPhase::Before);
         let is_quiet = changes.is_empty() && reports.is_empty();
@@ -397,6 +428,7 @@ impl Controller {
             self.persisted = now;
             done.push(Effect::Persist);
         }
+        done.extend(verify);
         done.extend(reports.into_iter().map(Effect::Report));
         done.extend(replies.into_iter().map(Effect::Reply));
         done
@@ -419,7 +451,8 @@ impl Controller {
             news.moved.insert(index);
         }
         self.ceilings.note(&decision);
-        self.decisions[index] = decision;
+        let before = std::mem::replace(&mut self.decisions[index], decision.clone());
+        self.note_ttl(&before, &decision, now, news);
         self.note_due(index, now);
     }
 

@@ -12,6 +12,7 @@
 //! is gone, the DNS threads go on with the last table.
 
 mod clock;
+mod deeds;
 mod descriptors;
 mod disk;
 mod errands;
@@ -19,11 +20,11 @@ mod event_loop;
 mod load;
 mod opened;
 mod parts;
-mod programs;
 mod record;
 mod shared;
 mod supervised;
 mod unreadable;
+mod verify;
 mod zone_file;
 
 use std::fmt;
@@ -40,8 +41,8 @@ use crate::config::Config;
 use crate::control;
 use crate::controller::{Change, Controller, Missing, Saved};
 use crate::dns;
-use crate::errand::{Programs, RunnerError};
 use crate::model::Moment;
+use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
@@ -50,8 +51,9 @@ use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
 use record::Record;
 use supervised::Supervised;
+use verify::{VERIFIED_MAX, Verifier};
 
-pub use load::{Ready, load, load_config};
+pub use load::{Ready, load, load_config, load_config_with};
 pub use opened::{Opened, open};
 pub use supervised::GaveUp;
 pub use zone_file::read_zone;
@@ -79,8 +81,6 @@ pub enum StartError {
     Control(control::BindError),
     /// A right that is not needed any more and cannot be given up.
     Rights(RightsError),
-    /// The process that runs the programs of gates and hooks.
-    Runner(RunnerError),
     /// Threads or descriptors.
     System(io::Error),
 }
@@ -92,9 +92,6 @@ impl fmt::Display for StartError {
             StartError::Dns(error) => write!(f, "{error}"),
             StartError::Control(error) => write!(f, "{error}"),
             StartError::Rights(error) => write!(f, "{error}"),
-            StartError::Runner(error) => {
-                write!(f, "the programs of gates and hooks could not be run: {error}")
-            }
             StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
     }
@@ -108,7 +105,6 @@ impl std::error::Error for StartError {
             StartError::Dns(error) => error.source(),
             StartError::Control(error) => error.source(),
             StartError::Rights(error) => error.source(),
-            StartError::Runner(error) => Some(error),
             StartError::System(error) => Some(error),
         }
     }
@@ -128,8 +124,8 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
-    let Opened { ready, bound, few_descriptors, given_up, runner } = opened;
-    let Ready { config, zones, secrets, prober, asker, hooks, .. } = ready;
+    let Opened { ready, bound, few_descriptors, given_up } = opened;
+    let Ready { config, zones, secrets, prober, asker, hooks, programs, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
     }
@@ -173,13 +169,11 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
     let (stop, stopped) = mpsc::channel(1);
+    let (verified, found) = mpsc::channel(VERIFIED_MAX);
+    let recorder = recorder(&config).map_err(StartError::System)?;
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
-    let programs = match runner {
-        Some(runner) => Programs::apart(runner).map_err(StartError::System)?,
-        None => Programs::here(programs::all(&config)),
-    };
     let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
@@ -198,10 +192,12 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         asking: asker.start(&programs, &sighted),
         hooks: hooks.start(&programs, hook_ended),
         programs,
+        recorder,
         commands: Commands::default(),
+        verifier: Verifier::new(&addresses, verified),
     };
     event_loop.perform(effects);
-    let sources = Sources { observations, sightings, hooks_ended, requests, stopped };
+    let sources = Sources { observations, sightings, hooks_ended, requests, found, stopped };
     let event_loop = tokio::spawn(event_loop.run(sources));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
 }
@@ -227,6 +223,15 @@ fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark,
             warn!(event = "state.write_failed", "the state cannot be saved: {error}");
         }
     }
+}
+
+/// Who writes the probes down, if that is wanted.
+fn recorder(config: &Config) -> io::Result<Option<Recorder>> {
+    if config.record.max_size == 0 {
+        return Ok(None);
+    }
+    let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
+    Recorder::start(&config.node.state_dir, config.record.max_size, checks).map(Some)
 }
 
 /// Beside the control socket, whose folder usually lies in memory.

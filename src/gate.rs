@@ -19,9 +19,10 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::config::{Ask, Bound, GateSettings};
-use crate::errand::{End, Programs, Requests};
+use crate::errand::{End, Requests, run_program};
 use crate::model::{GateId, Problem};
 use crate::policy::Seen;
+use crate::programs::Programs;
 
 use postgres::Server;
 
@@ -149,14 +150,14 @@ impl Task {
             Way::Postgres(server) => timeout(self.timeout, server.ask()).await.unwrap_or_else(|_| late()),
             Way::Program(program) => {
                 let environment = vec![("CADENCE_GATE".to_owned(), self.gate.to_string())];
-                let ran = programs.run(*program, environment, self.timeout).await;
+                let ran = run_program(programs, *program, environment, self.timeout).await;
                 let said = ran.output.lines().next_back().unwrap_or_default().to_owned();
                 match ran.end {
                     End::Code(0) if said.is_empty() => Seen::Fine("it ended with 0".into()),
                     End::Code(0) => Seen::Fine(said),
                     End::Code(_) if !said.is_empty() => Seen::Unfit(said),
                     End::Code(_) => Seen::Unfit(ran.end.to_string()),
-                    End::Signal(_) | End::Late(_) | End::NotStarted(_) => Seen::Blind(ran.end.to_string()),
+                    End::Broken(why) => Seen::Blind(why),
                 }
             }
         }

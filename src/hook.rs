@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 
 use crate::config::{Deed, HookSettings};
 use crate::controller::{HookEnded, HookOutcome, HookPhase, HookRun};
-use crate::errand::{Programs, Requests};
+use crate::errand::{Requests, run_program};
 use crate::model::{HookId, Name, Problem};
+use crate::programs::Programs;
 
 use lane::Lane;
 use request::Signed;
@@ -124,7 +125,7 @@ impl Shared {
         };
         let (outcome, output) = match way {
             Way::Program(program) => {
-                let ran = self.programs.run(*program, environment(&run), *deadline).await;
+                let ran = run_program(&self.programs, *program, environment(&run), *deadline).await;
                 let outcome = match ran.end.is_success() {
                     true => HookOutcome::Done,
                     false => HookOutcome::Failed(ran.end.to_string()),

@@ -29,6 +29,7 @@ impl Status {
         status.regions = controller.verdicts().values().map(region).collect();
         status.gates = gates(controller, now);
         status.overrides = controller.overrides().clone();
+        status.steps = controller.steps().cloned().collect();
         status.warnings = advice::warnings(&status, controller, now);
         status.notes = advice::notes(parameters);
         status
@@ -107,6 +108,7 @@ impl RegionStatus {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            degraded: endpoint.degraded.map(|why| why.to_string()),
             checks: CheckStatus::all_of(controller, &verdict.region, endpoint.address, now),
             votes: if alone { Vec::new() } else { endpoint.ballots.clone() },
         });
@@ -134,6 +136,7 @@ impl RegionStatus {
                     state: check.state.health.state(),
                     doubt: None,
                     suspect: check.state.is_suspect(),
+                    degraded: check.state.degraded.map(|why| why.to_string()),
                     checks: vec![status],
                     votes: Vec::new(),
                 }),

@@ -193,7 +193,6 @@ fn explain(error: &StartError, port: u16) -> Failure {
         | StartError::Store(_)
         | StartError::Control(_)
         | StartError::Rights(_)
-        | StartError::Runner(_)
         | StartError::System(_) => error.to_string(),
     })
 }

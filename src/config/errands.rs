@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::probe_settings::TrustSettings;
 use super::probe_url::ProbeUrl;
 use crate::model::{GateId, HookId, Place};
 
@@ -66,18 +67,7 @@ pub struct Web {
     /// Its URL.
     pub url: ProbeUrl,
     /// Whose certificates are believed.
-    pub authorities: Authorities,
-}
-
-/// Whose certificates are believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorities {
-    /// PEM; the system's, if none.
-    pub ca_file: Option<PathBuf>,
-    /// Where the configuration names it, for messages.
-    pub ca_file_place: Option<Place>,
-    /// Everybody's. Off by default.
-    pub insecure: bool,
+    pub authorities: TrustSettings,
 }
 
 /// A value in the body, and what it must be.
@@ -114,7 +104,7 @@ pub struct PostgresServer {
     /// The user's password.
     pub password_file: Option<SecretFile>,
     /// None: no TLS.
-    pub tls: Option<Authorities>,
+    pub tls: Option<TrustSettings>,
 }
 
 /// A file with a secret. It is read again for each use, and kept nowhere.
@@ -147,7 +137,7 @@ impl GateSettings {
 
     /// Whose certificates it believes, if it sees any.
     #[must_use]
-    pub fn authorities(&self) -> Option<&Authorities> {
+    pub fn authorities(&self) -> Option<&TrustSettings> {
         match &self.ask {
             Ask::Http(web, _) => web.url.is_https().then_some(&web.authorities),
             Ask::Postgres(server) => server.tls.as_ref(),
@@ -177,7 +167,7 @@ impl HookSettings {
 
     /// Whose certificates it believes, if it sees any.
     #[must_use]
-    pub fn authorities(&self) -> Option<&Authorities> {
+    pub fn authorities(&self) -> Option<&TrustSettings> {
         match &self.deed {
             Deed::Request { web, .. } => web.url.is_https().then_some(&web.authorities),
             Deed::Program(_) => None,

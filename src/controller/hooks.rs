@@ -193,8 +193,7 @@ impl Controller {
         if self.parameters.hooks.is_empty() {
             return Some(proposal);
         }
-        let is_automatic = proposal.command.is_none() && proposal.made.is_none() && proposal.ended.is_empty();
-        if !is_automatic {
+        if !proposal.is_automatic() {
             return self.await_hooks(proposal, now, news);
         }
         let one = |(index, decision)| Proposal {
@@ -284,7 +283,7 @@ impl Controller {
             return;
         }
         let Awaited { proposal, .. } = self.hooks.awaited.remove(place);
-        if proposal.command.is_some() {
+        if !proposal.is_automatic() {
             return self.commit(proposal, news);
         }
         for (index, decision) in proposal.moves {
@@ -297,18 +296,20 @@ impl Controller {
 
     fn give_up_moves(&mut self, place: usize, hook: HookId, why: String, now: Moment, news: &mut News) {
         let Awaited { proposal, .. } = self.hooks.awaited.remove(place);
-        let Proposal { moves, command, .. } = proposal;
-        news.concerned.extend(moves.keys());
-        match (command, moves.values().next()) {
-            (Some(command), Some(decision)) => {
-                let outcome = Err(Refusal::Hook { name: decision.name().clone(), hook, why });
-                news.replies.push(Reply { id: command.id, outcome });
+        news.concerned.extend(proposal.moves.keys());
+        if proposal.is_automatic() {
+            for (index, decision) in proposal.moves {
+                self.hooks.fail(index, decision.standing.region, hook.clone(), now);
             }
-            (Some(_), None) | (None, _) => {
-                for (index, decision) in moves {
-                    self.hooks.fail(index, decision.standing.region, hook.clone(), now);
-                }
-            }
+            return;
+        }
+        let planned = proposal.begins.and_then(|id| self.overrides.get(id).cloned());
+        if let Some(planned) = planned {
+            self.give_up(&planned, &format!("hook {hook} has failed: {why}"), now, news);
+        }
+        if let (Some(command), Some(decision)) = (proposal.command, proposal.moves.values().next()) {
+            let outcome = Err(Refusal::Hook { name: decision.name().clone(), hook, why });
+            news.replies.push(Reply { id: command.id, outcome });
         }
     }
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::hook::{HookEnded, HookOutcome};
+use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, GateId, Name, RegionId};
-use crate::policy::{Decision, Light, Override, SafetyRule, Wait};
+use crate::policy::{Decision, Light, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,11 @@ pub enum Report {
     VerdictChanged {
         /// What it was.
         from: State,
+        /// What it is.
+        verdict: Arc<Verdict>,
+    },
+    /// A region is degraded now, or no longer; its state is the same.
+    GradeChanged {
         /// What it is.
         verdict: Arc<Verdict>,
     },
@@ -78,6 +84,13 @@ pub enum Report {
         /// Why it is refused.
         why: String,
     },
+    /// A planned switchover goes on, or is over.
+    Switchover {
+        /// What was planned.
+        order: Arc<Override>,
+        /// What happened.
+        step: Step,
+    },
     /// The time of an override is over.
     OverrideEnded {
         /// Which one.
@@ -97,11 +110,13 @@ impl Report {
         match self {
             Report::CheckChanged { to, .. } => *to == State::Down,
             Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
+            Report::GradeChanged { verdict } => verdict.is_degraded(),
             Report::AnswerChanged { .. } => true,
             Report::GateChanged { to, .. } => *to != Light::Green,
             Report::HookEnded(ended) => ended.outcome != HookOutcome::Done,
             Report::Commanded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
+            Report::Switchover { step, .. } => step.bad,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -112,12 +127,14 @@ impl Report {
         match self {
             Report::CheckChanged { .. } => "check.changed",
             Report::VerdictChanged { .. } => "verdict.changed",
+            Report::GradeChanged { .. } => "verdict.graded",
             Report::AnswerChanged { .. } => "decision.changed",
             Report::GateChanged { .. } => "gate.changed",
             Report::HookEnded(_) => "hook.ended",
             Report::Commanded { .. } => "command.accepted",
             Report::Refused { .. } => "command.refused",
             Report::OverrideEnded { .. } => "override.ended",
+            Report::Switchover { .. } => "switchover.step",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -129,6 +146,14 @@ impl Report {
             None => "passes".into(),
         };
         (from != to).then(|| Report::CheckChanged { check: check.clone(), from, to, because })
+    }
+
+    /// A start has changed an answer: the configuration says so, or what was saved is not all that was known.
+    pub(super) fn of_start(before: &Standing, after: &Decision) -> Option<Report> {
+        let is_same = before.addresses == after.standing.addresses;
+        // What the decision before was derived from is not saved.
+        let before = Decision { standing: before.clone(), ..after.clone() };
+        (!is_same).then(|| Report::AnswerChanged { before: Box::new(before), after: Box::new(after.clone()) })
     }
 
     pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
@@ -164,6 +189,12 @@ impl fmt::Display for Report {
                 write!(f, "{check}: {from} -> {to}: {because}")
             }
             Report::VerdictChanged { from, verdict } => write!(f, "{}: {from} -> {verdict}", verdict.region),
+            Report::GradeChanged { verdict } if verdict.is_degraded() => {
+                write!(f, "{}: {verdict}", verdict.region)
+            }
+            Report::GradeChanged { verdict } => {
+                write!(f, "{}: degraded no longer: {verdict}", verdict.region)
+            }
             Report::AnswerChanged { before, after } => {
                 let (name, old, new) = (shown(after), &before.standing, &after.standing);
                 if old.region == new.region {
@@ -203,6 +234,7 @@ impl fmt::Display for Report {
             Report::Refused { command, author, reason, why, names: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
+            Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),
             Report::OverrideEnded { order } => {
                 write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }

@@ -12,16 +12,18 @@ use super::disk::{Disk, DiskNews};
 use super::parts;
 use super::record::Record;
 use super::supervised::{GaveUp, Supervised};
+use super::verify::{Found, Verifier};
 use crate::api::{PartStatus, Status, Warning};
 use crate::config::DnsSettings;
 use crate::control::{ControlRequest, Wish};
 use crate::controller::{Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report};
 use crate::dns::{Meter, Tables};
-use crate::errand::Programs;
 use crate::gate::{Asking, Sighting};
 use crate::health::Observation;
 use crate::hook::Hooks;
 use crate::probe::Probing;
+use crate::programs::Programs;
+use crate::recorder::Recorder;
 
 /// How often evidence is looked at for having grown old.
 const WATCHDOG: Duration = Duration::from_secs(1);
@@ -49,7 +51,9 @@ pub(super) struct EventLoop {
     pub(super) asking: Asking,
     pub(super) hooks: Hooks,
     pub(super) programs: Programs,
+    pub(super) recorder: Option<Recorder>,
     pub(super) commands: Commands,
+    pub(super) verifier: Verifier,
 }
 
 /// Where events come from.
@@ -58,6 +62,7 @@ pub(super) struct Sources {
     pub(super) sightings: mpsc::Receiver<Sighting>,
     pub(super) hooks_ended: mpsc::Receiver<HookEnded>,
     pub(super) requests: mpsc::Receiver<ControlRequest>,
+    pub(super) found: mpsc::Receiver<Found>,
     pub(super) stopped: mpsc::Receiver<()>,
 }
 
@@ -74,7 +79,14 @@ impl EventLoop {
     /// # Errors
     /// When the controller has failed too often, and a new process must try.
     pub(super) async fn run(mut self, sources: Sources) -> Result<(), GaveUp> {
-        let Sources { mut observations, mut sightings, mut hooks_ended, mut requests, mut stopped } = sources;
+        let Sources {
+            mut observations,
+            mut sightings,
+            mut hooks_ended,
+            mut requests,
+            mut found,
+            mut stopped,
+        } = sources;
         let mut watchdog = interval(WATCHDOG);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -82,7 +94,7 @@ impl EventLoop {
             tokio::select! {
                 _ = stopped.recv() => break,
                 news = self.disk.next() => self.hear_of_disk(news),
-                Some(observation) = observations.recv() => self.take(Event::Observed(observation)),
+                Some(observation) = observations.recv() => self.observe(observation),
                 () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => {
                     self.take(Event::TimePassed);
                 }
@@ -94,6 +106,7 @@ impl EventLoop {
                 Some((gate, seen)) = sightings.recv() => self.take(Event::Gated(gate, seen)),
                 Some(ended) = hooks_ended.recv() => self.take(Event::HookEnded(ended)),
                 Some(request) = requests.recv() => self.answer(request),
+                Some((id, seen)) = found.recv() => self.take(Event::Verified(id, seen)),
             }
             if self.controller.has_panicked() {
                 self.rebuild().await?;
@@ -101,6 +114,13 @@ impl EventLoop {
         }
         self.finish().await;
         Ok(())
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(&observation, self.clock.now());
+        }
+        self.take(Event::Observed(observation));
     }
 
     fn take(&mut self, event: Event) {
@@ -127,6 +147,7 @@ impl EventLoop {
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::ProbeNow(check) => self.probing.probe_now(&check),
                 Effect::RunHook(run) => events.extend(self.hooks.run(run).map(Event::HookEnded)),
+                Effect::Verify { id, name, addresses } => self.verifier.verify(id, name, addresses),
                 Effect::Report(report) => {
                     self.record.report(&report, now);
                     tell(&report);
@@ -194,6 +215,7 @@ impl EventLoop {
         status.parts.push(self.controller.part());
         status.parts.extend(parts::errands(&self.asking, &self.programs));
         status.parts.push(self.record.part());
+        status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
     }
@@ -208,9 +230,14 @@ impl EventLoop {
     async fn finish(mut self) {
         let now = self.clock.now();
         let last = self.controller.saved(now);
-        let EventLoop { disk, record, probing, .. } = self;
+        let EventLoop { disk, record, probing, recorder, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
+        }
+        if let Some(recorder) = recorder
+            && timeout(STAGE_MAX, recorder.stop()).await.is_err()
+        {
+            warn!(event = "stop.forced", "the last probes were not recorded in time");
         }
         record.finish(now, HISTORY_MAX).await;
         if let Some(last) = last {

@@ -9,13 +9,14 @@ use crate::answer::CookieSecrets;
 use crate::config::{self, Config, CookieSettings, DnsSettings, Parsed, ZoneSettings};
 use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
+use crate::programs::Programs;
 use crate::zone::Zone;
 use crate::{dns, gate, hook, rights};
 
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
 use super::zone_file::read_zone;
-use super::{errands, programs};
+use super::{deeds, errands};
 
 /// Everything is read and right; nothing is started.
 pub struct Ready {
@@ -33,6 +34,8 @@ pub struct Ready {
     pub asker: gate::Asker,
     /// Who runs the hooks.
     pub hooks: hook::Prepared,
+    /// The programs of both.
+    pub programs: Programs,
     /// Warnings about all of them.
     pub warnings: Vec<Problem>,
 }
@@ -76,12 +79,13 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     }
     problems.extend(errands::doubts(&config));
     let prober = probe::prepare(&config.probes, config.node.name.clone());
-    let asker = gate::prepare(&config.asked, |gate| programs::of_gate(&config, gate));
-    let hooks = hook::prepare(&config.deeds, |hook| programs::of_hook(&config, hook));
+    let asker = gate::prepare(&config.asked, |gate| deeds::of_gate(&config, gate));
+    let hooks = hook::prepare(&config.deeds, |hook| deeds::of_hook(&config, hook));
     match (prober, asker, hooks) {
         (Ok(prober), Ok(asker), Ok(hooks)) if !has_errors(&problems) => {
             let file = file.to_owned();
-            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, warnings: problems })
+            let programs = deeds::programs(&config);
+            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, programs, warnings: problems })
         }
         (prober, asker, hooks) => {
             problems.extend([prober.err(), asker.err(), hooks.err()].into_iter().flatten().flatten());
@@ -95,6 +99,14 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
 /// # Errors
 /// Every mistake in it, with its place.
 pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
+    load_config_with(file, None)
+}
+
+/// Reads the configuration with settings in the place of those that it has.
+///
+/// # Errors
+/// Every mistake in both, with its place.
+pub fn load_config_with(file: &Path, with: Option<&str>) -> Result<Parsed, Vec<Problem>> {
     let shown = file.display().to_string();
     let text = fs::read(file).map_err(|error| vec![unreadable(&shown, "the configuration file", &error)])?;
     let text = String::from_utf8(text).map_err(|error| {
@@ -103,7 +115,7 @@ pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
         vec![Problem::error(None, format!("{shown}: line {line} is not UTF-8"), "TOML is UTF-8 text")]
     })?;
     let base = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    config::parse(&shown, &text, base, available_parallelism().map_or(1, NonZero::get))
+    config::parse_with(&shown, &text, base, available_parallelism().map_or(1, NonZero::get), with)
 }
 
 /// A warning about `[dns] xdp` in a build without it: the sockets answer everything.

@@ -1,15 +1,15 @@
 //! What is opened while the process still has its rights: everything else is opened without them.
 
 use std::collections::BTreeSet;
+use std::env::current_exe;
 use std::path::{Path, PathBuf};
 
 use super::StartError;
 use super::descriptors;
 use super::load::Ready;
-use super::programs;
-use crate::config::{Config, GateSettings, HookSettings, ProbeKind};
+use crate::config::{Config, GateSettings, HookSettings};
 use crate::dns;
-use crate::errand::{Orders, Runner};
+use crate::recorder;
 use crate::rights::{self, GivenUp, Needs};
 
 /// Sockets that are taken and not yet served, and what they are for.
@@ -20,8 +20,6 @@ pub struct Opened {
     pub(super) few_descriptors: Option<String>,
     /// Nothing is given up in a process that does other things as well.
     pub(super) given_up: Option<GivenUp>,
-    /// None where programs are run in this process, which keeps its rights; and where there are none.
-    pub(super) runner: Option<Runner>,
 }
 
 /// Takes all that needs a right. Starts no thread.
@@ -32,7 +30,7 @@ pub fn open(ready: Ready) -> Result<Opened, StartError> {
     let few_descriptors = descriptors::take(&ready.config);
     let bound = dns::bind(&ready.config.dns).map_err(StartError::Dns)?;
     let bound = bound.direct_to_rings();
-    Ok(Opened { ready, bound, few_descriptors, given_up: None, runner: None })
+    Ok(Opened { ready, bound, few_descriptors, given_up: None })
 }
 
 impl Opened {
@@ -42,17 +40,13 @@ impl Opened {
     /// When that cannot be done: the process must end then.
     pub fn give_up_rights(self) -> Result<Opened, StartError> {
         let needs = needs(&self.ready.file, &self.ready.config);
-        let programs = programs::all(&self.ready.config);
-        // While we still may: afterwards this process executes nothing any more.
-        let runner = match programs.is_empty() {
-            true => None,
-            false => {
-                let orders = Orders { user: needs.user.clone(), programs };
-                Some(Runner::start(&["runner"], &orders).map_err(StartError::Runner)?)
-            }
+        let all = [self.ready.prober.programs(), &self.ready.programs];
+        let start_runner = || {
+            let mut some = all.iter().filter(|programs| !programs.is_empty());
+            some.try_for_each(|programs| programs.start_runner(current_exe()?.as_os_str()))
         };
-        let given_up = rights::give_up(&needs).map_err(StartError::Rights)?;
-        Ok(Opened { given_up: Some(given_up), runner, ..self })
+        let given_up = rights::give_up(&needs, start_runner).map_err(StartError::Rights)?;
+        Ok(Opened { given_up: Some(given_up), ..self })
     }
 }
 
@@ -60,10 +54,7 @@ impl Opened {
 /// others for the kernel, so it is their folders that are needed.
 fn needs(file: &Path, config: &Config) -> Needs {
     let Config { node, dns, control, zones, probes, asked, deeds, .. } = config;
-    let authorities = probes.iter().filter_map(|probe| match &probe.kind {
-        ProbeKind::Http(http) => http.ca_file.as_deref(),
-        ProbeKind::Tcp => None,
-    });
+    let authorities = probes.iter().filter_map(|probe| probe.kind.trust()?.ca_file.as_deref());
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
     let read_again = certificates.chain(dns.cookies.secret_file.as_deref());
     let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));
@@ -76,9 +67,11 @@ fn needs(file: &Path, config: &Config) -> Needs {
     let files = files.chain(authorities).chain(believed.filter_map(|believed| believed.ca_file.as_deref()));
     let files = files.chain(read_again.clone());
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
+    let recordings = (config.record.max_size > 0).then(|| node.state_dir.join(recorder::FOLDER));
+    let written = [node.state_dir.clone(), folder_of(&control.socket)].into_iter().chain(recordings);
     Needs {
         user: node.user.clone(),
-        written: vec![node.state_dir.clone(), folder_of(&control.socket)],
+        written: written.collect(),
         read: read.into_iter().collect(),
         read_again: read_again.map(Path::to_owned).collect(),
         landlock: node.landlock,

@@ -10,14 +10,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::config::Authorities;
+use crate::config::TrustSettings;
 use crate::model::{Place, Problem};
 
 /// TLS of a client who believes these authorities.
 ///
 /// # Errors
 /// When their file cannot be read or used.
-pub fn client_config(authorities: &Authorities) -> Result<ClientConfig, Problem> {
+pub fn client_config(authorities: &TrustSettings) -> Result<ClientConfig, Problem> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -33,7 +33,7 @@ pub fn client_config(authorities: &Authorities) -> Result<ClientConfig, Problem>
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Authorities that webpki cannot read are left out: every distribution ships a few.
+/// TrustSettings that webpki cannot read are left out: every distribution ships a few.
 fn system_roots() -> Result<RootCertStore, Problem> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

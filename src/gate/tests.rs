@@ -3,8 +3,9 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::{Authorities, Web};
+use crate::config::{TrustSettings, Web};
 use crate::model::Place;
+use crate::programs::Program;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,7 +15,7 @@ fn gate(name: &str, ask: Ask) -> GateSettings {
 }
 
 fn web(url: &str) -> Arc<Web> {
-    let authorities = Authorities { ca_file: None, ca_file_place: None, insecure: true };
+    let authorities = TrustSettings { ca_file: None, ca_file_place: None, insecure: true };
     Arc::new(Web { url: url.parse().expect("a URL"), authorities })
 }
 
@@ -29,7 +30,7 @@ fn start(gates: &[GateSettings], programs: Programs) -> (Asking, mpsc::Receiver<
 async fn who_does_not_answer_is_asked_again_soon() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("bound"));
-    let (_asking, mut seen) = start(&[gate("deaf", Ask::Http(web(&url), None))], Programs::here(Vec::new()));
+    let (_asking, mut seen) = start(&[gate("deaf", Ask::Http(web(&url), None))], Programs::default());
     let began = Instant::now();
     for _ in 0..3 {
         let (gate, sighting) = seen.recv().await.expect("it goes on");
@@ -43,7 +44,8 @@ async fn the_words_of_a_program_are_the_gates_own() {
     let check = async |script: &str, expected: Seen| {
         let program = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
         let gates = [gate("switch", Ask::Program(program.clone()))];
-        let (_asking, mut seen) = start(&gates, Programs::here(vec![program]));
+        let (_asking, mut seen) =
+            start(&gates, Programs::new(vec![Program { arguments: program, environment: Vec::new() }]));
         let (_, sighting) = seen.recv().await.expect("it is asked at once");
         assert_eq!(sighting, expected, "{script}");
     };
@@ -72,7 +74,7 @@ async fn who_is_not_there_is_told_in_the_system_s_words() {
         gate("db", Ask::Postgres(Arc::new(server))),
         gate("web", Ask::Http(web(&format!("http://{address}/")), None)),
     ];
-    let (asking, mut seen) = start(&gates, Programs::here(Vec::new()));
+    let (asking, mut seen) = start(&gates, Programs::default());
     for _ in 0..2 {
         let (gate, sighting) = seen.recv().await.expect("both are asked at once");
         assert!(

@@ -6,9 +6,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::{Authorities, SecretFile, Web};
+use crate::config::{SecretFile, TrustSettings, Web};
 use crate::controller::RunId;
 use crate::model::Place;
+use crate::programs::Program;
 
 const AMPLE: Duration = Duration::from_secs(60);
 
@@ -36,13 +37,14 @@ fn run(number: u64, hook: &str, name: &str) -> HookRun {
 /// Hooks that are shell scripts, each with this deadline.
 fn scripts(hooks: &[(&str, &str)], deadline: Duration) -> (Hooks, mpsc::Receiver<HookEnded>) {
     let words = |script: &str| ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
-    let programs: Vec<Vec<String>> = hooks.iter().map(|(_, script)| words(script)).collect();
+    let program = |(_, script): &(&str, &str)| Program { arguments: words(script), environment: Vec::new() };
+    let programs = Programs::new(hooks.iter().map(program).collect());
     let all: Vec<HookSettings> =
         hooks.iter().map(|(hook, script)| settings(hook, Deed::Program(words(script)), deadline)).collect();
     let number = |hook: &HookId| hooks.iter().position(|(name, _)| *name == hook.as_str());
     let prepared = prepare(&all, number).unwrap_or_else(|problems| panic!("{problems:?}"));
     let (sender, ended) = mpsc::channel(16);
-    (prepared.start(&Programs::here(programs), sender), ended)
+    (prepared.start(&programs, sender), ended)
 }
 
 #[tokio::test]
@@ -106,12 +108,12 @@ async fn a_request_is_signed_and_tells_what_moves() {
     std::fs::write(&file, "s3cr3t\n").expect("our folder");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
-    let authorities = Authorities { ca_file: None, ca_file_place: None, insecure: true };
+    let authorities = TrustSettings { ca_file: None, ca_file_place: None, insecure: true };
     let web = Arc::new(Web { url: url.parse().expect("a URL"), authorities });
     let deed = Deed::Request { web, secret_file: Some(SecretFile { file, place: place() }) };
     let prepared = prepare(&[settings("tell", deed, AMPLE)], |_| None).unwrap_or_else(|p| panic!("{p:?}"));
     let (sender, mut ended) = mpsc::channel(16);
-    let mut hooks = prepared.start(&Programs::here(Vec::new()), sender);
+    let mut hooks = prepared.start(&Programs::default(), sender);
     assert_eq!(hooks.run(run(1, "tell", "a.example.com")), None);
     let (mut stream, _) = listener.accept().await.expect("it comes");
     let mut request = String::new();

@@ -94,7 +94,7 @@ fn target(
     let ranked = open.into_iter().map(|(index, _)| (class(steer, evidence, index, served, now), index));
     let best = ranked.min_by_key(|(class, index)| {
         let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
-        (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
+        (*class, young_until, evidence[*index].is_degraded(), *index)
     });
     // Of those behind a gate, one that is drained would not be taken either.
     let free = |(index, wait): (usize, Option<Wait>)| wait.filter(|_| !evidence[index].is_drained());

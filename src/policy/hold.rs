@@ -31,6 +31,8 @@ pub enum Hold {
     Pin,
     /// An operator has frozen the answer.
     Freeze,
+    /// An operator has planned it for later.
+    Switchover,
     /// An operator's order has ended, and said that the name stays until he says more.
     Kept,
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Hold {
             Hold::FlipLimit => f.write_str("flip limit"),
             Hold::Pin => f.write_str("pin"),
             Hold::Freeze => f.write_str("freeze"),
+            Hold::Switchover => f.write_str("switchover"),
             Hold::Kept => f.write_str("an operator"),
             Hold::Gate(gate) => write!(f, "gate {gate}"),
             Hold::Hook(hook) => write!(f, "hook {hook}"),

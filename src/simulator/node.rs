@@ -254,27 +254,31 @@ impl<O: Onlooker> Node<O> {
         self.handle(Event::Observed(observation), now)
     }
 
+    /// What follows at once.
     fn perform(&mut self, effects: &[Effect], now: Moment) -> Vec<Event> {
         let clock = self.clock.of(now);
-        let mut events = Vec::new();
+        let mut follows = Vec::new();
         for effect in effects {
             let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { break };
             match effect {
                 Effect::Commit(id, changes) => {
                     let commit = self.disk.commit(*id, changes, now);
-                    events.extend(commit.map(|commit| Event::Committed(*id, commit)));
+                    follows.extend(commit.map(|commit| Event::Committed(*id, commit)));
                 }
                 Effect::Note(changes) => self.disk.note(changes, now),
                 Effect::Publish(_) => self.watch.publishes(&self.disk, controller, clock),
                 Effect::Persist => self.disk.persist(controller.saved(clock)),
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
                 Effect::ProbeNow(check) => prober.probe_now(check, now),
-                Effect::RunHook(run) => events.push(Event::HookEnded(self.run_hook(run))),
+                Effect::RunHook(run) => follows.push(Event::HookEnded(self.run_hook(run))),
+                Effect::Verify { id, .. } => {
+                    follows.push(Event::Verified(*id, Ok("the listener of the simulator".into())));
+                }
                 Effect::Report(report) => self.journal.push((now, report.to_string())),
                 Effect::Reply(reply) => self.reply = Some(reply.clone()),
             }
         }
-        events
+        follows
     }
 
     /// Hooks take no time here.

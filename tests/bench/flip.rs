@@ -60,6 +60,7 @@ impl Bench {
             steers: config.steers,
             gates: config.gates,
             hooks: config.hooks,
+            safety: config.safety,
         };
         let now = Moment::from_millis(1_800_000_000_000);
         let start = Instant::now();

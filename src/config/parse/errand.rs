@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::context::Context;
-use super::http::trust;
+use super::http::{TrustSpec, trust};
 use super::zone::domain;
 use crate::config::diagnostics::{Diagnostics, quoted};
-use crate::config::errands::{Authorities, SecretFile, Web};
+use crate::config::errands::{SecretFile, Web};
 use crate::config::near::nearest;
+use crate::config::probe_settings::TrustSettings;
 use crate::config::probe_url::{ProbeUrl, ProbeUrlError};
 use crate::config::read::{At, entries};
 use crate::model::Name;
@@ -97,7 +98,7 @@ pub(super) fn web(
             return None;
         }
     };
-    let authorities = authorities(ca_file, insecure, url.is_https(), context)?;
+    let authorities = authorities(ca_file, insecure, url.is_https(), context);
     Some(Web { url, authorities })
 }
 
@@ -107,14 +108,8 @@ pub(super) fn authorities(
     insecure: Option<At<bool>>,
     tls: bool,
     context: Context<'_>,
-) -> Option<Authorities> {
-    let (ca_file, insecure) = trust(ca_file, insecure, tls, context.diagnostics);
-    let ca_file_place = ca_file.as_ref().map(|at| at.place.clone());
-    let ca_file = match ca_file {
-        Some(at) => Some(context.path("ca_file", &at)?),
-        None => None,
-    };
-    Some(Authorities { ca_file, ca_file_place, insecure })
+) -> TrustSettings {
+    trust(TrustSpec { ca_file, insecure, certificate: None }, tls, context)
 }
 
 /// A file with a secret; the secret itself has no place in the configuration.

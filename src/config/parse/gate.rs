@@ -342,7 +342,7 @@ fn of_postgres(spec: PostgresGateSpec, context: Context<'_>) -> Option<(Proof, O
         return None;
     }
     let insecure = insecure.filter(|_| encrypted);
-    let authorities = errand::authorities(ca_file, insecure, encrypted, context)?;
+    let authorities = errand::authorities(ca_file, insecure, encrypted, context);
     let server = PostgresServer {
         host: host?,
         port: port?,

@@ -2,11 +2,13 @@
 
 use crate::config::{Config, GateSettings, HookSettings};
 use crate::model::{GateId, HookId};
+use crate::programs::{Program, Programs};
 
-/// Every program of a configuration: those of its gates, then those of its hooks.
-pub(super) fn all(config: &Config) -> Vec<Vec<String>> {
+/// Every program of gates and hooks: those of the gates come first.
+pub(super) fn programs(config: &Config) -> Programs {
     let of_gates = config.asked.iter().filter_map(GateSettings::program);
-    of_gates.chain(config.deeds.iter().filter_map(HookSettings::program)).map(<[String]>::to_vec).collect()
+    let all = of_gates.chain(config.deeds.iter().filter_map(HookSettings::program));
+    Programs::new(all.map(|words| Program { arguments: words.to_vec(), environment: Vec::new() }).collect())
 }
 
 /// The number of a gate's program.
