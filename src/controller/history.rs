@@ -123,6 +123,13 @@ impl HistoryEntry {
                 reason: Some(reason.clone()),
                 ..blank()
             },
+            Report::GateChanged { region, .. } => {
+                HistoryEntry { regions: region.iter().cloned().collect(), ..blank() }
+            }
+            Report::HookEnded(ended) => {
+                let names: Arc<[Name]> = [ended.name.clone()].into();
+                HistoryEntry { names, epoch: Some(ended.epoch), ..blank() }
+            }
             Report::Switchover { order, .. } | Report::OverrideEnded { order } => HistoryEntry {
                 names: order.order.name().cloned().into_iter().collect(),
                 author: Some(order.author.clone()),

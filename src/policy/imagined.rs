@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::decide::{Facts, Verdicts, decide};
-use super::{Decision, Failback, Standing, Steer};
+use super::decide::{Facts, decide};
+use super::{Decision, Failback, Standing, Steer, Verdicts};
 use crate::health::{Degradation, Doubt, State, Verdict};
 use crate::model::{Family, Moment, RegionId};
 
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::health::{Ballot, EndpointVerdict, MinUp, RegionVote, Vote};
     use crate::model::Ttl;
-    use crate::policy::{AtExpiry, Flips, Order, Override, OverrideId, Overrides, Scope, Target};
+    use crate::policy::{AtExpiry, Flips, Gates, Order, Override, OverrideId, Overrides, Scope, Target};
 
     const NOW: Moment = Moment::from_millis(100_000_000);
 
@@ -306,7 +306,7 @@ mod tests {
             ordered in overrides(),
         ) {
             let known = as_facts(&known);
-            let facts = Facts { verdicts: &known, overrides: &ordered };
+            let facts = Facts { verdicts: &known, overrides: &ordered, gates: Gates::NONE };
             let flips = flips.into_iter().fold(Flips::default(), |flips, at| flips.and(at, &steer));
             let served = &known[&name(served % u8::try_from(steer.regions.len()).expect("few"))];
             let before = Standing {
@@ -332,7 +332,7 @@ mod tests {
                         believed.insert(other.region.clone(), Arc::new(other));
                     }
                 }
-                let then = decide(&steer, Some(before), Facts { verdicts: &believed, overrides: &ordered }, NOW);
+                let then = decide(&steer, Some(before), Facts { verdicts: &believed, overrides: &ordered, gates: Gates::NONE }, NOW);
                 prop_assert_eq!(&then.standing, before);
                 prop_assert_eq!(then.ttl, decision.ttl);
             }

@@ -70,6 +70,8 @@ pub(super) fn parameters() -> Parameters {
         witnesses: Vec::new(),
         regions: vec![region(EAST), region(WEST)],
         safety: crate::policy::Safety::default(),
+        gates: Vec::new(),
+        hooks: Vec::new(),
         steers: vec![steer],
     }
 }

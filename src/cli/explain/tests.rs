@@ -81,6 +81,8 @@ impl Story {
             regions,
             steers,
             safety,
+            gates: Vec::new(),
+            hooks: Vec::new(),
         };
         let (controller, _) = Controller::start(parameters, &[zone()], None, NOW);
         Story { controller, settings: dns, now: NOW, failing: BTreeSet::new(), history: Vec::new() }

@@ -154,6 +154,10 @@ fn of_region(region: &RegionExplanation, now: Moment) -> Node {
     if *decisive == Some(false) {
         below.push(Node::leaf("not decisive: whatever is believed of it, the answer stays"));
     }
+    for view in &region.gates {
+        let bars = if view.bars { "; it bars" } else { "" };
+        below.push(Node::leaf(format!("{}{bars}", view.headline())));
+    }
     for family in Family::ALL {
         let of_family: Vec<&EndpointExplanation> =
             region.endpoints.iter().filter(|endpoint| endpoint.family == family).collect();
