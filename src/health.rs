@@ -23,6 +23,7 @@ mod overruled;
 mod passes;
 mod recent;
 mod region;
+mod tripwire;
 mod vote;
 pub mod witness;
 mod word;
@@ -43,6 +44,7 @@ pub use hearing::Hearing;
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
 pub use passes::{Calculation, Passes};
 pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
+pub use tripwire::Tripwire;
 pub use vote::{Ballot, Doubt, Vote};
 pub use word::{Says, Word};
 

@@ -7,7 +7,7 @@ use crate::controller::{
     Command, CommandId, Commit, Controller, Effect, Event, Parameters, ProposalId, Reply, Terms, What,
 };
 use crate::health::Observation;
-use crate::model::{Moment, Name};
+use crate::model::{CheckId, Moment, Name};
 use crate::zone::Zone;
 
 use super::clock::NodeClock;
@@ -113,6 +113,13 @@ impl<O: Onlooker> Node<O> {
     pub fn stand_still(&mut self, span: Duration, now: Moment) {
         if let Daemon::Runs { frozen_until, .. } = &mut self.daemon {
             *frozen_until = Some(now + span);
+        }
+    }
+
+    /// A check is probed at once, for a reason of the prober's own.
+    pub fn probe_now(&mut self, check: &CheckId, now: Moment) {
+        if let Daemon::Runs { prober, .. } = &mut self.daemon {
+            prober.probe_now(check, now);
         }
     }
 

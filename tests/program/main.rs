@@ -20,5 +20,6 @@ mod sample;
 mod secrets;
 mod signals;
 mod strangers;
+mod tripwire;
 mod zone_command;
 mod zone_sample;

@@ -76,6 +76,7 @@ fn outcome(from: &Namespace, target: SocketAddr, timeout: Duration) -> ProbeOutc
         interval,
         recheck,
         timeout,
+        tripwire: false,
         certificate_least: Duration::ZERO,
         kind: ProbeKind::Tcp,
     };
