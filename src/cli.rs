@@ -20,6 +20,7 @@ mod runtime;
 mod simulate;
 mod status;
 mod story;
+mod switchover;
 mod text;
 mod when;
 mod zone;
@@ -64,6 +65,8 @@ enum Command {
     Status(status::Arguments),
     /// Give a name to a region now, whatever probes say: leave a region that is green and broken
     Failover(failover::Failover),
+    /// Plan the move of a name: caches are made ready, it moves on time, and is looked at from outside
+    Switchover(switchover::Arguments),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
     /// Lift what holds a name: a pin, a freeze, `dwell`, `failback`, the flip limit; what it waits for happens now
@@ -112,6 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Failover(arguments) => failover::failover(&arguments),
+        Command::Switchover(arguments) => switchover::run(&arguments),
         Command::Failback(arguments) => failback::fail_back(&arguments),
         Command::Release(arguments) => failback::release(&arguments),
         Command::Drain(arguments) => failover::drain(&arguments),

@@ -111,6 +111,9 @@ scenarios! {
     restart_in_an_outage
     standby_that_could_not_take_over
     stuck_prober
+    switchover
+    switchover_across_a_restart
+    switchover_given_up
     three_regions
     three_vantages
     three_vantages_of_which_two_are_gone

@@ -27,6 +27,7 @@ impl Status {
         let region = |verdict: &Arc<Verdict>| RegionStatus::of(verdict, controller, now);
         status.regions = controller.verdicts().values().map(region).collect();
         status.overrides = controller.overrides().clone();
+        status.steps = controller.steps().cloned().collect();
         status.warnings = advice::warnings(&status, controller, now);
         status.notes = advice::notes(parameters);
         status

@@ -123,7 +123,8 @@ impl HistoryEntry {
                 reason: Some(reason.clone()),
                 ..blank()
             },
-            Report::OverrideEnded { order } => HistoryEntry {
+            Report::Switchover { order, .. } | Report::OverrideEnded { order } => HistoryEntry {
+                names: order.order.name().cloned().into_iter().collect(),
                 author: Some(order.author.clone()),
                 reason: Some(order.reason.clone()),
                 ..blank()

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::switchover::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, Name};
-use crate::policy::{Decision, Override, SafetyRule, Wait};
+use crate::policy::{Decision, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +68,13 @@ pub enum Report {
         /// Why it is refused.
         why: String,
     },
+    /// A planned switchover goes on, or is over.
+    Switchover {
+        /// What was planned.
+        order: Arc<Override>,
+        /// What happened.
+        step: Step,
+    },
     /// The time of an override is over.
     OverrideEnded {
         /// Which one.
@@ -90,6 +98,7 @@ impl Report {
             Report::AnswerChanged { .. } => true,
             Report::Commanded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
+            Report::Switchover { step, .. } => step.bad,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -105,6 +114,7 @@ impl Report {
             Report::Commanded { .. } => "command.accepted",
             Report::Refused { .. } => "command.refused",
             Report::OverrideEnded { .. } => "override.ended",
+            Report::Switchover { .. } => "switchover.step",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -116,6 +126,14 @@ impl Report {
             None => "passes".into(),
         };
         (from != to).then(|| Report::CheckChanged { check: check.clone(), from, to, because })
+    }
+
+    /// A start has changed an answer: the configuration says so, or what was saved is not all that was known.
+    pub(super) fn of_start(before: &Standing, after: &Decision) -> Option<Report> {
+        let is_same = before.addresses == after.standing.addresses;
+        // What the decision before was derived from is not saved.
+        let before = Decision { standing: before.clone(), ..after.clone() };
+        (!is_same).then(|| Report::AnswerChanged { before: Box::new(before), after: Box::new(after.clone()) })
     }
 
     pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
@@ -177,6 +195,7 @@ impl fmt::Display for Report {
             Report::Refused { command, author, reason, why, names: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
+            Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),
             Report::OverrideEnded { order } => {
                 write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }

@@ -83,7 +83,10 @@ fn decided_with(
     verdict: Verdict,
     now: Moment,
 ) -> Decision {
-    let mut verdicts: Verdicts = facts.verdicts.clone();
+    // The others are not read.
+    let read = steer.regions.iter().chain([&before.region]);
+    let known = read.filter_map(|region| facts.verdicts.get_key_value(region));
+    let mut verdicts: Verdicts = known.map(|(region, known)| (region.clone(), Arc::clone(known))).collect();
     verdicts.insert(verdict.region.clone(), Arc::new(verdict));
     let mut with = facts;
     with.verdicts = &verdicts;
@@ -243,6 +246,7 @@ mod tests {
             author: "an operator".into(),
             reason: "a test".into(),
             made: Moment::default(),
+            starts: None,
             expires: NOW + Duration::from_secs(60),
             at_expiry: AtExpiry::Automatic,
         };

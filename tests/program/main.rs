@@ -9,6 +9,7 @@ mod kit;
 mod bad_input;
 mod daemon;
 mod exhausted;
+mod history;
 mod log;
 mod operator;
 mod orders;
