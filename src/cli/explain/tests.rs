@@ -139,7 +139,7 @@ impl Story {
 
     fn ordered(mut self, order: Order) -> Story {
         let lasts = Duration::from_secs(3600);
-        let what = What::Order { order, lasts, at_expiry: AtExpiry::Automatic };
+        let what = What::Order { order, starts: None, lasts, at_expiry: AtExpiry::Automatic };
         let (id, author, reason) = (CommandId(1), "alice".to_owned(), "its users cannot log in".to_owned());
         let expires = self.now + Duration::from_secs(10);
         self.take(Event::Command(Command { id, author, reason, expires, what, terms: Terms::default() }));
