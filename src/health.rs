@@ -30,6 +30,7 @@ mod word;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,8 @@ impl MinUp {
 pub struct Check {
     /// Which one.
     pub id: CheckId,
+    /// How its probe is called, if it has a label.
+    pub label: Option<Arc<str>>,
     /// The endpoint that it speaks for; none when it speaks for all of the region.
     pub endpoint: Option<IpAddr>,
     /// When its health changes.

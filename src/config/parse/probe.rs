@@ -81,7 +81,8 @@ impl ProbeTargets {
     fn push(&mut self, check: CheckId, served: bool, rules: Rules, aim: Aim<'_>) {
         let Aim { target, least: certificate_least, tripwire, label, kind } = aim;
         let Rules { interval, recheck, timeout, .. } = rules;
-        self.checks.push(Check { id: check.clone(), endpoint: served.then_some(check.address), rules });
+        let endpoint = served.then_some(check.address);
+        self.checks.push(Check { id: check.clone(), label: label.cloned(), endpoint, rules });
         let (label, kind) = (label.cloned(), kind.clone());
         self.probes.push(Probe {
             check,
