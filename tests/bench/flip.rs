@@ -116,6 +116,7 @@ impl Bench {
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)
                     | Effect::Report(_)
+                    | Effect::Verify { .. }
                     | Effect::Reply(_) => {}
                 }
             }

@@ -8,6 +8,7 @@ use cadence_dns::model::{CheckId, Moment};
 
 use super::play::read_config;
 use super::simulator::{BEGINNING, Simulator};
+use super::year::hours;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -40,11 +41,6 @@ struct Wire {
     check: CheckId,
     wire: Tripwire,
     patience: Duration,
-}
-
-/// A day in a debug build, the week in a release build.
-fn hours() -> u32 {
-    if cfg!(debug_assertions) { 24 } else { 24 * 7 }
 }
 
 /// Far ends that close idle connections after 1, 10, 60 and 350 seconds (as Nginx, HAProxy and cloud load balancers do),
