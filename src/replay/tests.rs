@@ -38,7 +38,12 @@ pub(super) fn check(region: &str) -> Check {
         hears: true,
         grades: Grades::NONE,
     };
-    Check { id: CheckId { region: region.into(), probe: 0, address }, endpoint: Some(address), rules }
+    Check {
+        id: CheckId { region: region.into(), probe: 0, address },
+        label: None,
+        endpoint: Some(address),
+        rules,
+    }
 }
 
 /// East is preferred, west takes over.

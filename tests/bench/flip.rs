@@ -119,6 +119,7 @@ impl Bench {
                     | Effect::ProbeNow(_)
                     | Effect::RunHook(_)
                     | Effect::Report(_)
+                    | Effect::Verify { .. }
                     | Effect::Reply(_) => {}
                 }
             }

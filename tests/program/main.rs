@@ -23,5 +23,6 @@ mod secrets;
 mod signals;
 mod simulate;
 mod strangers;
+mod tripwire;
 mod zone_command;
 mod zone_sample;

@@ -6,7 +6,7 @@ use crate::api::{
     CheckStatus, ClientExplanation, DecisionExplanation, EndpointExplanation, Explanation, ExplanationSource,
     NextExplanation, RegionExplanation, WitnessExplanation,
 };
-use crate::cli::text::{age, latency};
+use crate::cli::text::{age, latency, probe_of};
 use crate::health::{Ballot, Health, Vote};
 use crate::model::{Family, Moment};
 
@@ -206,8 +206,8 @@ fn of_check(check: &CheckStatus, now: Moment) -> String {
         (None, None) => "-".to_owned(),
     };
     format!(
-        "probe #{} from {}: {}; seen {seen}{took}: {said}",
-        check.probe,
+        "probe {} from {}: {}; seen {seen}{took}: {said}",
+        probe_of(check),
         check.vantage,
         belief(check.health)
     )
