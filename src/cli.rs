@@ -18,6 +18,8 @@ mod runtime;
 mod simulate;
 mod status;
 mod story;
+#[cfg(test)]
+mod tests;
 mod text;
 mod when;
 mod zone;

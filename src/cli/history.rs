@@ -3,6 +3,8 @@
 mod choice;
 mod incident;
 mod lines;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::thread;
