@@ -21,6 +21,7 @@ mod parts;
 mod record;
 mod supervised;
 mod unreadable;
+mod verify;
 mod zone_file;
 
 use std::fmt;
@@ -46,6 +47,7 @@ use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX};
 use record::Record;
 use supervised::Supervised;
+use verify::{VERIFIED_MAX, Verifier};
 
 pub use load::{Ready, load, load_config};
 pub use opened::{Opened, open};
@@ -157,6 +159,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
     let (stop, stopped) = mpsc::channel(1);
+    let (verified, found) = mpsc::channel(VERIFIED_MAX);
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
@@ -174,9 +177,10 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         record: Record::begin(history, config.node.name, ended, clock.now()),
         probing,
         commands: Commands::default(),
+        verifier: Verifier::new(&addresses, verified),
     };
     event_loop.perform(effects);
-    let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
+    let event_loop = tokio::spawn(event_loop.run(observations, requests, found, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
 }
 

@@ -41,8 +41,8 @@
 //! ○ api                            what operators and programs see: status, warnings, explanations, incidents
 //! ○ simulator                      the controller in a world without sockets and clocks
 //! ○ scenario                       stories as text → played in the simulator
-//!   telemetry                      the log, which never blocks
-//!   probe · dns · control · store  HTTP and TCP probes · sockets, TLS · UNIX socket · state log, history
+//!   telemetry · programs           the log, which never blocks · programs of the operator, bounded
+//!   probe · dns · control · store  probes of every kind · sockets, TLS · UNIX socket · state log, history
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
@@ -62,8 +62,9 @@
 //! what a query gets. *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State
 //! log*: what outlives the process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry.
 //! *History*: what was decided, ordered and refused, for people, in a chain of *history entries*; *grounds*: what such
-//! an entry rests on. *Worker*: a DNS thread with its sockets. *Part*: a shell as status shows it. *Client network*:
-//! the /24 or /56 of a client.
+//! an entry rests on. *Worker*: a DNS thread with its sockets. *Part*: a shell as status shows it. *Program*: an
+//! executable of the operator's; *runner*: the process that runs programs for the daemon. *Client network*: the /24 or
+//! /56 of a client.
 //!
 //! # What never bends
 //!
@@ -83,6 +84,7 @@ pub mod health;
 pub mod model;
 pub mod policy;
 pub mod probe;
+pub mod programs;
 pub mod rights;
 pub mod scenario;
 pub mod simulator;

@@ -1,6 +1,6 @@
 //! A name server that lives through a story, for the texts that operators read about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -116,14 +116,18 @@ impl Story {
         self
     }
 
+    /// As the daemon does it: what is committed are further events.
     fn take(&mut self, event: Event) {
-        for effect in self.controller.handle(event, self.now) {
-            if let Effect::Commit(id, _) = effect {
-                self.take(Event::Committed(id, Commit::Durable));
-            } else if let Effect::Report(report) = effect {
-                let entry = HistoryEntry::of(&report, &"ns1".into(), self.now);
-                let number = self.history.len() as u64 + 1;
-                self.history.extend(entry.map(|entry| (number, entry)));
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for effect in self.controller.handle(event, self.now) {
+                if let Effect::Commit(id, _) = effect {
+                    events.push_back(Event::Committed(id, Commit::Durable));
+                } else if let Effect::Report(report) = effect {
+                    let entry = HistoryEntry::of(&report, &"ns1".into(), self.now);
+                    let number = self.history.len() as u64 + 1;
+                    self.history.extend(entry.map(|entry| (number, entry)));
+                }
             }
         }
     }
@@ -143,7 +147,7 @@ impl Story {
     /// An operator orders something for an hour.
     pub(super) fn ordered(mut self, order: Order) -> Story {
         let lasts = Duration::from_secs(3600);
-        let what = What::Order { order, lasts, at_expiry: AtExpiry::Automatic };
+        let what = What::Order { order, lasts, at_expiry: AtExpiry::Automatic, starts: None };
         let (id, author, reason) = (CommandId(1), "alice".to_owned(), "its users cannot log in".to_owned());
         let expires = self.now + Duration::from_secs(10);
         self.take(Event::Command(Command { id, author, reason, expires, what, terms: Terms::default() }));

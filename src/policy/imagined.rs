@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::decide::{Facts, Verdicts, decide};
 use super::{Decision, Failback, Standing, Steer};
-use crate::health::{Doubt, State, Verdict};
+use crate::health::{Degradation, Doubt, State, Verdict};
 use crate::model::{Family, Moment, RegionId};
 
 /// A turn that a region could take.
@@ -124,6 +124,7 @@ fn turned(verdict: &Verdict, state: State, since: Moment) -> Verdict {
     turned.proven = if state == State::Unknown { verdict.proven } else { Some(state) };
     for endpoint in &mut turned.endpoints {
         (endpoint.state, endpoint.doubt, endpoint.suspect) = (state, doubt, false);
+        endpoint.degraded = None;
     }
     turned
 }
@@ -140,6 +141,7 @@ fn every(verdict: &Verdict, steer: &Steer, now: Moment) -> Vec<Verdict> {
     };
     let mut degraded = fit.clone();
     for endpoint in &mut degraded.endpoints {
+        endpoint.degraded = Some(Degradation::Slow(Duration::ZERO));
         if !degraded.families.contains(&Family::of(endpoint.address)) {
             endpoint.state = State::Down;
         }
@@ -201,6 +203,7 @@ mod tests {
                 state,
                 doubt,
                 suspect,
+                degraded: (suspect && state == State::Up).then_some(Degradation::Slow(Duration::ZERO)),
                 ballots: vec![Ballot::absent(&"v".into())],
                 word: None,
             };
@@ -243,6 +246,7 @@ mod tests {
             author: "an operator".into(),
             reason: "a test".into(),
             made: Moment::default(),
+            starts: None,
             expires: NOW + Duration::from_secs(60),
             at_expiry: AtExpiry::Automatic,
         };

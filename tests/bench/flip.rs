@@ -115,6 +115,7 @@ impl Bench {
                     | Effect::Persist
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)
+                    | Effect::Verify { .. }
                     | Effect::Report(_)
                     | Effect::Reply(_) => {}
                 }

@@ -14,6 +14,8 @@ mod log;
 mod operator;
 mod orders;
 mod packaging;
+mod probe_command;
+mod programs;
 mod rights;
 mod sample;
 mod secrets;

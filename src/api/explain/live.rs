@@ -204,7 +204,7 @@ impl TtlExplanation {
             TtlRule::Steady => {
                 format!("{}; it would be {} while a change may be near", why_ttl(decision), steer.ttl_suspect)
             }
-            TtlRule::Suspect | TtlRule::ChangeDue => {
+            TtlRule::Suspect | TtlRule::ChangeDue | TtlRule::Imminent => {
                 format!("{}; it is {} while all is quiet", why_ttl(decision), steer.ttl)
             }
         };
@@ -219,6 +219,9 @@ fn why_ttl(decision: &Decision) -> String {
         (TtlRule::Steady, ..) => "`ttl`: all is quiet".to_owned(),
         (TtlRule::ChangeDue, _, Some(Wait { to, until: Some(until), .. })) => {
             format!("`ttl_suspect`: the move to {to} is due at {until}, before `ttl` would be over")
+        }
+        (TtlRule::Imminent, ..) => {
+            "a second: a planned move comes so soon that no cache may keep the answer".to_owned()
         }
         (TtlRule::ChangeDue, ..) => "`ttl_suspect`: a move is due before `ttl` would be over".to_owned(),
         (TtlRule::Suspect, Some(verdict), _) if verdict.state == State::Up => {
