@@ -80,7 +80,7 @@ enum Command {
     /// Show, give and end orders to the daemon
     #[command(subcommand)]
     Override(overrides::Command),
-    /// Play stories of outages with a configuration: what would be decided, when and why
+    /// Play stories of outages, or the recorded past under other settings: what would be decided, and why
     Simulate(simulate::Arguments),
     /// Explain why a name is answered as it is, or was: the rule, the evidence, and what would change it
     Explain(explain::Arguments),

@@ -22,6 +22,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod whereabouts;
+mod with;
 
 use std::path::Path;
 
@@ -29,6 +30,7 @@ use crate::model::Problem;
 use diagnostics::Diagnostics;
 use parse::Context;
 use spec::Spec;
+use with::With;
 
 pub use probe_settings::{
     BodyRule, DnsProbe, DnsTransport, ExecProbe, Expect, Fresh, GrpcProbe, HttpProbe, HttpVersion, Probe,
@@ -59,13 +61,36 @@ pub struct Parsed {
 /// # Errors
 /// Every mistake found, warnings among them, in file order, when at least one of them is an error.
 pub fn parse(file: &str, text: &str, base: &Path, cores: usize) -> Result<Parsed, Vec<Problem>> {
+    parse_with(file, text, base, cores, None)
+}
+
+/// The same with settings in the place of those of every probe and every steer: `fall=2,interval=3s`. A `rto` is then no
+/// limit.
+///
+/// # Errors
+/// As [`parse`]; a mistake in `with` has `--with` for its file.
+pub fn parse_with(
+    file: &str,
+    text: &str,
+    base: &Path,
+    cores: usize,
+    with: Option<&str>,
+) -> Result<Parsed, Vec<Problem>> {
+    let with = with.map(With::read).transpose()?;
     let diagnostics = Diagnostics::new(file, text);
-    let spec = Spec::of(syntax::tree(text, &diagnostics), &diagnostics);
+    let mut spec = Spec::of(syntax::tree(text, &diagnostics), &diagnostics);
+    if let Some(with) = with {
+        with.apply(&mut spec);
+    }
     let config = parse::config(spec, Context { base, cores, diagnostics: &diagnostics });
     match config {
         Some(config) if !diagnostics.has_errors() => {
             Ok(Parsed { config, warnings: diagnostics.into_problems() })
         }
-        Some(_) | None => Err(diagnostics.into_problems()),
+        Some(_) | None => {
+            let mut problems = diagnostics.into_problems();
+            problems.dedup(); // a setting of `with` is the same for every probe
+            Err(problems)
+        }
     }
 }

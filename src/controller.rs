@@ -18,6 +18,7 @@ mod judgement;
 mod obey;
 mod report;
 mod saved;
+mod step;
 mod switchover;
 mod zones;
 
@@ -38,7 +39,7 @@ use adoption::{Proposal, Proposals};
 use ceilings::Ceilings;
 use evidence::Evidence;
 use judgement::Judgement;
-use switchover::Steps;
+use step::Steps;
 use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
@@ -47,7 +48,7 @@ pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
-pub use switchover::Step;
+pub use step::Step;
 
 /// What the controller decides by.
 #[derive(Debug, Clone)]

@@ -39,6 +39,7 @@ use crate::control;
 use crate::controller::{Change, Controller, Missing, Saved};
 use crate::dns;
 use crate::model::Moment;
+use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
@@ -49,7 +50,7 @@ use record::Record;
 use supervised::Supervised;
 use verify::{VERIFIED_MAX, Verifier};
 
-pub use load::{Ready, load, load_config};
+pub use load::{Ready, load, load_config, load_config_with};
 pub use opened::{Opened, open};
 pub use supervised::GaveUp;
 pub use zone_file::read_zone;
@@ -160,6 +161,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
     let (stop, stopped) = mpsc::channel(1);
     let (verified, found) = mpsc::channel(VERIFIED_MAX);
+    let recorder = recorder(&config).map_err(StartError::System)?;
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
@@ -176,6 +178,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         disk: Disk::new(writer, written, through, mark),
         record: Record::begin(history, config.node.name, ended, clock.now()),
         probing,
+        recorder,
         commands: Commands::default(),
         verifier: Verifier::new(&addresses, verified),
     };
@@ -205,6 +208,15 @@ fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark,
             warn!(event = "state.write_failed", "the state cannot be saved: {error}");
         }
     }
+}
+
+/// Who writes the probes down, if that is wanted.
+fn recorder(config: &Config) -> io::Result<Option<Recorder>> {
+    if config.record.max_size == 0 {
+        return Ok(None);
+    }
+    let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
+    Recorder::start(&config.node.state_dir, config.record.max_size, checks).map(Some)
 }
 
 /// Beside the control socket, whose folder usually lies in memory.

@@ -39,10 +39,12 @@
 //! ○ controller                     event in, effects out; owns all mutable state; what is saved, and what is history
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
 //! ○ api                            what operators and programs see: status, warnings, explanations, incidents
+//! ○ recording                      probes of the past ↔ octets
 //! ○ simulator                      the controller in a world without sockets and clocks
-//! ○ scenario                       stories as text → played in the simulator
+//! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
 //!   telemetry · programs           the log, which never blocks · programs of the operator, bounded
-//!   probe · dns · control · store  probes of every kind · sockets, TLS · UNIX socket · state log, history
+//!   probe · dns · control          probes of every kind · sockets, TLS · UNIX socket
+//!   store · recorder               state log, history · probes written down
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
@@ -85,6 +87,9 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod programs;
+pub mod recorder;
+pub mod recording;
+pub mod replay;
 pub mod rights;
 pub mod scenario;
 pub mod simulator;

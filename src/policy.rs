@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
-pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget};
+pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget, kept};
 pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead, release_now};
 pub use hold::{Flips, Hold, Wait};
 pub use imagined::{Turn, decisive, imagine, turns};

@@ -93,7 +93,8 @@ impl<'t> Diagnostics<'t> {
         let mut problems = self.problems.take();
         problems.sort_by(|a, b| a.place.cmp(&b.place));
         for problem in &mut problems {
-            let line = problem.place.as_ref().map(|place| place.line);
+            let ours = problem.place.as_ref().filter(|place| place.file == self.file);
+            let line = ours.map(|place| place.line);
             let shown = line.filter(|line| !self.concealed.borrow().contains(line));
             problem.source_line = shown.and_then(|line| self.line(line));
         }

@@ -27,6 +27,11 @@ pub(super) fn entries<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
     list.map(|list| list.value).unwrap_or_default()
 }
 
+/// The same, to change them.
+pub(super) fn entries_of<T>(list: &mut Option<At<Vec<At<T>>>>) -> impl Iterator<Item = &mut At<T>> {
+    list.iter_mut().flat_map(|list| &mut list.value)
+}
+
 /// What a value of the file can be read as.
 pub(super) trait Read: Sized {
     /// The value, or none when it was reported.
@@ -62,6 +67,11 @@ impl<'r, 't> Table<'r, 't> {
     pub(super) fn root(tree: DeTable<'t>, diagnostics: &'r Diagnostics<'t>) -> Table<'r, 't> {
         let name = "the configuration".to_owned();
         Table { diagnostics, name, place: diagnostics.place(0), left: tree, known: Vec::new() }
+    }
+
+    /// A table that stands in no file.
+    pub(super) fn named(name: &str, tree: DeTable<'t>, diagnostics: &'r Diagnostics<'t>) -> Table<'r, 't> {
+        Table { name: format!("`{name}`"), ..Table::root(tree, diagnostics) }
     }
 
     /// A key that may be left out.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use super::switchover::Step;
+use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, Name};
 use crate::policy::{Decision, Override, SafetyRule, Standing, Wait};

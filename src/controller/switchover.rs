@@ -5,51 +5,14 @@
 //!                                                                                 └─▶ given up, and said why
 //! ```
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::adoption::Proposal;
+use super::step::Step;
 use super::{Controller, Effect, News, Report};
 use crate::health::State;
 use crate::model::{Moment, Name};
 use crate::policy::{Decision, Hold, Order, Override, OverrideId, Steer};
-
-/// So many steps of switchovers are remembered for those who look.
-const STEPS_MAX: usize = 64;
-
-/// A step of a switchover.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// When.
-    pub at: Moment,
-    /// Of which one.
-    pub id: OverrideId,
-    /// What happened, in a line.
-    pub text: String,
-    /// It is over, one way or the other.
-    pub last: bool,
-    /// It did not go as planned.
-    pub bad: bool,
-}
-
-/// The last steps.
-#[derive(Default)]
-pub(super) struct Steps(VecDeque<Step>);
-
-impl Steps {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Step> {
-        self.0.iter()
-    }
-
-    fn add(&mut self, step: Step) {
-        if self.0.len() == STEPS_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(step);
-    }
-}
 
 /// How a step ends.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use crate::controller::{Command, CommandId, Done, Effect, Event, Refusal, Reply,
 use crate::dns::{Meter, Tables};
 use crate::health::Observation;
 use crate::probe::Probing;
+use crate::recorder::Recorder;
 
 /// How often evidence is looked at for having grown old.
 const WATCHDOG: Duration = Duration::from_secs(1);
@@ -44,6 +45,7 @@ pub(super) struct EventLoop {
     pub(super) disk: Disk,
     pub(super) record: Record,
     pub(super) probing: Probing,
+    pub(super) recorder: Option<Recorder>,
     pub(super) commands: Commands,
     pub(super) verifier: Verifier,
 }
@@ -74,7 +76,7 @@ impl EventLoop {
             tokio::select! {
                 _ = stopped.recv() => break,
                 news = self.disk.next() => self.hear_of_disk(news),
-                Some(observation) = observations.recv() => self.take(Event::Observed(observation)),
+                Some(observation) = observations.recv() => self.observe(observation),
                 () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => {
                     self.take(Event::TimePassed);
                 }
@@ -92,6 +94,13 @@ impl EventLoop {
         }
         self.finish().await;
         Ok(())
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        if let Some(recorder) = &self.recorder {
+            recorder.note(&observation, self.clock.now());
+        }
+        self.take(Event::Observed(observation));
     }
 
     fn take(&mut self, event: Event) {
@@ -184,6 +193,7 @@ impl EventLoop {
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
         status.parts.push(self.record.part());
+        status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
     }
@@ -198,9 +208,14 @@ impl EventLoop {
     async fn finish(mut self) {
         let now = self.clock.now();
         let last = self.controller.saved(now);
-        let EventLoop { disk, record, probing, .. } = self;
+        let EventLoop { disk, record, probing, recorder, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
+        }
+        if let Some(recorder) = recorder
+            && timeout(STAGE_MAX, recorder.stop()).await.is_err()
+        {
+            warn!(event = "stop.forced", "the last probes were not recorded in time");
         }
         record.finish(now, HISTORY_MAX).await;
         if let Some(last) = last {

@@ -84,6 +84,14 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
 /// # Errors
 /// Every mistake in it, with its place.
 pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
+    load_config_with(file, None)
+}
+
+/// Reads the configuration with settings in the place of those that it has.
+///
+/// # Errors
+/// Every mistake in both, with its place.
+pub fn load_config_with(file: &Path, with: Option<&str>) -> Result<Parsed, Vec<Problem>> {
     let shown = file.display().to_string();
     let text = fs::read(file).map_err(|error| vec![unreadable(&shown, "the configuration file", &error)])?;
     let text = String::from_utf8(text).map_err(|error| {
@@ -92,7 +100,7 @@ pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
         vec![Problem::error(None, format!("{shown}: line {line} is not UTF-8"), "TOML is UTF-8 text")]
     })?;
     let base = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    config::parse(&shown, &text, base, available_parallelism().map_or(1, NonZero::get))
+    config::parse_with(&shown, &text, base, available_parallelism().map_or(1, NonZero::get), with)
 }
 
 /// A warning about `[dns] xdp` in a build without it: the sockets answer everything.

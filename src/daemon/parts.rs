@@ -2,6 +2,7 @@
 
 use crate::api::PartStatus;
 use crate::dns::{Meter, WorkerHealth, WorkerState};
+use crate::recorder::RecorderHealth;
 use crate::telemetry;
 
 /// Every DNS worker, and the log.
@@ -52,6 +53,23 @@ fn log(healthy: bool, dropped: u64) -> PartStatus {
     }
 }
 
+/// Who writes the probes down.
+pub(super) fn recorder(health: RecorderHealth) -> PartStatus {
+    const ROOM: &str = "free space, or mend the rights on [node] state_dir; answers do not depend on it";
+    let RecorderHealth { is_healthy, lost, trouble } = health;
+    let status = PartStatus { healthy: is_healthy, ..PartStatus::working("recorder") };
+    let why = trouble.unwrap_or_else(|| "more came at once than was written".into());
+    match (is_healthy, lost) {
+        (true, 0) => status,
+        (true, lost) => status.with_trouble(
+            format!("probes that were not recorded since the start: {lost}, last: {why}"),
+            ROOM,
+        ),
+        (false, lost) => status
+            .with_trouble(format!("probes cannot be recorded: {why}; lost since the start: {lost}"), ROOM),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +101,24 @@ mod tests {
         worker dns-0-53 has ended: index out of bounds
         worker dns-0-53 has ended
         connections of worker dns-0-53 that ended by a panic: 3
+        ");
+    }
+
+    #[test]
+    fn probes_that_are_not_recorded_are_told() {
+        let told = |is_healthy, lost, trouble: Option<&str>| {
+            let trouble = trouble.map(str::to_owned);
+            let status = recorder(RecorderHealth { is_healthy, lost, trouble });
+            assert_eq!(status.healthy, is_healthy);
+            status.warning().map_or_else(|| "-".into(), |warning| warning.text)
+        };
+        let full = Some("No space left on device");
+        let told = [told(true, 0, None), told(false, 7, full), told(true, 7, full), told(true, 7, None)];
+        insta::assert_snapshot!(told.join("\n"), @r"
+        -
+        probes cannot be recorded: No space left on device; lost since the start: 7
+        probes that were not recorded since the start: 7, last: No space left on device
+        probes that were not recorded since the start: 7, last: more came at once than was written
         ");
     }
 

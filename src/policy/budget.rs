@@ -109,7 +109,8 @@ fn witness(Rules { recheck, timeout, .. }: &Rules) -> Duration {
 }
 
 /// How long caches that keep to the TTL hold an answer, at most.
-fn kept(ttl: Ttl) -> Duration {
+#[must_use]
+pub fn kept(ttl: Ttl) -> Duration {
     if ttl == Ttl::ZERO { Duration::ZERO } else { ttl.as_duration() + ROUNDING }
 }
 

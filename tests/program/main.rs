@@ -20,6 +20,7 @@ mod rights;
 mod sample;
 mod secrets;
 mod signals;
+mod simulate;
 mod strangers;
 mod zone_command;
 mod zone_sample;
