@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
-use crate::model::{CheckId, Name};
+use crate::model::{CheckId, Name, RegionId};
 use crate::policy::{Decision, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
@@ -48,6 +48,8 @@ pub enum Report {
         command: String,
         /// The names that it concerns: one of each group, and not more than can be told.
         names: Arc<[Name]>,
+        /// The region that it is about, if it is about one.
+        region: Option<RegionId>,
         /// Whose.
         author: String,
         /// Why.
@@ -61,6 +63,8 @@ pub enum Report {
         command: String,
         /// The name that it was about, if it was about one.
         names: Arc<[Name]>,
+        /// The region that it was about, if it was about one.
+        region: Option<RegionId>,
         /// Whose.
         author: String,
         /// Why it was wanted.
@@ -188,11 +192,11 @@ impl fmt::Display for Report {
                 write!(f, " (epoch {}): {}", new.epoch, after.derivation.headline(&new.region))
             }
             // Quoted, so that no text of an operator looks like a line of ours.
-            Report::Commanded { command, author, reason, broken, names: _ } => {
+            Report::Commanded { command, author, reason, broken, names: _, region: _ } => {
                 write!(f, "{command} by {author}: {reason:?}")?;
                 broken.iter().try_for_each(|rule| write!(f, ", breaking {rule} on purpose"))
             }
-            Report::Refused { command, author, reason, why, names: _ } => {
+            Report::Refused { command, author, reason, why, names: _, region: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
             Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),

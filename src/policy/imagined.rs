@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decide::{Facts, Verdicts, decide};
-use super::{Decision, Failback, Standing, Steer};
+use super::{Decision, Failback, Standing, Steer, TtlRule};
 use crate::health::{Degradation, Doubt, State, Verdict};
 use crate::model::{Family, Moment, RegionId};
 
@@ -64,7 +64,9 @@ pub fn decisive(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment)
     let decision = decide(steer, Some(before), facts, now);
     let ours = answer(&decision);
     // A move that is near shortens the TTL. Where several regions are about to come, none of them alone does.
-    let awaited = decision.derivation.wait.as_ref().map(|wait| &wait.to);
+    let near =
+        decision.derivation.wait.as_ref().filter(|_| decision.derivation.ttl_rule == TtlRule::ChangeDue);
+    let awaited = near.map(|wait| &wait.to);
     let differs = |verdict| answer(&decided_with(steer, before, facts, verdict, now)) != ours;
     let is_decisive = |region: &&RegionId| {
         **region == before.region
