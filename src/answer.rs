@@ -36,6 +36,7 @@ mod secrets;
 mod slots;
 mod steered;
 mod table;
+mod trace;
 mod wire;
 mod zone_reply;
 mod zone_table;
@@ -60,6 +61,7 @@ pub use rrl_key::RrlKey;
 pub use secrets::{CookieSecrets, Secret};
 pub use steered::{Scope, Served};
 pub use table::{AnswerTable, Identity, Located};
+pub use trace::{TraceFound, TraceStep};
 pub use zone_table::ZoneTable;
 
 /// How this server answers everybody; `[dns]` of the configuration says it.

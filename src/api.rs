@@ -1,11 +1,19 @@
 //! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
 
 mod advice;
+mod explain;
+mod incident;
 mod live;
 mod part;
 mod status;
 mod warning;
 
+pub use explain::{
+    ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,
+    ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, PathStep, Question,
+    RegionExplanation, RuleExplanation, TtlExplanation, WitnessExplanation,
+};
+pub use incident::{Incident, Stay};
 pub use part::PartStatus;
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,

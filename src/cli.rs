@@ -1,13 +1,16 @@
 //! The command line. One file for each command, and one for each thing that several commands share; what is printed
 //! comes from pure functions.
 
+mod audit;
 mod check;
 mod command;
 mod daemon_address;
 mod demo;
+mod explain;
 mod failback;
 mod failover;
 mod failure;
+mod history;
 mod output;
 mod overrides;
 mod run;
@@ -16,6 +19,7 @@ mod simulate;
 mod status;
 mod story;
 mod text;
+mod when;
 mod zone;
 
 use std::ffi::OsString;
@@ -65,6 +69,13 @@ enum Command {
     Override(overrides::Command),
     /// Play stories of outages, or the recorded past under other settings: what would be decided, and why
     Simulate(simulate::Arguments),
+    /// Explain why a name is answered as it is, or was: the rule, the evidence, and what would change it
+    Explain(explain::Arguments),
+    /// Show what was decided and ordered, when and why: one line an entry, or a timeline for a postmortem
+    History(history::Arguments),
+    /// Check that nobody has changed the history
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
 }
@@ -95,6 +106,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Undrain(arguments) => failover::undrain(&arguments),
         Command::Override(command) => overrides::run(&command),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
+        Command::Audit(command) => audit::run(&command),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

@@ -33,9 +33,9 @@ use with::With;
 
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    BodyRule, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh, HttpProbe,
-    HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings, RecordSettings, ScenarioSettings,
-    Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
+    BodyRule, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh,
+    HistorySettings, HttpProbe, HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings,
+    RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

@@ -5,11 +5,14 @@ mod peer;
 mod server;
 mod socket;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::api::Status;
+use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
+use crate::model::Name;
 
 pub use server::Serving;
 pub use socket::{BindError, Bound, bind};
@@ -21,6 +24,8 @@ pub enum ControlRequest {
     Status(oneshot::Sender<Status>),
     /// Do this, or tell what it would mean.
     Command(Wish, oneshot::Sender<Result<Done, Refusal>>),
+    /// Why a name is answered as it is.
+    Explain(Question, oneshot::Sender<Explanation>),
 }
 
 /// What an operator wants done.
@@ -37,6 +42,20 @@ pub struct Wish {
     /// Who: filled in from the socket's peer, whatever was sent.
     #[serde(default)]
     pub by: String,
+}
+
+/// What is to be explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explain {
+    /// The name.
+    pub name: Name,
+    /// The mnemonic of the record type; an address type if none is given.
+    #[serde(default, rename = "type")]
+    pub rtype: Option<String>,
+    /// Who asks.
+    #[serde(default)]
+    pub client: Option<IpAddr>,
 }
 
 /// What the API answers when it refuses, as `application/problem+json` (RFC 9457).

@@ -13,6 +13,7 @@ mod adoption;
 mod ceilings;
 mod command;
 mod evidence;
+mod history;
 mod judgement;
 mod obey;
 mod report;
@@ -39,6 +40,7 @@ use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
+pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
@@ -256,6 +258,18 @@ impl Controller {
         self.judgement.verdicts()
     }
 
+    /// What decisions are made from, now.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'_> {
+        Facts { verdicts: self.judgement.verdicts(), overrides: &self.overrides }
+    }
+
+    /// The change of a steer that is being made durable, if one is.
+    #[must_use]
+    pub fn pending(&self, steer: usize) -> Option<&Decision> {
+        self.proposals.pending(steer)
+    }
+
     /// What this node has seen of each check.
     #[must_use]
     pub fn states(&self) -> &BTreeMap<CheckId, CheckState> {
@@ -321,10 +335,6 @@ impl Controller {
             }
         }
         self.propose(Proposal { moves, ..Proposal::default() }, news);
-    }
-
-    fn facts(&self) -> Facts<'_> {
-        Facts { verdicts: self.judgement.verdicts(), overrides: &self.overrides }
     }
 
     /// The effects of an event in the order in which they are to be done.

@@ -5,7 +5,7 @@
 //! state log ─Committed─▶ │ controller │ ─Publish──────▶ answer table ─▶ DNS threads
 //! clock ────TimePassed─▶ │            │ ─Persist──────▶ snapshot
 //! socket ──────Command─▶ └────────────┘ ─Reply────────▶ socket
-//!                                       ─Pace─────────▶ prober     ─Report─▶ log
+//!                                       ─Pace─────────▶ prober     ─Report─▶ log, history
 //! ```
 //!
 //! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
@@ -18,6 +18,7 @@ mod event_loop;
 mod load;
 mod opened;
 mod parts;
+mod record;
 mod supervised;
 mod unreadable;
 mod zone_file;
@@ -39,11 +40,12 @@ use crate::dns;
 use crate::model::Moment;
 use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
-use crate::store::{self, Ended, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
+use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 
 use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX};
+use record::Record;
 use supervised::Supervised;
 
 pub use load::{Ready, load, load_config, load_config_with};
@@ -161,12 +163,17 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
     let meter = serving.meter();
+    let folder = store::history_folder(&config.node.state_dir);
+    let history = HistoryWriter::start(&folder, &config.node.name, config.history);
+    let history = history.map_err(StartError::System)?;
     let mut event_loop = EventLoop {
         controller: Supervised::new(controller, parameters, zones, config.node.state_dir),
+        settings: config.dns,
         tables,
         meter,
         clock,
         disk: Disk::new(writer, written, through, mark),
+        record: Record::begin(history, config.node.name, ended, clock.now()),
         probing,
         recorder,
         commands: Commands::default(),

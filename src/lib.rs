@@ -36,15 +36,15 @@
 //! ○ zone · health                  master file → Zone · observations → evidence → verdicts
 //! ○ policy                         verdicts → decisions: escape, failback, holds, budget
 //! ○ answer                         zones + decisions → tables; query bytes → reply bytes
-//! ○ controller                     event in, effects out; owns all mutable state; what is saved
+//! ○ controller                     event in, effects out; owns all mutable state; what is saved, and what is history
 //! ○ config                         TOML → parameters and settings, or every mistake with its place
-//! ○ api                            what operators and programs see: status, warnings
+//! ○ api                            what operators and programs see: status, warnings, explanations, incidents
 //! ○ recording                      probes of the past ↔ octets
 //! ○ simulator                      the controller in a world without sockets and clocks
 //! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
 //!   telemetry                      the log, which never blocks
 //!   probe · dns · control          HTTP and TCP probes · sockets, TLS · UNIX socket
-//!   store · recorder               state log · probes written down
+//!   store · recorder               state log, history · probes written down
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
@@ -58,12 +58,14 @@
 //! ourselves. *Isolated*: silent, and nothing else was heard. *Health*: one vantage's belief about one check. *Ballot*: what
 //! a vantage says of an endpoint. *Verdict*: the agreed view of a region. *Degraded*: a region that is up with a family that
 //! it does not need all down. *Steer*: how a name, or a group of names, is decided, known to the tables by its *steer id*.
-//! *Decision*: which region a steer gets, with a reason and an *epoch* that only grows. *Escape*: a move away from a region
-//! that is down; every other move is *voluntary*. *Hold*: a decision that waits on time. *Freeze*: no automatic change until
-//! evidence is back. *Proposal*: a decision that is being made durable; *commit*: that it is. *Answer*: what a query gets.
-//! *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State log*: what outlives the
-//! process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry. *Worker*: a DNS thread with its
-//! sockets. *Part*: a shell as status shows it. *Client network*: the /24 or /56 of a client.
+//! *Decision*: which region a steer gets, with a reason and an *epoch* that only grows. *Escape*: a move away from a
+//! region that is down; every other move is *voluntary*. *Hold*: a decision that waits on time. *Freeze*: no automatic
+//! change until evidence is back. *Proposal*: a decision that is being made durable; *commit*: that it is. *Answer*:
+//! what a query gets. *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State
+//! log*: what outlives the process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry.
+//! *History*: what was decided, ordered and refused, for people, in a chain of *history entries*; *grounds*: what such
+//! an entry rests on. *Worker*: a DNS thread with its sockets. *Part*: a shell as status shows it. *Client network*:
+//! the /24 or /56 of a client.
 //!
 //! # What never bends
 //!

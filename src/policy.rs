@@ -11,6 +11,7 @@ mod choice;
 mod decide;
 mod escape;
 mod hold;
+mod imagined;
 mod overrides;
 mod safety;
 
@@ -26,6 +27,7 @@ use crate::model::{Moment, Name, RegionId, Ttl};
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget, kept};
 pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead, release_now};
 pub use hold::{Flips, Hold, Wait};
+pub use imagined::{Turn, decisive, imagine, turns};
 pub use overrides::{
     AtExpiry, LASTS_DEFAULT, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides, Scope, Target,
 };
@@ -106,7 +108,7 @@ pub struct Standing {
 }
 
 /// What a decision rests on: the rule that fired, the evidence that it read, what it waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derivation {
     /// The rule that fired.
     pub rule: Rule,

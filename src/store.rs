@@ -12,6 +12,8 @@
 //! and set aside as `….damaged-<number>`, never used and never overwritten. A file of a newer format, of another user or
 //! behind a symbolic link stops the start before anything is touched. Two daemons cannot share a folder.
 //!
+//! Beside it lies the [history](history_folder): what was decided and ordered, for people, which no start depends on.
+//!
 //! The formats are described in `record.rs` and `snapshot.rs`; `format_1.rs` reads the one before.
 
 mod aside;
@@ -19,6 +21,7 @@ mod chain;
 mod error;
 mod files;
 mod format_1;
+mod history;
 mod lock;
 mod log;
 mod record;
@@ -31,6 +34,9 @@ mod watch;
 mod writer;
 
 pub use self::error::StoreError;
+pub use self::history::{
+    HistoryHealth, HistoryReader, HistoryWriter, Recorded, Verified, VerifyError, history_folder, verify,
+};
 pub use self::recovery::{Ended, Recovered};
 pub use self::state_log::{Sequence, StateLog, boot_id, read_for_display};
 pub use self::unsaved::UnsavedMark;

@@ -47,7 +47,7 @@ pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
 
 /// What an operator should look at, gravest first.
 pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) -> Vec<Warning> {
-    let facts = Facts { verdicts: controller.verdicts(), overrides: controller.overrides() };
+    let facts = controller.facts();
     let mut warnings: Vec<Warning> = status.names.iter().filter_map(name_warning).collect();
     for (steer, decision) in controller.parameters().steers.iter().zip(controller.decisions()) {
         warnings.extend(pinned_warning(decision));

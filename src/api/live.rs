@@ -44,6 +44,17 @@ impl Status {
     }
 }
 
+impl BudgetStatus {
+    pub(super) fn new(budget: &Budget, steer: &Steer) -> BudgetStatus {
+        BudgetStatus {
+            total: budget.total.as_secs_f64(),
+            detect: budget.detect.as_secs_f64(),
+            rto: steer.rto.map(|rto| rto.as_secs_f64()),
+            derivation: budget.to_string(),
+        }
+    }
+}
+
 impl NameStatus {
     fn of(
         name: &Name,
@@ -53,12 +64,7 @@ impl NameStatus {
         now: Moment,
     ) -> NameStatus {
         let standing = &decision.standing;
-        let budget = budget.map(|budget| BudgetStatus {
-            total: budget.total.as_secs_f64(),
-            detect: budget.detect.as_secs_f64(),
-            rto: steer.rto.map(|rto| rto.as_secs_f64()),
-            derivation: budget.to_string(),
-        });
+        let budget = budget.map(|budget| BudgetStatus::new(budget, steer));
         NameStatus {
             name: name.clone(),
             region: standing.region.clone(),
@@ -99,7 +105,7 @@ impl RegionStatus {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
-            checks: checks_of(controller, &verdict.region, endpoint.address, now),
+            checks: CheckStatus::all_of(controller, &verdict.region, endpoint.address, now),
             votes: if alone { Vec::new() } else { endpoint.ballots.clone() },
         });
         RegionStatus {
@@ -144,13 +150,21 @@ impl RegionStatus {
     }
 }
 
-fn checks_of(controller: &Controller, region: &RegionId, address: IpAddr, now: Moment) -> Vec<CheckStatus> {
-    let parameters = controller.parameters();
-    let region = parameters.regions.iter().find(|candidate| candidate.id == *region);
-    let checks = region.into_iter().flat_map(|region| &region.checks).filter(|check| check.covers(address));
-    let status = |check: &Check| {
-        let state = controller.states().get(&check.id)?;
-        Some(CheckStatus::new(&parameters.vantage, &check.id, state, now))
-    };
-    checks.filter_map(status).collect()
+impl CheckStatus {
+    /// Every check of an address by this node.
+    pub(super) fn all_of(
+        controller: &Controller,
+        region: &RegionId,
+        address: IpAddr,
+        now: Moment,
+    ) -> Vec<CheckStatus> {
+        let parameters = controller.parameters();
+        let region = parameters.regions.iter().find(|candidate| candidate.id == *region);
+        let checks = region.into_iter().flat_map(|region| &region.checks);
+        let status = |check: &Check| {
+            let state = controller.states().get(&check.id)?;
+            Some(CheckStatus::new(&parameters.vantage, &check.id, state, now))
+        };
+        checks.filter(|check| check.covers(address)).filter_map(status).collect()
+    }
 }

@@ -9,6 +9,7 @@ mod control;
 mod dns;
 mod evidence;
 mod expect;
+mod history;
 mod http;
 mod label;
 mod limit;
@@ -33,10 +34,12 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, record, check, zone, evidence, witness, region, steer, safety } = spec;
+    let Spec { node, dns, control, history, record, check, zone, evidence, witness, region, steer, safety } =
+        spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
+    let history = history::history(history, context.diagnostics);
     let record = record::record(record, context.diagnostics);
     let check = check::check(check, context);
     let mut zones = zone::zones(entries(zone), context);
@@ -51,6 +54,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         control: control?,
         record: record?,
         check,
+        history: history?,
         zones: zones.settings,
         alone: alone?,
         witnesses: witnesses.checks,

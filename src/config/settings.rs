@@ -28,6 +28,8 @@ pub struct Config {
     pub record: RecordSettings,
     /// `[check]`
     pub check: CheckSettings,
+    /// `[history]`
+    pub history: HistorySettings,
     /// `[[zone]]`
     pub zones: Vec<ZoneSettings>,
     /// `[evidence] alone`: what silence proves where there is no second place to be heard.
@@ -265,6 +267,22 @@ pub struct ScenarioSettings {
     pub file: PathBuf,
     /// Where the configuration names it, for messages about the file as a whole.
     pub place: Place,
+}
+
+/// How much history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// When a file has so many octets, the next one is begun.
+    pub max_size: u64,
+    /// The newest files that are kept; at least 2.
+    pub files: usize,
+}
+
+impl Default for HistorySettings {
+    /// A decision takes one to three kilobytes, so this is some fifty thousand of them.
+    fn default() -> HistorySettings {
+        HistorySettings { max_size: 10 << 20, files: 10 }
+    }
 }
 
 /// A zone to be served.

@@ -53,6 +53,7 @@ tables! {
         may control: ControlSpec,
         may record: RecordSpec,
         may check: CheckSpec,
+        may history: HistorySpec,
         must zone: Vec<At<ZoneSpec>>,
         may evidence: EvidenceSpec,
         may witness: Vec<At<WitnessSpec>>,
@@ -136,6 +137,12 @@ tables! {
     /// What `check` plays.
     "[check]" CheckSpec {
         may scenarios: Vec<At<String>>,
+    }
+
+    /// What is remembered of decisions and commands.
+    "[history]" HistorySpec {
+        may max_size: i64,
+        may files: i64,
     }
 
     /// A zone and its master file.

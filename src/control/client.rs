@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ProblemDetails, Wish};
-use crate::api::Status;
+use super::{Explain, ProblemDetails, Wish};
+use crate::api::{Explanation, Status};
 use crate::controller::Done;
 
 /// How long a command waits for the daemon, which answers within milliseconds when it works.
@@ -70,8 +71,24 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or refuses.
 pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
-    let body = serde_json::to_vec(wish).map_err(|error| ClientError::Malformed(error.into()))?;
-    let request = client(socket)?.post("http://localhost/v1/commands").body(body);
+    post(socket, "commands", wish).await
+}
+
+/// Why a name is answered as it is.
+///
+/// # Errors
+/// When the daemon cannot be reached, or answers with an error.
+pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, ClientError> {
+    post(socket, "explain", question).await
+}
+
+async fn post<T: DeserializeOwned>(
+    socket: &Path,
+    what: &str,
+    document: &impl Serialize,
+) -> Result<T, ClientError> {
+    let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
+    let request = client(socket)?.post(format!("http://localhost/v1/{what}")).body(body);
     send(socket, request.header("content-type", "application/json")).await
 }
 

@@ -24,8 +24,9 @@ use tower::ServiceExt;
 
 use super::peer::Peer;
 use super::socket::{Bound, SocketFile};
-use super::{ControlRequest, ProblemDetails, Wish};
-use crate::model::is_deceptive;
+use super::{ControlRequest, Explain, ProblemDetails, Wish};
+use crate::api::Question;
+use crate::model::{RecordType, is_deceptive};
 
 /// The largest request: it has an order, a reason, and the epochs that its author has seen.
 const BODY_MAX_OCTETS: usize = 128 * 1024;
@@ -115,6 +116,7 @@ fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/commands", post(command))
+        .route("/v1/explain", post(explain))
         .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
         .with_state(requests)
 }
@@ -122,6 +124,23 @@ fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
 async fn status(State(requests): State<mpsc::Sender<ControlRequest>>) -> Response {
     match asked(&requests, ControlRequest::Status).await {
         Ok(status) => Json(status).into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// By POST, for the question is a document: it changes nothing.
+async fn explain(
+    State(requests): State<mpsc::Sender<ControlRequest>>,
+    Json(Explain { name, rtype, client }): Json<Explain>,
+) -> Response {
+    let known = rtype.as_deref().map(|word| RecordType::from_mnemonic(word.as_bytes()).ok_or(word));
+    let rtype = match known.transpose() {
+        Ok(rtype) => rtype,
+        Err(word) => return refuse(StatusCode::BAD_REQUEST, format!("{word:?} is no record type")),
+    };
+    let question = Question { name, rtype, client };
+    match asked(&requests, |reply| ControlRequest::Explain(question, reply)).await {
+        Ok(explanation) => Json(explanation).into_response(),
         Err(refusal) => refusal,
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Moment, Name, RegionId, Ttl, shown};
-use crate::policy::{AtExpiry, Breach, Order, Override, OverrideId, SafetyRule};
+use crate::policy::{AtExpiry, Breach, Order, Override, OverrideId, SafetyRule, Scope};
 
 /// The number by which a command and its reply belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,6 +174,20 @@ pub enum Refusal {
     Superseded(Name),
     /// It came too late.
     Expired,
+}
+
+impl What {
+    /// The name that it is about, if it is about one.
+    pub(super) fn name(&self) -> Option<&Name> {
+        match self {
+            What::FailBack(name)
+            | What::Release(name)
+            | What::Order { order: Order::Pin { name, .. } | Order::Freeze(Scope::OfName(name)), .. } => {
+                Some(name)
+            }
+            What::Order { .. } | What::Withdraw(_) => None,
+        }
+    }
 }
 
 impl Refusal {

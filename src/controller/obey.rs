@@ -16,6 +16,9 @@ use crate::policy::{
 /// The shortest override.
 const LASTS_MIN: Duration = Duration::from_secs(1);
 
+/// As many names are told with a command.
+const NAMES_TOLD: usize = 1000;
+
 /// What a command would do.
 struct Plan {
     made: Option<Arc<Override>>,
@@ -36,7 +39,8 @@ impl Controller {
             Ok(plan) => plan,
             Err(refusal) => {
                 let (author, reason, why) = (author.clone(), reason.clone(), refusal.to_string());
-                news.reports.push(Report::Refused { command: what.to_string(), author, reason, why });
+                let names = what.name().cloned().into_iter().collect();
+                news.reports.push(Report::Refused { command: what.to_string(), names, author, reason, why });
                 news.replies.push(Reply { id: *id, outcome: Err(refusal) });
                 return;
             }
@@ -48,6 +52,7 @@ impl Controller {
         }
         news.reports.push(Report::Commanded {
             command: what.to_string(),
+            names: done.names.iter().take(NAMES_TOLD).map(|effect| effect.name.clone()).collect(),
             author: author.clone(),
             reason: reason.clone(),
             broken: plan.breaches.iter().map(|breach| breach.rule).collect(),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::health::{CheckState, Health, State, Verdict};
-use crate::model::CheckId;
+use crate::model::{CheckId, Name};
 use crate::policy::{Decision, Override, SafetyRule, Wait};
 
 /// A change worth a line.
@@ -40,6 +40,8 @@ pub enum Report {
     Commanded {
         /// What is wanted.
         command: String,
+        /// The names that it concerns: one of each group, and not more than can be told.
+        names: Arc<[Name]>,
         /// Whose.
         author: String,
         /// Why.
@@ -51,6 +53,8 @@ pub enum Report {
     Refused {
         /// What was wanted.
         command: String,
+        /// The name that it was about, if it was about one.
+        names: Arc<[Name]>,
         /// Whose.
         author: String,
         /// Why it was wanted.
@@ -153,11 +157,11 @@ impl fmt::Display for Report {
                 write!(f, " (epoch {}): {}", new.epoch, after.derivation.headline(&new.region))
             }
             // Quoted, so that no text of an operator looks like a line of ours.
-            Report::Commanded { command, author, reason, broken } => {
+            Report::Commanded { command, author, reason, broken, names: _ } => {
                 write!(f, "{command} by {author}: {reason:?}")?;
                 broken.iter().try_for_each(|rule| write!(f, ", breaking {rule} on purpose"))
             }
-            Report::Refused { command, author, reason, why } => {
+            Report::Refused { command, author, reason, why, names: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
             Report::OverrideEnded { order } => {

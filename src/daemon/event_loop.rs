@@ -10,8 +10,10 @@ use tracing::{info, warn};
 use super::clock::Clock;
 use super::disk::{Disk, DiskNews};
 use super::parts;
+use super::record::Record;
 use super::supervised::{GaveUp, Supervised};
 use crate::api::{PartStatus, Status, Warning};
+use crate::config::DnsSettings;
 use crate::control::{ControlRequest, Wish};
 use crate::controller::{Command, CommandId, Done, Effect, Event, Refusal, Reply, Report};
 use crate::dns::{Meter, Tables};
@@ -25,16 +27,22 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 /// The longest that a part may take to stop before the next one is told to.
 pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
 
+/// The longest that the history may take for its last entries: less than the state, which has the same disk.
+const HISTORY_MAX: Duration = Duration::from_secs(2);
+
 /// A command that has waited for longer than this is refused: its sender has given up.
 const COMMAND_MAX: Duration = Duration::from_secs(10);
 
 /// The controller and all that its effects act upon.
 pub(super) struct EventLoop {
     pub(super) controller: Supervised,
+    /// How clients are answered, to be explained.
+    pub(super) settings: DnsSettings,
     pub(super) tables: Tables,
     pub(super) meter: Meter,
     pub(super) clock: Clock,
     pub(super) disk: Disk,
+    pub(super) record: Record,
     pub(super) probing: Probing,
     pub(super) recorder: Option<Recorder>,
     pub(super) commands: Commands,
@@ -71,6 +79,7 @@ impl EventLoop {
                 }
                 _ = watchdog.tick() => {
                     self.disk.look();
+                    self.record.look();
                     self.take(Event::TimePassed);
                 }
                 Some(request) = requests.recv() => self.answer(request),
@@ -113,7 +122,10 @@ impl EventLoop {
                 Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::ProbeNow(check) => self.probing.probe_now(&check),
-                Effect::Report(report) => tell(&report),
+                Effect::Report(report) => {
+                    self.record.report(&report, now);
+                    tell(&report);
+                }
                 Effect::Reply(reply) => self.commands.reply(reply),
             }
         }
@@ -138,7 +150,9 @@ impl EventLoop {
         let missing = self.disk.missing();
         self.disk.forget_proposals();
         self.commands.waiting.clear(); // a dropped reply tells that the controller is gone
-        let effects = self.controller.rebuild(missing, self.clock.now()).await?;
+        let now = self.clock.now();
+        self.record.panicked(self.controller.panic(), now);
+        let effects = self.controller.rebuild(missing, now).await?;
         for event in self.perform(effects) {
             self.take(event);
         }
@@ -153,6 +167,12 @@ impl EventLoop {
                 }
             }
             ControlRequest::Command(wish, reply) => self.obey(wish, reply),
+            ControlRequest::Explain(question, reply) => {
+                let explained = self.controller.explain(&question, &self.settings, self.clock.now());
+                if let Some(explanation) = explained {
+                    drop(reply.send(explanation)); // a client that hung up needs none
+                }
+            }
         }
     }
 
@@ -168,6 +188,7 @@ impl EventLoop {
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
         status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
+        status.parts.push(self.record.part());
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
     }
@@ -182,7 +203,7 @@ impl EventLoop {
     async fn finish(mut self) {
         let now = self.clock.now();
         let last = self.controller.saved(now);
-        let EventLoop { disk, probing, recorder, .. } = self;
+        let EventLoop { disk, record, probing, recorder, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
         }
@@ -191,6 +212,7 @@ impl EventLoop {
         {
             warn!(event = "stop.forced", "the last probes were not recorded in time");
         }
+        record.finish(now, HISTORY_MAX).await;
         if let Some(last) = last {
             disk.finish(last, now, STAGE_MAX).await;
         }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::error;
 
-use crate::api::{PartStatus, Status};
+use crate::api::{Explanation, PartStatus, Question, Status};
+use crate::config::DnsSettings;
 use crate::controller::{Change, Controller, Effect, Event, Missing, Parameters, Saved};
 use crate::model::Moment;
 use crate::store;
@@ -103,6 +104,16 @@ impl Supervised {
         self.ask(|controller| Status::of(controller, now))
     }
 
+    /// As [`Explanation::of`]; none after a panic.
+    pub(super) fn explain(
+        &mut self,
+        question: &Question,
+        settings: &DnsSettings,
+        now: Moment,
+    ) -> Option<Explanation> {
+        self.ask(|controller| Explanation::of(controller, question, settings, now))
+    }
+
     /// As [`Controller::wake_at`].
     pub(super) fn wake_at(&self) -> Option<Moment> {
         self.controller.wake_at()
@@ -111,6 +122,11 @@ impl Supervised {
     /// Whether it must be built anew before it is asked again.
     pub(super) fn has_panicked(&self) -> bool {
         self.panicked.is_some()
+    }
+
+    /// What it panicked with just now.
+    pub(super) fn panic(&self) -> &str {
+        self.panicked.as_deref().unwrap_or_default()
     }
 
     /// How it does, for status.

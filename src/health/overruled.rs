@@ -59,9 +59,9 @@ impl Verdict {
         let states: Vec<(IpAddr, State, bool)> =
             counting.map(|endpoint| (endpoint.address, endpoint.state, endpoint.suspect)).collect();
         let state_of = |suspects_are_up: bool| {
-            let states = states.iter().map(|(address, state, suspect)| match state {
-                State::Up if *suspect && !suspects_are_up => (*address, State::Down),
-                state => (*address, *state),
+            let states = states.iter().map(|(address, state, suspect)| {
+                let falls = *state == State::Up && *suspect && !suspects_are_up;
+                (*address, if falls { State::Down } else { *state })
             });
             agreed_state(&self.families, self.min_up, states)
         };

@@ -75,7 +75,7 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, facts: Facts<'_>, now: M
 fn obey(order: &Override, evidence: &[Arc<Verdict>], served: Option<usize>, by_evidence: Choice) -> Choice {
     let pinned = match &order.order {
         Order::Pin { region, .. } => evidence.iter().position(|verdict| verdict.region == *region),
-        _ => None,
+        Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => None,
     };
     let (index, rule, hold) = match (pinned, served) {
         (Some(index), _) => (index, Rule::Pinned, Hold::Pin),
@@ -84,8 +84,8 @@ fn obey(order: &Override, evidence: &[Arc<Verdict>], served: Option<usize>, by_e
     };
     let comes_then = order.at_expiry == AtExpiry::Automatic && by_evidence.index != index;
     let to = evidence[by_evidence.index].region.clone();
-    let wait = comes_then.then(|| Wait { to, hold, until: Some(order.expires) });
-    Choice { index, rule, wait }
+    let wait = Wait { to, hold, until: Some(order.expires) };
+    Choice { index, rule, wait: comes_then.then_some(wait) }
 }
 
 /// Gives the names to the most preferred region that is up, on an operator's word: no hold applies, and it counts as

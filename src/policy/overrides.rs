@@ -227,7 +227,7 @@ impl Overrides {
     pub fn deciding(&self, steer: &Steer, served: Option<&RegionId>) -> Option<&Arc<Override>> {
         let pins = |known: &&Arc<Override>| match &known.order {
             Order::Pin { name, region } => steer.names.contains(name) && steer.regions.contains(region),
-            _ => false,
+            Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => false,
         };
         let freezes = |known: &&Arc<Override>| match (&known.order, served) {
             (Order::Freeze(scope), Some(served)) => scope.has(steer, served),

@@ -30,9 +30,9 @@ const SYSTEM: &[&str] = &[
     "/sys/devices/system/cpu/online",
 ];
 
-/// What a folder of ours is for: files in it are read, written, made, renamed and removed, and sockets made.
+/// What a folder of ours is for: files in it are read, written, made, renamed and removed, and folders and sockets made.
 const WRITE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
-    ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeSock | RemoveFile
+    ReadFile | ReadDir | WriteFile | Truncate | MakeReg | MakeDir | MakeSock | RemoveFile
 });
 
 const READ: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ ReadFile | ReadDir });

@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod faults;
+mod history;
 mod memory;
 mod older;
 mod real;

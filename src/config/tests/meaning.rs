@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
-use crate::config::{BodyRule, Config, CookieSettings, ProbeKind, RateLimitSettings, Seccomp};
+use crate::config::{
+    BodyRule, Config, CookieSettings, HistorySettings, ProbeKind, RateLimitSettings, Seccomp,
+};
 use crate::health::{Alone, Brownout, MinUp, Rules};
 use crate::model::Family;
 use crate::policy::{Failback, budget};
@@ -26,6 +28,7 @@ fn the_contract_means_what_it_says() {
         node,
         dns,
         control,
+        history,
         record,
         check,
         zones,
@@ -36,6 +39,7 @@ fn the_contract_means_what_it_says() {
         witnesses,
         safety,
     } = &parsed.config;
+    assert_eq!(*history, HistorySettings::default());
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
     assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert_eq!((node.name.as_str(), node.state_dir.to_str()), ("ns1", Some("/var/lib/cadence-dns")));
@@ -91,6 +95,7 @@ fn what_is_left_out_has_its_default() {
         node,
         dns,
         control,
+        history,
         record,
         check,
         zones: _,
@@ -101,6 +106,7 @@ fn what_is_left_out_has_its_default() {
         witnesses,
         safety,
     } = &parsed.config;
+    assert_eq!(*history, HistorySettings::default());
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
     assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
@@ -238,6 +244,8 @@ fn every_key_is_obeyed() {
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
         ("max_size", "max_size = 33554432", "max_size = 0"),
         ("scenarios", "scenarios/outage.txt", "scenarios/other.txt"),
+        ("max_size", "max_size = 1048576", "max_size = 1048577"),
+        ("files", "files = 5", "files = 6"),
         ("name", "name = \"example.com\"", "name = \"com\""),
         ("file", "example.com.zone", "other.zone"),
         ("name", "\"near\"", "\"here\""),
@@ -302,6 +310,7 @@ fn every_key_is_obeyed() {
         "control",
         "record",
         "check",
+        "history",
         "zone",
         "evidence",
         "witness",

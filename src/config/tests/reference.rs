@@ -50,6 +50,9 @@ key = "key.pem"
 @[control]
 [record]
 @[record]
+[check]
+[history]
+@[history]
 [[zone]]
 name = "example.com"
 file = "example.com.zone"

@@ -1,0 +1,74 @@
+//! `cadence-dns audit`: whether the history is as it was written.
+
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use super::daemon_address::DaemonAddress;
+use super::failure::Failure;
+use super::output::print;
+use crate::store::{self, Verified, VerifyError, history_folder};
+
+/// A line that the daemon is just writing is whole after this.
+const WRITTEN_WITHIN: Duration = Duration::from_millis(300);
+
+/// `cadence-dns audit …`
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Follow the chain of the history from its first line to its last: exit code 1 and the place of the first line that
+    /// was changed, taken out or put in
+    #[command(after_help = "\
+Each line carries the hash of the line before and its own, so nobody can change one without writing all that follow anew.
+Who may write the files can do just that, or cut the newest lines off: note the last hash elsewhere now and then, and ask
+for it with --noted NUMBER:HASH.")]
+    Verify(Verify),
+}
+
+/// `cadence-dns audit verify`
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// An entry and its hash that were printed by an earlier `audit verify`: they must still be there
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = noted)]
+    noted: Option<(u64, String)>,
+    #[command(flatten)]
+    daemon: DaemonAddress,
+}
+
+fn noted(text: &str) -> Result<(u64, String), String> {
+    let parts = text.split_once(':').and_then(|(number, hash)| Some((number.parse().ok()?, hash.to_owned())));
+    parts.ok_or_else(|| "write the number and the hash as `audit verify` prints them: `17:60a3…`".to_owned())
+}
+
+/// Verifies the history.
+pub(super) fn run(Command::Verify(Verify { noted, daemon }): &Command) -> Result<(), Failure> {
+    let folder = history_folder(&daemon.whereabouts()?.state_dir);
+    let noted = noted.as_ref().map(|(number, hash)| (*number, hash.as_str()));
+    let verified = verify(&folder, noted).map_err(|error| Failure::Failed(error.to_string()))?;
+    print(&verdict(&verified, &folder));
+    match (noted, verified.has_noted) {
+        (Some((number, _)), Some(false)) if number < verified.first => Err(Failure::Failed(format!(
+            "entry {number} is gone with its file, the history begins with entry {} now; note a newer one",
+            verified.first
+        ))),
+        (Some((number, hash)), Some(false)) => Err(Failure::Failed(format!(
+            "entry {number} does not have the hash {hash}: the history was written anew, or cut off before it"
+        ))),
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+/// A daemon may be writing: what is wrong is wrong for longer than a moment.
+fn verify(folder: &Path, noted: Option<(u64, &str)>) -> Result<Verified, VerifyError> {
+    store::verify(folder, noted).or_else(|_| {
+        thread::sleep(WRITTEN_WITHIN);
+        store::verify(folder, noted)
+    })
+}
+
+fn verdict(Verified { files, first, last, hash, .. }: &Verified, folder: &Path) -> String {
+    let folder = folder.display();
+    match last {
+        0 => format!("{folder}: no history\n"),
+        _ => format!("{folder}: whole, entries {first} to {last} in {files} files; note {last}:{hash}\n"),
+    }
+}

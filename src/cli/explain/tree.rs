@@ -1,0 +1,265 @@
+//! An explanation as a tree: a pure function, so that its look is a golden text.
+
+use std::time::Duration;
+
+use crate::api::{
+    CheckStatus, ClientExplanation, DecisionExplanation, EndpointExplanation, Explanation, ExplanationSource,
+    NextExplanation, RegionExplanation, WitnessExplanation,
+};
+use crate::cli::text::{age, latency};
+use crate::health::{Ballot, Health, Vote};
+use crate::model::{Family, Moment};
+
+/// A line, and what stands below it.
+struct Node {
+    text: String,
+    below: Vec<Node>,
+}
+
+impl Node {
+    fn leaf(text: impl Into<String>) -> Node {
+        Node { text: text.into(), below: Vec::new() }
+    }
+
+    fn new(text: impl Into<String>, below: Vec<Node>) -> Node {
+        Node { text: text.into(), below }
+    }
+
+    fn draw(&self, prefix: &str, out: &mut String) {
+        for (index, node) in self.below.iter().enumerate() {
+            let is_last = index + 1 == self.below.len();
+            let (branch, beside) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            out.push_str(&format!("{prefix}{branch}{}\n", node.text));
+            node.draw(&format!("{prefix}{beside}"), out);
+        }
+    }
+}
+
+/// The whole tree.
+pub(super) fn render(explanation: &Explanation) -> String {
+    let Explanation { node, time, source, name, rtype, code, path, client, decision, .. } = explanation;
+    let head = match (source, code) {
+        (ExplanationSource::History(number), _) => {
+            format!("{name}, as {node} decided at {time} (entry {number} of the history)")
+        }
+        (ExplanationSource::Live, code) => {
+            format!("{name} {rtype}: {}  ({node}, {time})", code.as_deref().unwrap_or("-"))
+        }
+    };
+    let steps = path.iter().map(|step| Node::leaf(format!("{}: {}", step.name, step.text)));
+    let mut below: Vec<Node> = steps.collect();
+    below.extend(client.as_ref().map(of_client));
+    below.extend(decision.iter().flat_map(|decision| of_decision(decision, *time)));
+    let mut out = format!("{head}\n");
+    Node::new("", below).draw("", &mut out);
+    out
+}
+
+fn of_client(ClientExplanation { address, is_answered, text }: &ClientExplanation) -> Node {
+    let answered = if *is_answered { "is answered" } else { "is NOT answered" };
+    Node::new(format!("client {address} {answered}"), text.iter().map(Node::leaf).collect())
+}
+
+fn of_decision(decision: &DecisionExplanation, now: Moment) -> Vec<Node> {
+    let DecisionExplanation { region, epoch, since, why, names, addresses, .. } = decision;
+    let head = format!("decision: {region}, epoch {epoch}, since {since} ({} ago)", ago(now.since(*since)));
+    let mut below = vec![Node::leaf(format!("why: {why}"))];
+    if names.len() > 1 {
+        below.push(Node::leaf(format!("moves together: {}", list(names))));
+    }
+    below.push(Node::leaf(format!("answers {}", list(addresses))));
+    below.push(Node::leaf(format!("TTL {}: {}", decision.ttl.ttl, decision.ttl.why)));
+    below.extend(decision.wait.as_ref().map(|wait| {
+        let until = wait.until.map_or_else(
+            || "until an operator ends it".to_owned(),
+            |until| format!("until {until} ({} more)", ago(until.after(now))),
+        );
+        Node::leaf(format!("hold: {} keeps {} waiting {until}", wait.hold, wait.to))
+    }));
+    below.push(Node::leaf(moves(decision)));
+    below.extend(decision.pending.as_ref().map(Node::leaf));
+    below.extend(decision.budget.as_ref().map(|budget| {
+        let rto = budget.rto.map(|rto| format!(" of rto {rto}s")).unwrap_or_default();
+        Node::leaf(format!("budget {}s{rto} = {}", budget.total, budget.derivation))
+    }));
+    let mut nodes = vec![Node::new(head, below), rules(decision), evidence(decision, now)];
+    if !decision.next.is_empty() {
+        nodes.push(Node::new(
+            "what would change it",
+            decision.next.iter().map(|next| of_next(next, now)).collect(),
+        ));
+    }
+    if !decision.later.is_empty() {
+        let later = decision.later.iter().map(|later| Node::leaf(format!("{} {}", later.time, later.text)));
+        nodes.push(Node::new("later in this epoch", later.collect()));
+    }
+    nodes
+}
+
+fn moves(decision: &DecisionExplanation) -> String {
+    let moves = &decision.moves;
+    match moves.limit {
+        Some(limit) => format!("automatic moves within the hour: {} of {limit}", moves.within_hour),
+        None => format!("automatic moves within the hour: {}", moves.within_hour),
+    }
+}
+
+fn rules(decision: &DecisionExplanation) -> Node {
+    let rule = |rule: &crate::api::RuleExplanation| {
+        let mark = if rule.fired { "fired: " } else { "not " };
+        Node::leaf(format!("{mark}{} — {}", rule.rule, rule.why))
+    };
+    let (fired, not): (Vec<_>, Vec<_>) = decision.rules.iter().partition(|rule| rule.fired);
+    Node::new("rules", fired.into_iter().chain(not).map(rule).collect())
+}
+
+fn evidence(decision: &DecisionExplanation, now: Moment) -> Node {
+    let regions = decision.regions.iter().map(|region| of_region(region, now));
+    let mut below: Vec<Node> = regions.collect();
+    if !decision.witnesses.is_empty() {
+        below.push(Node::new("witnesses", decision.witnesses.iter().map(witness).collect()));
+    }
+    Node::new("evidence", below)
+}
+
+fn of_region(region: &RegionExplanation, now: Moment) -> Node {
+    let RegionExplanation { preference, in_service, decisive, since, why, .. } = region;
+    let mark = if *decisive == Some(true) { "* " } else { "" };
+    let service = if *in_service { ", in service" } else { "" };
+    let since = format!("since {since} ({} ago)", ago(now.since(*since)));
+    let mut below = Vec::new();
+    if let Some(recovered) = region.recovered {
+        below.push(Node::leaf(format!(
+            "came up after it was down at {recovered} ({} ago)",
+            ago(now.since(recovered))
+        )));
+    }
+    if region.state == crate::health::State::Up && !region.steady {
+        below.push(Node::leaf("not steady: with the addresses down that fail just now it would not be up"));
+    }
+    if *decisive == Some(false) {
+        below.push(Node::leaf("not decisive: whatever is believed of it, the answer stays"));
+    }
+    for family in Family::ALL {
+        let of_family: Vec<&EndpointExplanation> =
+            region.endpoints.iter().filter(|endpoint| endpoint.family == family).collect();
+        if of_family.is_empty() {
+            continue;
+        }
+        let is_needed = region.families.contains(&family);
+        let needed = if is_needed {
+            format!("needed, {} of {}", region.needed.min(of_family.len()), of_family.len())
+        } else {
+            "not needed".to_owned()
+        };
+        let nodes = of_family.into_iter().map(|endpoint| of_endpoint(endpoint, now)).collect();
+        below.push(Node::new(format!("{family} ({needed})"), nodes));
+    }
+    Node::new(format!("{mark}{preference}. {}{service}: {why}, {since}", region.region), below)
+}
+
+fn of_endpoint(endpoint: &EndpointExplanation, now: Moment) -> Node {
+    let EndpointExplanation { address, served, state, doubt, suspect, votes, checks, .. } = endpoint;
+    let served = if *served { ", in the answer" } else { "" };
+    let doubt = doubt.map(|doubt| format!(", {}", word(&doubt))).unwrap_or_default();
+    let suspect = if *suspect { ", fails just now" } else { "" };
+    let checks_below = checks.iter().map(|check| Node::leaf(of_check(check, now)));
+    // Where this node votes alone its checks say more than its vote.
+    let others =
+        votes.iter().filter(|_| votes.len() > 1 || checks.is_empty()).map(|vote| Node::leaf(of_vote(vote)));
+    Node::new(format!("{address} {state}{doubt}{suspect}{served}"), checks_below.chain(others).collect())
+}
+
+fn of_check(check: &CheckStatus, now: Moment) -> String {
+    let seen = match check.seen {
+        Some(seen) => format!("{} ago", ago(now.since(seen))),
+        None => "never".to_owned(),
+    };
+    let took = check.latency.map(|seconds| format!(" in {}", latency(seconds))).unwrap_or_default();
+    let said = match (&check.trouble, &check.failure) {
+        (Some(trouble), _) => format!("could not be sent: {trouble}"),
+        (None, Some(failure)) => failure.to_string(),
+        (None, None) if check.seen.is_some() => "ok".to_owned(),
+        (None, None) => "-".to_owned(),
+    };
+    format!(
+        "probe #{} from {}: {}; seen {seen}{took}: {said}",
+        check.probe,
+        check.vantage,
+        belief(check.health)
+    )
+}
+
+fn belief(health: Health) -> String {
+    match health {
+        Health::Unknown { passes, failures } => {
+            format!("unknown ({passes} passed, {failures} failed in a row)")
+        }
+        Health::Up { failures: 0 } => "up".to_owned(),
+        Health::Up { failures } => format!("up ({failures} failed)"),
+        Health::Down { passes: 0 } => "down".to_owned(),
+        Health::Down { passes } => format!("down ({passes} passed)"),
+    }
+}
+
+fn of_vote(ballot: &Ballot) -> String {
+    let says = match ballot.vote {
+        Vote::Up => "up".to_owned(),
+        Vote::Down => "down".to_owned(),
+        Vote::Unknown(doubt) => format!("cannot say, {}", word(&doubt)),
+    };
+    let notes = [
+        ballot.suspect.then(|| "fails just now".to_owned()),
+        ballot.isolated.then(|| "nothing else was heard".to_owned()),
+        ballot.awaits_witness.then(|| "waits for a witness".to_owned()),
+        ballot.failure.as_ref().map(ToString::to_string),
+        ballot.trouble.clone(),
+    ];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    let notes = if notes.is_empty() { String::new() } else { format!(": {}", notes.join(", ")) };
+    format!("vote of {}: {says}{notes}", ballot.vantage)
+}
+
+fn word(doubt: &crate::health::Doubt) -> &'static str {
+    use crate::health::Doubt;
+    match doubt {
+        Doubt::Unproven => "too few probes yet",
+        Doubt::Stale => "no fresh probe",
+        Doubt::Isolated => "nothing answers us",
+        Doubt::NotProbed => "it cannot be probed",
+        Doubt::Divided => "the vantages disagree",
+    }
+}
+
+fn witness(WitnessExplanation { witness, address, family, age, .. }: &WitnessExplanation) -> Node {
+    let heard = match age {
+        Some(seconds) => format!("heard {} ago", ago(Duration::from_secs_f64(seconds.max(0.0)))),
+        None => "never heard".to_owned(),
+    };
+    Node::leaf(format!("{witness} {address} ({family}): {heard}"))
+}
+
+fn of_next(next: &NextExplanation, now: Moment) -> Node {
+    let NextExplanation { cause, effect, changes_answer, earliest } = next;
+    let mark = if *changes_answer { "→" } else { "·" };
+    let earliest = match earliest {
+        Some(at) if *at > now => {
+            format!(" (at the earliest in {}, at {at})", ago(at.after(now)))
+        }
+        Some(_) => " (with the next probe)".to_owned(),
+        None => String::new(),
+    };
+    Node::leaf(format!("{cause}{earliest} {mark} {effect}"))
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = items.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = items.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// To the millisecond below a minute: what is fresh is told by it.
+fn ago(span: Duration) -> String {
+    if span < Duration::from_secs(60) { latency(span.as_secs_f64()) } else { age(span) }
+}
