@@ -6,6 +6,7 @@ mod check;
 mod command;
 mod daemon_address;
 mod demo;
+mod drill;
 mod explain;
 mod failback;
 mod failover;
@@ -13,6 +14,7 @@ mod failure;
 mod history;
 mod output;
 mod overrides;
+mod resolver;
 mod run;
 mod runtime;
 mod simulate;
@@ -76,6 +78,8 @@ enum Command {
     /// Check that nobody has changed the history
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Rehearse the death of a region: what would happen (--shadow), or how long clients take to follow
+    Drill(drill::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
 }
@@ -109,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Explain(arguments) => explain::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Audit(command) => audit::run(&command),
+        Command::Drill(arguments) => drill::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     }
 }

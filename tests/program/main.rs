@@ -8,6 +8,7 @@ mod kit;
 
 mod bad_input;
 mod daemon;
+mod drill;
 mod exhausted;
 mod log;
 mod operator;
