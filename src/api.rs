@@ -5,6 +5,7 @@ mod explain;
 mod incident;
 mod live;
 mod part;
+mod probed;
 mod status;
 mod warning;
 
@@ -15,6 +16,7 @@ pub use explain::{
 };
 pub use incident::{Incident, Stay};
 pub use part::PartStatus;
+pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
     STATUS_SCHEMA, Source, Status, WaitStatus,

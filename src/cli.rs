@@ -14,12 +14,15 @@ mod failure;
 mod history;
 mod output;
 mod overrides;
+mod probe;
 mod resolver;
 mod run;
+mod runner;
 mod runtime;
 mod simulate;
 mod status;
 mod story;
+mod switchover;
 mod text;
 mod when;
 mod zone;
@@ -50,7 +53,13 @@ enum Command {
     /// Run the name server in the foreground until SIGTERM or SIGINT; log one line for each change
     Run(ConfigFile),
     /// Check the configuration, its zones, certificates and scenarios, and print each failover budget
-    Check(ConfigFile),
+    Check(check::Arguments),
+    /// Probe a region once, now, without a daemon, and show what was seen
+    #[command(
+        after_help = "Exit codes: 0 every probe passed, 1 one did not, 2 wrong usage. The daemon's state is not touched, and its \
+                            probes go on meanwhile; probes run as you, not as the daemon's user"
+    )]
+    Probe(probe::Arguments),
     /// Check one zone file without a configuration, or print the records in it
     #[command(subcommand)]
     Zone(zone::Command),
@@ -58,6 +67,8 @@ enum Command {
     Status(status::Arguments),
     /// Give a name to a region now, whatever probes say: leave a region that is green and broken
     Failover(failover::Failover),
+    /// Plan the move of a name: caches are made ready, it moves on time, and is looked at from outside
+    Switchover(switchover::Arguments),
     /// Return a name to its preferred region now, without waiting for `failback` and `dwell`
     Failback(failback::Arguments),
     /// Lift what holds a name: a pin, a freeze, `dwell`, `failback`, the flip limit; what it waits for happens now
@@ -82,6 +93,9 @@ enum Command {
     Drill(drill::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
+    /// Run programs for a daemon that has started this
+    #[command(hide = true)]
+    RunPrograms,
 }
 
 /// Which configuration.
@@ -100,10 +114,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     let cli = Cli::try_parse_from(arguments).map_err(Failure::Usage)?;
     match cli.command {
         Command::Run(ConfigFile { config }) => run::run(&config),
-        Command::Check(ConfigFile { config }) => check::run(&config),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Failover(arguments) => failover::failover(&arguments),
+        Command::Switchover(arguments) => switchover::run(&arguments),
         Command::Failback(arguments) => failback::fail_back(&arguments),
         Command::Release(arguments) => failback::release(&arguments),
         Command::Drain(arguments) => failover::drain(&arguments),
@@ -115,5 +131,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Audit(command) => audit::run(&command),
         Command::Drill(arguments) => drill::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::RunPrograms => runner::run(),
     }
 }

@@ -13,6 +13,7 @@ mod diagnostics;
 mod near;
 mod parameters;
 mod parse;
+mod probe_settings;
 mod probe_url;
 mod read;
 mod settings;
@@ -31,11 +32,15 @@ use parse::Context;
 use spec::Spec;
 use with::With;
 
+pub use probe_settings::{
+    BodyRule, DnsProbe, DnsTransport, ExecProbe, Expect, Fresh, GrpcProbe, HttpProbe, HttpVersion, Probe,
+    ProbeKind, TrustSettings,
+};
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    BodyRule, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, Expect, Fresh,
-    HistorySettings, HttpProbe, HttpsSettings, NodeSettings, Probe, ProbeKind, RateLimitSettings,
-    RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
+    CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, HistorySettings, HttpsSettings,
+    NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings,
+    XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

@@ -18,15 +18,18 @@ mod judgement;
 mod obey;
 mod report;
 mod saved;
+mod step;
+mod switchover;
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, Moment, RegionId, VantageId};
+use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
 use crate::policy::{
     Budget, Decision, Facts, OverrideId, Overrides, Safety, Standing, Steer, Verdicts, budget, decide,
 };
@@ -36,6 +39,7 @@ use adoption::{Proposal, Proposals};
 use ceilings::Ceilings;
 use evidence::Evidence;
 use judgement::Judgement;
+use step::Steps;
 use zones::{first_table, served};
 
 pub use adoption::{Commit, ProposalId};
@@ -44,6 +48,7 @@ pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
+pub use step::Step;
 
 /// What the controller decides by.
 #[derive(Debug, Clone)]
@@ -77,6 +82,8 @@ pub enum Event {
     Command(Command),
     /// What was proposed is durable, or somebody else's change came first.
     Committed(ProposalId, Commit),
+    /// What our own listeners answered after a switchover.
+    Verified(OverrideId, Result<String, String>),
     /// Time went by: due at [`Controller::wake_at`], and every second or so for the watchdog on stale evidence.
     TimePassed,
 }
@@ -96,6 +103,15 @@ pub enum Effect {
     Pace(CheckId, Pace),
     /// Probe this check once, now.
     ProbeNow(CheckId),
+    /// Ask our own listeners over the network, then tell by [`Event::Verified`].
+    Verify {
+        /// Of which switchover.
+        id: OverrideId,
+        /// For which name.
+        name: Name,
+        /// What must be answered.
+        addresses: Vec<IpAddr>,
+    },
     /// Tell the operator.
     Report(Report),
     /// Tell who sent the command.
@@ -114,6 +130,7 @@ struct News {
     commits: Vec<(ProposalId, Vec<Change>)>,
     /// What the prober is told.
     probing: Vec<Effect>,
+    verify: Vec<Effect>,
     reports: Vec<Report>,
     replies: Vec<Reply>,
 }
@@ -130,6 +147,9 @@ pub struct Controller {
     proposals: Proposals,
     overrides: Overrides,
     last_override: OverrideId,
+    steps: Steps,
+    /// When it was last asked anything.
+    handled: Moment,
     ceilings: Ceilings,
     /// Which steers a region matters to.
     steers_of: BTreeMap<RegionId, Vec<usize>>,
@@ -166,6 +186,11 @@ impl Controller {
             ceilings.lift(decision, before.as_ref().filter(|_| state.missing != Missing::Commits))
         };
         let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
+        let moved = decisions.iter().filter_map(|decision| {
+            let before = state.standing(&decision.names)?;
+            Report::of_start(&before, decision).map(Effect::Report)
+        });
+        let moved: Vec<Effect> = moved.collect();
         let table = Arc::new(first_table(zones, &parameters, &decisions, &state, now));
         let mut controller = Controller {
             steers_of: steers_by_region(&parameters.steers),
@@ -175,6 +200,8 @@ impl Controller {
             proposals: Proposals::default(),
             overrides: state.overrides,
             last_override: state.last_override,
+            steps: Steps::default(),
+            handled: now,
             save_every: evidence.save_every(),
             parameters,
             evidence,
@@ -200,13 +227,16 @@ impl Controller {
         ];
         controller.evidence.set_paces(&mut news);
         effects.append(&mut news.probing);
+        effects.extend(moved);
         (controller, effects)
     }
 
     /// Takes in one event. Nothing changed: no effects, but for a save now and then.
     pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut news = News::default();
+        self.handled = now;
         self.end_overrides(now, &mut news);
+        self.begin_planned(now, &mut news);
         match event {
             Event::Observed(observation) => {
                 let regions = self.evidence.observe(&observation, now, &mut news);
@@ -218,6 +248,7 @@ impl Controller {
             }
             Event::Command(command) => self.obey(command, now, &mut news),
             Event::Committed(id, commit) => self.adopt(id, &commit, now, &mut news),
+            Event::Verified(id, found) => self.verified(id, found, now, &mut news),
             Event::TimePassed => {
                 self.judge_expired(now, &mut news);
                 news.concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
@@ -231,7 +262,7 @@ impl Controller {
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
         let due = self.due.first().map(|(at, _)| *at);
-        due.into_iter().chain(self.overrides.next_expiry()).min()
+        due.into_iter().chain(self.overrides.next_turn(self.handled)).min()
     }
 
     /// What is decided now, in the order of the configuration.
@@ -340,7 +371,7 @@ impl Controller {
     /// The effects of an event in the order in which they are to be done.
     fn finish(&mut self, mut news: News, now: Moment) -> Vec<Effect> {
         let published = self.publish(&mut news);
-        let News { commits, changes, probing, reports, replies, .. } = news;
+        let News { commits, changes, probing, verify, reports, replies, .. } = news;
         let is_quiet = changes.is_empty() && reports.is_empty();
         let is_due = self.save_every.is_some_and(|every| now.since(self.persisted) >= every);
         let mut done = Vec::new();
@@ -355,6 +386,7 @@ impl Controller {
             self.persisted = now;
             done.push(Effect::Persist);
         }
+        done.extend(verify);
         done.extend(reports.into_iter().map(Effect::Report));
         done.extend(replies.into_iter().map(Effect::Reply));
         done
@@ -377,7 +409,8 @@ impl Controller {
             news.moved.insert(index);
         }
         self.ceilings.note(&decision);
-        self.decisions[index] = decision;
+        let before = std::mem::replace(&mut self.decisions[index], decision.clone());
+        self.note_ttl(&before, &decision, now, news);
         self.note_due(index, now);
     }
 

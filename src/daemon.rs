@@ -21,6 +21,7 @@ mod parts;
 mod record;
 mod supervised;
 mod unreadable;
+mod verify;
 mod zone_file;
 
 use std::fmt;
@@ -47,6 +48,7 @@ use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX};
 use record::Record;
 use supervised::Supervised;
+use verify::{VERIFIED_MAX, Verifier};
 
 pub use load::{Ready, load, load_config, load_config_with};
 pub use opened::{Opened, open};
@@ -158,6 +160,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (observed, observations) = mpsc::channel(OBSERVATIONS_MAX);
     let (asked, requests) = mpsc::channel(REQUESTS_MAX);
     let (stop, stopped) = mpsc::channel(1);
+    let (verified, found) = mpsc::channel(VERIFIED_MAX);
     let recorder = recorder(&config).map_err(StartError::System)?;
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
@@ -177,9 +180,10 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         probing,
         recorder,
         commands: Commands::default(),
+        verifier: Verifier::new(&addresses, verified),
     };
     event_loop.perform(effects);
-    let event_loop = tokio::spawn(event_loop.run(observations, requests, stopped));
+    let event_loop = tokio::spawn(event_loop.run(observations, requests, found, stopped));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
 }
 

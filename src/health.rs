@@ -1,23 +1,26 @@
 //! Observations become evidence, and evidence the verdict of a region.
 //!
 //! ```text
-//! Observation ─▶ check_state: one check from one vantage ─▶ vote: what a vantage says of an address
-//!                   ▲                                          │
+//! Observation ─▶ check_state: one check from one vantage ─▶ ballot: what a vantage says of an address, by which
+//!                   ▲                                          │     of its probes must pass
 //!                witness: was anything else heard meanwhile?   ▼
 //!                                         family ─▶ region: the Verdict that the vantages agree on
 //!                                                     overruled: an operator's word beats it
 //! ```
 //!
-//! What `check_state` remembers of a check is its `belief`, its `hearing` and what is `recent`.
+//! What `check_state` remembers of a check is its `belief`, its `hearing`, its `grade` and what is `recent`.
 //!
 //! Nothing here knows that DNS exists, or what time it is: time is an argument.
 
+mod ballot;
 mod belief;
 mod check_state;
 mod family;
+mod grade;
 mod hearing;
 mod observation;
 mod overruled;
+mod passes;
 mod recent;
 mod region;
 mod vote;
@@ -32,12 +35,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{CheckId, Family, RegionId, VantageId};
 
+pub use ballot::ballots_of;
 pub use belief::Health;
 pub use check_state::{CheckState, LastProbe};
+pub use grade::{CertificateGrades, Degradation, Grades, SlowRule};
 pub use hearing::Hearing;
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
+pub use passes::{Calculation, Passes};
 pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
-pub use vote::{Ballot, Doubt, Vote, ballots_of};
+pub use vote::{Ballot, Doubt, Vote};
 pub use word::{Says, Word};
 
 /// A region as the core knows it.
@@ -51,6 +57,8 @@ pub struct Region {
     pub min_up: MinUp,
     /// The families that it needs: it is down when one of them is. At least one, each of which has an address.
     pub families: Vec<Family>,
+    /// Which of its probes make an address up.
+    pub passes: Passes,
     /// What is probed; empty when nothing is, and then the region counts as up.
     pub checks: Vec<Check>,
 }
@@ -125,6 +133,11 @@ pub struct Rules {
     pub recheck: Duration,
     /// The longest that a probe takes.
     pub timeout: Duration,
+    /// Whether a probe that ends in any way but silence proves that packets of the far end reach us. What a program has
+    /// heard we cannot know: it is no witness of anything.
+    pub hears: bool,
+    /// What makes it worse than another though it passes.
+    pub grades: Grades,
 }
 
 /// When scattered failures make a check down though they are not in a row.

@@ -42,8 +42,8 @@
 //! ○ recording                      probes of the past ↔ octets
 //! ○ simulator                      the controller in a world without sockets and clocks
 //! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
-//!   telemetry                      the log, which never blocks
-//!   probe · dns · control          HTTP and TCP probes · sockets, TLS · UNIX socket
+//!   telemetry · programs           the log, which never blocks · programs of the operator, bounded
+//!   probe · dns · control          probes of every kind · sockets, TLS · UNIX socket
 //!   store · recorder               state log, history · probes written down
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
@@ -64,8 +64,9 @@
 //! what a query gets. *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State
 //! log*: what outlives the process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry.
 //! *History*: what was decided, ordered and refused, for people, in a chain of *history entries*; *grounds*: what such
-//! an entry rests on. *Worker*: a DNS thread with its sockets. *Part*: a shell as status shows it. *Client network*:
-//! the /24 or /56 of a client.
+//! an entry rests on. *Worker*: a DNS thread with its sockets. *Part*: a shell as status shows it. *Program*: an
+//! executable of the operator's; *runner*: the process that runs programs for the daemon. *Client network*: the /24 or
+//! /56 of a client.
 //!
 //! # What never bends
 //!
@@ -85,6 +86,7 @@ pub mod health;
 pub mod model;
 pub mod policy;
 pub mod probe;
+pub mod programs;
 pub mod recorder;
 pub mod recording;
 pub mod replay;

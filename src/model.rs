@@ -33,6 +33,9 @@ impl Ttl {
     /// Not to be kept at all.
     pub const ZERO: Ttl = Ttl(0);
 
+    /// The shortest that a cache keeps anything for.
+    pub const SECOND: Ttl = Ttl(1);
+
     /// The largest value that has a meaning.
     pub const MAX: Ttl = Ttl(0x7fff_ffff);
 

@@ -29,9 +29,13 @@ pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead, release_now};
 pub use hold::{Flips, Hold, Wait};
 pub use imagined::{Turn, decisive, imagine, turns};
 pub use overrides::{
-    AtExpiry, LASTS_DEFAULT, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides, Scope, Target,
+    AtExpiry, LASTS_DEFAULT, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides, PLANNED_MAX,
+    Scope, Target,
 };
 pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit};
+
+/// Caches count whole seconds, and keep an answer for up to one more.
+const CACHES_ROUND: Duration = Duration::from_secs(1);
 
 /// How a name, or a group of names that move together, is steered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +184,8 @@ pub enum TtlRule {
     Suspect,
     /// A change is due before a steady TTL would run out.
     ChangeDue,
+    /// A planned change is so near that caches must ask again at once.
+    Imminent,
 }
 
 impl Decision {
@@ -198,10 +204,15 @@ impl Decision {
     /// When the same evidence may lead to another decision.
     #[must_use]
     pub fn due(&self, steer: &Steer, now: Moment) -> Option<Moment> {
-        let until = self.derivation.wait.as_ref()?.until?;
-        let shorten_at =
-            Moment::from_millis(until.as_millis().saturating_sub(millis(steer.ttl.as_duration())));
-        Some(if shorten_at > now { shorten_at } else { until })
+        let wait = self.derivation.wait.as_ref()?;
+        let until = wait.until?;
+        let mut turns = vec![until, until.before(steer.ttl.as_duration())];
+        if wait.hold == Hold::Switchover {
+            turns.extend(
+                [steer.ttl, steer.ttl_suspect].map(|ttl| until.before(ttl.as_duration() + CACHES_ROUND)),
+            );
+        }
+        Some(turns.into_iter().filter(|turn| *turn > now).min().unwrap_or(until))
     }
 }
 
@@ -258,10 +269,6 @@ impl Derivation {
     fn state_on(&self, region: &RegionId) -> String {
         self.verdict_on(region).map_or_else(|| "not configured".into(), |verdict| verdict.to_string())
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 //! prepare ─▶ Prober ─start─▶ Probing          one task for each check:
 //!                              │ set_pace · probe_now
 //!                              ▼
-//!            timetable ─due─▶ checker ─▶ http · tcp ─▶ connect ─▶ (tls) ─response─▶ expect
-//!                              │                         └─error─┴─error─▶ fault
+//!            timetable ─due─▶ checker ─▶ http · grpc ─▶ stream ─▶ connect ─▶ (tls) ─response─▶ expect
+//!                              │      └─▶ tcp · dns ─────────────────┘└─error─┴─error─▶ fault
+//!                              │      └─▶ exec ─▶ programs
 //!                              │ pulse: did we stand still meanwhile?
 //!                              ▼
 //!                          Observation
@@ -16,38 +17,54 @@
 
 mod checker;
 mod connect;
+mod dns;
 mod excerpt;
+mod exec;
 mod expect;
 mod fault;
+mod grpc;
 mod http;
+mod look;
 mod progress;
 mod pulse;
+mod stream;
 mod tcp;
 mod timetable;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::checker::{Checker, Exchange, Wish};
+use self::dns::Dns;
+use self::exec::Exec;
+use self::grpc::Grpc;
 use self::http::Http;
 use self::progress::Progress;
 use self::pulse::Pulse;
 use self::tcp::Tcp;
 use self::tls::Trust;
-use crate::config::{self, ProbeKind};
+use crate::config::{self, ExecProbe, ProbeKind};
 use crate::health::{Observation, Pace, ProbeOutcome};
 use crate::model::{CheckId, Problem, VantageId};
+use crate::programs::{Program, Programs};
+
+pub use self::look::{Details, Look};
+pub use self::tls::Certificate;
 
 /// Everything that can fail is done: files are read, clients are built. Nothing is sent yet.
 #[derive(Debug)]
 pub struct Prober {
     checkers: Vec<Checker<ProbeTransport>>,
     pulse: Arc<Pulse>,
+    programs: Programs,
 }
 
 /// The checks at work. Dropping it ends them.
@@ -60,35 +77,73 @@ pub struct Probing {
 /// Builds what the probes need, or names every reason why that cannot be.
 ///
 /// # Errors
-/// Every certificate file, URL, method or header that cannot be used, with its place where it has one of its own.
+/// Every certificate file, URL, method, header or program that cannot be used, with its place where it has one of its own.
 pub fn prepare(probes: &[config::Probe], vantage: VantageId) -> Result<Prober, Vec<Problem>> {
     let (mut trust, pulse) = (Trust::new(), Arc::new(Pulse::new()));
-    let (mut checkers, mut problems) = (Vec::new(), twice_the_same(probes));
+    let mut problems = twice_the_same(probes);
+    let (programs, unfit) = programs_of(probes);
+    problems.extend(unfit);
+    let mut checkers = Vec::new();
+    let mut numbers = 0..;
     for probe in probes {
-        match checker(probe, &vantage, &mut trust, &pulse) {
-            Ok(checker) => checkers.push(checker),
+        let progress = Arc::new(Progress::new());
+        let transport = match &probe.kind {
+            ProbeKind::Tcp => Ok(ProbeTransport::Tcp(Tcp { target: probe.target })),
+            ProbeKind::Http(http) => Http::new(http, probe.target, &mut trust, &progress)
+                .map(|http| ProbeTransport::Http(Box::new(http))),
+            ProbeKind::Grpc(grpc) => Grpc::new(grpc, probe.target, &mut trust, &progress)
+                .map(|grpc| ProbeTransport::Grpc(Box::new(grpc))),
+            ProbeKind::Dns(dns) => Dns::new(dns, probe.target).map(|dns| ProbeTransport::Dns(Box::new(dns))),
+            ProbeKind::Exec(_) => {
+                let number = numbers.next().expect("there is always another number");
+                Ok(ProbeTransport::Exec(Exec { programs: programs.clone(), number, limit: probe.timeout }))
+            }
+        };
+        let (probe, vantage, pulse) = (probe.clone(), vantage.clone(), Arc::clone(&pulse));
+        match transport {
+            Ok(transport) => checkers.push(Checker { probe, vantage, transport, progress, pulse }),
             Err(problem) if problems.contains(&problem) => {} // the same for each address of the region
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(Prober { checkers, pulse }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Prober { checkers, pulse, programs }) } else { Err(problems) }
 }
 
-fn checker(
-    probe: &config::Probe,
-    vantage: &VantageId,
-    trust: &mut Trust,
-    pulse: &Arc<Pulse>,
-) -> Result<Checker<ProbeTransport>, Problem> {
-    let progress = Arc::new(Progress::new());
-    let transport = match &probe.kind {
-        ProbeKind::Tcp => ProbeTransport::Tcp(Tcp { target: probe.target }),
-        ProbeKind::Http(http) => {
-            ProbeTransport::Http(Box::new(Http::new(http, probe.target, trust, &progress)?))
-        }
+/// The programs of all probes, in their order, and those that there are not.
+fn programs_of(probes: &[config::Probe]) -> (Programs, Vec<Problem>) {
+    let (mut list, mut problems) = (Vec::new(), Vec::new());
+    for probe in probes {
+        let ProbeKind::Exec(exec) = &probe.kind else { continue };
+        list.push(program(exec, &probe.check));
+        let unfit = unfit_program(exec).filter(|problem| !problems.contains(problem));
+        problems.extend(unfit);
+    }
+    (Programs::new(list), problems)
+}
+
+/// A program as it is run for one check.
+fn program(exec: &ExecProbe, check: &CheckId) -> Program {
+    let address = check.address.to_string();
+    let arguments = exec.arguments.iter().map(|argument| argument.replace("{address}", &address));
+    let environment = [("CADENCE_REGION", check.region.as_str()), ("CADENCE_ADDRESS", &address)];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Program { arguments: arguments.collect(), environment }
+}
+
+/// Why the file is none that can be executed.
+fn unfit_program(exec: &ExecProbe) -> Option<Problem> {
+    let file = exec.arguments.first()?;
+    let found = match fs::metadata(file) {
+        Err(error) => format!("cannot find the program {file}: {error}"),
+        Ok(found) if !found.is_file() => format!("{file} is no file"),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => format!("{file} is not executable"),
+        Ok(_) => return None,
     };
-    let (probe, vantage, pulse) = (probe.clone(), vantage.clone(), Arc::clone(pulse));
-    Ok(Checker { probe, vantage, transport, progress, pulse })
+    Some(Problem::error(
+        exec.place.clone(),
+        found,
+        "the absolute path of a program that cadence-dns may execute",
+    ))
 }
 
 /// Two tasks for one check would probe it at once.
@@ -101,6 +156,12 @@ fn twice_the_same(probes: &[config::Probe]) -> Vec<Problem> {
 }
 
 impl Prober {
+    /// The programs that it runs: a process that gives up the right to do so has a runner started before.
+    #[must_use]
+    pub fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
     /// Begins to probe, on the current tokio runtime. The first round is spread over the first second.
     ///
     /// A check waits for room in the channel; when its other end is gone the check ends.
@@ -150,11 +211,29 @@ impl Probing {
     }
 }
 
+impl Prober {
+    /// Probes every check once, now, and says what was seen, in the order of the configuration: no schedule, no reports.
+    /// What is not done within `limit` is not probed.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn look(self, limit: Duration) -> Vec<Look> {
+        let pulse = self.pulse;
+        let beating = tokio::spawn(async move { pulse.run().await });
+        let looks = look::look(self.checkers, limit).await;
+        beating.abort();
+        looks
+    }
+}
+
 /// The way in which a check looks at its endpoint.
 #[derive(Debug)]
 enum ProbeTransport {
     Tcp(Tcp),
     Http(Box<Http>),
+    Grpc(Box<Grpc>),
+    Dns(Box<Dns>),
+    Exec(Exec),
 }
 
 impl Exchange for ProbeTransport {
@@ -162,6 +241,9 @@ impl Exchange for ProbeTransport {
         match self {
             ProbeTransport::Tcp(tcp) => tcp.exchange(progress).await,
             ProbeTransport::Http(http) => http.exchange(progress).await,
+            ProbeTransport::Grpc(grpc) => grpc.exchange(progress).await,
+            ProbeTransport::Dns(dns) => dns.exchange(progress).await,
+            ProbeTransport::Exec(exec) => exec.exchange(progress).await,
         }
     }
 }

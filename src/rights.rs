@@ -6,7 +6,8 @@
 //!
 //! [`no_dumps`] comes first, before a secret is in memory. [`give_up`] comes before any thread is started: the user is
 //! the process's, but capabilities are a thread's, which hands them down to those that it starts. What cannot be given
-//! up stops the start; what this system does not have is said.
+//! up stops the start; what this system does not have is said. A process that is started in between, with what we have
+//! then, is another one: it is as little privileged, and not confined to our files and system calls.
 
 mod calls;
 mod capabilities;
@@ -17,6 +18,7 @@ mod folder;
 mod user;
 
 use std::fs::{self, File};
+use std::io;
 use std::path::PathBuf;
 
 use rustix::thread::set_no_new_privs;
@@ -67,9 +69,14 @@ pub struct GivenUp {
 /// Gives up all that is not needed any more, for good: root, groups, every capability, what a program that is executed
 /// could bring, the files of others, and system calls.
 ///
+/// `before_confinement` is called when the user is another one and privileges are gone, and files and system calls are not.
+///
 /// # Errors
 /// When something of it cannot be given up; the process must not go on then.
-pub fn give_up(needs: &Needs) -> Result<GivenUp, RightsError> {
+pub fn give_up(
+    needs: &Needs,
+    before_confinement: impl FnOnce() -> io::Result<()>,
+) -> Result<GivenUp, RightsError> {
     alone()?;
     let Become { user, doubt } = user::choose(needs.user.as_deref())?;
     for path in &needs.written {
@@ -84,6 +91,7 @@ pub fn give_up(needs: &Needs) -> Result<GivenUp, RightsError> {
     let shown = user.unwrap_or_else(User::us).to_string();
     capabilities::give_up().map_err(refused("capabilities"))?;
     set_no_new_privs(true).map_err(|error| RightsError::System("new privileges", error.into()))?;
+    before_confinement().map_err(RightsError::Runner)?;
     let confined = needs.landlock.then(|| files::confine(&needs.read, &needs.written)).transpose();
     let confined = confined.map_err(RightsError::Files)?;
     for file in &needs.read_again {

@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["api"]),
     ("○", &["simulator", "recording"]),
     ("○", &["scenario", "replay"]),
-    (" ", &["telemetry"]),
+    (" ", &["telemetry", "programs"]),
     (" ", &["probe", "dns", "control", "cluster", "store", "recorder"]),
     (" ", &["rights"]),
     (" ", &["daemon"]),
@@ -48,12 +48,14 @@ const IMPURE: &[&str] = &[
 
 /// Crates that only some modules may know.
 const FENCED: &[(&str, &[&str])] = &[
-    ("hickory_proto", &["zone", "answer", "dns"]),
+    ("hickory_proto", &["zone", "answer", "dns", "probe"]),
     ("hickory_server", &["cli"]),
     ("reqwest", &["control"]),
     ("axum", &["control"]),
     ("clap", &["cli"]),
     ("libc", &["dns", "probe", "rights"]),
+    ("prost", &["probe"]),
+    ("h2::", &["probe"]),
     ("nix::", &["probe", "control", "dns", "rights"]),
     ("landlock::", &["rights"]),
     ("seccompiler", &["rights"]),

@@ -1,9 +1,15 @@
 //! Probes against real sockets: every way in which an endpoint can fail has its own name.
 
+#[path = "probe/dns.rs"]
+mod dns;
 #[path = "probe/endpoint.rs"]
 mod endpoint;
+#[path = "probe/exec.rs"]
+mod exec;
 #[path = "probe/http.rs"]
 mod http;
+#[path = "probe/http2.rs"]
+mod http2;
 #[path = "probe/tcp.rs"]
 mod tcp;
 #[path = "probe/tls.rs"]
@@ -14,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use cadence_dns::config::{Expect, HttpProbe, Probe, ProbeKind};
+use cadence_dns::config::{Expect, HttpProbe, HttpVersion, Probe, ProbeKind, TrustSettings};
 use cadence_dns::health::{Observation, Pace, ProbeOutcome};
 use cadence_dns::model::{CheckId, Problem};
 use cadence_dns::probe::{self, Prober};
@@ -29,7 +35,7 @@ const SHORT: Duration = Duration::from_secs(1);
 fn a_probe(target: SocketAddr, timeout: Duration, kind: ProbeKind) -> Probe {
     let check = CheckId { region: "fra".into(), probe: 0, address: target.ip() };
     let (interval, recheck) = (Duration::from_millis(50), Duration::from_millis(50));
-    Probe { check, target, interval, recheck, timeout, kind }
+    Probe { check, label: None, target, interval, recheck, timeout, certificate_least: Duration::ZERO, kind }
 }
 
 /// `GET url`, satisfied with any 2xx.
@@ -39,9 +45,8 @@ fn get(url: &str) -> HttpProbe {
         method: Method::GET,
         headers: HeaderMap::new(),
         expect: Expect { status: vec![200..=299], json: Vec::new(), fresh: None, body: None },
-        ca_file: None,
-        ca_file_place: None,
-        insecure: false,
+        version: HttpVersion::One,
+        trust: TrustSettings::default(),
     }
 }
 

@@ -42,6 +42,7 @@ scenarios! {
     both_families_needed
     brownout
     brownout_after_isolation
+    calculated_checks
     clock_set_back
     death_beside_a_standby_with_ipv6_only
     death_beside_a_stumbling_standby
@@ -54,7 +55,9 @@ scenarios! {
     death_while_the_standby_lacks_ipv4
     death_while_the_standby_lacks_ipv6
     death_while_the_standby_needs_its_dead_ipv4
+    degraded_by_a_certificate
     degraded_by_ipv6
+    degraded_by_slowness
     disk_that_hangs
     disk_that_is_full
     drain_of_the_last_region
@@ -108,6 +111,9 @@ scenarios! {
     restart_in_an_outage
     standby_that_could_not_take_over
     stuck_prober
+    switchover
+    switchover_across_a_restart
+    switchover_given_up
     three_regions
     three_vantages
     three_vantages_of_which_two_are_gone

@@ -13,6 +13,7 @@ mod rotation;
 mod rrl_keys;
 mod serials;
 mod steering;
+mod trace;
 mod zones;
 
 use std::collections::BTreeSet;

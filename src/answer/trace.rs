@@ -66,6 +66,36 @@ pub enum TraceFound {
     AskedAnew,
 }
 
+impl TraceFound {
+    /// The code of a reply that ends with this.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            TraceFound::NotOurs => "REFUSED",
+            TraceFound::Absent(_) => "NXDOMAIN",
+            TraceFound::Renamed(_, None) => "YXDOMAIN",
+            TraceFound::Records { .. }
+            | TraceFound::Steered { .. }
+            | TraceFound::Alias(_)
+            | TraceFound::Renamed(_, Some(_))
+            | TraceFound::Delegated(_)
+            | TraceFound::NoData { .. }
+            | TraceFound::AskedAnew => "NOERROR",
+        }
+    }
+}
+
+impl TraceFound {
+    /// The name that it goes on at.
+    fn next(&self) -> Option<&Name> {
+        if let TraceFound::Alias(next) | TraceFound::Renamed(_, Some(next)) = self {
+            Some(next)
+        } else {
+            None
+        }
+    }
+}
+
 impl AnswerTable {
     /// The steps from a question to its answer, as a client gets it; at least one.
     #[must_use]
@@ -100,12 +130,7 @@ fn follow<'t>(
     loop {
         let wildcard = found.wildcard().and_then(|node| Name::from_wire(node.name()));
         let what = step(view, rtype, &name, found);
-        let next = match &what {
-            TraceFound::Alias(next) | TraceFound::Renamed(_, Some(next)) if rtype != RecordType::CNAME => {
-                Some(next.clone())
-            }
-            _ => None,
-        };
+        let next = what.next().filter(|_| rtype != RecordType::CNAME).cloned();
         steps.push(TraceStep { name, zone: Some(zone.clone()), wildcard, found: what });
         let Some(next) = next else { return steps };
         let is_renamed = steps.iter().any(|step| matches!(step.found, TraceFound::Renamed(..)));

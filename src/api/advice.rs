@@ -11,9 +11,6 @@ use crate::health::{State, Verdict};
 use crate::model::{Family, Moment};
 use crate::policy::{Decision, Facts, Hold, Rule, Steer, Wait, if_dead};
 
-/// A certificate that expires within this is worth a warning.
-const CERTIFICATE_WARNING: Duration = Duration::from_secs(21 * 24 * 3600);
-
 /// What the configuration leaves open, and would be missed in an outage.
 pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
     let mut notes = Vec::new();
@@ -57,9 +54,10 @@ pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) ->
     for region in &status.regions {
         warnings.extend(region_warning(region));
         for endpoint in &region.endpoints {
-            warnings.extend(
-                endpoint.checks.iter().filter_map(|check| check_warning(region, endpoint, check, now)),
-            );
+            for check in &endpoint.checks {
+                let warned_within = certificate_warning(controller.parameters(), region, check);
+                warnings.extend(check_warning(region, endpoint, check, warned_within, now));
+            }
         }
     }
     warnings
@@ -154,6 +152,9 @@ fn region_warning(region: &RegionStatus) -> Option<Warning> {
         State::Up if !region.degraded.is_empty() => {
             "its addresses stay in the answer; look at its probes that fail".into()
         }
+        State::Up if region.endpoints.iter().any(|endpoint| endpoint.degraded.is_some()) => {
+            "it stays in the answer, and a region that is not degraded comes before it in an escape".into()
+        }
         State::Up => return None,
         State::Down => {
             format!("look at the load balancers of {}: its probes tell why they fail", region.region)
@@ -165,10 +166,19 @@ fn region_warning(region: &RegionStatus) -> Option<Warning> {
     Some(Warning { text: format!("region {} is {}", region.region, region.why), help })
 }
 
+/// How long before the end of its certificate a check is worth a warning.
+fn certificate_warning(parameters: &Parameters, region: &RegionStatus, check: &CheckStatus) -> Duration {
+    let configured = parameters.regions.iter().find(|configured| configured.id == region.region);
+    let checks = configured.into_iter().flat_map(|region| &region.checks);
+    let rules = checks.map(|known| (known.id.probe, &known.rules)).find(|(probe, _)| *probe == check.probe);
+    rules.map(|(_, rules)| rules.grades.certificate.warning).unwrap_or_default()
+}
+
 fn check_warning(
     region: &RegionStatus,
     endpoint: &EndpointStatus,
     check: &CheckStatus,
+    warned_within: Duration,
     now: Moment,
 ) -> Option<Warning> {
     let place = format!("{}/{} from {}", region.region, endpoint.address, check.vantage);
@@ -178,7 +188,7 @@ fn check_warning(
             help: "this node's limits".into(),
         });
     }
-    let expires = check.certificate_expires.filter(|expires| expires.after(now) < CERTIFICATE_WARNING)?;
+    let expires = check.certificate_expires.filter(|expires| expires.after(now) < warned_within)?;
     let text = match expires.after(now).as_secs() / 86_400 {
         _ if expires <= now => format!("{place}: the certificate expired at {expires}"),
         days => format!("{place}: the certificate expires in {days} days, at {expires}"),

@@ -9,13 +9,14 @@ mod path;
 mod rules;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::status::{BudgetStatus, CheckStatus, WaitStatus};
-use crate::health::{Ballot, Doubt, State};
+use crate::health::{Ballot, Doubt, State, Word};
 use crate::model::{Family, Moment, Name, RegionId, Ttl};
-use crate::policy::{Rule, TtlRule};
+use crate::policy::{Override, Rule, TtlRule};
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const EXPLANATION_SCHEMA: &str = "cadence-dns/explanation/v1";
@@ -112,6 +113,9 @@ pub struct DecisionExplanation {
     pub rules: Vec<RuleExplanation>,
     /// The change that is wanted and not yet allowed.
     pub wait: Option<WaitStatus>,
+    /// What operators have ordered that bears on it.
+    #[serde(default)]
+    pub overrides: Vec<Arc<Override>>,
     /// Automatic moves within the last hour, and how many are allowed.
     pub moves: MovesExplanation,
     /// Where the TTL comes from.
@@ -192,6 +196,9 @@ pub struct RegionExplanation {
     pub recovered: Option<Moment>,
     /// The verdict in words.
     pub why: String,
+    /// What the probes say, in words, where an operator's word beats them.
+    #[serde(default)]
+    pub overruled: Option<String>,
     /// The families that it needs.
     pub families: Vec<Family>,
     /// How many addresses of a needed family must be up.
@@ -217,6 +224,9 @@ pub struct EndpointExplanation {
     pub doubt: Option<Doubt>,
     /// It fails just now, though it is not down.
     pub suspect: bool,
+    /// An operator's word, which beats its probes.
+    #[serde(default)]
+    pub word: Option<Arc<Word>>,
     /// What each vantage says.
     pub votes: Vec<Ballot>,
     /// Each check of it by this node; empty in a past answer.

@@ -27,6 +27,7 @@ impl Status {
         let region = |verdict: &Arc<Verdict>| RegionStatus::of(verdict, controller, now);
         status.regions = controller.verdicts().values().map(region).collect();
         status.overrides = controller.overrides().clone();
+        status.steps = controller.steps().cloned().collect();
         status.warnings = advice::warnings(&status, controller, now);
         status.notes = advice::notes(parameters);
         status
@@ -105,6 +106,7 @@ impl RegionStatus {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            degraded: endpoint.degraded.map(|why| why.to_string()),
             checks: CheckStatus::all_of(controller, &verdict.region, endpoint.address, now),
             votes: if alone { Vec::new() } else { endpoint.ballots.clone() },
         });
@@ -132,6 +134,7 @@ impl RegionStatus {
                     state: check.state.health.state(),
                     doubt: None,
                     suspect: check.state.is_suspect(),
+                    degraded: check.state.degraded.map(|why| why.to_string()),
                     checks: vec![status],
                     votes: Vec::new(),
                 }),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::part::PartStatus;
 use super::warning::Warning;
 use crate::answer::Counter;
+use crate::controller::Step;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
 use crate::model::{CheckId, Family, Moment, Name, RegionId, Ttl, VantageId};
 use crate::policy::{Hold, Overrides, Rule, Wait};
@@ -36,6 +37,9 @@ pub struct Status {
     /// What operators have ordered and is in force, the oldest first.
     #[serde(default)]
     pub overrides: Overrides,
+    /// The last steps of planned switchovers, the oldest first.
+    #[serde(default)]
+    pub steps: Vec<Step>,
     /// What has been asked since the start; none if the daemon does not run.
     pub dns: Option<DnsStatus>,
     /// The parts of the program around the controller; empty if the daemon does not run.
@@ -146,6 +150,9 @@ pub struct EndpointStatus {
     pub doubt: Option<Doubt>,
     /// It fails just now, though it is not down.
     pub suspect: bool,
+    /// Why it is worse than another, though it is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
     /// Every check of it by this node.
     pub checks: Vec<CheckStatus>,
     /// What each node says about it; empty where this node decides alone.
@@ -267,6 +274,7 @@ impl Status {
             names: Vec::new(),
             regions: Vec::new(),
             overrides: Overrides::default(),
+            steps: Vec::new(),
             dns: None,
             parts: Vec::new(),
             warnings: Vec::new(),

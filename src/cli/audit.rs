@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::daemon_address::DaemonAddress;
-use super::failure::Failure;
+use super::failure::{Failure, unreadable};
 use super::output::print;
 use crate::store::{self, Verified, VerifyError, history_folder};
 
@@ -43,7 +43,10 @@ fn noted(text: &str) -> Result<(u64, String), String> {
 pub(super) fn run(Command::Verify(Verify { noted, daemon }): &Command) -> Result<(), Failure> {
     let folder = history_folder(&daemon.whereabouts()?.state_dir);
     let noted = noted.as_ref().map(|(number, hash)| (*number, hash.as_str()));
-    let verified = verify(&folder, noted).map_err(|error| Failure::Failed(error.to_string()))?;
+    let verified = verify(&folder, noted).map_err(|error| match error {
+        VerifyError::Unreadable(error) => unreadable(&error),
+        broken @ VerifyError::Broken { .. } => Failure::Failed(broken.to_string()),
+    })?;
     print(&verdict(&verified, &folder));
     match (noted, verified.has_noted) {
         (Some((number, _)), Some(false)) if number < verified.first => Err(Failure::Failed(format!(

@@ -2,17 +2,33 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
+use super::ConfigFile;
 use super::failure::{Failure, refused};
 use super::output::{complain, print};
+use super::probe;
 use super::story::{self, Story};
 use crate::config::{Config, ScenarioSettings};
 use crate::daemon;
 use crate::model::Problem;
 use crate::policy::{Steer, budget};
 
+/// The time that `--live` takes at most.
+const LIVE_MAX: Duration = Duration::from_secs(30);
+
+/// `cadence-dns check`
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Probe every region as well, once, for half a minute at most, and fail if one of them would not be up
+    #[arg(long)]
+    live: bool,
+}
+
 /// Checks the configuration; prints the budgets when it is right.
-pub(super) fn run(file: &Path) -> Result<(), Failure> {
+pub(super) fn run(Arguments { file: ConfigFile { config: file }, live }: &Arguments) -> Result<(), Failure> {
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
     for warning in &ready.warnings {
         complain(&format!("{warning}\n"));
@@ -20,7 +36,7 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
     let told = play(&ready.config).map_err(|problems| refused(&problems))?;
     print(&told);
     print(&render(&ready.config, file));
-    Ok(())
+    if *live { probe::check_live(&ready.config, LIVE_MAX) } else { Ok(()) }
 }
 
 /// Plays the scenarios of `[check]`; a line for each.

@@ -16,7 +16,7 @@ use super::runtime::runtime;
 use crate::control::Wish;
 use crate::control::client;
 use crate::controller::{Done, Terms, What};
-use crate::model::Name;
+use crate::model::{Moment, Name};
 use crate::policy::{AtExpiry, LASTS_MAX, Order, SafetyRule};
 
 /// As many names are held to what was shown: a command has some kilobytes.
@@ -75,18 +75,29 @@ struct Epoch {
 }
 
 impl Options {
+    /// Whether people read along.
+    pub(super) fn is_for_people(&self) -> bool {
+        self.output == Output::Table
+    }
+
     pub(super) fn daemon(&self) -> &DaemonAddress {
         &self.daemon
     }
 }
 
 impl Lasting {
+    /// The order from now on.
     pub(super) fn order(&self, order: Order) -> What {
+        self.order_from(None, order)
+    }
+
+    /// The order from a moment on.
+    pub(super) fn order_from(&self, starts: Option<Moment>, order: Order) -> What {
         let at_expiry = match self.then {
             Then::Automatic => AtExpiry::Automatic,
             Then::Hold => AtExpiry::Hold,
         };
-        What::Order { order, lasts: self.lasts, at_expiry }
+        What::Order { order, starts, lasts: self.lasts, at_expiry }
     }
 }
 
@@ -95,11 +106,20 @@ impl Lasting {
 /// # Errors
 /// When the daemon refuses or cannot be reached, or the operator does not want it after all.
 pub(super) fn carry_out(what: What, name: Option<&Name>, options: &Options) -> Result<(), Failure> {
+    carried_out(what, name, options).map(drop)
+}
+
+/// The same, and what was done; none if it was only to be looked at.
+pub(super) fn carried_out(
+    what: What,
+    name: Option<&Name>,
+    options: &Options,
+) -> Result<Option<Done>, Failure> {
     let mut terms = options.terms(name)?;
     let preview = options.ask(&what, Terms { dry_run: true, ..terms.clone() })?;
     if options.dry_run {
         options.show(&preview);
-        return Ok(());
+        return Ok(None);
     }
     if options.output == Output::Table {
         print(&effect::text(&preview));
@@ -120,7 +140,7 @@ pub(super) fn carry_out(what: What, name: Option<&Name>, options: &Options) -> R
             "cadence-dns: the disk has not taken it yet: a restart may forget it; `cadence-dns status` says why",
         );
     }
-    Ok(())
+    Ok(Some(done))
 }
 
 /// What a command means, or has meant, as text.
@@ -176,10 +196,15 @@ pub(super) fn confirm() -> Result<(), Failure> {
     }
 }
 
+/// How far ahead, `10m`.
+pub(super) fn span_ahead(text: &str) -> Result<Duration, String> {
+    let parsed = SpanParser::new().parse_unsigned_duration(text.as_bytes());
+    parsed.map_err(|_| "a number with its unit, as in 90s, 30m or 1h30m".to_owned())
+}
+
 /// `90s`, `1h30m`, as long as an override may last.
 fn span(text: &str) -> Result<Duration, String> {
-    let parsed = SpanParser::new().parse_unsigned_duration(text.as_bytes());
-    let span = parsed.map_err(|_| "a number with its unit, as in 90s, 30m or 1h30m".to_owned())?;
+    let span = span_ahead(text)?;
     let is_right = (Duration::from_secs(1)..=LASTS_MAX).contains(&span);
     is_right.then_some(span).ok_or_else(|| "between 1s and 24h: an override ends, and can be renewed".into())
 }

@@ -120,7 +120,7 @@ impl Drill<'_> {
 
     fn wanted(&self) -> What {
         let (order, lasts) = (self.order.clone(), self.arguments.lasts);
-        What::Order { order, lasts, at_expiry: AtExpiry::Automatic }
+        What::Order { order, starts: None, lasts, at_expiry: AtExpiry::Automatic }
     }
 
     async fn ask(&self, what: What, dry_run: bool) -> Result<Done, Failure> {

@@ -1,12 +1,14 @@
 //! `cadence-dns explain`: why a name is answered as it is, or was.
 
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::net::IpAddr;
 use std::path::Path;
 
 use super::daemon_address::DaemonAddress;
-use super::failure::Failure;
+use super::failure::{Failure, unreadable};
 use super::output::{Output, complain, print, print_as_it_is};
 use super::runtime::runtime;
 use crate::api::Explanation;
@@ -72,7 +74,7 @@ fn past(folder: &Path, name: &Name, epoch: u64) -> Result<Explanation, Failure> 
             entries.push((recorded.number, recorded.entry));
         }
     });
-    let troubles = read.map_err(|error| Failure::Failed(error.to_string()))?;
+    let troubles = read.map_err(|error| unreadable(&error))?;
     troubles.iter().for_each(|trouble| complain(&format!("cadence-dns: {trouble}")));
     Explanation::past(name, epoch, &entries).ok_or_else(|| {
         let mut known: Vec<String> =

@@ -1,10 +1,12 @@
 //! How commands fail.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use super::output::complain;
 use crate::control::client::ClientError;
 use crate::model::{Problem, Severity};
+use crate::store::StoreError;
 
 /// Why a command did not do what it was asked, and the exit code that goes with it.
 #[derive(Debug)]
@@ -50,6 +52,17 @@ impl From<ClientError> for Failure {
             ClientError::Refused(_) | ClientError::Malformed(_) => Failure::Failed(error.to_string()),
         }
     }
+}
+
+/// Files of the daemon that a command cannot read.
+pub(super) fn unreadable(error: &StoreError) -> Failure {
+    let StoreError::Io { action, path, source } = error else { return Failure::Failed(error.to_string()) };
+    if source.kind() != ErrorKind::PermissionDenied {
+        return Failure::Failed(error.to_string());
+    }
+    let path = path.display();
+    let help = "run this as root, or as a user whose group may read the state folder";
+    Failure::Failed(format!("cannot {action} {path}: {source}; {help}"))
 }
 
 /// Prints every problem to stderr; the failure counts the errors.

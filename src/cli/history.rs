@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::daemon_address::DaemonAddress;
-use super::failure::Failure;
-use super::output::{Output, complain, print, print_as_it_is};
+use super::failure::{Failure, unreadable};
+use super::output::{Output, Readers, complain, harmless, print, put};
 use super::when::{When, now};
 use crate::api::Incident;
 use crate::model::{Moment, Name, RegionId};
@@ -81,13 +81,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if chosen.is_empty() && !arguments.follow {
         tell_nothing(&folder, from, last);
     }
-    chosen.iter().for_each(|recorded| show(recorded, arguments.output));
-    while arguments.follow {
+    let mut readers = Readers::There;
+    for recorded in &chosen {
+        readers = show(recorded, arguments.output);
+    }
+    if !arguments.follow {
+        return Ok(());
+    }
+    while readers == Readers::There {
         thread::sleep(LOOK_EVERY);
         read(&mut reader, |recorded| {
             choice.learn(&recorded.entry);
             if choice.has(&recorded.entry) {
-                show(&recorded, arguments.output);
+                readers = show(&recorded, arguments.output);
             }
         })?;
     }
@@ -95,7 +101,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn read(reader: &mut HistoryReader, each: impl FnMut(Recorded)) -> Result<(), Failure> {
-    let troubles = reader.read(each).map_err(|error| Failure::Failed(error.to_string()))?;
+    let troubles = reader.read(each).map_err(|error| unreadable(&error))?;
     troubles.iter().for_each(|trouble| complain(&format!("cadence-dns: {trouble}")));
     Ok(())
 }
@@ -109,9 +115,9 @@ fn tell_nothing(folder: &Path, from: Moment, last: Option<Moment>) {
     complain(&format!("cadence-dns: no such entry since {from}; {last}"));
 }
 
-fn show(recorded: &Recorded, output: Output) {
+fn show(recorded: &Recorded, output: Output) -> Readers {
     match output {
-        Output::Table => print(&lines::line(recorded)),
-        Output::Json => print_as_it_is(&format!("{}\n", recorded.line)),
+        Output::Table => put(&harmless(&lines::line(recorded))),
+        Output::Json => put(&format!("{}\n", recorded.line)),
     }
 }

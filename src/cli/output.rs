@@ -16,6 +16,13 @@ pub(super) enum Output {
     Json,
 }
 
+/// Whether anybody reads what is printed: what goes on for ever ends when nobody does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    There,
+    Gone,
+}
+
 /// Prints text for people to stdout, without anything in it that could repaint a terminal: some of it is what operators
 /// and strangers wrote.
 pub(super) fn print(text: &str) {
@@ -24,9 +31,16 @@ pub(super) fn print(text: &str) {
 
 /// Prints what a program reads, whose format has escapes of its own.
 pub(super) fn print_as_it_is(text: &str) {
+    put(text); // a reader that has gone away (`| head`) is not a failure
+}
+
+/// Prints text that is harmless, and tells whether anybody read it.
+pub(super) fn put(text: &str) -> Readers {
     let mut stdout = std::io::stdout().lock();
-    // A reader that has gone away (`| head`) is not a failure.
-    drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Readers::There,
+        Err(_) => Readers::Gone,
+    }
 }
 
 /// The same for a complaint on stderr.
@@ -35,6 +49,6 @@ pub(super) fn complain(text: &str) {
 }
 
 /// Lines and columns are ours.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     plain(text, |character| matches!(character, '\n' | '\t'))
 }

@@ -162,7 +162,7 @@ fn list(List { daemon, output }: &List) -> Result<(), Failure> {
 
 /// A row for each order.
 pub(super) fn shown(overrides: &Overrides, now: Moment, width: Option<u16>) -> String {
-    let mut table = table(&["OVERRIDE", "ORDER", "ENDS IN", "THEN", "BY", "REASON"], width);
+    let mut table = table(&["OVERRIDE", "ORDER", "BEGINS", "ENDS IN", "THEN", "BY", "REASON"], width);
     for order in overrides.iter() {
         let then = match order.at_expiry {
             AtExpiry::Automatic => "automatic",
@@ -171,6 +171,7 @@ pub(super) fn shown(overrides: &Overrides, now: Moment, width: Option<u16>) -> S
         table.add_row([
             order.id.to_string(),
             order.order.to_string(),
+            order.starts.map_or_else(|| "-".into(), |starts| format!("in {}", age(starts.after(now)))),
             age(order.expires.after(now)),
             then.into(),
             order.author.clone(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use jiff::SpanRelativeTo;
 use jiff::fmt::friendly::SpanParser;
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
@@ -197,7 +198,7 @@ fn integer(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// `500ms`, `5s`, `1h30m`: the friendly format of jiff, in whole milliseconds.
+/// `500ms`, `5s`, `1h30m`, `21d`: the friendly format of jiff, in whole milliseconds; a day has 24 hours.
 impl Read for Duration {
     fn read(value: Value<'_, '_>) -> Option<Duration> {
         if let DeValue::Integer(number) = &value.tree {
@@ -209,7 +210,7 @@ impl Read for Duration {
         let DeValue::String(text) = &value.tree else {
             return value.refuse("a duration", "write a number with its unit, as in \"5s\" or \"500ms\"");
         };
-        let Ok(span) = SpanParser::new().parse_unsigned_duration(text.as_bytes()) else {
+        let Some(span) = duration(text) else {
             let found = format!("{}, which is not a duration", quoted(text));
             return value.reject(
                 &found,
@@ -225,6 +226,18 @@ impl Read for Duration {
     fn sample(key: &str) -> String {
         format!("{key} = \"30s\"")
     }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let parser = SpanParser::new();
+    let in_days = || {
+        let span = parser
+            .parse_span(text.as_bytes())
+            .ok()
+            .filter(|span| span.get_months() == 0 && span.get_years() == 0)?;
+        span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
+    };
+    parser.parse_unsigned_duration(text.as_bytes()).ok().or_else(in_days)
 }
 
 /// A list; an empty one is a mistake.

@@ -1,18 +1,16 @@
 //! What a configuration means, once it is known to be right.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::RangeInclusive;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Method};
 use ipnet::IpNet;
 
-use super::probe_url::ProbeUrl;
+use super::probe_settings::Probe;
 use crate::health::{Alone, Check, Region};
-use crate::model::{CheckId, Name, Place, VantageId};
+use crate::model::{Name, Place, VantageId};
 use crate::policy::{Safety, Steer};
 
 /// The meaning of a whole configuration file.
@@ -296,90 +294,4 @@ pub struct ZoneSettings {
     pub place: Place,
     /// The names in it whose addresses come from a decision.
     pub steered: BTreeSet<Name>,
-}
-
-/// One check as the prober runs it.
-#[derive(Debug, Clone)]
-pub struct Probe {
-    /// Whose health it is.
-    pub check: CheckId,
-    /// What is connected to.
-    pub target: SocketAddr,
-    /// From one start to the next while the check passes.
-    pub interval: Duration,
-    /// From one start to the next while the check is suspect; never longer than `interval`.
-    pub recheck: Duration,
-    /// From the start of the connection to the end of the body.
-    pub timeout: Duration,
-    /// What is sent, and expected.
-    pub kind: ProbeKind,
-}
-
-/// What is sent, and expected.
-#[derive(Debug, Clone)]
-pub enum ProbeKind {
-    /// Connects, nothing more.
-    Tcp,
-    /// One HTTP/1.1 request.
-    Http(Arc<HttpProbe>),
-}
-
-/// One HTTP request, the same for each address of a region. Its types are those that are sent: nothing in it can turn
-/// out to be wrong later.
-#[derive(Debug, Clone)]
-pub struct HttpProbe {
-    /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's. An
-    /// address in it is that of each target.
-    pub url: ProbeUrl,
-    /// `GET` or `HEAD`, or another method; never `CONNECT`.
-    pub method: Method,
-    /// Sent in addition to ours; a `Host` header replaces the host of the URL in the request, not in the certificate.
-    pub headers: HeaderMap,
-    /// What makes it a pass.
-    pub expect: Expect,
-    /// Certificate authorities to trust instead of the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// Where the configuration names `ca_file`, for messages.
-    pub ca_file_place: Option<Place>,
-    /// Accept any certificate. Off by default.
-    pub insecure: bool,
-}
-
-/// What a response must be.
-#[derive(Debug, Clone)]
-pub struct Expect {
-    /// Accepted status codes.
-    pub status: Vec<RangeInclusive<u16>>,
-    /// JSON pointers (RFC 6901) and the value that must stand there.
-    pub json: Vec<(String, serde_json::Value)>,
-    /// A time in the body that must be recent.
-    pub fresh: Option<Fresh>,
-    /// What the body must contain.
-    pub body: Option<BodyRule>,
-}
-
-/// A time in the body, RFC 3339.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fresh {
-    /// Its JSON pointer.
-    pub pointer: String,
-    /// How far it may lie behind our clock, or ahead of it.
-    pub max_age: Duration,
-}
-
-/// What the body as text must contain.
-#[derive(Debug, Clone)]
-pub enum BodyRule {
-    /// This text, letter by letter.
-    Contains(String),
-    /// A match of this expression.
-    Regex(regex::Regex),
-}
-
-impl Probe {
-    /// The address part of the target.
-    #[must_use]
-    pub fn address(&self) -> IpAddr {
-        self.target.ip()
-    }
 }

@@ -172,6 +172,7 @@ tables! {
         must addresses: Vec<At<String>>,
         may min_up: Word,
         may families: Vec<At<String>>,
+        may passes: String,
         may probe: Vec<At<ProbeSpec>>,
     }
 
@@ -179,19 +180,36 @@ tables! {
     "[[region.probe]]" ProbeSpec {
         may url: String,
         may tcp: i64,
+        may grpc: String,
+        may dns: QuestionSpec,
+        may exec: Vec<At<String>>,
+        may label: String,
         may address: String,
         may port: i64,
         may method: String,
+        may version: String,
         may headers: Concealed<Pairs<Concealed<String>>>,
         may expect: ExpectSpec,
+        may service: String,
         may ca_file: String,
         may insecure: bool,
+        may certificate: CertificateSpec,
+        may slow: SlowSpec,
         may interval: Duration,
         may recheck: Duration,
         may timeout: Duration,
         may fall: i64,
         may rise: i64,
         may brownout: BrownoutSpec,
+    }
+
+    /// A question of DNS, and the answer that is expected.
+    "dns = { name = \"…\", record = \"A\" }" QuestionSpec {
+        must name: String,
+        may record: String,
+        may rcode: String,
+        may contains: Vec<At<String>>,
+        may over: String,
     }
 
     /// What a response must be.
@@ -212,6 +230,19 @@ tables! {
     "body = { contains = \"…\" }" BodySpec {
         may contains: String,
         may regex: String,
+    }
+
+    /// A certificate that is about to expire.
+    "certificate = { degraded = \"3d\" }" CertificateSpec {
+        may warning: Duration,
+        may degraded: Duration,
+        may failed: Duration,
+    }
+
+    /// Passes that take too long.
+    "slow = { above = \"500ms\", after = \"1m\" }" SlowSpec {
+        must above: Duration,
+        may after: Duration,
     }
 
     /// Scattered failures that count like consecutive ones.

@@ -40,6 +40,8 @@ pub(super) struct Proposal {
     pub(super) made: Option<Arc<Override>>,
     /// The overrides that end.
     pub(super) ended: Vec<Arc<Override>>,
+    /// The switchover that begins with it, if one does.
+    pub(super) begins: Option<OverrideId>,
     /// The command that it obeys, if any.
     pub(super) command: Option<Commanded>,
 }
@@ -111,7 +113,7 @@ impl Controller {
 
     /// From here on what was proposed holds. Whatever happened meanwhile is decided on after that.
     pub(super) fn adopt(&mut self, id: ProposalId, commit: &Commit, now: Moment, news: &mut News) {
-        let Some(Proposal { moves, made, ended, command }) = self.proposals.take(id) else { return };
+        let Some(Proposal { moves, made, ended, begins, command }) = self.proposals.take(id) else { return };
         let superseding: &[(Name, Standing)] = match commit {
             Commit::Durable | Commit::Volatile => &[],
             Commit::Superseded(standings) => standings,
@@ -129,6 +131,7 @@ impl Controller {
         }
         if superseding.is_empty() {
             news.changes.clear(); // committed already
+            begins.into_iter().for_each(|id| self.has_begun(id, now, news));
         }
         let overtaken = superseding.first().map(|(name, _)| name);
         news.replies.extend(command.map(|command| command.reply(commit, overtaken)));

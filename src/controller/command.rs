@@ -43,6 +43,9 @@ pub enum What {
     Order {
         /// What is ordered.
         order: Order,
+        /// From when on, if not now: only a pin can be planned.
+        #[serde(default)]
+        starts: Option<Moment>,
         /// For how long.
         lasts: Duration,
         /// What becomes of the names then.
@@ -155,6 +158,13 @@ pub enum Refusal {
         /// The longest.
         most: Duration,
     },
+    /// An order is planned for a moment that has passed, or is too far, or cannot be planned.
+    Planned {
+        /// Its moment.
+        starts: Moment,
+        /// What would be right.
+        help: String,
+    },
     /// Too many overrides are in force.
     TooMany(usize),
     /// The answer is another one than its author has seen.
@@ -204,8 +214,11 @@ impl fmt::Display for What {
         match self {
             What::FailBack(name) => write!(f, "failback {name}"),
             What::Release(name) => write!(f, "release {name}"),
-            What::Order { order, lasts, at_expiry } => {
-                write!(f, "{order} for {}", shown(*lasts))?;
+            What::Order { order, starts, lasts, at_expiry } => {
+                match starts {
+                    Some(starts) => write!(f, "{order} from {starts} on for {}", shown(*lasts))?,
+                    None => write!(f, "{order} for {}", shown(*lasts))?,
+                }
                 if *at_expiry == AtExpiry::Hold { f.write_str(", then hold") } else { Ok(()) }
             }
             What::Withdraw(which) => write!(f, "clear {which}"),
@@ -271,6 +284,7 @@ impl fmt::Display for Refusal {
                     shown(*lasts)
                 )
             }
+            Refusal::Planned { starts, help } => write!(f, "it cannot begin at {starts}: {help}"),
             Refusal::TooMany(most) => {
                 write!(f, "{most} overrides are in force already; clear some: `cadence-dns override list`")
             }

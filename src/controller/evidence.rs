@@ -41,17 +41,21 @@ impl Evidence {
         let checks = of_regions.chain(&parameters.witnesses);
         let rules: BTreeMap<CheckId, Rules> = checks.map(|check| (check.id.clone(), check.rules)).collect();
         let mut known = saved.states_of(&parameters.vantage);
-        let mut state = |check: &CheckId| known.remove(check).unwrap_or_else(|| CheckState::unseen(now));
-        let states: BTreeMap<CheckId, CheckState> =
-            rules.keys().map(|check| (check.clone(), state(check))).collect();
+        let mut state = |(check, rules): (&CheckId, &Rules)| {
+            let mut state = known.remove(check).unwrap_or_else(|| CheckState::unseen(now));
+            state.set_rules(rules);
+            (check.clone(), state)
+        };
+        let states: BTreeMap<CheckId, CheckState> = rules.iter().map(&mut state).collect();
+        let heard_of = |check: &CheckId| rules.get(check).is_some_and(|rules| rules.hears);
         let mut places: BTreeMap<Family, BTreeMap<RegionId, Vec<CheckId>>> = BTreeMap::new();
-        for check in rules.keys() {
+        for check in rules.keys().filter(|check| heard_of(check)) {
             let of_family = places.entry(check.family()).or_default();
             of_family.entry(check.region.clone()).or_default().push(check.clone());
         }
         let mut addresses: BTreeMap<Family, BTreeSet<IpAddr>> = BTreeMap::new();
         let mut heard = BTreeMap::new();
-        for (check, state) in &states {
+        for (check, state) in states.iter().filter(|(check, _)| heard_of(check)) {
             addresses.entry(check.family()).or_default().insert(check.address);
             if let Some(last) = state.hearing.last {
                 let newest = heard.entry(check.family()).or_insert(last);
@@ -114,7 +118,9 @@ impl Evidence {
             self.heard.insert(check.family(), now);
             self.hear(check, since, now, news, &mut concerned);
         }
-        self.note_probed(check, news, &mut concerned);
+        if rules.hears {
+            self.note_probed(check, news, &mut concerned);
+        }
         if fails {
             self.ask_for_witnesses(check, &rules, now, news);
         }

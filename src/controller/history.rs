@@ -109,7 +109,7 @@ impl HistoryEntry {
         };
         Some(match report {
             Report::CheckChanged { .. } => return None,
-            Report::VerdictChanged { from: _, verdict } => HistoryEntry {
+            Report::VerdictChanged { verdict, .. } | Report::GradeChanged { verdict } => HistoryEntry {
                 regions: vec![verdict.region.clone()],
                 grounds: Some(Grounds::VerdictV1(Arc::clone(verdict))),
                 ..blank()
@@ -123,7 +123,8 @@ impl HistoryEntry {
                 reason: Some(reason.clone()),
                 ..blank()
             },
-            Report::OverrideEnded { order } => HistoryEntry {
+            Report::Switchover { order, .. } | Report::OverrideEnded { order } => HistoryEntry {
+                names: order.order.name().cloned().into_iter().collect(),
                 author: Some(order.author.clone()),
                 reason: Some(order.reason.clone()),
                 ..blank()

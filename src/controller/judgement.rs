@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence::Evidence;
 use super::saved::SavedRegion;
 use super::{Change, News, Parameters, Report, SavedState};
-use crate::health::{Ballot, Doubt, Failure, Member, Region, Verdict, Vote, judge};
+use crate::health::{Ballot, Degradation, Doubt, Failure, Member, Region, Verdict, Vote, judge};
 use crate::model::{Moment, RegionId, VantageId};
 use crate::policy::Verdicts;
 
@@ -50,6 +50,9 @@ pub struct EndpointVote {
     pub predates_doubt: bool,
     /// Why it failed last.
     pub failure: Option<Failure>,
+    /// Why it is worse than another, though it is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degradation>,
 }
 
 /// The verdicts, and when each of them has to be looked at again though nothing is observed.
@@ -114,12 +117,12 @@ impl Judgement {
         let ballot = |vote: EndpointVote| {
             #[rustfmt::skip]
             let EndpointVote {
-                region, address, vote, suspect, isolated, awaits_witness, predates_doubt, failure,
+                region, address, vote, suspect, isolated, awaits_witness, predates_doubt, failure, degraded,
             } = vote;
             let vantage = vantage.clone();
             #[rustfmt::skip]
             let ballot = Ballot {
-                vantage, vote, suspect, isolated, awaits_witness, predates_doubt, failure, trouble: None,
+                vantage, vote, suspect, isolated, awaits_witness, predates_doubt, failure, trouble: None, degraded,
             };
             ((region, address), ballot)
         };
@@ -141,6 +144,7 @@ impl Judgement {
                 awaits_witness: ballot.awaits_witness,
                 predates_doubt: ballot.predates_doubt,
                 failure: ballot.failure,
+                degraded: ballot.degraded,
             };
             ballots.map(vote).collect()
         };
@@ -167,9 +171,15 @@ impl Judgement {
         if before.as_ref() == Some(&verdict) {
             return false;
         }
-        if let Some(before) = before.filter(|before| before.state != verdict.state) {
+        if let Some(before) = before.as_ref().filter(|before| before.state != verdict.state) {
             news.changes.push(Change::Region(SavedRegion::of(&verdict)));
             news.reports.push(Report::VerdictChanged { from: before.state, verdict: Arc::clone(&verdict) });
+        }
+        let graded = before.is_some_and(|before| {
+            before.state == verdict.state && before.is_degraded() != verdict.is_degraded()
+        });
+        if graded {
+            news.reports.push(Report::GradeChanged { verdict: Arc::clone(&verdict) });
         }
         self.verdicts.insert(region.clone(), verdict);
         true

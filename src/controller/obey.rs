@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::adoption::{Commanded, Proposal};
 use super::command::{Command, Done, NameEffect, Refusal, Reply, What, Which};
 use super::{Change, Controller, News, Report, SavedName};
-use crate::model::{Moment, Name, RegionId};
+use crate::model::{Moment, Name, RegionId, shown};
 use crate::policy::{
     AtExpiry, Breach, Decision, Facts, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides,
-    Scope, Standing, Steer, Target, breaches, decide, fail_back_now, lifted_limit, release_now,
+    PLANNED_MAX, Scope, Standing, Steer, Target, breaches, decide, fail_back_now, lifted_limit, release_now,
 };
 
 /// The shortest override.
@@ -20,11 +20,14 @@ const LASTS_MIN: Duration = Duration::from_secs(1);
 const NAMES_TOLD: usize = 1000;
 
 /// What a command would do.
+#[derive(Default)]
 struct Plan {
     made: Option<Arc<Override>>,
     ended: Vec<Arc<Override>>,
     /// The decision of each steer that it concerns.
     decisions: BTreeMap<usize, Decision>,
+    /// What is shown instead of them: what is planned for later, as if it began now.
+    shown: Option<BTreeMap<usize, Decision>>,
     /// Safety rules that it breaks.
     breaches: Vec<Breach>,
 }
@@ -62,7 +65,7 @@ impl Controller {
             news.concerned.remove(index); // decided here
         }
         let command = Some(Commanded { id: *id, done });
-        self.propose(Proposal { moves: decisions, made, ended, command }, news);
+        self.propose(Proposal { moves: decisions, made, ended, begins: None, command }, news);
     }
 
     /// What the command means, if it means anything.
@@ -81,20 +84,28 @@ impl Controller {
                 let released = release_now(steer, before, facts, now);
                 Ok(released.unwrap_or_else(|| decide(steer, Some(before), facts, now)))
             }),
-            What::Order { order, lasts, at_expiry } => {
+            What::Order { order, starts, lasts, at_expiry } => {
                 self.check_order(order, *lasts)?;
+                starts.map_or(Ok(()), |starts| check_start(order, starts, now))?;
                 let made = Arc::new(Override {
                     id: OverrideId(self.last_override.0 + 1),
                     order: order.clone(),
                     author: command.author.clone(),
                     reason: command.reason.clone(),
                     made: now,
-                    expires: now + *lasts,
+                    starts: *starts,
+                    expires: starts.unwrap_or(now) + *lasts,
                     at_expiry: *at_expiry,
                 });
-                let replaced = self.overrides.iter().filter(|known| known.order.has_subject_of(order));
-                let ended = replaced.cloned().collect();
-                Ok(self.plan_for_all(Some(made), ended, now))
+                let ended = self.overrides.iter().filter(|known| made.replaces(known)).cloned().collect();
+                let plan = self.plan_for_all(Some(Arc::clone(&made)), ended, now);
+                if starts.is_none() {
+                    return Ok(plan);
+                }
+                // What it would mean today: a switchover that cannot go well is refused when it is planned.
+                let Plan { decisions, breaches, .. } =
+                    self.plan_for_all(Some(Arc::new(made.begun())), Vec::new(), now);
+                Ok(Plan { shown: Some(decisions), breaches, ..plan })
             }
             What::Withdraw(which) => {
                 let is_meant = |known: &&Arc<Override>| match which {
@@ -123,9 +134,8 @@ impl Controller {
             return Err(Refusal::ChangePending(name.clone()));
         }
         let steer = &self.parameters.steers[index];
-        let of_name = |known: &&Arc<Override>| match &known.order {
-            Order::Pin { name, .. } | Order::Freeze(Scope::OfName(name)) => steer.names.contains(name),
-            Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => false,
+        let of_name = |known: &&Arc<Override>| {
+            known.starts.is_none() && known.order.name().is_some_and(|name| steer.names.contains(name))
         };
         let ended: Vec<Arc<Override>> = self.overrides.iter().filter(of_name).cloned().collect();
         let overrides = without(&self.overrides, &ended);
@@ -136,8 +146,7 @@ impl Controller {
         if ended.is_empty() && decision.standing == before.standing {
             return Err(Refusal::NothingHeld(name.clone()));
         }
-        let mut plan =
-            Plan { made: None, ended, breaches: Vec::new(), decisions: BTreeMap::from([(index, decision)]) };
+        let mut plan = Plan { ended, decisions: BTreeMap::from([(index, decision)]), ..Plan::default() };
         plan.breaches = self.breaches(&plan, &overrides);
         Ok(plan)
     }
@@ -159,9 +168,14 @@ impl Controller {
                 decisions.insert(index, self.ceilings.lift(decision, Some(before)));
             }
         }
-        let mut plan = Plan { made, ended, decisions, breaches: Vec::new() };
+        let mut plan = Plan { made, ended, decisions, ..Plan::default() };
         plan.breaches = self.breaches(&plan, &overrides);
         plan
+    }
+
+    /// What becomes of the names when a planned order begins.
+    pub(super) fn planned_moves(&self, begun: &Arc<Override>, now: Moment) -> BTreeMap<usize, Decision> {
+        self.plan_for_all(Some(Arc::clone(begun)), Vec::new(), now).decisions
     }
 
     fn breaches(&self, plan: &Plan, overrides: &Overrides) -> Vec<Breach> {
@@ -247,7 +261,7 @@ impl Controller {
             durable: !dry_run,
             made: plan.made.clone(),
             ended: plan.ended.clone(),
-            names: plan.decisions.iter().map(effect).collect(),
+            names: plan.shown.as_ref().unwrap_or(&plan.decisions).iter().map(effect).collect(),
             broken: plan.breaches.clone(),
         }
     }
@@ -295,6 +309,21 @@ impl Controller {
             self.overrides = self.overrides.with(made);
         }
         news.concerned.extend(0..self.decisions.len());
+    }
+}
+
+/// Only a name can be planned to move, within days.
+fn check_start(order: &Order, starts: Moment, now: Moment) -> Result<(), Refusal> {
+    let refused = |help: String| Err(Refusal::Planned { starts, help });
+    match order {
+        Order::Pin { .. } if starts <= now => refused(format!("it is {now}; name a moment to come")),
+        Order::Pin { .. } if starts.after(now) > PLANNED_MAX => {
+            refused(format!("it is {now}, and the farthest is {} from now", shown(PLANNED_MAX)))
+        }
+        Order::Pin { .. } => Ok(()),
+        Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => {
+            refused("only the move of a name can be planned: `switchover`".into())
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, Name};
-use crate::policy::{Decision, Override, SafetyRule, Wait};
+use crate::policy::{Decision, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,11 @@ pub enum Report {
     VerdictChanged {
         /// What it was.
         from: State,
+        /// What it is.
+        verdict: Arc<Verdict>,
+    },
+    /// A region is degraded now, or no longer; its state is the same.
+    GradeChanged {
         /// What it is.
         verdict: Arc<Verdict>,
     },
@@ -62,6 +68,13 @@ pub enum Report {
         /// Why it is refused.
         why: String,
     },
+    /// A planned switchover goes on, or is over.
+    Switchover {
+        /// What was planned.
+        order: Arc<Override>,
+        /// What happened.
+        step: Step,
+    },
     /// The time of an override is over.
     OverrideEnded {
         /// Which one.
@@ -81,9 +94,11 @@ impl Report {
         match self {
             Report::CheckChanged { to, .. } => *to == State::Down,
             Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
+            Report::GradeChanged { verdict } => verdict.is_degraded(),
             Report::AnswerChanged { .. } => true,
             Report::Commanded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
+            Report::Switchover { step, .. } => step.bad,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
     }
@@ -94,10 +109,12 @@ impl Report {
         match self {
             Report::CheckChanged { .. } => "check.changed",
             Report::VerdictChanged { .. } => "verdict.changed",
+            Report::GradeChanged { .. } => "verdict.graded",
             Report::AnswerChanged { .. } => "decision.changed",
             Report::Commanded { .. } => "command.accepted",
             Report::Refused { .. } => "command.refused",
             Report::OverrideEnded { .. } => "override.ended",
+            Report::Switchover { .. } => "switchover.step",
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -109,6 +126,14 @@ impl Report {
             None => "passes".into(),
         };
         (from != to).then(|| Report::CheckChanged { check: check.clone(), from, to, because })
+    }
+
+    /// A start has changed an answer: the configuration says so, or what was saved is not all that was known.
+    pub(super) fn of_start(before: &Standing, after: &Decision) -> Option<Report> {
+        let is_same = before.addresses == after.standing.addresses;
+        // What the decision before was derived from is not saved.
+        let before = Decision { standing: before.clone(), ..after.clone() };
+        (!is_same).then(|| Report::AnswerChanged { before: Box::new(before), after: Box::new(after.clone()) })
     }
 
     pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
@@ -141,6 +166,12 @@ impl fmt::Display for Report {
                 write!(f, "{check}: {from} -> {to}: {because}")
             }
             Report::VerdictChanged { from, verdict } => write!(f, "{}: {from} -> {verdict}", verdict.region),
+            Report::GradeChanged { verdict } if verdict.is_degraded() => {
+                write!(f, "{}: {verdict}", verdict.region)
+            }
+            Report::GradeChanged { verdict } => {
+                write!(f, "{}: degraded no longer: {verdict}", verdict.region)
+            }
             Report::AnswerChanged { before, after } => {
                 let (name, old, new) = (shown(after), &before.standing, &after.standing);
                 if old.region == new.region {
@@ -164,6 +195,7 @@ impl fmt::Display for Report {
             Report::Refused { command, author, reason, why, names: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
+            Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),
             Report::OverrideEnded { order } => {
                 write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }

@@ -12,6 +12,7 @@ use super::disk::{Disk, DiskNews};
 use super::parts;
 use super::record::Record;
 use super::supervised::{GaveUp, Supervised};
+use super::verify::{Found, Verifier};
 use crate::api::{PartStatus, Status, Warning};
 use crate::config::DnsSettings;
 use crate::control::{ControlRequest, Wish};
@@ -46,6 +47,7 @@ pub(super) struct EventLoop {
     pub(super) probing: Probing,
     pub(super) recorder: Option<Recorder>,
     pub(super) commands: Commands,
+    pub(super) verifier: Verifier,
 }
 
 /// Who waits for the reply to which command.
@@ -64,6 +66,7 @@ impl EventLoop {
         mut self,
         mut observations: mpsc::Receiver<Observation>,
         mut requests: mpsc::Receiver<ControlRequest>,
+        mut found: mpsc::Receiver<Found>,
         mut stopped: mpsc::Receiver<()>,
     ) -> Result<(), GaveUp> {
         let mut watchdog = interval(WATCHDOG);
@@ -83,6 +86,7 @@ impl EventLoop {
                     self.take(Event::TimePassed);
                 }
                 Some(request) = requests.recv() => self.answer(request),
+                Some((id, seen)) = found.recv() => self.take(Event::Verified(id, seen)),
             }
             if self.controller.has_panicked() {
                 self.rebuild().await?;
@@ -122,6 +126,7 @@ impl EventLoop {
                 Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::ProbeNow(check) => self.probing.probe_now(&check),
+                Effect::Verify { id, name, addresses } => self.verifier.verify(id, name, addresses),
                 Effect::Report(report) => {
                     self.record.report(&report, now);
                     tell(&report);
@@ -187,8 +192,8 @@ impl EventLoop {
         }
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
-        status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
         status.parts.push(self.record.part());
+        status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
     }

@@ -1,12 +1,13 @@
 //! What is opened while the process still has its rights: everything else is opened without them.
 
 use std::collections::BTreeSet;
+use std::env::current_exe;
 use std::path::{Path, PathBuf};
 
 use super::StartError;
 use super::descriptors;
 use super::load::Ready;
-use crate::config::{Config, ProbeKind};
+use crate::config::Config;
 use crate::dns;
 use crate::rights::{self, GivenUp, Needs};
 
@@ -38,7 +39,11 @@ impl Opened {
     /// When that cannot be done: the process must end then.
     pub fn give_up_rights(self) -> Result<Opened, StartError> {
         let needs = needs(&self.ready.file, &self.ready.config);
-        let given_up = rights::give_up(&needs).map_err(StartError::Rights)?;
+        let programs = self.ready.prober.programs();
+        let start_runner = || {
+            if programs.is_empty() { Ok(()) } else { programs.start_runner(current_exe()?.as_os_str()) }
+        };
+        let given_up = rights::give_up(&needs, start_runner).map_err(StartError::Rights)?;
         Ok(Opened { given_up: Some(given_up), ..self })
     }
 }
@@ -47,10 +52,7 @@ impl Opened {
 /// others for the kernel, so it is their folders that are needed.
 fn needs(file: &Path, config: &Config) -> Needs {
     let Config { node, dns, control, zones, probes, .. } = config;
-    let authorities = probes.iter().filter_map(|probe| match &probe.kind {
-        ProbeKind::Http(http) => http.ca_file.as_deref(),
-        ProbeKind::Tcp => None,
-    });
+    let authorities = probes.iter().filter_map(|probe| probe.kind.trust()?.ca_file.as_deref());
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
     let read_again = certificates.chain(dns.cookies.secret_file.as_deref());
     let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));

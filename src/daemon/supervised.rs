@@ -195,7 +195,7 @@ impl Supervised {
 mod tests {
     use super::*;
     use crate::answer::Identity;
-    use crate::health::{Alone, Member, MinUp, Region};
+    use crate::health::{Alone, Member, MinUp, Passes, Region};
     use crate::model::{Family, Ttl};
     use crate::policy::{Failback, Safety, Steer};
     use crate::store::StateLog;
@@ -209,6 +209,7 @@ mod tests {
             addresses: vec![address],
             min_up: MinUp::Count(1),
             families: vec![Family::Ipv4],
+            passes: Passes::All,
             checks: Vec::new(),
         };
         let ttl = Ttl::from_secs(30).expect("a small TTL");

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::belief::{Health, Sign};
+use super::grade::{Slowness, by_certificate};
 use super::hearing::Hearing;
 use super::recent::Recent;
-use super::{Failure, Observation, ProbeOutcome, Rules, Testimony, Timings};
+use super::{Degradation, Failure, Grades, Observation, ProbeOutcome, Rules, Testimony, Timings};
 use crate::model::Moment;
 
 /// One vantage's memory of one check.
@@ -42,6 +43,14 @@ pub struct CheckState {
     worn_out: bool,
     #[serde(default)]
     recent: Recent,
+    /// Whatever its probes see proves nothing about packets: see [`Rules::hears`].
+    #[serde(skip)]
+    deaf: bool,
+    #[serde(default)]
+    slowness: Slowness,
+    /// Why it is degraded, if it is: as of the last probe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degradation>,
 }
 
 /// From the start of a probe to its end.
@@ -80,6 +89,9 @@ impl CheckState {
             awaits_witness: false,
             worn_out: false,
             recent: Recent::default(),
+            deaf: false,
+            slowness: Slowness::default(),
+            degraded: None,
         }
     }
 
@@ -96,10 +108,12 @@ impl CheckState {
             self.forget();
         }
         let before = self.belief();
-        self.hearing.note(&seen.outcome, now);
+        if rules.hears {
+            self.hearing.note(&seen.outcome, now);
+        }
         let failure = seen.outcome.failure().cloned();
         match &failure {
-            None => self.note_pass(rules, now),
+            None => self.note_pass(&seen.timings, rules, now),
             Some(failure) => {
                 let start = now.before(seen.timings.total);
                 self.failing_since.get_or_insert(start);
@@ -118,7 +132,8 @@ impl CheckState {
         let says_otherwise = reason != failure.as_ref() || self.last.is_none();
         self.last = Some(LastProbe { at: now, failure, timings: seen.timings });
         self.note_transition(before.0, now);
-        came_back || was_troubled || says_otherwise || self.belief() != before
+        let graded = self.note_grade(rules, now);
+        came_back || was_troubled || says_otherwise || graded || self.belief() != before
     }
 
     /// Another place of the same family was heard, without a break since `heard_since`: the last failure that did not
@@ -150,6 +165,17 @@ impl CheckState {
         self.count_failure(rules, now);
         self.note_transition(before, now);
         true
+    }
+
+    /// Takes up the rules that it is judged by from now on.
+    pub fn set_rules(&mut self, rules: &Rules) {
+        self.deaf = !rules.hears;
+    }
+
+    /// Whether it is no witness, whatever it says.
+    #[must_use]
+    pub fn is_deaf(&self) -> bool {
+        self.deaf
     }
 
     /// Whether a failure waits for a witness.
@@ -241,6 +267,7 @@ impl CheckState {
         self.recent.clear();
         self.hearing = Hearing::default();
         (self.failing_since, self.unwitnessed, self.worn_out) = (None, None, false);
+        self.slowness = Slowness::default();
         self.forget_isolation();
     }
 
@@ -248,7 +275,20 @@ impl CheckState {
         (self.isolated, self.awaits_witness) = (0, false);
     }
 
-    fn note_pass(&mut self, rules: &Rules, now: Moment) {
+    /// True when it is degraded for another reason than before, or no longer.
+    fn note_grade(&mut self, rules: &Rules, now: Moment) -> bool {
+        let Grades { certificate, slow } = &rules.grades;
+        let by_slowness = slow.filter(|_| self.slowness.is_degraded());
+        let grade = by_certificate(self.certificate_expires, certificate, now)
+            .or(by_slowness.map(|rule| Degradation::Slow(rule.above)));
+        std::mem::replace(&mut self.degraded, grade) != grade
+    }
+
+    fn note_pass(&mut self, timings: &Timings, rules: &Rules, now: Moment) {
+        if let Some(rule) = &rules.grades.slow {
+            let took = timings.total.saturating_sub(timings.stalled); // what we stood still is no slowness of the endpoint
+            self.slowness.note(took, rule, rules.rise, now);
+        }
         self.failing_since = None;
         self.forget_isolation();
         self.note_recent(false, rules, now);
@@ -311,6 +351,8 @@ mod tests {
             interval: Duration::from_secs(5),
             recheck: Duration::from_secs(1),
             timeout: Duration::from_secs(2),
+            hears: true,
+            grades: Grades::default(),
         }
     }
 

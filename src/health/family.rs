@@ -85,6 +85,7 @@ fn gravest(votes: &[Vote]) -> Doubt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::Passes;
 
     /// One letter an address: `U` up, `D` down, `d` down and silent just now, `w` the same while
     /// others may still witness it, `n` too few probes yet, `?` stale, `i` isolated, `o` not probed. Those
@@ -101,7 +102,8 @@ mod tests {
         let ballots: Vec<Ballot> = ipv4.chars().chain(ipv6.chars()).map(of_letter).collect();
         let families =
             if families.is_empty() { Region::default_families(&addresses) } else { families.to_vec() };
-        let region = Region { id: "r".into(), addresses, min_up, families, checks: Vec::new() };
+        let region =
+            Region { id: "r".into(), addresses, min_up, families, passes: Passes::All, checks: Vec::new() };
         match region_vote(&region, &ballots) {
             Vote::Up => 'U',
             Vote::Down => 'D',

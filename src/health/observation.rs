@@ -70,9 +70,28 @@ impl ProbeOutcome {
             | Failure::BodyTooLarge
             | Failure::BodyMismatch
             | Failure::NotJson
-            | Failure::JsonMismatch { .. } => false,
+            | Failure::JsonMismatch { .. }
+            | Failure::NoHttp2
+            | Failure::NotGrpc
+            | Failure::Grpc { .. }
+            | Failure::NotServing(_)
+            | Failure::NotDns
+            | Failure::Rcode(_)
+            | Failure::OtherAnswer(_)
+            | Failure::Program { .. } => false,
         };
         if explains { ProbeOutcome::Ours(timings.slowness()) } else { self }
+    }
+
+    /// The same, after the certificate that was shown is looked at: one that expires within `least` fails, though it is
+    /// still valid. A `least` of zero leaves that to the handshake.
+    #[must_use]
+    pub fn unless_expiring(self, expires: Option<Moment>, least: Duration, now: Moment) -> ProbeOutcome {
+        let expiring = !least.is_zero() && expires.is_some_and(|expires| expires.after(now) < least);
+        if self == ProbeOutcome::Pass && expiring {
+            return ProbeOutcome::failed(Failure::Tls(TlsFailure::ExpiresSoon));
+        }
+        self
     }
 
     /// Why it failed; none for a pass, and for what was our own fault.
@@ -97,6 +116,10 @@ pub enum Phase {
     Response,
     /// Reading the body.
     Body,
+    /// Waiting for a datagram, when nothing of the far end has reached us yet.
+    Datagram,
+    /// Waiting for a program to end, of which we cannot know what it has heard.
+    Program,
 }
 
 /// Why a TLS handshake was not accepted.
@@ -107,6 +130,8 @@ pub enum TlsFailure {
     Expired,
     /// The certificate's time has not come.
     NotYetValid,
+    /// The certificate is valid, and expires sooner than the operator allows.
+    ExpiresSoon,
     /// The certificate is for other names.
     WrongName,
     /// No authority that we trust signed it.
@@ -159,14 +184,43 @@ pub enum Failure {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         beyond: Option<Duration>,
     },
+    /// A server that speaks TLS and no HTTP/2 within it.
+    NoHttp2,
+    /// HTTP, but not gRPC.
+    NotGrpc,
+    /// A gRPC call that failed.
+    Grpc {
+        /// The status code of gRPC.
+        code: u32,
+        /// What the server says about it, cut short; empty when it says nothing.
+        message: String,
+    },
+    /// The health service of gRPC tells another state than SERVING.
+    NotServing(String),
+    /// Not a DNS message, or not the reply to our question.
+    NotDns,
+    /// Another response code of DNS than the one expected.
+    Rcode(u16),
+    /// Other addresses in the answer of DNS than the one expected, cut short.
+    OtherAnswer(String),
+    /// A program ended with another exit code than 0.
+    Program {
+        /// The exit code.
+        code: i32,
+        /// The first line that it wrote, cut short.
+        said: String,
+    },
 }
 
 impl Failure {
-    /// Whether a packet of the far end reached us during the probe. Once TCP stands, it has; a refusal is one too.
+    /// Whether a packet of the far end reached us during the probe. Once TCP stands, it has; a refusal is one too. What a
+    /// program has heard we cannot know.
     #[must_use]
     pub fn was_heard(&self) -> bool {
         match self {
-            Failure::Unreachable | Failure::Timeout(Phase::Connect) => false,
+            Failure::Unreachable
+            | Failure::Timeout(Phase::Connect | Phase::Datagram | Phase::Program)
+            | Failure::Program { .. } => false,
             Failure::Refused
             | Failure::Reset
             | Failure::Timeout(Phase::Tls | Phase::Response | Phase::Body)
@@ -177,7 +231,14 @@ impl Failure {
             | Failure::BodyMismatch
             | Failure::NotJson
             | Failure::JsonMismatch { .. }
-            | Failure::Stale { .. } => true,
+            | Failure::Stale { .. }
+            | Failure::NoHttp2
+            | Failure::NotGrpc
+            | Failure::Grpc { .. }
+            | Failure::NotServing(_)
+            | Failure::NotDns
+            | Failure::Rcode(_)
+            | Failure::OtherAnswer(_) => true,
         }
     }
 
@@ -192,6 +253,8 @@ impl Failure {
             Failure::Timeout(Phase::Tls) => "timeout_tls",
             Failure::Timeout(Phase::Response) => "timeout_response",
             Failure::Timeout(Phase::Body) => "timeout_body",
+            Failure::Timeout(Phase::Datagram) => "timeout_datagram",
+            Failure::Timeout(Phase::Program) => "timeout_program",
             Failure::Tls(_) => "tls",
             Failure::Protocol => "protocol",
             Failure::Status(_) => "status",
@@ -200,6 +263,14 @@ impl Failure {
             Failure::NotJson => "not_json",
             Failure::JsonMismatch { .. } => "json_mismatch",
             Failure::Stale { .. } => "stale",
+            Failure::NoHttp2 => "no_http2",
+            Failure::NotGrpc => "not_grpc",
+            Failure::Grpc { .. } => "grpc",
+            Failure::NotServing(_) => "not_serving",
+            Failure::NotDns => "not_dns",
+            Failure::Rcode(_) => "rcode",
+            Failure::OtherAnswer(_) => "other_answer",
+            Failure::Program { .. } => "program",
         }
     }
 }
@@ -215,6 +286,8 @@ impl fmt::Display for Failure {
             Failure::Timeout(Phase::Tls) => f.write_str("timeout in the TLS handshake"),
             Failure::Timeout(Phase::Response) => f.write_str("timeout waiting for the response"),
             Failure::Timeout(Phase::Body) => f.write_str("timeout reading the body"),
+            Failure::Timeout(Phase::Datagram) => f.write_str("timeout waiting for a datagram"),
+            Failure::Timeout(Phase::Program) => f.write_str("timeout: the program did not end"),
             Failure::Tls(why) => write!(f, "TLS: {why}"),
             Failure::Protocol => f.write_str("not an HTTP response"),
             Failure::Status(got) => write!(f, "status {got}"),
@@ -223,6 +296,16 @@ impl fmt::Display for Failure {
             Failure::NotJson => f.write_str("body is not JSON"),
             Failure::JsonMismatch { pointer, got } => write!(f, "{pointer} is {got}"),
             Failure::Stale { pointer, got, .. } => write!(f, "{pointer} is {got}"),
+            Failure::NoHttp2 => f.write_str("TLS without HTTP/2"),
+            Failure::NotGrpc => f.write_str("not a gRPC response"),
+            Failure::Grpc { code, message } if message.is_empty() => write!(f, "gRPC status {code}"),
+            Failure::Grpc { code, message } => write!(f, "gRPC status {code}: {message}"),
+            Failure::NotServing(state) => write!(f, "gRPC health is {state}"),
+            Failure::NotDns => f.write_str("not a DNS reply"),
+            Failure::Rcode(code) => write!(f, "response code {code}"),
+            Failure::OtherAnswer(got) => write!(f, "the answer is {got}"),
+            Failure::Program { code, said } if said.is_empty() => write!(f, "exit code {code}"),
+            Failure::Program { code, said } => write!(f, "exit code {code}: {said}"),
         }
     }
 }
@@ -231,6 +314,7 @@ impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TlsFailure::Expired => "certificate expired",
+            TlsFailure::ExpiresSoon => "certificate expires sooner than allowed",
             TlsFailure::NotYetValid => "certificate not yet valid",
             TlsFailure::WrongName => "certificate is for another name",
             TlsFailure::Untrusted => "certificate of an unknown authority",
@@ -289,12 +373,21 @@ mod tests {
             Failure::Timeout(Phase::Body),
             Failure::Tls(TlsFailure::Expired),
             Failure::Status(503),
+            Failure::Rcode(2),
+            Failure::NotServing("NOT_SERVING".into()),
             stale,
         ];
         for failure in heard {
             assert_eq!(ProbeOutcome::failed(failure.clone()), ProbeOutcome::Heard(failure));
         }
-        for failure in [Failure::Unreachable, Failure::Timeout(Phase::Connect)] {
+        let silent = [
+            Failure::Unreachable,
+            Failure::Timeout(Phase::Connect),
+            Failure::Timeout(Phase::Datagram),
+            Failure::Timeout(Phase::Program),
+            Failure::Program { code: 2, said: "CRITICAL".into() },
+        ];
+        for failure in silent {
             assert_eq!(ProbeOutcome::failed(failure.clone()), ProbeOutcome::Silent(failure));
         }
     }
@@ -345,6 +438,23 @@ mod tests {
         check(stale(Some(5)), 10_000, 0, false); // it was asked for after we were late
         check(stale(Some(0)), 0, 0, false);
         check(stale(None), 0, 10_000, false);
+    }
+
+    #[test]
+    fn a_certificate_may_fail_before_it_expires() {
+        let check = |outcome: ProbeOutcome, left: u64, least: u64, fails: bool| {
+            let now = Moment::from_millis(1_000_000);
+            let expires = Some(now + Duration::from_secs(left));
+            let after = outcome.clone().unless_expiring(expires, Duration::from_secs(least), now);
+            let soon = ProbeOutcome::Heard(Failure::Tls(TlsFailure::ExpiresSoon));
+            assert_eq!(after, if fails { soon } else { outcome }, "{left} s left of {least} s");
+        };
+        check(ProbeOutcome::Pass, 99, 100, true);
+        check(ProbeOutcome::Pass, 100, 100, false);
+        check(ProbeOutcome::Pass, 0, 0, false);
+        check(ProbeOutcome::Heard(Failure::Status(503)), 99, 100, false);
+        let now = Moment::from_millis(1_000_000);
+        assert_eq!(ProbeOutcome::Pass.unless_expiring(None, SECOND, now), ProbeOutcome::Pass);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::family::region_vote;
 use super::vote::{Ballot, Doubt, Vote, agree};
-use super::{Failure, MinUp, Region, Says, State, Word};
+use super::{Degradation, Failure, MinUp, Region, Says, State, Word};
 use crate::model::{Family, Moment, RegionId, VantageId};
 
 /// The agreed view of an endpoint, and who said what.
@@ -23,6 +23,9 @@ pub struct EndpointVerdict {
     pub doubt: Option<Doubt>,
     /// A voter sees it fail just now, though it is not down.
     pub suspect: bool,
+    /// Why it is worse than another, though it is up: most voters that see it up say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degradation>,
     /// One ballot a voter; empty for a region that is not probed.
     pub ballots: Vec<Ballot>,
     /// What an operator says of it.
@@ -112,6 +115,17 @@ impl Verdict {
         };
         let unneeded = Family::ALL.into_iter().filter(|family| !self.families.contains(family));
         unneeded.filter(|family| self.state == State::Up && all_down(family)).collect()
+    }
+
+    /// Its addresses that are up and worse than they should be, each with the reason.
+    pub fn degraded_endpoints(&self) -> impl Iterator<Item = (IpAddr, Degradation)> {
+        self.endpoints.iter().filter_map(|endpoint| Some((endpoint.address, endpoint.degraded?)))
+    }
+
+    /// Whether a region that is fully healthy is to be preferred to it.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        !self.degraded().is_empty() || self.degraded_endpoints().next().is_some()
     }
 
     /// Whether it came up again so lately, after it was down, that it may go down once more.
@@ -210,6 +224,9 @@ impl fmt::Display for Verdict {
         for family in self.degraded() {
             write!(f, ", degraded: {family} all down")?;
         }
+        if let Some((address, why)) = self.degraded_endpoints().next() {
+            write!(f, ", degraded: {address}: {why}")?;
+        }
         match self.failure() {
             Some(failure) if self.state == State::Up => write!(f, ", failing: {failure}"),
             Some(failure) => write!(f, ", {failure}"),
@@ -276,13 +293,21 @@ fn endpoint(address: IpAddr, index: usize, voters: &[Vec<Ballot>]) -> EndpointVe
     let ballots: Vec<Ballot> = voters.iter().filter_map(|ballots| ballots.get(index)).cloned().collect();
     let (state, doubt) = agreed(ballots.iter().map(|ballot| ballot.vote));
     let suspect = ballots.iter().any(|ballot| ballot.suspect);
-    EndpointVerdict { address, state, doubt, suspect, ballots, word: None }
+    let degraded = if state == State::Up { agreed_grade(&ballots) } else { None };
+    EndpointVerdict { address, state, doubt, suspect, degraded, ballots, word: None }
+}
+
+/// The first reason, if more than half of those that say that it is up say that it is worse than it should be.
+fn agreed_grade(ballots: &[Ballot]) -> Option<Degradation> {
+    let up = || ballots.iter().filter(|ballot| ballot.vote == Vote::Up);
+    let degraded: Vec<Degradation> = up().filter_map(|ballot| ballot.degraded).collect();
+    degraded.first().copied().filter(|_| degraded.len() * 2 > up().count())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Check, Rules};
+    use crate::health::{Check, Grades, Passes, Rules};
     use crate::model::CheckId;
 
     /// A word for a region's endpoints, in order: `U` up, `s` up and failing just now, `D` down, `?` not known.
@@ -307,11 +332,14 @@ mod tests {
                 interval: Duration::ZERO,
                 recheck: Duration::ZERO,
                 timeout: Duration::ZERO,
+                hears: true,
+                grades: Grades::default(),
             },
         };
         let region = Region {
             id: "r".into(),
             min_up: MinUp::Count(min_up),
+            passes: Passes::All,
             families: Region::default_families(&addresses),
             checks: addresses.iter().map(check).collect(),
             addresses,
@@ -327,6 +355,28 @@ mod tests {
             _ => Vote::Unknown(Doubt::Unproven),
         };
         Ballot { vote, suspect: letter == 's', ..Ballot::absent(&"v".into()) }
+    }
+
+    /// One letter a voter: `U` up, `g` up and degraded, `D` down and degraded.
+    #[test]
+    fn an_address_is_degraded_when_most_who_see_it_up_say_so() {
+        let check = |voters: &str, expected: bool| {
+            let slow = Degradation::Slow(Duration::from_secs(1));
+            let ballot = |letter: char| Ballot {
+                vote: if letter == 'D' { Vote::Down } else { Vote::Up },
+                degraded: (letter != 'U').then_some(slow),
+                ..Ballot::absent(&"v".into())
+            };
+            let ballots: Vec<Vec<Ballot>> = voters.chars().map(|letter| vec![ballot(letter)]).collect();
+            let judged = endpoint([192, 0, 2, 1].into(), 0, &ballots);
+            assert_eq!(judged.degraded, expected.then_some(slow), "{voters}");
+        };
+        check("U", false);
+        check("g", true);
+        check("D", false);
+        check("gU", false);
+        check("ggU", true);
+        check("ggD", true);
     }
 
     /// What is served after `before`, one digit an address in the order of the letters; `-` when nothing was.

@@ -1,12 +1,9 @@
 //! What a vantage says about one address, and what several vantages agree on.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Check, CheckState, Failure, Health, Region, State};
-use crate::model::{CheckId, Moment, VantageId};
+use super::{Degradation, Failure, State};
+use crate::model::VantageId;
 
 /// Why a vantage cannot say whether an endpoint is up; the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,9 +34,9 @@ impl Doubt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Vote {
-    /// All its checks are up.
+    /// All its checks are up, or as many as it takes.
     Up,
-    /// One of its checks is down.
+    /// One of its checks is down, or as many as it takes.
     Down,
     /// It cannot say.
     Unknown(Doubt),
@@ -78,6 +75,9 @@ pub struct Ballot {
     pub failure: Option<Failure>,
     /// Our own trouble with probing it.
     pub trouble: Option<String>,
+    /// Why it is worse than another, though it is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degradation>,
 }
 
 impl Ballot {
@@ -96,6 +96,7 @@ impl Ballot {
             predates_doubt,
             failure: None,
             trouble: None,
+            degraded: None,
         }
     }
 
@@ -104,75 +105,6 @@ impl Ballot {
     #[must_use]
     pub fn is_proof(&self) -> bool {
         self.vote.is_proven() && (!self.isolated || self.awaits_witness) && !self.predates_doubt
-    }
-}
-
-/// What a vantage says, by its own checks, about each address of a region that has checks, in the order of the
-/// configuration.
-#[must_use]
-pub fn ballots_of(
-    vantage: &VantageId,
-    region: &Region,
-    states: &BTreeMap<CheckId, CheckState>,
-    now: Moment,
-) -> Vec<Ballot> {
-    let of_region = region.checks.iter().filter_map(|check| states.get(&check.id));
-    let doubted_since = of_region.filter_map(CheckState::doubted_since).max();
-    let ballot = |address: &IpAddr| {
-        let (ballot, down_since) = ballot_of(vantage, region, *address, states, now);
-        let predates_doubt = down_since.is_some_and(|down| doubted_since.is_some_and(|doubt| down <= doubt));
-        Ballot { predates_doubt, ..ballot }
-    };
-    region.addresses.iter().map(ballot).collect()
-}
-
-/// What is said about one address, and since when it is down, if it is.
-fn ballot_of(
-    vantage: &VantageId,
-    region: &Region,
-    address: IpAddr,
-    states: &BTreeMap<CheckId, CheckState>,
-    now: Moment,
-) -> (Ballot, Option<Moment>) {
-    let mut down_since = None;
-    let mut ballot = Ballot { vote: Vote::Up, awaits_witness: true, ..Ballot::absent(vantage) };
-    for check in region.checks.iter().filter(|check| check.covers(address)) {
-        let Some(state) = states.get(&check.id) else {
-            ballot.vote = worse(ballot.vote, Vote::Unknown(Doubt::Unproven));
-            continue;
-        };
-        let vote = vote_of(state, check, now);
-        if vote == Vote::Down {
-            down_since = down_since.max(Some(state.since));
-        }
-        ballot.vote = worse(ballot.vote, vote);
-        ballot.suspect |= state.is_suspect();
-        ballot.isolated |= state.is_without_witness();
-        ballot.awaits_witness &= !state.is_without_witness() || state.awaits_witness();
-        ballot.trouble = ballot.trouble.take().or_else(|| state.trouble.clone());
-        let failure = state.last.as_ref().and_then(|last| last.failure.clone());
-        ballot.failure = ballot.failure.take().or(failure);
-    }
-    ballot.awaits_witness &= ballot.isolated;
-    (ballot, down_since)
-}
-
-/// What a single check says.
-fn vote_of(state: &CheckState, check: &Check, now: Moment) -> Vote {
-    if state.last.is_none() || state.is_stale(&check.rules, now) {
-        return Vote::Unknown(match (&state.trouble, &state.last) {
-            (Some(_), _) => Doubt::NotProbed,
-            (None, None) => Doubt::Unproven,
-            (None, Some(_)) => Doubt::Stale,
-        });
-    }
-    if state.is_isolated(&check.rules) {
-        return Vote::Unknown(Doubt::Isolated);
-    }
-    match state.health {
-        Health::Unknown { .. } => Vote::Unknown(Doubt::Unproven),
-        Health::Up { .. } => Vote::Up,
-        Health::Down { .. } => Vote::Down,
     }
 }
 

@@ -95,20 +95,21 @@ fn is_refused_everywhere(check: &CheckId, states: &BTreeMap<CheckId, CheckState>
     refused.len() >= 2
 }
 
-/// The checks of all other addresses of the family.
+/// The checks of all other addresses of the family that can be heard.
 fn places_beside<'s>(
     check: &CheckId,
     states: &'s BTreeMap<CheckId, CheckState>,
 ) -> impl Iterator<Item = (&'s CheckId, &'s CheckState)> {
     let (address, family) = (check.address, check.family());
-    states.iter().filter(move |(id, _)| id.address != address && id.family() == family)
+    let is_other = move |id: &CheckId| id.address != address && id.family() == family;
+    states.iter().filter(move |(id, state)| is_other(id) && !state.is_deaf())
 }
 
 #[cfg(test)]
 mod tests {
     use super::Testimony::{Counts, Isolated};
     use super::*;
-    use crate::health::{Observation, Timings};
+    use crate::health::{Grades, Observation, Timings};
 
     const RULES: Rules = Rules {
         fall: 3,
@@ -117,6 +118,8 @@ mod tests {
         interval: Duration::from_secs(5),
         recheck: Duration::from_secs(1),
         timeout: Duration::from_secs(2),
+        hears: true,
+        grades: Grades::NONE,
     };
 
     const OURS: &str = "us 192.0.2.1";

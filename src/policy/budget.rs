@@ -136,14 +136,23 @@ impl fmt::Display for Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Check, MinUp};
+    use crate::health::{Check, Grades, MinUp, Passes};
     use crate::model::Family;
     use crate::policy::Failback;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn rules(interval: Duration, recheck: Duration, timeout: Duration, fall: u8) -> Rules {
-        Rules { fall, rise: 3, brownout: None, interval, recheck, timeout }
+        Rules {
+            fall,
+            rise: 3,
+            brownout: None,
+            interval,
+            recheck,
+            timeout,
+            hears: true,
+            grades: Grades::default(),
+        }
     }
 
     fn region(name: &str, rules: &[Rules]) -> Region {
@@ -158,6 +167,7 @@ mod tests {
             id: name.into(),
             addresses: vec![address],
             min_up: MinUp::Count(1),
+            passes: Passes::All,
             families: vec![Family::Ipv4],
             checks,
         }

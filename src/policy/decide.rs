@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::choice::{Choice, stay};
 use super::escape::{escape, is_candidate, leave};
 use super::hold::{Flips, Hold, Wait, forbid_failback};
 use super::overrides::{AtExpiry, Order, Override, Overrides};
-use super::{Decision, Derivation, Rule, Standing, Steer, TtlRule};
+use super::{CACHES_ROUND, Decision, Derivation, Rule, Standing, Steer, TtlRule};
 use crate::health::{State, Verdict};
-use crate::model::{Moment, RegionId};
+use crate::model::{Moment, RegionId, Ttl};
 
 /// The verdict on each region.
 pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
@@ -63,11 +64,24 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, facts: Facts<'_>, now: M
         Some(order) => obey(order, &evidence, served, by_evidence),
         None => by_evidence,
     };
+    let choice = announced(choice, &evidence, facts.overrides.planned(steer));
     let ordered = |served: usize| order.is_some() || evidence[served].word.is_some();
     let automatic = served.is_some_and(|served| served != choice.index && !ordered(served));
     let flips = before.map(|before| before.flips.clone()).unwrap_or_default();
     let flips = if automatic { flips.and(now, steer) } else { flips };
     settle(steer, before, evidence, choice, flips, order, now)
+}
+
+/// What an operator has planned is waited for like any other change, unless another comes first.
+fn announced(choice: Choice, evidence: &[Arc<Verdict>], planned: Option<(&RegionId, Moment)>) -> Choice {
+    let Some((to, at)) = planned.filter(|(to, _)| evidence[choice.index].region != **to) else {
+        return choice;
+    };
+    let comes_first = |wait: &Wait| wait.until.is_some_and(|until| until < at);
+    if choice.wait.as_ref().is_some_and(comes_first) {
+        return choice;
+    }
+    Choice { wait: Some(Wait { to: to.clone(), hold: Hold::Switchover, until: Some(at) }), ..choice }
 }
 
 /// What an operator has ordered, instead of what the evidence asks for; that waits until the order ends, if it may come
@@ -165,15 +179,16 @@ fn first_choice(evidence: &[Arc<Verdict>]) -> Choice {
     stay(evidence, if is_left { best(evidence) } else { 0 })
 }
 
-/// The best by evidence: up and steady, up, not known, down; the more preferred of equals.
+/// The best by evidence: up and steady, up, not known, down; of equals one that is not degraded, then the more preferred.
 fn best(evidence: &[Arc<Verdict>]) -> usize {
-    let rank = |index: &usize| match (evidence[*index].state, evidence[*index].steady) {
+    let class = |index: &usize| match (evidence[*index].state, evidence[*index].steady) {
         (State::Up, true) if !evidence[*index].is_drained() => 0,
         (State::Up, false) if !evidence[*index].is_drained() => 1,
         (State::Unknown, _) if !evidence[*index].is_drained() => 2,
         (State::Up | State::Unknown, _) => 3,
         (State::Down, _) => 4,
     };
+    let rank = |index: &usize| (class(index), evidence[*index].is_degraded());
     let candidates = (0..evidence.len()).filter(|index| is_candidate(evidence, *index));
     candidates.min_by_key(rank).unwrap_or(0)
 }
@@ -238,7 +253,11 @@ fn settle(
     };
     assert!(!addresses.is_empty(), "{} would be answered with nothing", steer.name());
     let ttl_rule = ttl_rule(steer, verdict, choice.wait.as_ref(), now);
-    let ttl = if ttl_rule == TtlRule::Steady { steer.ttl } else { steer.ttl_suspect };
+    let ttl = match ttl_rule {
+        TtlRule::Steady => steer.ttl,
+        TtlRule::Suspect | TtlRule::ChangeDue => steer.ttl_suspect,
+        TtlRule::Imminent => steer.ttl_suspect.min(Ttl::SECOND),
+    };
     let (epoch, since, addresses) = match before {
         None => (1, now, addresses),
         Some(before) if before.region != region => (before.epoch + 1, now, addresses),
@@ -254,13 +273,23 @@ fn settle(
 
 /// Short as long as the answer may change soon, so that caches have let go of it when it does.
 fn ttl_rule(steer: &Steer, verdict: &Verdict, wait: Option<&Wait>, now: Moment) -> TtlRule {
-    let due =
-        wait.and_then(|wait| wait.until).is_some_and(|until| until.after(now) <= steer.ttl.as_duration());
-    if verdict.state != State::Up || verdict.is_suspect() {
+    let within = |ttl: Ttl| {
+        let until = wait.and_then(|wait| wait.until);
+        let early = if is_planned(wait) { CACHES_ROUND } else { Duration::ZERO };
+        until.is_some_and(|until| until.after(now) <= ttl.as_duration() + early)
+    };
+    let due = within(steer.ttl);
+    if is_planned(wait) && within(steer.ttl_suspect) {
+        TtlRule::Imminent
+    } else if verdict.state != State::Up || verdict.is_suspect() {
         TtlRule::Suspect
     } else if due {
         TtlRule::ChangeDue
     } else {
         TtlRule::Steady
     }
+}
+
+fn is_planned(wait: Option<&Wait>) -> bool {
+    wait.is_some_and(|wait| wait.hold == Hold::Switchover)
 }

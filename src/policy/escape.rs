@@ -56,7 +56,7 @@ fn target(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, now: Moment) 
     let ranked = up.map(|index| (class(steer, evidence, index, served, now), index));
     ranked.min_by_key(|(class, index)| {
         let young_until = evidence[*index].recovered.filter(|_| *class == Class::Young);
-        (*class, young_until, !evidence[*index].degraded().is_empty(), *index)
+        (*class, young_until, evidence[*index].is_degraded(), *index)
     })
 }
 

@@ -27,6 +27,8 @@ pub enum Hold {
     Pin,
     /// An operator has frozen the answer.
     Freeze,
+    /// An operator has planned it for later.
+    Switchover,
     /// An operator's order has ended, and said that the name stays until he says more.
     Kept,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Hold {
             Hold::FlipLimit => "flip limit",
             Hold::Pin => "pin",
             Hold::Freeze => "freeze",
+            Hold::Switchover => "switchover",
             Hold::Kept => "an operator",
         })
     }

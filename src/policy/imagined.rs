@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::decide::{Facts, Verdicts, decide};
 use super::{Decision, Failback, Standing, Steer};
-use crate::health::{Doubt, State, Verdict};
+use crate::health::{Degradation, Doubt, State, Verdict};
 use crate::model::{Family, Moment, RegionId};
 
 /// A turn that a region could take.
@@ -83,7 +83,10 @@ fn decided_with(
     verdict: Verdict,
     now: Moment,
 ) -> Decision {
-    let mut verdicts: Verdicts = facts.verdicts.clone();
+    // The others are not read.
+    let read = steer.regions.iter().chain([&before.region]);
+    let known = read.filter_map(|region| facts.verdicts.get_key_value(region));
+    let mut verdicts: Verdicts = known.map(|(region, known)| (region.clone(), Arc::clone(known))).collect();
     verdicts.insert(verdict.region.clone(), Arc::new(verdict));
     let mut with = facts;
     with.verdicts = &verdicts;
@@ -121,6 +124,7 @@ fn turned(verdict: &Verdict, state: State, since: Moment) -> Verdict {
     turned.proven = if state == State::Unknown { verdict.proven } else { Some(state) };
     for endpoint in &mut turned.endpoints {
         (endpoint.state, endpoint.doubt, endpoint.suspect) = (state, doubt, false);
+        endpoint.degraded = None;
     }
     turned
 }
@@ -137,6 +141,7 @@ fn every(verdict: &Verdict, steer: &Steer, now: Moment) -> Vec<Verdict> {
     };
     let mut degraded = fit.clone();
     for endpoint in &mut degraded.endpoints {
+        endpoint.degraded = Some(Degradation::Slow(Duration::ZERO));
         if !degraded.families.contains(&Family::of(endpoint.address)) {
             endpoint.state = State::Down;
         }
@@ -198,6 +203,7 @@ mod tests {
                 state,
                 doubt,
                 suspect,
+                degraded: (suspect && state == State::Up).then_some(Degradation::Slow(Duration::ZERO)),
                 ballots: vec![Ballot::absent(&"v".into())],
                 word: None,
             };
@@ -240,6 +246,7 @@ mod tests {
             author: "an operator".into(),
             reason: "a test".into(),
             made: Moment::default(),
+            starts: None,
             expires: NOW + Duration::from_secs(60),
             at_expiry: AtExpiry::Automatic,
         };

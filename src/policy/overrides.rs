@@ -17,6 +17,9 @@ pub const LASTS_DEFAULT: Duration = Duration::from_secs(3600);
 /// The longest that an override lasts; it can be renewed.
 pub const LASTS_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// The farthest that an order can be planned ahead.
+pub const PLANNED_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// As many overrides as can be in force; far more than anybody keeps in mind.
 pub const OVERRIDES_MAX: usize = 256;
 
@@ -38,6 +41,9 @@ pub struct Override {
     pub reason: String,
     /// When it was given.
     pub made: Moment,
+    /// When it comes into force; none for one that is.
+    #[serde(default)]
+    pub starts: Option<Moment>,
     /// When it ends by itself.
     pub expires: Moment,
     /// What becomes of the names then.
@@ -131,6 +137,15 @@ impl Order {
         }
     }
 
+    /// The name that it is about, if it is about one.
+    #[must_use]
+    pub fn name(&self) -> Option<&Name> {
+        match self {
+            Order::Pin { name, .. } | Order::Freeze(Scope::OfName(name)) => Some(name),
+            Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => None,
+        }
+    }
+
     fn word(&self) -> Option<(&Target, Says)> {
         match self {
             Order::ForceUp(target) => Some((target, Says::Up)),
@@ -152,6 +167,19 @@ impl Scope {
 }
 
 impl Override {
+    /// The same from now on.
+    #[must_use]
+    pub fn begun(&self) -> Override {
+        Override { starts: None, ..self.clone() }
+    }
+
+    /// Whether it takes the place of another: about the same thing, and as near or far ahead.
+    #[must_use]
+    pub fn replaces(&self, other: &Override) -> bool {
+        self.id == other.id
+            || (self.order.has_subject_of(&other.order) && self.starts.is_some() == other.starts.is_some())
+    }
+
     fn word(&self, says: Says) -> Arc<Word> {
         Arc::new(Word { says, author: self.author.clone(), reason: self.reason.clone() })
     }
@@ -187,8 +215,7 @@ impl Overrides {
     /// With one more, in place of those about the same subject.
     #[must_use]
     pub fn with(&self, order: Arc<Override>) -> Overrides {
-        let others =
-            self.0.iter().filter(|known| known.id != order.id && !known.order.has_subject_of(&order.order));
+        let others = self.0.iter().filter(|known| !order.replaces(known));
         Overrides(others.cloned().chain([Arc::clone(&order)]).collect())
     }
 
@@ -204,10 +231,33 @@ impl Overrides {
         self.0.iter().filter(|known| known.expires <= now).cloned().collect()
     }
 
-    /// When the next of them ends.
+    /// Those that were planned for a moment that has come.
     #[must_use]
-    pub fn next_expiry(&self) -> Option<Moment> {
-        self.0.iter().map(|known| known.expires).min()
+    pub fn due(&self, now: Moment) -> Vec<Arc<Override>> {
+        self.0.iter().filter(|known| known.starts.is_some_and(|starts| starts <= now)).cloned().collect()
+    }
+
+    /// When the next of them begins or ends.
+    #[must_use]
+    pub fn next_turn(&self, after: Moment) -> Option<Moment> {
+        let turns = self.0.iter().flat_map(|known| known.starts.into_iter().chain([known.expires]));
+        turns.filter(|turn| *turn > after).min()
+    }
+
+    /// The next region that these names are planned to have, and when.
+    #[must_use]
+    pub fn planned(&self, steer: &Steer) -> Option<(&RegionId, Moment)> {
+        let planned = self.0.iter().filter_map(|known| match (&known.order, known.starts) {
+            (Order::Pin { name, region }, Some(starts)) if steer.names.contains(name) => {
+                Some((region, starts))
+            }
+            _ => None,
+        });
+        planned.filter(|(region, _)| steer.regions.contains(region)).min_by_key(|(_, starts)| *starts)
+    }
+
+    fn in_force(&self) -> impl DoubleEndedIterator<Item = &Arc<Override>> {
+        self.0.iter().filter(|known| known.starts.is_none())
     }
 
     /// A verdict as operators see it.
@@ -233,7 +283,7 @@ impl Overrides {
             (Order::Freeze(scope), Some(served)) => scope.has(steer, served),
             _ => false,
         };
-        let newest_first = || self.0.iter().rev();
+        let newest_first = || self.in_force().rev();
         newest_first().find(pins).or_else(|| newest_first().find(freezes))
     }
 
@@ -242,7 +292,7 @@ impl Overrides {
             let (target, says) = known.order.word()?;
             is_about(target).then(|| known.word(says))
         };
-        self.0.iter().rev().find_map(spoken)
+        self.in_force().rev().find_map(spoken)
     }
 
     /// Moves the moments of each of them: the clock was set back while we were away.
@@ -250,6 +300,7 @@ impl Overrides {
         for known in &mut self.0 {
             let known = Arc::make_mut(known);
             (known.made, known.expires) = (shift(known.made), shift(known.expires));
+            known.starts = known.starts.map(&shift);
         }
     }
 }

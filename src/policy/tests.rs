@@ -51,6 +51,7 @@ fn verdict(id: &str, letter: char) -> Arc<Verdict> {
         state,
         doubt,
         suspect,
+        degraded: None,
         ballots: vec![ballot.clone()],
         word: None,
     };

@@ -1,7 +1,7 @@
 //! One check for as long as it is configured: wait, look, report.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -11,7 +11,7 @@ use super::pulse::Pulse;
 use super::timetable::Timetable;
 use crate::config;
 use crate::health::{Failure, Observation, Pace, ProbeOutcome, Timings};
-use crate::model::VantageId;
+use crate::model::{Moment, VantageId};
 
 /// How an endpoint is probed.
 pub(super) trait Exchange: Send + Sync + 'static {
@@ -59,7 +59,8 @@ impl<T: Exchange> Checker<T> {
         }
     }
 
-    async fn observe(&self, late: Duration) -> Observation {
+    /// One probe, which began so late.
+    pub(super) async fn observe(&self, late: Duration) -> Observation {
         self.progress.begin();
         let watched = self.pulse.watch();
         let exchanged = timeout(self.probe.timeout, self.transport.exchange(&self.progress)).await;
@@ -72,14 +73,23 @@ impl<T: Exchange> Checker<T> {
             total: steps.elapsed(),
         };
         let outcome = exchanged.unwrap_or(ProbeOutcome::failed(Failure::Timeout(steps.phase)));
+        let outcome = outcome.unless_slow(&timings, self.probe.timeout);
+        let outcome =
+            outcome.unless_expiring(steps.certificate_expires, self.probe.certificate_least, wall_clock());
         Observation {
             check: self.probe.check.clone(),
             vantage: self.vantage.clone(),
-            outcome: outcome.unless_slow(&timings, self.probe.timeout),
+            outcome,
             timings,
             certificate_expires: steps.certificate_expires,
         }
     }
+}
+
+/// What certificates are compared with.
+fn wall_clock() -> Moment {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Moment::default() + since_1970.unwrap_or_default()
 }
 
 /// Waits until a probe is due or asked for, whatever happens to the pace meanwhile, and says how late that was noticed.
@@ -190,10 +200,12 @@ mod tests {
     fn probe(number: u16, endpoint: &Endpoint) -> Running {
         let probe = Probe {
             check: CheckId { region: "fra".into(), probe: number, address: [192, 0, 2, 1].into() },
+            label: None,
             target: ([192, 0, 2, 1], 80).into(),
             interval: 5 * SECOND,
             recheck: SECOND,
             timeout: 2 * SECOND,
+            certificate_least: Duration::ZERO,
             kind: ProbeKind::Tcp,
         };
         let (progress, pulse) = (Arc::new(Progress::new()), Arc::new(Pulse::new()));

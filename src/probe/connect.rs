@@ -46,7 +46,8 @@ fn begin(target: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-fn keep_icmp_errors(socket: &impl AsFd, target: SocketAddr, keep: bool) -> io::Result<()> {
+/// Whether ICMP errors end what a socket waits for, and are kept in its error queue.
+pub(super) fn keep_icmp_errors(socket: &impl AsFd, target: SocketAddr, keep: bool) -> io::Result<()> {
     match target {
         SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4RecvErr, &keep)?,
         SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &keep)?,
@@ -78,19 +79,19 @@ fn state(stream: &TcpStream) -> io::Result<()> {
 
 /// An ICMP error that ended the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Icmp {
+pub(super) struct Icmp {
     sender: IpAddr,
     /// "Host unreachable" (RFC 792) or "address unreachable" (RFC 4443): what our own kernel says as well of a neighbour
     /// that does not answer on the link.
     host_unreachable: bool,
 }
 
-/// None if it was not ICMP.
-fn icmp_error(stream: &TcpStream) -> Option<Icmp> {
+/// What ended it; none if it was not ICMP.
+pub(super) fn icmp_error(socket: &impl AsRawFd) -> Option<Icmp> {
     let (mut packet, mut control) = ([0; 64], [0; CONTROL_OCTETS]);
     let mut octets = [IoSliceMut::new(&mut packet)];
     let queue = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-    let error = recvmsg::<()>(stream.as_raw_fd(), &mut octets, Some(&mut control), queue).ok()?;
+    let error = recvmsg::<()>(socket.as_raw_fd(), &mut octets, Some(&mut control), queue).ok()?;
     let mut messages = error.cmsgs().ok()?;
     messages.find_map(|message| {
         if let ControlMessageOwned::Ipv4RecvErr(icmp, Some(sender)) = message {
@@ -107,7 +108,7 @@ fn icmp_error(stream: &TcpStream) -> Option<Icmp> {
 
 impl Icmp {
     /// It proves what its sender can know.
-    fn proves(self, target: IpAddr, local: Option<IpAddr>, error: &io::Error) -> ProbeOutcome {
+    pub(super) fn proves(self, target: IpAddr, local: Option<IpAddr>, error: &io::Error) -> ProbeOutcome {
         let Icmp { sender, host_unreachable } = self;
         if sender == target {
             ProbeOutcome::failed(Failure::Refused)

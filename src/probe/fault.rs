@@ -28,6 +28,9 @@ fn recognise(cause: &(dyn Error + 'static), phase: Phase) -> Option<ProbeOutcome
     if let Some(cause) = cause.downcast_ref::<rustls::Error>() {
         return Some(ProbeOutcome::failed(Failure::Tls(of_tls(cause))));
     }
+    if let Some(cause) = cause.downcast_ref::<h2::Error>() {
+        return of_http2(cause, phase);
+    }
     cause.downcast_ref::<hyper::Error>().and_then(of_http).map(ProbeOutcome::failed)
 }
 
@@ -43,7 +46,7 @@ fn of_io(error: &io::Error, phase: Phase) -> Option<ProbeOutcome> {
             return known;
         }
     }
-    let cut = error.kind() == io::ErrorKind::UnexpectedEof;
+    let cut = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe);
     cut.then_some(ProbeOutcome::failed(Failure::Reset))
 }
 
@@ -93,11 +96,20 @@ fn of_http(error: &hyper::Error) -> Option<Failure> {
     error.is_parse().then_some(Failure::Protocol)
 }
 
+/// The connection was cut, or the far end, or we, found that no HTTP/2 is spoken on it.
+fn of_http2(error: &h2::Error, phase: Phase) -> Option<ProbeOutcome> {
+    if let Some(error) = error.get_io() {
+        return of_io(error, phase).or_else(|| Some(ProbeOutcome::failed(Failure::Reset)));
+    }
+    let ended = error.is_remote() || error.reason() == Some(h2::Reason::NO_ERROR); // closed without a word
+    Some(ProbeOutcome::failed(if ended { Failure::Reset } else { Failure::Protocol }))
+}
+
 /// An odd error is the endpoint's oddity.
 fn unknown(phase: Phase) -> Failure {
     match phase {
         Phase::Connect | Phase::Tls => Failure::Tls(TlsFailure::Handshake),
-        Phase::Response | Phase::Body => Failure::Protocol,
+        Phase::Response | Phase::Body | Phase::Datagram | Phase::Program => Failure::Protocol,
     }
 }
 
@@ -117,6 +129,10 @@ mod tests {
         check(system(libc::EHOSTUNREACH), Failure::Reset);
         check(system(libc::ETIMEDOUT), Failure::Timeout(Phase::Tls));
         check(io::ErrorKind::UnexpectedEof.into(), Failure::Reset);
+        check(
+            io::Error::new(io::ErrorKind::BrokenPipe, "stream closed because of a broken pipe"),
+            Failure::Reset,
+        );
         check(io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof"), Failure::Reset);
     }
 

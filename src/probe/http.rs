@@ -1,39 +1,34 @@
-//! An HTTP probe: one request on one new connection to one address, whatever the name in its URL resolves to.
+//! An HTTP probe, of version 1.1 or 2: one request on one new connection to one address, whatever the name in its URL resolves to.
 //!
 //! Nothing follows a redirect, tries again, asks a proxy or keeps a connection: it would hide a failure, or look
 //! somewhere else.
 
-use std::convert::Infallible;
-use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use http_body_util::{BodyExt, Empty};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{http1, http2};
 use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, Response, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::Timestamp;
-use tokio::io::{AsyncRead, AsyncWrite};
 use url::Position;
 
 use super::checker::Exchange;
-use super::connect::connect;
 use super::progress::Progress;
-use super::tls::{Tls, Trust};
+use super::stream::{Stream, drive, open};
+use super::tls::{Alpn, Tls, Trust};
 use super::{excerpt::excerpt, expect, fault};
-use crate::config::{HttpProbe, ProbeUrl};
+use crate::config::{HttpProbe, HttpVersion, ProbeUrl};
 use crate::health::{Failure, Phase, ProbeOutcome};
 use crate::model::Problem;
 
 /// A probe reads this much of a body, then hangs up: a slow or endless page is not health.
-const BODY_MAX_BYTES: usize = 64 * 1024;
+pub(super) const BODY_MAX_BYTES: usize = 64 * 1024;
 
 /// So that whoever reads the endpoint's log knows who comes every second.
-const OUR_NAME: &str = concat!("cadence-dns/", env!("CARGO_PKG_VERSION"));
+pub(super) const OUR_NAME: &str = concat!("cadence-dns/", env!("CARGO_PKG_VERSION"));
 
 /// Where to connect, and the request that is repeated.
 #[derive(Debug)]
@@ -53,12 +48,20 @@ impl Http {
         progress: &Arc<Progress>,
     ) -> Result<Http, Problem> {
         let url = &probe.url;
-        let tls = if url.is_https() { Some(trust.client(probe, url.host(), progress)?) } else { None };
-        let request = Request::builder()
-            .method(probe.method.clone())
-            .uri(&url.as_url()[Position::BeforePath..Position::AfterQuery])
-            .body(Empty::new());
-        let mut request = request.map_err(|error| cannot_use(probe, &error.to_string()))?;
+        let alpn = match probe.version {
+            HttpVersion::One => Alpn::None,
+            HttpVersion::Two => Alpn::Http2,
+        };
+        let tls = match url.is_https() {
+            true => Some(trust.client(&probe.trust, url.host(), alpn, progress)?),
+            false => None,
+        };
+        let uri = match probe.version {
+            HttpVersion::One => &url.as_url()[Position::BeforePath..Position::AfterQuery],
+            HttpVersion::Two => &url.as_url()[..Position::AfterQuery], // the authority travels in it
+        };
+        let request = Request::builder().method(probe.method.clone()).uri(uri).body(Empty::new());
+        let mut request = request.map_err(|error| cannot_use(&probe.url, &error.to_string()))?;
         *request.headers_mut() = headers_of(probe);
         request.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         Ok(Http { target, tls, request, probe: Arc::clone(probe) })
@@ -66,60 +69,67 @@ impl Http {
 
     /// The body of a response with a status that is expected; anything else is the outcome already.
     async fn body(&self, progress: &Progress) -> Result<Vec<u8>, ProbeOutcome> {
-        let stream = connect(self.target).await?;
-        let Some(tls) = &self.tls else {
-            progress.connected();
-            return self.converse(stream, progress).await;
-        };
-        progress.greets();
-        let stream = tls.handshake(stream).await.map_err(|error| fault::outcome(&error, Phase::Tls))?;
-        progress.connected();
+        let stream = open(self.target, self.tls.as_ref(), progress).await?;
         self.converse(stream, progress).await
     }
 
     /// Speaks HTTP on a connection that stands, until the last octet that matters.
-    async fn converse(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        progress: &Progress,
-    ) -> Result<Vec<u8>, ProbeOutcome> {
-        let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| fault::outcome(&error, Phase::Response))?;
-        // What goes wrong with the connection, the exchange is told as well.
-        let mut connection = pin!(async {
-            drop(connection.await);
-            pending::<Infallible>().await
-        });
-        let body = tokio::select! {
-            biased;
-            never = &mut connection => match never {},
-            body = self.exchange_on(sender, progress) => body,
-        };
-        // Once more, so that TLS can say goodbye; never ready.
-        poll_fn(|context| Poll::Ready(connection.as_mut().poll(context).is_ready())).await;
-        body
+    async fn converse(&self, stream: Stream, progress: &Progress) -> Result<Vec<u8>, ProbeOutcome> {
+        let unfit = |error: hyper::Error| fault::outcome(&error, Phase::Response);
+        let io = TokioIo::new(stream);
+        match self.probe.version {
+            HttpVersion::One => {
+                let (mut sender, connection) = http1::handshake(io).await.map_err(unfit)?;
+                let exchange = self.body_of(sender.send_request(self.request.clone()), progress);
+                drive(connection, exchange).await
+            }
+            HttpVersion::Two => {
+                let (mut sender, connection) =
+                    http2::handshake(TokioExecutor::new(), io).await.map_err(unfit)?;
+                let exchange = self.body_of(sender.send_request(self.request.clone()), progress);
+                drive(connection, exchange).await
+            }
+        }
     }
 
-    async fn exchange_on(
+    async fn body_of(
         &self,
-        mut sender: SendRequest<Empty<Bytes>>,
+        response: impl Future<Output = hyper::Result<Response<Incoming>>>,
         progress: &Progress,
     ) -> Result<Vec<u8>, ProbeOutcome> {
-        let unfit = |error: hyper::Error| fault::outcome(&error, progress.so_far().phase);
-        let response = sender.send_request(self.request.clone()).await.map_err(unfit)?;
-        progress.responded();
-        expect::status(&self.probe.expect, response.status().as_u16()).map_err(ProbeOutcome::failed)?;
-        let mut incoming = response.into_body();
-        let mut body = Vec::new();
-        while let Some(frame) = incoming.frame().await {
-            let chunk = frame.map_err(unfit)?.into_data().unwrap_or_default(); // trailers say nothing
-            if body.len() + chunk.len() > BODY_MAX_BYTES {
-                return Err(ProbeOutcome::failed(Failure::BodyTooLarge));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let unfit = |error: hyper::Error| fault::outcome(&error, progress.phase());
+        let response = response.await.map_err(unfit)?;
+        progress.responded(head_of(&response));
+        let judged = expect::status(&self.probe.expect, response.status().as_u16());
+        judged.map_err(ProbeOutcome::failed)?;
+        let body = read(response.into_body(), progress).await?;
+        progress.said(excerpt(&String::from_utf8_lossy(&body)));
         Ok(body)
     }
+}
+
+/// A body, up to [`BODY_MAX_BYTES`].
+async fn read(mut incoming: Incoming, progress: &Progress) -> Result<Vec<u8>, ProbeOutcome> {
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| fault::outcome(&error, progress.phase()))?;
+        let chunk = frame.into_data().unwrap_or_default(); // trailers say nothing
+        if body.len() + chunk.len() > BODY_MAX_BYTES {
+            return Err(ProbeOutcome::failed(Failure::BodyTooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// As `curl -v` shows it.
+pub(super) fn head_of<B>(response: &Response<B>) -> String {
+    let version = match response.version() {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    };
+    format!("{version} {}", response.status())
 }
 
 impl Exchange for Http {
@@ -133,13 +143,14 @@ impl Exchange for Http {
     }
 }
 
-/// The probe's own headers, and ours where it has none of the same name.
+/// The probe's own headers, and ours where it has none of the same name. HTTP/2 knows no headers about the connection, and
+/// its authority stands for the host.
 fn headers_of(probe: &HttpProbe) -> HeaderMap {
     let mut headers = probe.headers.clone();
-    let close = HeaderValue::from_static("close");
-    let us = HeaderValue::from_static(OUR_NAME);
-    for (name, value) in [(HOST, host_header(&probe.url)), (USER_AGENT, us), (CONNECTION, close)] {
-        headers.entry(name).or_insert(value);
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(OUR_NAME));
+    if probe.version == HttpVersion::One {
+        headers.entry(HOST).or_insert(host_header(&probe.url));
+        headers.entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
     }
     headers
 }
@@ -151,7 +162,7 @@ fn host_header(url: &ProbeUrl) -> HeaderValue {
     HeaderValue::from_str(&text).expect("a host is ASCII")
 }
 
-fn cannot_use(probe: &HttpProbe, why: &str) -> Problem {
-    let found = format!("cannot probe {}: {why}", excerpt(probe.url.as_url().as_str()));
+pub(super) fn cannot_use(url: &ProbeUrl, why: &str) -> Problem {
+    let found = format!("cannot probe {}: {why}", excerpt(url.as_url().as_str()));
     Problem::error(None, found, "a URL such as https://www.example.com/health")
 }

@@ -19,6 +19,7 @@ impl Exchange for Tcp {
     async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         match connect(self.target).await {
             Ok(_) => {
+                progress.reached();
                 progress.connected();
                 ProbeOutcome::Pass
             }

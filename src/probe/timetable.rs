@@ -99,10 +99,12 @@ mod tests {
     fn probe(number: u16, interval_ms: u64, recheck_ms: u64) -> Probe {
         Probe {
             check: CheckId { region: "fra".into(), probe: number, address: [192, 0, 2, 1].into() },
+            label: None,
             target: ([192, 0, 2, 1], 80).into(),
             interval: Duration::from_millis(interval_ms),
             recheck: Duration::from_millis(recheck_ms),
             timeout: Duration::from_secs(1),
+            certificate_least: Duration::ZERO,
             kind: ProbeKind::Tcp,
         }
     }

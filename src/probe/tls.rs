@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,14 +13,19 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, DistinguishedName, Error, ProtocolVersion,
+    RootCertStore, SignatureScheme,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use x509_parser::extensions::GeneralName;
 
 use super::excerpt::excerpt;
 use super::progress::Progress;
-use crate::config::HttpProbe;
+use crate::config::TrustSettings;
+use crate::health::{Failure, ProbeOutcome};
 use crate::model::{Moment, Place, Problem};
 
 /// The verifiers of all probes, one for each set of authorities: system roots take milliseconds to load.
@@ -37,9 +43,21 @@ enum Authorities {
     Anybody,
 }
 
+/// Which protocol is asked for within TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alpn {
+    /// None: whatever is spoken on the port.
+    None,
+    /// HTTP/2, and nothing else (RFC 9113 section 3.3).
+    Http2,
+}
+
+const HTTP2: &[u8] = b"h2";
+
 /// TLS of one check.
 pub(super) struct Tls {
     connector: TlsConnector,
+    alpn: Alpn,
     /// Whom the certificate must be for.
     name: ServerName<'static>,
 }
@@ -48,6 +66,26 @@ impl Tls {
     /// Greets first, and is satisfied with the certificate.
     pub(super) async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.connector.connect(self.name.clone(), stream).await
+    }
+
+    /// Whether the server speaks what was asked for.
+    pub(super) fn judge(&self, session: &ClientConnection) -> Result<(), ProbeOutcome> {
+        if self.alpn == Alpn::Http2 && session.alpn_protocol() != Some(HTTP2) {
+            return Err(ProbeOutcome::failed(Failure::NoHttp2));
+        }
+        Ok(())
+    }
+
+    /// What the handshake came to, in a line.
+    pub(super) fn agreed(&self, session: &ClientConnection) -> String {
+        let version = match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            Some(_) | None => "TLS",
+        };
+        let suite = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+        let alpn = if session.alpn_protocol() == Some(HTTP2) { ", h2" } else { "" };
+        format!("{version}, {}{alpn}", suite.unwrap_or("an unknown suite"))
     }
 }
 
@@ -67,15 +105,16 @@ impl Trust {
     /// Without resumption each probe proves the certificate anew.
     pub(super) fn client(
         &mut self,
-        probe: &HttpProbe,
+        settings: &TrustSettings,
         host: &str,
+        alpn: Alpn,
         progress: &Arc<Progress>,
     ) -> Result<Tls, Problem> {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| {
             let found = format!("no certificate can be for `{}`", excerpt(host));
             Problem::error(None, found, "a URL with the name that the certificate is for")
         })?;
-        let (verifier, progress) = (self.verifier(probe)?, Arc::clone(progress));
+        let (verifier, progress) = (self.verifier(settings)?, Arc::clone(progress));
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .expect("the provider has suites for TLS 1.2 and 1.3")
@@ -83,11 +122,14 @@ impl Trust {
             .with_custom_certificate_verifier(Arc::new(Recorder { verifier, progress }))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        Ok(Tls { connector: Arc::new(config).into(), name })
+        if alpn == Alpn::Http2 {
+            config.alpn_protocols = vec![HTTP2.to_vec()];
+        }
+        Ok(Tls { connector: Arc::new(config).into(), alpn, name })
     }
 
-    fn verifier(&mut self, probe: &HttpProbe) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
-        let authorities = match (&probe.ca_file, probe.insecure) {
+    fn verifier(&mut self, settings: &TrustSettings) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
+        let authorities = match (&settings.ca_file, settings.insecure) {
             (_, true) => Authorities::Anybody,
             (Some(file), false) => Authorities::File(file.clone()),
             (None, false) => Authorities::System,
@@ -95,7 +137,7 @@ impl Trust {
         if let Some(known) = self.verifiers.get(&authorities) {
             return Ok(Arc::clone(known));
         }
-        let made = self.make(&authorities, probe.ca_file_place.as_ref())?;
+        let made = self.make(&authorities, settings.ca_file_place.as_ref())?;
         self.verifiers.insert(authorities, Arc::clone(&made));
         Ok(made)
     }
@@ -162,7 +204,7 @@ impl ServerCertVerifier for Recorder {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.progress.certificate(expiry(leaf));
+        self.progress.certificate(expiry(leaf), leaf);
         self.verifier.verify_server_cert(leaf, others, name, ocsp, now)
     }
 
@@ -194,10 +236,55 @@ impl ServerCertVerifier for Recorder {
 }
 
 /// The last second in which a certificate is valid.
-fn expiry(certificate: &CertificateDer<'_>) -> Option<Moment> {
+fn expiry(certificate: &[u8]) -> Option<Moment> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
     Some(Moment::from_millis(seconds.saturating_mul(1_000)))
+}
+
+/// A certificate, fit to be shown.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// Whose it is.
+    pub subject: String,
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// Who signed it.
+    pub issuer: String,
+    /// Until when it is valid.
+    pub expires: Option<Moment>,
+}
+
+/// The most names of a certificate that are shown.
+const NAMES_MAX: usize = 8;
+
+/// A certificate, fit to be shown; none when it cannot be read.
+pub(super) fn certificate(der: &[u8]) -> Option<Certificate> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
+    let names =
+        parsed.subject_alternative_name().ok().flatten().map(|names| names.value.general_names.clone());
+    let names = names.unwrap_or_default();
+    let name = |name: &GeneralName<'_>| {
+        if let GeneralName::DNSName(name) = name {
+            Some(excerpt(name))
+        } else if let GeneralName::IPAddress(octets) = name {
+            shown_address(octets)
+        } else {
+            None
+        }
+    };
+    Some(Certificate {
+        subject: excerpt(&parsed.subject().to_string()),
+        names: names.iter().filter_map(name).take(NAMES_MAX).collect(),
+        issuer: excerpt(&parsed.issuer().to_string()),
+        expires: expiry(der),
+    })
+}
+
+fn shown_address(octets: &[u8]) -> Option<String> {
+    let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+    let v6 = <[u8; 16]>::try_from(octets).map(IpAddr::from);
+    v4.or(v6).ok().map(|address| address.to_string())
 }
 
 /// For `insecure`: somebody insisted.

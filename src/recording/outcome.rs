@@ -7,7 +7,7 @@ use crate::health::{Failure, Phase, ProbeOutcome, TlsFailure};
 const TEXT_MAX_OCTETS: usize = 16;
 
 /// Those without anything else, by their octets.
-const PLAIN: [(u8, Failure); 17] = [
+const PLAIN: [(u8, Failure); 22] = [
     (2, Failure::Refused),
     (3, Failure::Reset),
     (4, Failure::Unreachable),
@@ -25,12 +25,22 @@ const PLAIN: [(u8, Failure); 17] = [
     (16, Failure::BodyTooLarge),
     (17, Failure::BodyMismatch),
     (18, Failure::NotJson),
+    (22, Failure::Timeout(Phase::Datagram)),
+    (23, Failure::Timeout(Phase::Program)),
+    (24, Failure::NoHttp2),
+    (25, Failure::NotGrpc),
+    (26, Failure::NotDns),
 ];
 const PASS: u8 = 0;
 const OURS: u8 = 1;
 const STATUS: u8 = 19;
 const JSON_MISMATCH: u8 = 20;
 const STALE: u8 = 21;
+const GRPC: u8 = 27;
+const NOT_SERVING: u8 = 28;
+const RCODE: u8 = 29;
+const OTHER_ANSWER: u8 = 30;
+const PROGRAM: u8 = 31;
 
 /// Appends an outcome.
 pub(super) fn put(octets: &mut Vec<u8>, outcome: &ProbeOutcome) {
@@ -47,6 +57,20 @@ fn put_failure(octets: &mut Vec<u8>, failure: &Failure) {
             octets.push(STATUS);
             number::put(octets, u64::from(*status));
         }
+        Failure::Rcode(code) => {
+            octets.push(RCODE);
+            number::put(octets, u64::from(*code));
+        }
+        Failure::Grpc { code, message } => {
+            put_text(octets, GRPC, message);
+            number::put(octets, u64::from(*code));
+        }
+        Failure::Program { code, said } => {
+            put_text(octets, PROGRAM, said);
+            number::put(octets, u64::from(code.cast_unsigned()));
+        }
+        Failure::NotServing(state) => put_text(octets, NOT_SERVING, state),
+        Failure::OtherAnswer(got) => put_text(octets, OTHER_ANSWER, got),
         Failure::JsonMismatch { got, .. } => put_text(octets, JSON_MISMATCH, got),
         Failure::Stale { got, .. } => put_text(octets, STALE, got),
         plain @ (Failure::Refused
@@ -57,7 +81,10 @@ fn put_failure(octets: &mut Vec<u8>, failure: &Failure) {
         | Failure::Protocol
         | Failure::BodyTooLarge
         | Failure::BodyMismatch
-        | Failure::NotJson) => {
+        | Failure::NotJson
+        | Failure::NoHttp2
+        | Failure::NotGrpc
+        | Failure::NotDns) => {
             let code = PLAIN.iter().find(|(_, known)| known == plain).map(|(code, _)| *code);
             octets.push(code.expect("every other failure is in the list"));
         }
@@ -81,6 +108,18 @@ pub(super) fn take(octets: &mut &[u8]) -> Option<ProbeOutcome> {
         PASS => return Some(ProbeOutcome::Pass),
         OURS => return Some(ProbeOutcome::Ours(take_text(octets)?)),
         STATUS => Failure::Status(number::take(octets)?.try_into().ok()?),
+        RCODE => Failure::Rcode(number::take(octets)?.try_into().ok()?),
+        GRPC => {
+            let message = take_text(octets)?;
+            Failure::Grpc { code: number::take(octets)?.try_into().ok()?, message }
+        }
+        PROGRAM => {
+            let said = take_text(octets)?;
+            let code: u32 = number::take(octets)?.try_into().ok()?;
+            Failure::Program { code: code.cast_signed(), said }
+        }
+        NOT_SERVING => Failure::NotServing(take_text(octets)?),
+        OTHER_ANSWER => Failure::OtherAnswer(take_text(octets)?),
         JSON_MISMATCH => Failure::JsonMismatch { pointer: pointer(), got: take_text(octets)? },
         STALE => Failure::Stale { pointer: pointer(), got: take_text(octets)?, beyond: None },
         code => PLAIN.iter().find(|(known, _)| *known == code).map(|(_, failure)| failure.clone())?,
@@ -105,6 +144,13 @@ mod tests {
         let mismatch = Failure::JsonMismatch { pointer: "not recorded".into(), got: "nothing".into() };
         let failures = PLAIN.into_iter().map(|(_, failure)| failure);
         let failures = failures.chain([stale, mismatch, Failure::Status(503), Failure::Status(u16::MAX)]);
+        let failures = failures.chain([
+            Failure::Grpc { code: 14, message: "unavailable".into() },
+            Failure::NotServing("NOT_SERVING".into()),
+            Failure::Rcode(2),
+            Failure::OtherAnswer("192.0.2.1".into()),
+            Failure::Program { code: -1, said: "lag is 48 s".into() },
+        ]);
         let outcomes = failures.map(ProbeOutcome::failed);
         let ours = ProbeOutcome::Ours("no route".into());
         for outcome in outcomes.chain([ProbeOutcome::Pass, ours]) {

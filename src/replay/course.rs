@@ -157,7 +157,7 @@ impl<'h> Run<'h> {
                 Effect::Pace(check, pace) => self.schedule.set_pace(&check, pace, self.now),
                 Effect::ProbeNow(check) => self.schedule.probe_now(&check, self.now),
                 Effect::Report(_) => self.trouble.settled_since = self.now,
-                Effect::Note(_) | Effect::Persist | Effect::Reply(_) => {}
+                Effect::Note(_) | Effect::Persist | Effect::Verify { .. } | Effect::Reply(_) => {}
             }
         }
     }

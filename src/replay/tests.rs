@@ -7,7 +7,8 @@ use super::History;
 use crate::answer::Identity;
 use crate::controller::Parameters;
 use crate::health::{
-    Alone, Brownout, Check, Failure, Member, MinUp, Phase, ProbeOutcome, Region, Rules, Timings,
+    Alone, Brownout, Check, Failure, Grades, Member, MinUp, Passes, Phase, ProbeOutcome, Region, Rules,
+    Timings,
 };
 use crate::model::{CheckId, Family, Moment, Ttl};
 use crate::policy::{Failback, Steer};
@@ -34,6 +35,8 @@ pub(super) fn check(region: &str) -> Check {
         interval,
         recheck: Duration::from_secs(1),
         timeout: Duration::from_secs(2),
+        hears: true,
+        grades: Grades::NONE,
     };
     Check { id: CheckId { region: region.into(), probe: 0, address }, endpoint: Some(address), rules }
 }
@@ -46,6 +49,7 @@ pub(super) fn parameters() -> Parameters {
         min_up: MinUp::Count(1),
         families: vec![Family::Ipv4],
         checks: vec![check(name)],
+        passes: Passes::All,
     };
     let steer = Steer {
         names: ["app.t".parse().expect("a name")].into(),

@@ -26,6 +26,8 @@ pub enum RightsError {
     Threads(usize),
     /// The system refused.
     System(&'static str, io::Error),
+    /// The process that runs programs could not be started.
+    Runner(io::Error),
     /// The kernel has Landlock, and refused.
     Files(RulesetError),
     /// A file that is read again when it changes, and that the user may not read.
@@ -57,6 +59,11 @@ impl fmt::Display for RightsError {
                 )
             }
             RightsError::System(what, error) => write!(f, "{what} cannot be given up: {error}"),
+            RightsError::Runner(error) => write!(
+                f,
+                "the process that runs the programs of `exec` probes cannot be started: {error}; it is this executable \
+                 once more"
+            ),
             RightsError::Unreadable { file, user, error } => write!(
                 f,
                 "{} cannot be read by {user}, who must read it again when it changes: {error}; give the file and its \
@@ -76,7 +83,7 @@ impl fmt::Display for RightsError {
 impl std::error::Error for RightsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            RightsError::System(_, error) => Some(error),
+            RightsError::System(_, error) | RightsError::Runner(error) => Some(error),
             RightsError::Files(error) => Some(error),
             RightsError::Unreadable { error, .. } => Some(error),
             RightsError::NoSuchUser(_) | RightsError::NotRoot { .. } | RightsError::Threads(_) => None,

@@ -117,6 +117,8 @@ pub struct Restart {
 pub enum Change {
     /// It behaves like this.
     Becomes(Condition),
+    /// Shows a certificate that expires then, counted from the start.
+    Certificate(Duration),
     /// So many of its next probes are lost.
     Loses(u32),
 }
@@ -308,6 +310,9 @@ fn happening(words: &[&str]) -> Result<What, String> {
             Condition::Answers(status.parse().map_err(|_| format!("`{status}` is no status of HTTP"))?),
         )?,
         [places @ .., "is" | "are", "slow", latency] => becomes(places, Condition::Slow(span(latency)?))?,
+        ["the", "certificate", "of", places @ .., "expires", "at", time] => {
+            world(places, Change::Certificate(span(time)?))?
+        }
         [places @ .., "loses" | "lose", number, "probe" | "probes"] => {
             world(places, Change::Loses(number.parse().map_err(|_| "no number of probes")?))?
         }

@@ -6,6 +6,7 @@ use super::span::span;
 use crate::controller::{Terms, What, Which};
 use crate::model::{Name, RegionId};
 use crate::policy::{AtExpiry, LASTS_DEFAULT, Order, SafetyRule, Scope, Target};
+use crate::simulator::BEGINNING;
 
 /// A command in words, and its terms.
 pub(super) fn order(words: &[&str]) -> Result<(What, Terms), String> {
@@ -26,12 +27,17 @@ pub(super) fn order(words: &[&str]) -> Result<(What, Terms), String> {
 }
 
 fn what(words: &[&str], lasts: Duration, at_expiry: AtExpiry) -> Result<What, String> {
-    let ordered = |order| What::Order { order, lasts, at_expiry };
+    let ordered = |order| What::Order { order, starts: None, lasts, at_expiry };
+    let pin = |name: &str, region: &str| -> Result<Order, String> {
+        Ok(Order::Pin { name: self::name(name)?, region: RegionId::from(region) })
+    };
     Ok(match words {
         ["failback", name] => What::FailBack(self::name(name)?),
         ["release", name] => What::Release(self::name(name)?),
-        ["failover", name, "to", region] => {
-            ordered(Order::Pin { name: self::name(name)?, region: RegionId::from(*region) })
+        ["failover", name, "to", region] => ordered(pin(name, region)?),
+        ["switchover", name, "to", region, "at", moment] => {
+            let starts = Some(BEGINNING + span(moment)?);
+            What::Order { order: pin(name, region)?, starts, lasts, at_expiry }
         }
         ["drain", place] => ordered(Order::Drain(target(place))),
         ["undrain", place] => What::Withdraw(Which::Order(Order::Drain(target(place)))),

@@ -133,6 +133,7 @@ impl<O: Onlooker> Player<O> {
     fn change(&mut self, address: IpAddr, change: Change) {
         match change {
             Change::Becomes(condition) => self.simulator.world.set(address, condition),
+            Change::Certificate(end) => self.simulator.world.certify(address, BEGINNING + end),
             Change::Loses(probes) => self.simulator.world.lose(address, probes),
         }
     }

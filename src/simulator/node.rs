@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::api::Status;
 use crate::controller::{
-    Command, CommandId, Commit, Controller, Effect, Event, Parameters, ProposalId, Reply, Terms, What,
+    Command, CommandId, Commit, Controller, Effect, Event, Parameters, Reply, Terms, What,
 };
 use crate::health::Observation;
 use crate::model::{Moment, Name};
@@ -214,9 +214,8 @@ impl<O: Onlooker> Node<O> {
         let effects = controller.handle(event.clone(), clock);
         let seen = Handled { event: &event, controller, effects: &effects };
         self.watch.handled(seen, clock, now);
-        let committed = self.perform(&effects, now);
-        for (id, commit) in committed {
-            self.handle(Event::Committed(id, commit), now);
+        for event in self.perform(&effects, now) {
+            self.handle(event, now);
         }
         effects.len()
     }
@@ -226,25 +225,30 @@ impl<O: Onlooker> Node<O> {
         self.handle(Event::Observed(observation), now)
     }
 
-    fn perform(&mut self, effects: &[Effect], now: Moment) -> Vec<(ProposalId, Commit)> {
+    /// What follows at once.
+    fn perform(&mut self, effects: &[Effect], now: Moment) -> Vec<Event> {
         let clock = self.clock.of(now);
-        let mut committed = Vec::new();
+        let mut follows = Vec::new();
         for effect in effects {
             let Daemon::Runs { controller, prober, .. } = &mut self.daemon else { break };
             match effect {
                 Effect::Commit(id, changes) => {
-                    committed.extend(self.disk.commit(*id, changes, now).map(|commit| (*id, commit)));
+                    let commit = self.disk.commit(*id, changes, now);
+                    follows.extend(commit.map(|commit| Event::Committed(*id, commit)));
                 }
                 Effect::Note(changes) => self.disk.note(changes, now),
                 Effect::Publish(_) => self.watch.publishes(&self.disk, controller, clock),
                 Effect::Persist => self.disk.persist(controller.saved(clock)),
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
                 Effect::ProbeNow(check) => prober.probe_now(check, now),
+                Effect::Verify { id, .. } => {
+                    follows.push(Event::Verified(*id, Ok("the listener of the simulator".into())));
+                }
                 Effect::Report(report) => self.journal.push((now, report.to_string())),
                 Effect::Reply(reply) => self.reply = Some(reply.clone()),
             }
         }
-        committed
+        follows
     }
 
     fn note(&mut self, now: Moment, text: &str) {

@@ -1,5 +1,6 @@
 //! When each check is probed: the paces that the controller asks for, on simulated time.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::health::{Check, Observation, Pace, ProbeOutcome, Rules, Timings};
@@ -12,6 +13,11 @@ const FIRST_ROUND: Duration = Duration::from_secs(1);
 pub trait Outside {
     /// What a probe that starts now will see, and how long it takes.
     fn probe(&mut self, start: ProbeStart<'_>) -> (ProbeOutcome, Duration);
+
+    /// When the certificate expires that an address shows, if it shows one.
+    fn certificate(&self, _address: IpAddr) -> Option<Moment> {
+        None
+    }
 }
 
 /// A probe that starts.
@@ -129,7 +135,7 @@ impl Prober {
                         vantage: self.vantage.clone(),
                         outcome,
                         timings: Timings { total: lasts, ..Timings::default() },
-                        certificate_expires: None,
+                        certificate_expires: outside.certificate(slot.check.address),
                     });
                 }
             }

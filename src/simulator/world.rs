@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::prober::{Outside, ProbeStart};
 use crate::health::{Failure, Phase, ProbeOutcome};
-use crate::model::Family;
+use crate::model::{Family, Moment};
 
 /// What a probe of a healthy address takes.
 const LATENCY: Duration = Duration::from_millis(10);
@@ -48,6 +48,8 @@ pub struct World {
     conditions: BTreeMap<IpAddr, Condition>,
     /// How many of the next probes are lost on the way, though all is well.
     losses: BTreeMap<IpAddr, u32>,
+    /// When the certificates expire that addresses show.
+    certificates: BTreeMap<IpAddr, Moment>,
     /// Probes of addresses that alternate.
     turns: BTreeMap<IpAddr, u32>,
     /// Of every hundred thousand packets, so many are lost at random.
@@ -61,6 +63,11 @@ impl World {
     pub fn set(&mut self, address: IpAddr, condition: Condition) {
         self.losses.remove(&address);
         self.conditions.insert(address, condition);
+    }
+
+    /// From now on the address shows a certificate that expires then.
+    pub fn certify(&mut self, address: IpAddr, expires: Moment) {
+        self.certificates.insert(address, expires);
     }
 
     /// How the address behaves.
@@ -180,6 +187,10 @@ impl World {
 impl Outside for World {
     fn probe(&mut self, start: ProbeStart<'_>) -> (ProbeOutcome, Duration) {
         self.meet(start.node, start.check.address, start.timeout)
+    }
+
+    fn certificate(&self, address: IpAddr) -> Option<Moment> {
+        self.certificates.get(&address).copied()
     }
 }
 

@@ -58,6 +58,7 @@ impl Bench {
             witnesses: config.witnesses,
             regions: config.regions,
             steers: config.steers,
+            safety: config.safety,
         };
         let now = Moment::from_millis(1_800_000_000_000);
         let start = Instant::now();

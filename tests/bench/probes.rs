@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cadence_dns::config::{Expect, HttpProbe, Probe, ProbeKind};
+use cadence_dns::config::{Expect, HttpProbe, HttpVersion, Probe, ProbeKind, TrustSettings};
 use cadence_dns::health::{Failure, Observation, Phase, ProbeOutcome, TlsFailure};
 use cadence_dns::model::CheckId;
 use cadence_dns::probe;
@@ -188,9 +188,8 @@ fn http(scheme: &str, ca_file: Option<&Path>) -> Arc<HttpProbe> {
         method: http::Method::GET,
         headers: http::HeaderMap::new(),
         expect,
-        ca_file: ca_file.map(Path::to_path_buf),
-        ca_file_place: None,
-        insecure: false,
+        version: HttpVersion::One,
+        trust: TrustSettings { ca_file: ca_file.map(Path::to_path_buf), ..TrustSettings::default() },
     })
 }
 
@@ -202,7 +201,9 @@ fn probe_of(number: u16, port: u16, http: &Arc<HttpProbe>) -> Probe {
         target: SocketAddr::new(address, port),
         interval: Duration::from_secs(1),
         recheck: Duration::from_secs(1),
+        label: None,
         timeout: TIMEOUT,
+        certificate_least: Duration::ZERO,
         kind: ProbeKind::Http(Arc::clone(http)),
     }
 }

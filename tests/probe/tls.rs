@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cadence_dns::config::{HttpProbe, ProbeKind};
+use cadence_dns::config::{HttpProbe, ProbeKind, TrustSettings};
 use cadence_dns::health::{Failure, Observation, Phase, ProbeOutcome, TlsFailure};
 use cadence_dns::model::{Moment, Place};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -18,17 +18,17 @@ use super::endpoint::{self, Then};
 use super::{PLENTY, SHORT, a_probe, get, headers, observe, outcome_of_get, prepared};
 
 const URL: &str = "https://www.example.com/health";
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// A certificate authority, and the file that makes a probe trust it.
-struct Authority {
+pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     _folder: TempDir,
     file: PathBuf,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub(super) fn new() -> Authority {
         Authority::named("ours")
     }
 
@@ -45,7 +45,7 @@ impl Authority {
     }
 
     /// A server's side of TLS, with a certificate for `name` that is valid from `start` to `end`.
-    fn server(&self, name: &str, start: SystemTime, end: SystemTime) -> ServerConfig {
+    pub(super) fn server(&self, name: &str, start: SystemTime, end: SystemTime) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a host name");
         (params.not_before, params.not_after) = (start.into(), end.into());
@@ -59,8 +59,9 @@ impl Authority {
     }
 
     /// A probe that trusts it.
-    fn probe(&self) -> HttpProbe {
-        HttpProbe { ca_file: Some(self.file.clone()), ..get(URL) }
+    pub(super) fn probe(&self) -> HttpProbe {
+        let trust = TrustSettings { ca_file: Some(self.file.clone()), ..TrustSettings::default() };
+        HttpProbe { trust, ..get(URL) }
     }
 }
 
@@ -85,7 +86,7 @@ async fn serve(config: ServerConfig) -> std::net::SocketAddr {
 }
 
 /// To the second, as certificates have it.
-fn now() -> SystemTime {
+pub(super) fn now() -> SystemTime {
     let seconds = SystemTime::UNIX_EPOCH.elapsed().expect("it is past 1970").as_secs();
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
@@ -110,6 +111,20 @@ async fn a_good_certificate_passes_and_its_expiry_is_remembered() {
     assert_eq!(seen.outcome, ProbeOutcome::Pass);
     assert_eq!(seen.certificate_expires, moment(end));
     assert!(seen.timings.connect.is_some() && seen.timings.connect <= seen.timings.response);
+}
+
+/// A certificate that is valid may fail, if the operator says so.
+#[tokio::test]
+async fn a_certificate_that_expires_too_soon() {
+    let authority = Authority::new();
+    let look_at = async |least: Duration| {
+        let server = authority.server("www.example.com", now() - HOUR, now() + 90 * HOUR);
+        let kind = ProbeKind::Http(Arc::new(authority.probe()));
+        let probe = a_probe(serve(server).await, PLENTY, kind);
+        observe(cadence_dns::config::Probe { certificate_least: least, ..probe }).await.outcome
+    };
+    assert_eq!(look_at(89 * HOUR).await, ProbeOutcome::Pass);
+    assert_eq!(look_at(91 * HOUR).await, tls(TlsFailure::ExpiresSoon));
 }
 
 /// The expiry is remembered above all when it is the reason.
@@ -142,7 +157,11 @@ async fn certificates_of_others() {
 #[tokio::test]
 async fn who_insists_gets_any_certificate() {
     let expired = Authority::new().server("www.example.net", now() - 9 * HOUR, now() - HOUR);
-    let seen = look(HttpProbe { insecure: true, ..get(URL) }, expired).await;
+    let seen = look(
+        HttpProbe { trust: TrustSettings { insecure: true, ..TrustSettings::default() }, ..get(URL) },
+        expired,
+    )
+    .await;
     assert_eq!(seen.outcome, ProbeOutcome::Pass);
     assert!(seen.certificate_expires.is_some());
 }
@@ -181,7 +200,8 @@ fn a_file_of_authorities_that_cannot_be_used_is_named_with_its_place() {
     let found = |bytes: &[u8]| {
         std::fs::write(&authority.file, bytes).expect("room on the disk");
         let place = Place { file: "cadence.toml".into(), line: 7, column: 11 };
-        let http = HttpProbe { ca_file_place: Some(place), ..authority.probe() };
+        let mut http = authority.probe();
+        http.trust.ca_file_place = Some(place);
         let http = ProbeKind::Http(Arc::new(http));
         let problems = prepared(a_probe(([127, 0, 0, 1], 443).into(), PLENTY, http)).expect_err("unusable");
         let text = problems[0].to_string().replace(&authority.file.display().to_string(), "FILE");
@@ -194,7 +214,8 @@ fn a_file_of_authorities_that_cannot_be_used_is_named_with_its_place() {
 
 #[test]
 fn a_missing_file_of_authorities_is_named_once_for_all_addresses() {
-    let http = HttpProbe { ca_file: Some("/nowhere/ca.pem".into()), ..get(URL) };
+    let trust = TrustSettings { ca_file: Some("/nowhere/ca.pem".into()), ..TrustSettings::default() };
+    let http = HttpProbe { trust, ..get(URL) };
     let probe =
         |last| a_probe(([127, 0, 0, last], 443).into(), PLENTY, ProbeKind::Http(Arc::new(http.clone())));
     let problems =

@@ -174,3 +174,35 @@ fn many_orders_at_once_leave_a_whole_answer() {
     let to = pins[0]["order"]["of"]["region"].as_str().expect("a region").to_owned();
     steered.wait_for(&to);
 }
+
+#[test]
+fn a_planned_move_comes_on_time_and_is_verified_from_outside() {
+    let steered = Steered::start(DEFAULTS);
+    let plan = format!("switchover {NAME} --to {STANDBY} --yes");
+    steered.said(&plan, 2);
+    assert_has(&steered.said(&format!("{plan} --at 2020-01-01T00:00:00Z"), 1), &["name a moment to come"]);
+    assert_has(&steered.said(&format!("{plan} --in 200h"), 1), &["the farthest is"]);
+    let followed = steered.said(&format!("{plan} --in 4s --for 10s"), 0);
+    let steps = ["planned for", "moved to eu-west (epoch 2)", "verified: all 1 of our listeners answer so"];
+    assert_has(&followed, &steps);
+    assert!(steered.serves(steered.standby.address()));
+    steered.wait_for(PREFERRED);
+
+    steered.said(&format!("{plan} --in 1h --no-wait"), 0);
+    assert_has(&text_of(&steered.place.status().output.stdout), &["switchover hold, to eu-west", "in 59:"]);
+    steered.said(&format!("switchover {NAME} --cancel --yes"), 0);
+    assert_has(&steered.said(&format!("switchover {NAME} --cancel --yes"), 1), &["nothing is planned"]);
+    assert!(steered.serves(steered.preferred.address()));
+}
+
+#[test]
+fn a_planned_move_to_a_region_that_has_died_is_given_up() {
+    let mut steered = Steered::start(DEFAULTS);
+    let plan = format!("switchover {NAME} --to {STANDBY} --in 5s --yes");
+    steered.said(&format!("{plan} --no-wait"), 0);
+    steered.standby.die();
+    let log = steered.daemon.wait_for_line("given up, nothing has changed: eu-west is down", AMPLE);
+    assert_has(&log, &["switchover.step"]);
+    assert!(steered.serves(steered.preferred.address()), "nothing has changed");
+    assert_eq!(steered.overrides(), Vec::<Value>::new());
+}

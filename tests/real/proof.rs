@@ -69,7 +69,16 @@ fn at_port(address: &str) -> SocketAddr {
 fn outcome(from: &Namespace, target: SocketAddr, timeout: Duration) -> ProbeOutcome {
     let check = CheckId { region: "witness/far".into(), probe: 0, address: target.ip() };
     let (interval, recheck) = (Duration::from_millis(50), Duration::from_millis(50));
-    let probe = Probe { check, target, interval, recheck, timeout, kind: ProbeKind::Tcp };
+    let probe = Probe {
+        check,
+        label: None,
+        target,
+        interval,
+        recheck,
+        timeout,
+        certificate_least: Duration::ZERO,
+        kind: ProbeKind::Tcp,
+    };
     from.inside(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {

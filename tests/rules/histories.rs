@@ -6,7 +6,8 @@ use std::time::Duration;
 use cadence_dns::answer::Identity;
 use cadence_dns::controller::Parameters;
 use cadence_dns::health::{
-    Alone, Brownout, Check, Failure, Member, MinUp, Observation, Phase, ProbeOutcome, Region, Rules, Timings,
+    Alone, Brownout, Calculation, Check, Failure, Grades, Member, MinUp, Observation, Passes, Phase,
+    ProbeOutcome, Region, Rules, Timings,
 };
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
 use cadence_dns::policy::{Failback, Safety, Steer};
@@ -29,6 +30,8 @@ fn rules() -> impl Strategy<Value = Rules> + Clone {
             interval: Duration::from_millis(interval),
             recheck: Duration::from_millis(recheck),
             timeout: Duration::from_millis(timeout),
+            hears: true,
+            grades: Grades::default(),
         },
     )
 }
@@ -40,6 +43,8 @@ struct Plan {
     ipv6: u8,
     needed: usize,
     probes: Vec<(Rules, bool)>,
+    /// One of the probes is enough.
+    any: bool,
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -47,7 +52,9 @@ fn plan() -> impl Strategy<Value = Plan> {
     let probe = (rules(), prop::bool::weighted(0.1));
     let number = select(vec![0, 1, 1, 1, 1, 1, 1, 2]);
     let probes = number.prop_flat_map(move |number| prop::collection::vec(probe.clone(), number));
-    (0..3_u8, 0..2_u8, 1..4_usize, probes).prop_map(|(ipv4, ipv6, needed, probes)| Plan {
+    let any = prop::bool::weighted(0.3);
+    (0..3_u8, 0..2_u8, 1..4_usize, probes, any).prop_map(|(ipv4, ipv6, needed, probes, any)| Plan {
+        any,
         ipv4: if ipv6 == 0 { ipv4.max(1) } else { ipv4 },
         ipv6,
         needed,
@@ -56,6 +63,15 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 impl Plan {
+    fn passes(&self) -> Passes {
+        let all = (0..).take(self.probes.len()).map(Calculation::Probe).collect();
+        if self.any && !self.probes.is_empty() {
+            Passes::Calculated(Calculation::AtLeast(1, all))
+        } else {
+            Passes::All
+        }
+    }
+
     fn region(&self, number: u8) -> Region {
         let id = RegionId::from(format!("region-{number}").as_str());
         let ipv4 = (0..self.ipv4).map(|host| IpAddr::from([192, 0, number, host + 10]));
@@ -77,6 +93,7 @@ impl Plan {
         Region {
             id,
             min_up: MinUp::Count(self.needed),
+            passes: self.passes(),
             families: Region::default_families(&addresses),
             addresses,
             checks,
@@ -298,6 +315,6 @@ pub(crate) fn observation(parameters: &Parameters, check: usize, outcome: &Probe
         vantage: "ns1".into(),
         outcome: outcome.clone(),
         timings: Timings::default(),
-        certificate_expires: Some(Moment::default()),
+        certificate_expires: Some(Moment::from_millis(u64::MAX)),
     }
 }

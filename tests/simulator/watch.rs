@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cadence_dns::controller::{Controller, Effect, Event, Parameters, SavedName, SavedState};
-use cadence_dns::health::{ProbeOutcome, Region, State, Verdict};
+use cadence_dns::health::{Check, Passes, ProbeOutcome, Region, State, Verdict, Vote};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
 use cadence_dns::policy::{Decision, Standing, Steer};
 use cadence_dns::simulator::{Disk, Handled, Onlooker};
@@ -235,7 +235,7 @@ impl Watch {
 
     /// Failed probes that a verdict of now may rest on.
     fn failures_of(&self, region: &Region, now: Moment) -> usize {
-        let row = |check: &cadence_dns::health::Check| {
+        let row = |check: &Check| {
             let window = check.rules.brownout.map_or(Duration::ZERO, |brownout| brownout.window);
             window.max(check.rules.stale_after() * 2)
         };
@@ -256,7 +256,16 @@ impl Watch {
         }
         let fit = |address: &IpAddr| {
             let mut checks = taken.checks.iter().filter(|check| check.covers(*address));
-            checks.all(|check| self.passed.get(&check.id).copied().unwrap_or(false))
+            let passed = |check: &Check| self.passed.get(&check.id).copied().unwrap_or(false);
+            match &taken.passes {
+                Passes::All => checks.all(passed),
+                Passes::Calculated(calculation) => {
+                    let passed: BTreeMap<u16, bool> =
+                        checks.map(|check| (check.id.probe, passed(check))).collect();
+                    let vote = |probe| if passed.get(&probe) == Some(&true) { Vote::Up } else { Vote::Down };
+                    calculation.vote(&vote) == Vote::Up
+                }
+            }
         };
         // Of any family: one may stand in for the other.
         let fit = taken.addresses.iter().filter(|address| fit(address)).count();

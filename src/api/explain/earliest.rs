@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::controller::{Controller, Parameters};
 use crate::health::{
-    Check, CheckState, Failure, Observation, ProbeOutcome, Region, State, Testimony, Timings,
+    Check, CheckState, Failure, Observation, ProbeOutcome, Region, State, Testimony, Timings, Verdict,
 };
 use crate::model::{Family, Moment, RegionId, VantageId};
 
@@ -21,6 +21,26 @@ pub(super) fn earliest(controller: &Controller, region: &RegionId, up: bool, now
     let of_family = |family: &Family| of_family(controller, parameters, region, *family, up, now);
     let turns = region.families.iter().map(of_family);
     if up { turns.collect::<Option<Vec<Moment>>>()?.into_iter().max() } else { turns.flatten().min() }
+}
+
+/// When one of a region's addresses could be proven down, or up, at the earliest: one of those that are not. None as for
+/// [`earliest`], and when there is no such address.
+pub(super) fn earliest_of_one(
+    controller: &Controller,
+    verdict: &Verdict,
+    up: bool,
+    now: Moment,
+) -> Option<Moment> {
+    let parameters = controller.parameters();
+    let region = parameters.regions.iter().find(|known| known.id == verdict.region)?;
+    if parameters.members.len() > 1 {
+        return None;
+    }
+    let opposite = if up { State::Down } else { State::Up };
+    let addresses = verdict.endpoints.iter().filter(|endpoint| endpoint.state == opposite);
+    let turns = addresses
+        .map(|endpoint| of_address(controller, &parameters.vantage, region, endpoint.address, up, now));
+    turns.flatten().min()
 }
 
 /// A family is up with the last address that it needs, and down with the last that it cannot do without.

@@ -3,18 +3,22 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::earliest::earliest;
+use super::earliest::{earliest, earliest_of_one};
 use super::{
     DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation, ExplanationSource,
     MovesExplanation, NextExplanation, Question, RegionExplanation, TtlExplanation, WitnessExplanation,
 };
 use super::{client, path, rules};
+use crate::answer::{TraceFound, TraceStep};
 use crate::api::status::{BudgetStatus, CheckStatus, WaitStatus};
 use crate::config::DnsSettings;
 use crate::controller::Controller;
 use crate::health::{Check, EndpointVerdict, State, Verdict};
 use crate::model::{Family, Moment, Name, RecordType, RegionId};
-use crate::policy::{Decision, Hold, Steer, TtlRule, Turn, Wait, decide, decisive, imagine, turns};
+use crate::policy::{
+    AtExpiry, Decision, Facts, Hold, Override, Overrides, Steer, TtlRule, Turn, Wait, decide, decisive,
+    imagine, turns,
+};
 
 /// Names that are listed.
 const NAMES_MAX: usize = 100;
@@ -32,7 +36,9 @@ impl Explanation {
         let Question { name, rtype, client } = question;
         let rtype = rtype.unwrap_or_else(|| address_type(controller, name));
         let asks = client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let steps = controller.table().trace(name, rtype, asks);
+        let code =
+            controller.table().trace(name, rtype, asks).last().map(|step| step.found.code().to_owned());
+        let steps = steps(controller, name, rtype, asks);
         let steered = path::steered(&steps);
         let index =
             steered.and_then(|name| parameters.steers.iter().position(|steer| steer.names.contains(name)));
@@ -43,12 +49,31 @@ impl Explanation {
             source: ExplanationSource::Live,
             name: name.clone(),
             rtype: rtype.to_string(),
-            code: Some(path::code(&steps).to_owned()),
+            code,
             path: path::path(&steps, rtype),
             client: client.map(|client| client::client(client, settings)),
             decision: index.map(|index| Box::new(DecisionExplanation::live(controller, index, now))),
         }
     }
+}
+
+/// Replies that a resolver puts together.
+const REPLIES_MAX: usize = 8;
+
+/// The steps of the reply, and of those that a resolver asks us for because of it.
+fn steps(controller: &Controller, name: &Name, rtype: RecordType, client: IpAddr) -> Vec<TraceStep> {
+    let mut steps = controller.table().trace(name, rtype, client);
+    for _ in 1..REPLIES_MAX {
+        let Some(TraceStep { name, found: TraceFound::AskedAnew, .. }) = steps.last() else { break };
+        let further = controller.table().trace(&name.clone(), rtype, client);
+        let is_ours = further.first().is_some_and(|step| step.found != TraceFound::NotOurs);
+        let is_known = further.iter().any(|step| step.zone.is_some() && steps.contains(step));
+        if !is_ours || is_known {
+            break;
+        }
+        steps.extend(further);
+    }
+    steps
 }
 
 /// A, unless the name is steered and has IPv6 addresses only.
@@ -67,9 +92,11 @@ impl DecisionExplanation {
         let verdicts = steer.regions.iter().filter_map(|region| facts.verdicts.get(region));
         let regions = verdicts.enumerate().map(|(place, verdict)| {
             let checks = |address| CheckStatus::all_of(controller, &verdict.region, address, now);
+            let overruled = facts.overrides.overrule(verdict);
             RegionExplanation {
                 decisive: Some(decisive.contains(&verdict.region)),
-                ..RegionExplanation::of(place, verdict, decision, checks)
+                overruled: (overruled != *verdict).then(|| verdict.to_string()),
+                ..RegionExplanation::of(place, &overruled, decision, checks)
             }
         });
         let budget = controller.budgets()[index].as_ref().map(|budget| BudgetStatus::new(budget, steer));
@@ -78,6 +105,7 @@ impl DecisionExplanation {
         });
         DecisionExplanation {
             regions: regions.collect(),
+            overrides: concerning(facts.overrides, steer, decision),
             moves: MovesExplanation {
                 within_hour: decision.standing.flips.within_hour(now),
                 limit: Some(steer.max_flips_per_hour),
@@ -105,6 +133,7 @@ impl DecisionExplanation {
             why: derivation.headline(&standing.region),
             rules: rules::rules(decision),
             wait: derivation.wait.as_ref().map(|wait| WaitStatus::new(wait, now)),
+            overrides: derivation.order.iter().cloned().collect(),
             moves: MovesExplanation { within_hour: standing.flips.within_hour(now), limit: None },
             ttl: TtlExplanation {
                 ttl: *ttl,
@@ -124,6 +153,12 @@ impl DecisionExplanation {
     }
 }
 
+/// The overrides that may bear on the answer.
+fn concerning(overrides: &Overrides, steer: &Steer, decision: &Decision) -> Vec<Arc<Override>> {
+    let concerns = |known: &&Arc<Override>| known.order.concerns(steer, &decision.standing.region);
+    overrides.iter().filter(concerns).cloned().collect()
+}
+
 impl RegionExplanation {
     fn of(
         place: usize,
@@ -139,6 +174,7 @@ impl RegionExplanation {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            word: endpoint.word.clone(),
             votes: endpoint.ballots.clone(),
             checks: checks(endpoint.address),
         };
@@ -153,6 +189,7 @@ impl RegionExplanation {
             steady: verdict.steady,
             recovered: verdict.recovered,
             why: verdict.to_string(),
+            overruled: None,
             families: verdict.families.clone(),
             needed: verdict.needed,
             degraded: verdict.degraded(),
@@ -167,7 +204,7 @@ impl TtlExplanation {
             TtlRule::Steady => {
                 format!("{}; it would be {} while a change may be near", why_ttl(decision), steer.ttl_suspect)
             }
-            TtlRule::Suspect | TtlRule::ChangeDue => {
+            TtlRule::Suspect | TtlRule::ChangeDue | TtlRule::Imminent => {
                 format!("{}; it is {} while all is quiet", why_ttl(decision), steer.ttl)
             }
         };
@@ -182,6 +219,9 @@ fn why_ttl(decision: &Decision) -> String {
         (TtlRule::Steady, ..) => "`ttl`: all is quiet".to_owned(),
         (TtlRule::ChangeDue, _, Some(Wait { to, until: Some(until), .. })) => {
             format!("`ttl_suspect`: the move to {to} is due at {until}, before `ttl` would be over")
+        }
+        (TtlRule::Imminent, ..) => {
+            "a second: a planned move comes so soon that no cache may keep the answer".to_owned()
         }
         (TtlRule::ChangeDue, ..) => "`ttl_suspect`: a move is due before `ttl` would be over".to_owned(),
         (TtlRule::Suspect, Some(verdict), _) if verdict.state == State::Up => {
@@ -211,11 +251,43 @@ fn next(
     decisive: &[RegionId],
     now: Moment,
 ) -> Vec<NextExplanation> {
-    let by_time = decision.derivation.wait.as_ref().map(|wait| by_time(controller, steer, decision, wait));
+    let is_of_order = |wait: &&Wait| matches!(wait.hold, Hold::Pin | Hold::Freeze);
+    let wait = decision.derivation.wait.as_ref().filter(|wait| !is_of_order(wait));
+    let by_time = wait.map(|wait| by_time(controller, steer, decision, wait));
+    let orders = concerning(controller.facts().overrides, steer, decision);
+    let by_orders = orders.iter().map(|order| by_order(controller, steer, decision, order));
+    let by_time = by_time.into_iter().chain(by_orders);
     let turns = turns(steer, controller.facts()).into_iter();
     let of_decisive = turns.filter(|(region, _)| decisive.contains(region));
     let by_turns = of_decisive.map(|turn| by_turn(controller, steer, decision, &turn, now));
-    by_time.into_iter().chain(by_turns).collect()
+    let by_addresses = decision.verdict().map(|verdict| by_addresses(controller, verdict, now));
+    by_time.chain(by_turns).chain(by_addresses.into_iter().flatten()).collect()
+}
+
+/// What a single address of the region in service changes, while the region stays up.
+fn by_addresses(controller: &Controller, verdict: &Verdict, now: Moment) -> Vec<NextExplanation> {
+    if verdict.state != State::Up || verdict.is_unprobed() {
+        return Vec::new();
+    }
+    let region = &verdict.region;
+    let count = |family: Family, state: State| {
+        let of_family = verdict.endpoints.iter().filter(|endpoint| Family::of(endpoint.address) == family);
+        of_family.filter(|endpoint| endpoint.state == state).count()
+    };
+    let is_spare = Family::ALL.into_iter().any(|family| count(family, State::Up) > 1);
+    let leaves = is_spare.then(|| NextExplanation {
+        cause: format!("a single address of {region} is proven down"),
+        effect: format!("{region} without that address"),
+        changes_answer: true,
+        earliest: earliest_of_one(controller, verdict, false, now),
+    });
+    let joins = (verdict.count(State::Down) > 0).then(|| NextExplanation {
+        cause: format!("an address of {region} that is down is proven up"),
+        effect: format!("{region} with that address as well"),
+        changes_answer: true,
+        earliest: earliest_of_one(controller, verdict, true, now),
+    });
+    leaves.into_iter().chain(joins).collect()
 }
 
 fn by_time(controller: &Controller, steer: &Steer, decision: &Decision, wait: &Wait) -> NextExplanation {
@@ -238,6 +310,28 @@ fn by_time(controller: &Controller, steer: &Steer, decision: &Decision, wait: &W
         changes_answer: is_other(decision, &then),
         earliest: Some(*until),
     }
+}
+
+/// The time of an order is over.
+fn by_order(
+    controller: &Controller,
+    steer: &Steer,
+    decision: &Decision,
+    order: &Override,
+) -> NextExplanation {
+    let cause = format!("order {} ends, and all stays as it is", order.id);
+    let earliest = Some(order.expires);
+    if order.at_expiry == AtExpiry::Hold {
+        let region = &decision.standing.region;
+        let effect = format!("stays with {region}, until an operator says more or {region} dies");
+        return NextExplanation { cause, effect, changes_answer: false, earliest };
+    }
+    let facts = controller.facts();
+    let overrides = facts.overrides.without(&[order.id]);
+    let without = Facts { overrides: &overrides, ..facts };
+    let then = decide(steer, Some(&decision.standing), without, order.expires);
+    let changes_answer = is_other(decision, &then);
+    NextExplanation { cause, effect: effect(decision, &then), changes_answer, earliest }
 }
 
 fn by_turn(

@@ -9,33 +9,11 @@ pub(super) fn path(steps: &[TraceStep], rtype: RecordType) -> Vec<PathStep> {
     steps.iter().map(|step| explain(step, rtype)).collect()
 }
 
-/// What a client is told after these steps.
-pub(super) fn code(steps: &[TraceStep]) -> &'static str {
-    match steps.last().map(|step| &step.found) {
-        None | Some(TraceFound::NotOurs) => "REFUSED",
-        Some(TraceFound::Absent(_)) => "NXDOMAIN",
-        Some(TraceFound::Renamed(_, None)) => "YXDOMAIN",
-        Some(
-            TraceFound::Records { .. }
-            | TraceFound::Steered { .. }
-            | TraceFound::Alias(_)
-            | TraceFound::Renamed(_, Some(_))
-            | TraceFound::Delegated(_)
-            | TraceFound::NoData { .. }
-            | TraceFound::AskedAnew,
-        ) => "NOERROR",
-    }
-}
-
 /// The name on the way whose addresses a decision gives.
 pub(super) fn steered(steps: &[TraceStep]) -> Option<&Name> {
     let last = steps.last()?;
-    match &last.found {
-        TraceFound::Steered { .. } | TraceFound::NoData { steered: true } => {
-            Some(last.wildcard.as_ref().unwrap_or(&last.name))
-        }
-        _ => None,
-    }
+    let is_steered = matches!(last.found, TraceFound::Steered { .. } | TraceFound::NoData { steered: true });
+    is_steered.then(|| last.wildcard.as_ref().unwrap_or(&last.name))
 }
 
 fn explain(TraceStep { name, zone, wildcard, found }: &TraceStep, rtype: RecordType) -> PathStep {

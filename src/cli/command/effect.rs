@@ -39,7 +39,8 @@ pub(super) fn text(done: &Done) -> String {
             AtExpiry::Automatic => "then the evidence decides again",
             AtExpiry::Hold => "then the names stay where they are until `release` or `failback`",
         };
-        text += &format!("override {}: {}, until {}; {then}\n", made.id, made.order, made.expires);
+        let from = made.starts.map(|starts| format!(" from {starts} on")).unwrap_or_default();
+        text += &format!("override {}: {}{from}, until {}; {then}\n", made.id, made.order, made.expires);
     }
     for breach in &done.broken {
         text += &format!("breaks a safety rule on purpose: {breach}\n");
@@ -49,7 +50,11 @@ pub(super) fn text(done: &Done) -> String {
 
 /// What was done.
 pub(super) fn done(done: &Done) -> String {
-    let mut text = format!("done: {done}\n");
+    let planned = done.made.as_ref().and_then(|made| made.starts);
+    let mut text = match planned {
+        Some(starts) => format!("done: planned for {starts}; nothing has changed yet\n"),
+        None => format!("done: {done}\n"),
+    };
     if let Some(made) = &done.made {
         text += &format!(
             "override {} ends at {}; `cadence-dns override clear {}` ends it before\n",
@@ -75,6 +80,7 @@ mod tests {
             author: "uid 1000 (alice)".into(),
             reason: "us-east answers 200 and loses webhooks".into(),
             made: Moment::from_millis(1_795_363_200_000),
+            starts: None,
             expires: Moment::from_millis(1_795_366_800_000),
             at_expiry: AtExpiry::Hold,
         };

@@ -72,6 +72,7 @@ fn status(east: (State, &str), health: Health, failure: Option<Failure>, left: O
         state: east.0,
         doubt: None,
         suspect: false,
+        degraded: None,
         checks: vec![check],
         votes: Vec::new(),
     };

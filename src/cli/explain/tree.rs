@@ -76,6 +76,17 @@ fn of_decision(decision: &DecisionExplanation, now: Moment) -> Vec<Node> {
         );
         Node::leaf(format!("hold: {} keeps {} waiting {until}", wait.hold, wait.to))
     }));
+    below.extend(decision.overrides.iter().map(|known| {
+        Node::leaf(format!(
+            "order {}: {} by {}: {:?}, ends at {} (in {})",
+            known.id,
+            known.order,
+            known.author,
+            known.reason,
+            known.expires,
+            ago(known.expires.after(now))
+        ))
+    }));
     below.push(Node::leaf(moves(decision)));
     below.extend(decision.pending.as_ref().map(Node::leaf));
     below.extend(decision.budget.as_ref().map(|budget| {
@@ -128,6 +139,9 @@ fn of_region(region: &RegionExplanation, now: Moment) -> Node {
     let service = if *in_service { ", in service" } else { "" };
     let since = format!("since {since} ({} ago)", ago(now.since(*since)));
     let mut below = Vec::new();
+    if let Some(overruled) = &region.overruled {
+        below.push(Node::leaf(format!("an operator's word beats its probes, which say {overruled}")));
+    }
     if let Some(recovered) = region.recovered {
         below.push(Node::leaf(format!(
             "came up after it was down at {recovered} ({} ago)",
@@ -159,15 +173,20 @@ fn of_region(region: &RegionExplanation, now: Moment) -> Node {
 }
 
 fn of_endpoint(endpoint: &EndpointExplanation, now: Moment) -> Node {
-    let EndpointExplanation { address, served, state, doubt, suspect, votes, checks, .. } = endpoint;
+    let EndpointExplanation { address, served, state, doubt, suspect, word: ordered, votes, checks, .. } =
+        endpoint;
+    let ordered = ordered.as_ref().map(|word| format!(", {word}")).unwrap_or_default();
     let served = if *served { ", in the answer" } else { "" };
     let doubt = doubt.map(|doubt| format!(", {}", word(&doubt))).unwrap_or_default();
     let suspect = if *suspect { ", fails just now" } else { "" };
     let checks_below = checks.iter().map(|check| Node::leaf(of_check(check, now)));
-    // Where this node votes alone its checks say more than its vote.
-    let others =
-        votes.iter().filter(|_| votes.len() > 1 || checks.is_empty()).map(|vote| Node::leaf(of_vote(vote)));
-    Node::new(format!("{address} {state}{doubt}{suspect}{served}"), checks_below.chain(others).collect())
+    // Where this node votes alone its checks say more than its vote, unless what they saw does not count.
+    let is_told = |ballot: &&Ballot| votes.len() > 1 || checks.is_empty() || ballot.isolated;
+    let others = votes.iter().filter(is_told).map(|vote| Node::leaf(of_vote(vote)));
+    Node::new(
+        format!("{address} {state}{doubt}{suspect}{ordered}{served}"),
+        checks_below.chain(others).collect(),
+    )
 }
 
 fn of_check(check: &CheckStatus, now: Moment) -> String {
@@ -210,8 +229,8 @@ fn of_vote(ballot: &Ballot) -> String {
     };
     let notes = [
         ballot.suspect.then(|| "fails just now".to_owned()),
-        ballot.isolated.then(|| "nothing else was heard".to_owned()),
-        ballot.awaits_witness.then(|| "waits for a witness".to_owned()),
+        ballot.isolated.then(|| "silent, and no other place was heard that could witness it".to_owned()),
+        ballot.awaits_witness.then(|| "other places are asked".to_owned()),
         ballot.failure.as_ref().map(ToString::to_string),
         ballot.trouble.clone(),
     ];
@@ -259,7 +278,7 @@ fn list<T: ToString>(items: &[T]) -> String {
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 
-/// To the millisecond below a minute: what is fresh is told by it.
+/// To a tenth of a second below a minute: how fresh a probe is.
 fn ago(span: Duration) -> String {
-    if span < Duration::from_secs(60) { latency(span.as_secs_f64()) } else { age(span) }
+    if span < Duration::from_secs(60) { format!("{:.1} s", span.as_secs_f64()) } else { age(span) }
 }

@@ -245,6 +245,7 @@ mod tests {
             state,
             doubt: None,
             suspect: false,
+            degraded: None,
             checks: vec![check],
             votes: Vec::new(),
         };

@@ -44,7 +44,8 @@ fn alone_in_their_family<'r>(regions: &'r Regions, witnesses: &ProbeTargets) -> 
     if regions.regions.len() < 2 {
         return Vec::new();
     }
-    let checks = || regions.regions.iter().flat_map(|region| &region.checks).chain(&witnesses.checks);
+    let all = || regions.regions.iter().flat_map(|region| &region.checks).chain(&witnesses.checks);
+    let checks = || all().filter(|check| check.rules.hears);
     let needed = |family: &Family| regions.regions.iter().any(|region| region.families.contains(family));
     let places = |family| -> BTreeSet<IpAddr> {
         checks().map(|check| check.id.address).filter(|address| Family::of(*address) == family).collect()

@@ -7,8 +7,9 @@ use regex::RegexBuilder;
 
 use super::limit::Limit;
 use crate::config::diagnostics::{Diagnostics, quoted};
+use crate::config::probe_settings::{BodyRule, Expect, Fresh};
 use crate::config::read::{At, OneOrMore, Pairs, Word};
-use crate::config::settings::{BodyRule, Expect, Fresh};
+
 use crate::config::spec::{BodySpec, ExpectSpec, FreshSpec};
 use crate::model::Place;
 

@@ -8,41 +8,39 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::context::Context;
 use super::expect::expect;
 use crate::config::diagnostics::{Diagnostics, quoted};
+use crate::config::probe_settings::{GrpcProbe, HttpProbe, HttpVersion, TrustSettings};
 use crate::config::probe_url::ProbeUrl;
 use crate::config::read::{At, Concealed, Pairs};
-use crate::config::settings::HttpProbe;
+
 use crate::config::spec::ExpectSpec;
 use crate::model::Place;
 
 /// The keys of a probe that only an HTTP request has.
 pub(super) struct RequestSpec {
     pub(super) method: Option<At<String>>,
+    pub(super) version: Option<At<String>>,
     pub(super) headers: Option<At<HeadersSpec>>,
     pub(super) expect: Option<At<ExpectSpec>>,
+    pub(super) trust: TrustSpec,
+}
+
+/// The keys of a probe that only a call of gRPC has.
+pub(super) struct CallSpec {
+    pub(super) service: Option<At<String>>,
+    pub(super) headers: Option<At<HeadersSpec>>,
+    pub(super) trust: TrustSpec,
+}
+
+/// The keys of a probe about certificates.
+pub(super) struct TrustSpec {
     pub(super) ca_file: Option<At<String>>,
     pub(super) insecure: Option<At<bool>>,
+    /// Where `certificate` stands, which is judged elsewhere.
+    pub(super) certificate: Option<Place>,
 }
 
 /// Headers by name. A value may be a token, so neither the table nor an entry is ever repeated in a message.
-type HeadersSpec = Concealed<Pairs<Concealed<String>>>;
-
-impl RequestSpec {
-    /// Reports all of them: a TCP probe sends nothing.
-    pub(super) fn refuse_beside_tcp(self, diagnostics: &Diagnostics<'_>) {
-        let RequestSpec { method, headers, expect, ca_file, insecure } = self;
-        let keys = [
-            ("method", place(method.as_ref())),
-            ("headers", place(headers.as_ref())),
-            ("expect", place(expect.as_ref())),
-            ("ca_file", place(ca_file.as_ref())),
-            ("insecure", place(insecure.as_ref())),
-        ];
-        for (key, place) in keys.into_iter().filter_map(|(key, place)| Some((key, place?))) {
-            let found = format!("`{key}` beside `tcp`, which only connects");
-            diagnostics.error(place, found, "leave it out, or probe a `url`");
-        }
-    }
-}
+pub(super) type HeadersSpec = Concealed<Pairs<Concealed<String>>>;
 
 /// The request, and the port it goes to. `aims` are the addresses it is sent to.
 pub(super) fn http(
@@ -52,27 +50,68 @@ pub(super) fn http(
     aims: &[IpAddr],
     context: Context<'_>,
 ) -> Option<(u16, HttpProbe)> {
-    let RequestSpec { method: wanted, headers: extra, expect: spec, ca_file, insecure } = request;
+    let RequestSpec { method: wanted, version, headers: extra, expect: spec, trust: certificates } = request;
     let diagnostics = context.diagnostics;
     let url = target(text, port, aims, diagnostics);
     let tls = url.as_ref().is_none_or(ProbeUrl::is_https);
-    let (ca_file, insecure) = trust(ca_file, insecure, tls, diagnostics);
-    let (ca_file, ca_file_place) = ca_file.map(|at| (context.path("ca_file", &at), at.place)).unzip();
+    let trust = trust(certificates, tls, context);
     let method = method(wanted.as_ref(), diagnostics);
+    let version = self::version(version.as_ref(), diagnostics);
     let headers = headers(extra, diagnostics);
     let expect = expect(spec, method == Some(Method::HEAD), diagnostics);
     let url = url?;
     let port = url.port();
-    let probe = HttpProbe {
-        url,
-        method: method?,
-        headers,
-        expect: expect?,
-        ca_file: ca_file.flatten(),
-        ca_file_place,
-        insecure,
-    };
+    let probe = HttpProbe { url, method: method?, headers, expect: expect?, version: version?, trust };
     Some((port, probe))
+}
+
+/// The call of gRPC's health service, and the port it goes to.
+pub(super) fn grpc(
+    text: &At<String>,
+    port: Option<&At<u16>>,
+    CallSpec { service, headers: extra, trust: certificates }: CallSpec,
+    aims: &[IpAddr],
+    context: Context<'_>,
+) -> Option<(u16, GrpcProbe)> {
+    let diagnostics = context.diagnostics;
+    let url = target(text, port, aims, diagnostics);
+    let tls = url.as_ref().is_none_or(ProbeUrl::is_https);
+    let trust = trust(certificates, tls, context);
+    let headers = headers(extra, diagnostics);
+    let url = url?;
+    if url.as_url().path() != "/" || url.as_url().query().is_some() {
+        let help = "only the scheme, the host and a port, as in \"https://api.example.com:50051\"; `service` names \
+                    what is asked for";
+        diagnostics.error(&text.place, "a URL of gRPC with a path", help);
+        return None;
+    }
+    let service = match service {
+        Some(At { value, place }) if value.len() > SERVICE_OCTETS => {
+            let found = format!("`service` has {} octets", value.len());
+            diagnostics.error(&place, found, format!("at most {SERVICE_OCTETS}"));
+            return None;
+        }
+        service => service.map(|service| service.value).unwrap_or_default(),
+    };
+    let port = url.port();
+    Some((port, GrpcProbe { url, service, headers, trust }))
+}
+
+/// The longest name of a gRPC service.
+const SERVICE_OCTETS: usize = 1024;
+
+/// Which HTTP is spoken.
+fn version(text: Option<&At<String>>, diagnostics: &Diagnostics<'_>) -> Option<HttpVersion> {
+    let Some(At { value, place }) = text else { return Some(HttpVersion::One) };
+    match value.as_str() {
+        "1.1" => Some(HttpVersion::One),
+        "2" => Some(HttpVersion::Two),
+        other => {
+            let help = "\"1.1\", or \"2\" for a server that speaks nothing else";
+            diagnostics.error(place, format!("`version` is {}", quoted(other)), help);
+            None
+        }
+    }
 }
 
 /// The URL with the port that is connected to.
@@ -112,14 +151,23 @@ fn target(
 }
 
 /// Which certificates are accepted, where there are any.
-fn trust(
-    ca_file: Option<At<String>>,
-    insecure: Option<At<bool>>,
+fn trust(spec: TrustSpec, tls: bool, context: Context<'_>) -> TrustSettings {
+    let (ca_file, insecure) = accepted(spec, tls, context.diagnostics);
+    let (ca_file, ca_file_place) = ca_file.map(|at| (context.path("ca_file", &at), at.place)).unzip();
+    TrustSettings { ca_file: ca_file.flatten(), ca_file_place, insecure }
+}
+
+fn accepted(
+    TrustSpec { ca_file, insecure, certificate }: TrustSpec,
     tls: bool,
     diagnostics: &Diagnostics<'_>,
 ) -> (Option<At<String>>, bool) {
     if !tls {
-        let useless = [("ca_file", place(ca_file.as_ref())), ("insecure", place(insecure.as_ref()))];
+        let useless = [
+            ("ca_file", place(ca_file.as_ref())),
+            ("insecure", place(insecure.as_ref())),
+            ("certificate", certificate.as_ref()),
+        ];
         for (key, place) in useless.into_iter().filter_map(|(key, place)| Some((key, place?))) {
             let found = format!("`{key}` beside an http:// URL, where there is no certificate");
             diagnostics.error(place, found, "leave it out, or probe https://");

@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use super::address;
 use super::context::Context;
 use super::label::label;
+use super::passes;
 use super::probe::{self, ProbeTargets};
 use crate::config::diagnostics::{Diagnostics, quoted};
+use crate::config::probe_settings::Probe;
 use crate::config::read::{At, Word, entries};
-use crate::config::settings::Probe;
 use crate::config::spec::{ProbeSpec, RegionSpec};
 use crate::health::{MinUp, Region};
 use crate::model::{Family, Place, RegionId};
@@ -34,7 +35,7 @@ pub(super) fn regions(specs: Vec<At<RegionSpec>>, context: Context<'_>) -> Regio
     let diagnostics = context.diagnostics;
     let mut all = Regions { regions: Vec::new(), probes: Vec::new(), names: HashMap::new(), complete: true };
     let mut owners = HashMap::new();
-    for At { value: RegionSpec { name, addresses, min_up, families, probe }, .. } in specs {
+    for At { value: RegionSpec { name, addresses, min_up, families, passes, probe }, .. } in specs {
         let id = name.as_ref().and_then(|name| all.claim(name, diagnostics));
         all.complete &= name.is_some();
         let addresses = distinct(&entries(addresses), diagnostics);
@@ -46,15 +47,18 @@ pub(super) fn regions(specs: Vec<At<RegionSpec>>, context: Context<'_>) -> Regio
         let looked_as = id.clone().unwrap_or_else(|| "?".into());
         let specs = entries(probe);
         let watched = !specs.is_empty();
+        let passes = passes::passes(passes, &specs, diagnostics);
         let targets = look(specs, &looked_as, &addresses, context);
-        let (Some(id), Some(name), Some(min_up), Some(families)) = (id, name, min_up, families) else {
+        let (Some(id), Some(name), Some(min_up), Some(families), Some(passes)) =
+            (id, name, min_up, families, passes)
+        else {
             continue;
         };
         if !watched {
             unwatched(&id, &name.place, diagnostics);
         }
         all.probes.extend(targets.probes);
-        all.regions.push(Region { id, addresses, min_up, families, checks: targets.checks });
+        all.regions.push(Region { id, addresses, min_up, families, passes, checks: targets.checks });
     }
     all
 }

@@ -6,7 +6,7 @@ use super::limit::Limit;
 use crate::config::diagnostics::Diagnostics;
 use crate::config::read::At;
 use crate::config::spec::BrownoutSpec;
-use crate::health::{Brownout, Rules};
+use crate::health::{Brownout, Grades, Rules};
 use crate::model::shown;
 
 const INTERVAL: Limit<Duration> = Limit {
@@ -59,7 +59,7 @@ pub(super) struct Timing {
     pub(super) brownout: Option<At<BrownoutSpec>>,
 }
 
-/// The rules of a check.
+/// The rules of a check, but for those that depend on its kind.
 pub(super) fn rules(timing: Timing, diagnostics: &Diagnostics<'_>) -> Option<Rules> {
     let Timing { interval, recheck, timeout, fall, rise, brownout } = timing;
     let fall = FALL.or(fall.as_ref(), DEFAULT_FALL, diagnostics);
@@ -75,6 +75,8 @@ pub(super) fn rules(timing: Timing, diagnostics: &Diagnostics<'_>) -> Option<Rul
         interval: interval?,
         recheck: recheck?,
         timeout: timeout?,
+        hears: true,
+        grades: Grades::NONE,
     })
 }
 

@@ -5,19 +5,20 @@ use std::time::Duration;
 use super::{COMPLETE, CONTRACT, good};
 use crate::config::spec::KEYS;
 use crate::config::{
-    BodyRule, Config, CookieSettings, HistorySettings, ProbeKind, RateLimitSettings, Seccomp,
+    BodyRule, Config, CookieSettings, DnsProbe, DnsTransport, HistorySettings, HttpVersion, ProbeKind,
+    RateLimitSettings, Seccomp,
 };
-use crate::health::{Alone, Brownout, MinUp, Rules};
-use crate::model::Family;
+use crate::health::{Alone, Brownout, CertificateGrades, Grades, MinUp, Passes, Rules, SlowRule};
+use crate::model::{Family, RecordType};
 use crate::policy::{Failback, budget};
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn http(config: &Config, probe: usize) -> &crate::config::HttpProbe {
-    match &config.probes[probe].kind {
-        ProbeKind::Http(http) => http,
-        ProbeKind::Tcp => panic!("probe {probe} is TCP"),
-    }
+    let ProbeKind::Http(http) = &config.probes[probe].kind else { panic!("probe {probe} is no request") };
+    http
 }
 
 #[test]
@@ -65,6 +66,8 @@ fn the_contract_means_what_it_says() {
         interval: 5 * SECOND,
         recheck: SECOND,
         timeout: 2 * SECOND,
+        hears: true,
+        grades: Grades::default(),
     };
     assert!(regions.iter().flat_map(|region| &region.checks).all(|check| check.rules == rules));
     assert_eq!(probes[0].target.to_string(), "192.0.2.10:443");
@@ -125,11 +128,13 @@ fn what_is_left_out_has_its_default() {
         interval: 5 * SECOND,
         recheck: SECOND,
         timeout: 2 * SECOND,
+        hears: true,
+        grades: Grades::default(),
     };
     assert_eq!((regions[0].min_up, regions[0].checks[0].rules), (MinUp::Percent(50), rules));
     assert_eq!(probes[0].target.to_string(), "127.0.0.1:80");
     let request = http(&parsed.config, 0);
-    assert_eq!((request.method.as_str(), request.headers.len(), request.insecure), ("GET", 0, false));
+    assert_eq!((request.method.as_str(), request.headers.len(), request.trust.insecure), ("GET", 0, false));
     assert_eq!(request.expect.status, [200..=299]);
     assert!(
         request.expect.json.is_empty() && request.expect.fresh.is_none() && request.expect.body.is_none()
@@ -251,9 +256,25 @@ fn every_key_is_obeyed() {
         ("name", "\"near\"", "\"here\""),
         ("addresses", "192.0.2.11", "192.0.2.13"),
         ("min_up", "min_up = \"34%\"", "min_up = \"33%\""),
+        ("passes", "any and (health or not db)", "any and (health or db)"),
+        ("label", "label = \"deep\"", "label = \"deeper\""),
         ("url", "https://www.example.com/health", "https://www.example.com/deep"),
         ("port", "port = 8443", "port = 8444"),
         ("method", "method = \"POST\"", "method = \"PUT\""),
+        ("version", "version = \"2\"", "version = \"1.1\""),
+        ("warning", "warning = \"30d\"", "warning = \"31d\""),
+        ("degraded", "degraded = \"5d\"", "degraded = \"6d\""),
+        ("failed", "failed = \"36h\"", "failed = \"35h\""),
+        ("above", "above = \"700ms\"", "above = \"701ms\""),
+        ("after", "after = \"45s\"", "after = \"46s\""),
+        ("grpc", "https://api.example.com:50051", "http://api.example.com:50051"),
+        ("service", "cadence.Api", "cadence.Other"),
+        ("name", "probe.example.com", "other.example.com"),
+        ("record", "record = \"AAAA\", contains = [\"2001:db8::80\"]", "record = \"AAAA\""),
+        ("contains", "2001:db8::80", "2001:db8::81"),
+        ("over", "over = \"tcp\"", "over = \"udp\""),
+        ("rcode", "rcode = \"NXDOMAIN\"", "rcode = \"REFUSED\""),
+        ("exec", "/usr/lib/probes/deep", "/usr/lib/probes/deeper"),
         ("headers", "X-Probe = \"yes\"", "X-Probe = \"no\""),
         ("status", "200-204", "200-205"),
         ("json", "\"/status\" = \"ok\"", "\"/status\" = true"),
@@ -319,7 +340,7 @@ fn every_key_is_obeyed() {
         "steer",
         "safety",
     ];
-    let inline = ["expect", "fresh", "body", "brownout", "failback"];
+    let inline = ["dns", "expect", "fresh", "body", "certificate", "slow", "brownout", "failback"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
     listed.sort_unstable();
@@ -383,8 +404,22 @@ fn the_complete_file_means_what_it_says() {
         interval: 4 * SECOND,
         recheck: millis(900),
         timeout: millis(1500),
+        hears: true,
+        grades: Grades {
+            certificate: CertificateGrades { warning: 30 * DAY, degraded: 5 * DAY },
+            slow: Some(SlowRule { above: millis(700), after: 45 * SECOND }),
+        },
     };
     assert_eq!(near.checks[0].rules, rules);
+    assert_eq!(
+        (config.probes[0].certificate_least, config.probes[1].certificate_least),
+        (36 * HOUR, 36 * HOUR)
+    );
+    assert_eq!(
+        near.checks[3].rules.grades.certificate.degraded,
+        Duration::ZERO,
+        "it accepts any certificate"
+    );
 
     let request = http(&config, 0);
     assert_eq!(request.url.to_string(), "https://www.example.com:8443/health");
@@ -393,8 +428,11 @@ fn the_complete_file_means_what_it_says() {
     assert_eq!(request.headers["x-probe"], "yes");
     assert_eq!(request.expect.status, [200..=204, 301..=301]);
     assert!(matches!(&request.expect.body, Some(BodyRule::Contains(text)) if text == "ready"));
-    assert_eq!(request.ca_file.as_deref().and_then(|path| path.to_str()), Some("/etc/cadence-dns/ca.pem"));
-    assert_eq!(request.ca_file_place.as_ref().map(|place| place.line), line_of("\"ca.pem\""));
+    assert_eq!(
+        request.trust.ca_file.as_deref().and_then(|path| path.to_str()),
+        Some("/etc/cadence-dns/ca.pem")
+    );
+    assert_eq!(request.trust.ca_file_place.as_ref().map(|place| place.line), line_of("\"ca.pem\""));
     assert_eq!(config.probes[0].target.to_string(), "192.0.2.10:8443");
     assert_eq!(config.probes[0].interval, 4 * SECOND);
 
@@ -411,6 +449,38 @@ fn the_complete_file_means_what_it_says() {
     assert!(config.steers[1].accepts_unproven && !config.steers[0].accepts_unproven);
 }
 
+#[test]
+fn every_kind_of_probe_means_what_it_says() {
+    let config = good(COMPLETE).config;
+    assert_eq!(http(&config, 0).version, HttpVersion::Two);
+    let far: Vec<_> = config.probes.iter().filter(|probe| probe.check.region.as_str() == "far").collect();
+    let targets: Vec<String> = far.iter().map(|probe| probe.target.to_string()).collect();
+    assert_eq!(targets[2..5], ["198.51.100.10:50051", "[2001:db8::10]:50051", "198.51.100.10:53"]);
+    assert_eq!(targets[8], "198.51.100.10:0", "a program has no port");
+    let ProbeKind::Grpc(grpc) = &far[2].kind else { panic!("{:?}", far[2].kind) };
+    assert_eq!((grpc.service.as_str(), grpc.trust.insecure), ("cadence.Api", false));
+    let ProbeKind::Dns(dns) = &far[4].kind else { panic!("{:?}", far[4].kind) };
+    let contains = vec!["2001:db8::80".parse().expect("an address")];
+    let (name, over) = ("probe.example.com".parse().expect("a name"), DnsTransport::Tcp);
+    assert_eq!(**dns, DnsProbe { name, rtype: RecordType::AAAA, rcode: 0, contains, over });
+    let ProbeKind::Exec(exec) = &far[8].kind else { panic!("{:?}", far[8].kind) };
+    assert_eq!(exec.arguments, ["/usr/lib/probes/deep", "{address}"]);
+    let hears: Vec<bool> = config.regions[1].checks.iter().map(|check| check.rules.hears).collect();
+    assert_eq!(hears[6..], [true, true, false, false], "a program is no witness");
+}
+
+#[test]
+fn what_must_pass_is_calculated() {
+    let config = good(COMPLETE).config;
+    let Passes::Calculated(calculation) = &config.regions[0].passes else { panic!("it stands there") };
+    assert_eq!(calculation.probes(), [0, 1, 2, 0, 2]);
+    assert_eq!(config.regions[1].passes, Passes::All);
+    assert_eq!(
+        good(&COMPLETE.replace("any and (health or not db)", " all ")).config.regions[0].passes,
+        Passes::All
+    );
+}
+
 /// A probe with an `address` of its own is one check, and it speaks for the whole region.
 #[test]
 fn an_address_of_its_own_makes_one_check_for_all() {
@@ -419,7 +489,7 @@ fn an_address_of_its_own_makes_one_check_for_all() {
     assert_eq!(deep.len(), 1);
     assert_eq!((deep[0].endpoint, deep[0].id.address.to_string().as_str()), (None, "192.0.2.99"));
     assert_eq!(config.probes[3].target.to_string(), "192.0.2.99:443");
-    assert!(http(&config, 3).insecure);
+    assert!(http(&config, 3).trust.insecure);
     assert!(matches!(&http(&config, 3).expect.body, Some(BodyRule::Regex(regex)) if regex.is_match("READY")));
     assert_eq!(config.regions[0].checks[0].endpoint, Some(config.regions[0].addresses[0]));
 }

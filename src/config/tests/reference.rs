@@ -69,8 +69,12 @@ addresses = ["192.0.2.1", "192.0.2.2"]
 [[region.probe]]
 url = "https://example.com/health"
 expect = { @expect }
+certificate = { @certificate }
+slow = { above = "1s", @slow }
 brownout = { @brownout }
 @[[region.probe]]
+[[region.probe]]
+dns = { name = "example.com", @question }
 [[steer]]
 name = "example.com"
 regions = ["near"]

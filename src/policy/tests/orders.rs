@@ -12,6 +12,7 @@ fn order(id: u64, order: Order) -> Override {
         author: "alice".into(),
         reason: "a test".into(),
         made: NOW,
+        starts: None,
         expires: NOW + Duration::from_secs(3600),
         at_expiry: AtExpiry::Automatic,
     }

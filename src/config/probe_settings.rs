@@ -1,0 +1,192 @@
+//! What is probed, and how: the settings of the prober.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+
+use super::probe_url::ProbeUrl;
+use crate::model::{CheckId, Name, Place, RecordType};
+
+/// One check as the prober runs it.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Whose health it is.
+    pub check: CheckId,
+    /// How `passes` of the region calls it, for those who look at it.
+    pub label: Option<Arc<str>>,
+    /// What is connected to; a program is told the address, and its port is 0.
+    pub target: SocketAddr,
+    /// From one start to the next while the check passes.
+    pub interval: Duration,
+    /// From one start to the next while the check is suspect; never longer than `interval`.
+    pub recheck: Duration,
+    /// From the start of the connection to the end of the body, or of the program.
+    pub timeout: Duration,
+    /// A certificate that expires sooner fails the probe, though it is valid; zero: only one that is not.
+    pub certificate_least: Duration,
+    /// What is sent, and expected.
+    pub kind: ProbeKind,
+}
+
+/// What is sent, and expected.
+#[derive(Debug, Clone)]
+pub enum ProbeKind {
+    /// Connects, nothing more.
+    Tcp,
+    /// One HTTP request.
+    Http(Arc<HttpProbe>),
+    /// One call of gRPC's health service.
+    Grpc(Arc<GrpcProbe>),
+    /// One question of DNS.
+    Dns(Arc<DnsProbe>),
+    /// One run of a program.
+    Exec(Arc<ExecProbe>),
+}
+
+/// One HTTP request, the same for each address of a region. Its types are those that are sent: nothing in it can turn
+/// out to be wrong later.
+#[derive(Debug, Clone)]
+pub struct HttpProbe {
+    /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's. An
+    /// address in it is that of each target.
+    pub url: ProbeUrl,
+    /// `GET` or `HEAD`, or another method; never `CONNECT`.
+    pub method: Method,
+    /// Sent in addition to ours; a `Host` header replaces the host of the URL in the request, not in the certificate.
+    pub headers: HeaderMap,
+    /// What makes it a pass.
+    pub expect: Expect,
+    /// Which HTTP is spoken; no other is tried.
+    pub version: HttpVersion,
+    /// Whose certificate is accepted.
+    pub trust: TrustSettings,
+}
+
+impl ProbeKind {
+    /// Whose certificate it accepts, if it can be shown any.
+    #[must_use]
+    pub fn trust(&self) -> Option<&TrustSettings> {
+        match self {
+            ProbeKind::Http(http) => Some(&http.trust),
+            ProbeKind::Grpc(grpc) => Some(&grpc.trust),
+            ProbeKind::Tcp | ProbeKind::Dns(_) | ProbeKind::Exec(_) => None,
+        }
+    }
+
+    /// Whether its results prove that packets of the far end reach us: what a program has heard, nobody knows.
+    #[must_use]
+    pub fn hears(&self) -> bool {
+        !matches!(self, ProbeKind::Exec(_))
+    }
+}
+
+/// Which HTTP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    One,
+    /// HTTP/2: with prior knowledge on a plain connection, by ALPN within TLS.
+    Two,
+}
+
+/// Whose certificate a probe accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrustSettings {
+    /// Certificate authorities to trust instead of the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Where the configuration names `ca_file`, for messages.
+    pub ca_file_place: Option<Place>,
+    /// Accept any certificate. Off by default.
+    pub insecure: bool,
+}
+
+/// One call of `grpc.health.v1.Health/Check`, the same for each address of a region.
+#[derive(Debug, Clone)]
+pub struct GrpcProbe {
+    /// As that of [`HttpProbe`]; without a path.
+    pub url: ProbeUrl,
+    /// Whose health is asked for; empty for the server as a whole.
+    pub service: String,
+    /// Sent in addition to ours.
+    pub headers: HeaderMap,
+    /// Whose certificate is accepted.
+    pub trust: TrustSettings,
+}
+
+/// One question of DNS, and the answer that makes it a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsProbe {
+    /// The name that is asked for.
+    pub name: Name,
+    /// The type.
+    pub rtype: RecordType,
+    /// The response code that is expected, by its number.
+    pub rcode: u16,
+    /// Addresses that must be in the answer.
+    pub contains: Vec<IpAddr>,
+    /// How it is asked.
+    pub over: DnsTransport,
+}
+
+/// How a question of DNS is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DnsTransport {
+    /// By a datagram, and by TCP if the reply is truncated.
+    #[default]
+    Udp,
+    /// By TCP.
+    Tcp,
+}
+
+/// One run of a program: its exit code 0 is a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecProbe {
+    /// The absolute path of the program, then its arguments. `{address}` in an argument is the address that is probed.
+    pub arguments: Vec<String>,
+    /// Where the configuration names the program, for messages.
+    pub place: Option<Place>,
+}
+
+/// What a response must be.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// Accepted status codes.
+    pub status: Vec<RangeInclusive<u16>>,
+    /// JSON pointers (RFC 6901) and the value that must stand there.
+    pub json: Vec<(String, serde_json::Value)>,
+    /// A time in the body that must be recent.
+    pub fresh: Option<Fresh>,
+    /// What the body must contain.
+    pub body: Option<BodyRule>,
+}
+
+/// A time in the body, RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// Its JSON pointer.
+    pub pointer: String,
+    /// How far it may lie behind our clock, or ahead of it.
+    pub max_age: Duration,
+}
+
+/// What the body as text must contain.
+#[derive(Debug, Clone)]
+pub enum BodyRule {
+    /// This text, letter by letter.
+    Contains(String),
+    /// A match of this expression.
+    Regex(regex::Regex),
+}
+
+impl Probe {
+    /// The address part of the target.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.target.ip()
+    }
+}
