@@ -8,6 +8,7 @@ mod kit;
 
 mod bad_input;
 mod daemon;
+mod drill;
 mod errands;
 mod exhausted;
 mod history;
