@@ -151,7 +151,8 @@ fn standby_warning(steer: &Steer, decision: &Decision, facts: Facts<'_>, now: Mo
     let served = &decision.standing.region;
     let next = if_dead(steer, &decision.standing, facts, now);
     let is_down = decision.verdict().is_some_and(|verdict| verdict.state == State::Down);
-    if is_down || steer.regions.len() == 1 || next.standing.region != *served {
+    let is_ordered = next.derivation.order.is_some(); // then nothing is to take over
+    if is_down || is_ordered || steer.regions.len() == 1 || next.standing.region != *served {
         return None;
     }
     let barred =

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::status::{BudgetStatus, CheckStatus, WaitStatus};
-use crate::health::{Ballot, Doubt, State, Word};
+use crate::health::{Ballot, Degradation, Doubt, State, Word};
 use crate::model::{Family, Moment, Name, RegionId, Ttl};
 use crate::policy::{GateView, Override, Rule, TtlRule};
 
@@ -227,6 +227,9 @@ pub struct EndpointExplanation {
     pub doubt: Option<Doubt>,
     /// It fails just now, though it is not down.
     pub suspect: bool,
+    /// What makes it a worse choice than one that is fully healthy, though it is up.
+    #[serde(default)]
+    pub degraded: Option<Degradation>,
     /// An operator's word, which beats its probes.
     #[serde(default)]
     pub word: Option<Arc<Word>>,

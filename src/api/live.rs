@@ -168,7 +168,8 @@ impl CheckStatus {
         let checks = region.into_iter().flat_map(|region| &region.checks);
         let status = |check: &Check| {
             let state = controller.states().get(&check.id)?;
-            Some(CheckStatus::new(&parameters.vantage, &check.id, state, now))
+            let status = CheckStatus::new(&parameters.vantage, &check.id, state, now);
+            Some(CheckStatus { label: check.label.as_deref().map(str::to_owned), ..status })
         };
         checks.filter(|check| check.covers(address)).filter_map(status).collect()
     }

@@ -189,6 +189,9 @@ pub struct CheckStatus {
     pub vantage: VantageId,
     /// The number of the `[[region.probe]]` within its region, from 0.
     pub probe: u16,
+    /// Its label, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What is believed, with the count towards the next change.
     pub health: Health,
     /// When a probe last ended.
@@ -319,6 +322,7 @@ impl CheckStatus {
         CheckStatus {
             vantage: vantage.clone(),
             probe: check.probe,
+            label: None,
             health: state.health,
             seen: seen.map(|seen| seen.at),
             age: seen.map(|seen| now.since(seen.at).as_secs_f64()),

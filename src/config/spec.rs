@@ -197,6 +197,7 @@ tables! {
         may insecure: bool,
         may certificate: CertificateSpec,
         may slow: SlowSpec,
+        may tripwire: bool,
         may interval: Duration,
         may recheck: Duration,
         may timeout: Duration,

@@ -207,6 +207,14 @@ impl What {
             What::Order { .. } | What::Withdraw(_) => None,
         }
     }
+
+    /// The region that it is about, if it is about one as a whole.
+    pub(super) fn region(&self) -> Option<&RegionId> {
+        match self {
+            What::Order { order, .. } | What::Withdraw(Which::Order(order)) => order.region(),
+            What::FailBack(_) | What::Release(_) | What::Withdraw(Which::Id(_) | Which::All) => None,
+        }
+    }
 }
 
 impl Refusal {

@@ -44,7 +44,8 @@ impl Controller {
             Err(refusal) => {
                 let (author, reason, why) = (author.clone(), reason.clone(), refusal.to_string());
                 let names = what.name().cloned().into_iter().collect();
-                news.reports.push(Report::Refused { command: what.to_string(), names, author, reason, why });
+                let (command, region) = (what.to_string(), what.region().cloned());
+                news.reports.push(Report::Refused { command, names, region, author, reason, why });
                 news.replies.push(Reply { id: *id, outcome: Err(refusal) });
                 return;
             }
@@ -57,6 +58,7 @@ impl Controller {
         news.reports.push(Report::Commanded {
             command: what.to_string(),
             names: done.names.iter().take(NAMES_TOLD).map(|effect| effect.name.clone()).collect(),
+            region: what.region().cloned(),
             author: author.clone(),
             reason: reason.clone(),
             broken: plan.breaches.iter().map(|breach| breach.rule).collect(),

@@ -64,6 +64,8 @@ pub enum Report {
         command: String,
         /// The names that it concerns: one of each group, and not more than can be told.
         names: Arc<[Name]>,
+        /// The region that it is about, if it is about one.
+        region: Option<RegionId>,
         /// Whose.
         author: String,
         /// Why.
@@ -77,6 +79,8 @@ pub enum Report {
         command: String,
         /// The name that it was about, if it was about one.
         names: Arc<[Name]>,
+        /// The region that it was about, if it was about one.
+        region: Option<RegionId>,
         /// Whose.
         author: String,
         /// Why it was wanted.
@@ -226,11 +230,11 @@ impl fmt::Display for Report {
                 if output.is_empty() { Ok(()) } else { write!(f, "; it said {output:?}") }
             }
             // Quoted, so that no text of an operator looks like a line of ours.
-            Report::Commanded { command, author, reason, broken, names: _ } => {
+            Report::Commanded { command, author, reason, broken, names: _, region: _ } => {
                 write!(f, "{command} by {author}: {reason:?}")?;
                 broken.iter().try_for_each(|rule| write!(f, ", breaking {rule} on purpose"))
             }
-            Report::Refused { command, author, reason, why, names: _ } => {
+            Report::Refused { command, author, reason, why, names: _, region: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
             Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),

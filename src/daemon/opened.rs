@@ -9,7 +9,6 @@ use super::descriptors;
 use super::load::Ready;
 use crate::config::{Config, GateSettings, HookSettings};
 use crate::dns;
-use crate::recorder;
 use crate::rights::{self, GivenUp, Needs};
 
 /// Sockets that are taken and not yet served, and what they are for.
@@ -67,11 +66,9 @@ fn needs(file: &Path, config: &Config) -> Needs {
     let files = files.chain(authorities).chain(believed.filter_map(|believed| believed.ca_file.as_deref()));
     let files = files.chain(read_again.clone());
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
-    let recordings = (config.record.max_size > 0).then(|| node.state_dir.join(recorder::FOLDER));
-    let written = [node.state_dir.clone(), folder_of(&control.socket)].into_iter().chain(recordings);
     Needs {
         user: node.user.clone(),
-        written: written.collect(),
+        written: vec![node.state_dir.clone(), folder_of(&control.socket)],
         read: read.into_iter().collect(),
         read_again: read_again.map(Path::to_owned).collect(),
         landlock: node.landlock,

@@ -96,10 +96,18 @@ fn obey(order: &Override, evidence: &[Arc<Verdict>], served: Option<usize>, by_e
         (None, Some(served)) => (served, Rule::Frozen, Hold::Freeze),
         (None, None) => return by_evidence,
     };
-    let comes_then = order.at_expiry == AtExpiry::Automatic && by_evidence.index != index;
-    let to = evidence[by_evidence.index].region.clone();
-    let wait = Wait { to, hold, until: Some(order.expires) };
-    Choice { index, rule, wait: comes_then.then_some(wait) }
+    let next = match by_evidence {
+        Choice { index: wanted, .. } if wanted != index => {
+            Some((evidence[wanted].region.clone(), order.expires))
+        }
+        Choice { wait: Some(Wait { to, until: Some(until), .. }), .. } => {
+            Some((to, until.max(order.expires)))
+        }
+        Choice { .. } => None,
+    };
+    let next = next.filter(|_| order.at_expiry == AtExpiry::Automatic);
+    let wait = next.map(|(to, until)| Wait { to, hold, until: Some(until) });
+    Choice { index, rule, wait }
 }
 
 /// Gives the names to the most preferred region that is up, on an operator's word: no hold applies, and it counts as

@@ -1,5 +1,6 @@
 //! The runner's side: a process of its own that runs programs by their number.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as Socket;
@@ -29,6 +30,8 @@ const REPLIES_MAX: usize = 64;
 /// # Errors
 /// When stdin is no socket of a daemon.
 pub async fn serve() -> io::Result<()> {
+    // When memory runs out a program goes before the daemon, which may be spared by its unit; we hand this down.
+    fs::write("/proc/self/oom_score_adj", "0").ok(); // it was higher already
     let socket = Socket::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
     serve_on(UnixStream::from_std(socket)?).await

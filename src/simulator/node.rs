@@ -9,7 +9,7 @@ use crate::controller::{
     Reply, Terms, What,
 };
 use crate::health::Observation;
-use crate::model::{GateId, HookId, Moment, Name};
+use crate::model::{CheckId, GateId, HookId, Moment, Name};
 use crate::policy::Seen;
 use crate::zone::Zone;
 
@@ -139,6 +139,13 @@ impl<O: Onlooker> Node<O> {
             self.failing_hooks.insert(hook.clone());
         } else {
             self.failing_hooks.remove(hook);
+        }
+    }
+
+    /// A check is probed at once, for a reason of the prober's own.
+    pub fn probe_now(&mut self, check: &CheckId, now: Moment) {
+        if let Daemon::Runs { prober, .. } = &mut self.daemon {
+            prober.probe_now(check, now);
         }
     }
 

@@ -120,6 +120,7 @@ impl Bench {
                     | Effect::RunHook(_)
                     | Effect::Verify { .. }
                     | Effect::Report(_)
+                    | Effect::Verify { .. }
                     | Effect::Reply(_) => {}
                 }
             }

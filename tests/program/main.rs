@@ -8,6 +8,7 @@ mod kit;
 
 mod bad_input;
 mod daemon;
+mod drill;
 mod errands;
 mod exhausted;
 mod history;
@@ -23,5 +24,6 @@ mod secrets;
 mod signals;
 mod simulate;
 mod strangers;
+mod tripwire;
 mod zone_command;
 mod zone_sample;

@@ -81,6 +81,7 @@ impl Plan {
         for ((rules, own), probe) in self.probes.iter().zip(0..) {
             let check = |address: IpAddr, endpoint| Check {
                 id: CheckId { region: id.clone(), probe, address },
+                label: None,
                 endpoint,
                 rules: *rules,
             };

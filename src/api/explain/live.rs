@@ -175,6 +175,7 @@ impl RegionExplanation {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            degraded: endpoint.degraded,
             word: endpoint.word.clone(),
             votes: endpoint.ballots.clone(),
             checks: checks(endpoint.address),

@@ -10,7 +10,7 @@ use crate::api::{
     RegionStatus, Source, Status,
 };
 use crate::cli::overrides::shown;
-use crate::cli::text::{age, latency, table};
+use crate::cli::text::{age, latency, probe_of, table};
 use crate::health::{Doubt, Health, State};
 use crate::model::Moment;
 use crate::policy::Hold;
@@ -147,7 +147,7 @@ fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[S
         [
             place.clone(),
             state.clone(),
-            format!("#{} {}", check.probe, count(check.health)),
+            format!("{} {}", probe_of(check), count(check.health)),
             seen,
             latency,
             last(check, now),
@@ -236,6 +236,7 @@ mod tests {
         CheckStatus {
             vantage: "ns1".into(),
             probe: 0,
+            label: None,
             health,
             seen: Some(ago(2)),
             age: Some(2.0),

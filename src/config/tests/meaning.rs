@@ -271,6 +271,7 @@ fn every_key_is_obeyed() {
         ("warning", "warning = \"30d\"", "warning = \"31d\""),
         ("degraded", "degraded = \"5d\"", "degraded = \"6d\""),
         ("failed", "failed = \"36h\"", "failed = \"35h\""),
+        ("tripwire", "tripwire = true", "tripwire = false"),
         ("above", "above = \"700ms\"", "above = \"701ms\""),
         ("after", "after = \"45s\"", "after = \"46s\""),
         ("grpc", "https://api.example.com:50051", "http://api.example.com:50051"),
