@@ -28,10 +28,12 @@ impl Controller {
             for region in self.places_of(gate) {
                 let (light, says) = self.gates.judged(gate, &region, self.judgement.verdicts(), now);
                 let key = (gate.id.clone(), region);
-                let before = self.lights.get(&key).copied().unwrap_or(Light::Unknown);
-                if before == light {
+                let known = self.lights.get(&key).copied();
+                // The first that is heard of a gate is told, whatever it is; before that there is nothing to tell.
+                if known == Some(light) || known.is_none() && self.gates.seen_at(&gate.id).is_none() {
                     continue;
                 }
+                let before = known.unwrap_or(Light::Unknown);
                 let entering = self.parameters.steers.iter().enumerate();
                 let concerned = entering.filter(|(_, steer)| {
                     gate.concerns(steer) && steer.regions.iter().any(|r| gate.guards(r))

@@ -214,11 +214,10 @@ impl fmt::Display for Report {
                 }
                 write!(f, " (epoch {}): {}", new.epoch, after.derivation.headline(&new.region))
             }
-            Report::GateChanged { gate, region: Some(region), from, to, says } => {
-                write!(f, "gate {gate} before {region}: {from} -> {to}: {says}")
-            }
-            Report::GateChanged { gate, region: None, from, to, says } => {
-                write!(f, "gate {gate}: {from} -> {to}: {says}")
+            Report::GateChanged { gate, region, from, to, says } => {
+                write!(f, "gate {gate}")?;
+                region.iter().try_for_each(|region| write!(f, " before {region}"))?;
+                if from == to { write!(f, ": {to}: {says}") } else { write!(f, ": {from} -> {to}: {says}") }
             }
             Report::HookEnded(HookEnded { hook, name, epoch, outcome, output, .. }) => {
                 write!(f, "{name}: hook {hook} (epoch {epoch}): ")?;

@@ -100,7 +100,7 @@ fn programs_are_run_by_a_process_without_rights() {
         status["parts"].as_array().and_then(|parts| parts.iter().find(|part| part["part"] == "runner"));
     assert_eq!(part.map(|part| part["healthy"].clone()), Some(false.into()), "{status}");
     assert!(
-        status["gates"][0]["says"].as_str().is_some_and(|says| says.contains("is gone; restart")),
+        status["gates"][0]["says"].as_str().is_some_and(|says| says.contains("is gone; a restart")),
         "{status}"
     );
 }
