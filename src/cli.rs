@@ -23,6 +23,8 @@ mod simulate;
 mod status;
 mod story;
 mod switchover;
+#[cfg(test)]
+mod tests;
 mod text;
 mod when;
 mod zone;

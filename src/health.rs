@@ -23,12 +23,14 @@ mod overruled;
 mod passes;
 mod recent;
 mod region;
+mod tripwire;
 mod vote;
 pub mod witness;
 mod word;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,7 @@ pub use hearing::Hearing;
 pub use observation::{Failure, Observation, Phase, ProbeOutcome, Timings, TlsFailure};
 pub use passes::{Calculation, Passes};
 pub use region::{EndpointVerdict, RegionVote, Verdict, judge};
+pub use tripwire::Tripwire;
 pub use vote::{Ballot, Doubt, Vote};
 pub use word::{Says, Word};
 
@@ -104,6 +107,8 @@ impl MinUp {
 pub struct Check {
     /// Which one.
     pub id: CheckId,
+    /// How its probe is called, if it has a label.
+    pub label: Option<Arc<str>>,
     /// The endpoint that it speaks for; none when it speaks for all of the region.
     pub endpoint: Option<IpAddr>,
     /// When its health changes.

@@ -7,6 +7,7 @@
 //!            timetable ─due─▶ checker ─▶ http · grpc ─▶ stream ─▶ connect ─▶ (tls) ─response─▶ expect
 //!                              │      └─▶ tcp · dns ─────────────────┘└─error─┴─error─▶ fault
 //!                              │      └─▶ exec ─▶ programs
+//!            tripwire ─lost───┤
 //!                              │ pulse: did we stand still meanwhile?
 //!                              ▼
 //!                          Observation
@@ -31,6 +32,7 @@ mod stream;
 mod tcp;
 mod timetable;
 mod tls;
+mod tripwire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -176,6 +178,9 @@ impl Prober {
         probing.checks.spawn(async move { pulse.run().await });
         for checker in self.checkers {
             let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
+            if checker.probe.tripwire {
+                probing.checks.spawn(tripwire::hold(checker.probe.target, wish.clone()));
+            }
             probing.wishes.insert(checker.probe.check.clone(), wish);
             probing.checks.spawn(checker.run(seed, wish_there, observations.clone()));
         }

@@ -18,6 +18,8 @@ mod play;
 mod random;
 #[path = "histories/rules.rs"]
 mod rules;
+#[path = "histories/tripwire.rs"]
+mod tripwire;
 #[path = "histories/year.rs"]
 mod year;
 

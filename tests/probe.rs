@@ -14,6 +14,8 @@ mod http2;
 mod tcp;
 #[path = "probe/tls.rs"]
 mod tls;
+#[path = "probe/tripwire.rs"]
+mod tripwire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,7 +37,17 @@ const SHORT: Duration = Duration::from_secs(1);
 fn a_probe(target: SocketAddr, timeout: Duration, kind: ProbeKind) -> Probe {
     let check = CheckId { region: "fra".into(), probe: 0, address: target.ip() };
     let (interval, recheck) = (Duration::from_millis(50), Duration::from_millis(50));
-    Probe { check, label: None, target, interval, recheck, timeout, certificate_least: Duration::ZERO, kind }
+    Probe {
+        check,
+        label: None,
+        target,
+        interval,
+        recheck,
+        timeout,
+        tripwire: false,
+        certificate_least: Duration::ZERO,
+        kind,
+    }
 }
 
 /// `GET url`, satisfied with any 2xx.

@@ -154,7 +154,8 @@ mod tests {
             grades: Grades::NONE,
         };
         let ids = [check_id(0, 1), check_id(1, 1), check_id(0, 2), check_id(1, 2)];
-        let checks = ids.iter().map(|id| Check { id: id.clone(), endpoint: Some(id.address), rules });
+        let checks =
+            ids.iter().map(|id| Check { id: id.clone(), label: None, endpoint: Some(id.address), rules });
         let addresses: Vec<IpAddr> = vec![[192, 0, 2, 1].into(), [192, 0, 2, 2].into()];
         let region = Region {
             id: "us".into(),

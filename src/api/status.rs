@@ -9,8 +9,8 @@ use super::warning::Warning;
 use crate::answer::Counter;
 use crate::controller::Step;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
-use crate::model::{CheckId, Family, Moment, Name, RegionId, Ttl, VantageId};
-use crate::policy::{Hold, Overrides, Rule, Wait};
+use crate::model::{CheckId, Family, GateId, Moment, Name, RegionId, Ttl, VantageId};
+use crate::policy::{GatePolicy, Hold, Light, Overrides, Rule, Wait};
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const STATUS_SCHEMA: &str = "cadence-dns/status/v1";
@@ -34,6 +34,9 @@ pub struct Status {
     pub names: Vec<NameStatus>,
     /// Every region, in the order of their names.
     pub regions: Vec<RegionStatus>,
+    /// What every gate shows; empty if the daemon does not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateStatus>,
     /// What operators have ordered and is in force, the oldest first.
     #[serde(default)]
     pub overrides: Overrides,
@@ -139,6 +142,25 @@ pub struct RegionStatus {
     pub endpoints: Vec<EndpointStatus>,
 }
 
+/// What a gate shows before a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateStatus {
+    /// The gate.
+    pub gate: GateId,
+    /// The region.
+    pub region: RegionId,
+    /// The names that it concerns; empty for all.
+    pub names: Vec<Name>,
+    /// What it does while it is not green.
+    pub policy: GatePolicy,
+    /// What it shows.
+    pub light: Light,
+    /// Why, in words.
+    pub says: String,
+    /// When something was last seen at it.
+    pub seen: Option<Moment>,
+}
+
 /// What is known about an address.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndpointStatus {
@@ -167,6 +189,9 @@ pub struct CheckStatus {
     pub vantage: VantageId,
     /// The number of the `[[region.probe]]` within its region, from 0.
     pub probe: u16,
+    /// Its label, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What is believed, with the count towards the next change.
     pub health: Health,
     /// When a probe last ended.
@@ -273,6 +298,7 @@ impl Status {
             started: None,
             names: Vec::new(),
             regions: Vec::new(),
+            gates: Vec::new(),
             overrides: Overrides::default(),
             steps: Vec::new(),
             dns: None,
@@ -286,7 +312,7 @@ impl Status {
 impl WaitStatus {
     pub(super) fn new(wait: &Wait, now: Moment) -> WaitStatus {
         let left = wait.until.map(|until| until.after(now).as_secs_f64());
-        WaitStatus { to: wait.to.clone(), hold: wait.hold, until: wait.until, left }
+        WaitStatus { to: wait.to.clone(), hold: wait.hold.clone(), until: wait.until, left }
     }
 }
 
@@ -296,6 +322,7 @@ impl CheckStatus {
         CheckStatus {
             vantage: vantage.clone(),
             probe: check.probe,
+            label: None,
             health: state.health,
             seen: seen.map(|seen| seen.at),
             age: seen.map(|seen| now.since(seen.at).as_secs_f64()),

@@ -37,7 +37,7 @@ pub(super) struct Options {
     /// Only while the answer has this epoch, as `status` shows it; NAME=N where the command is not about one name
     #[arg(long, value_name = "[NAME=]N")]
     if_epoch: Vec<Epoch>,
-    /// Break this safety rule on purpose: target-down, min-serving or flip-limit
+    /// Break this safety rule on purpose: target-down, min-serving, flip-limit or gate
     #[arg(long, value_name = "RULE")]
     break_glass: Vec<SafetyRule>,
     /// How to print what was done

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::api::CheckStatus;
+
 /// `41d 03:12`, `03:12:44` or `12:44`: to the second below a day, so that two calls of `status` differ.
 pub(super) fn age(span: Duration) -> String {
     let seconds = span.as_secs();
@@ -22,6 +24,14 @@ pub(super) fn latency(seconds: f64) -> String {
         s if s < 0.001 => format!("{:.0} µs", s * 1e6),
         s if s < 1.0 => format!("{:.0} ms", s * 1e3),
         s => format!("{s:.2} s"),
+    }
+}
+
+/// The number of a check's probe in its region, and its label.
+pub(super) fn probe_of(check: &CheckStatus) -> String {
+    match &check.label {
+        Some(label) => format!("#{} {label}", check.probe),
+        None => format!("#{}", check.probe),
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Probe {
     pub recheck: Duration,
     /// From the start of the connection to the end of the body, or of the program.
     pub timeout: Duration,
+    /// An idle connection is held open beside, whose loss brings the next probe forward to now.
+    pub tripwire: bool,
     /// A certificate that expires sooner fails the probe, though it is valid; zero: only one that is not.
     pub certificate_least: Duration,
     /// What is sent, and expected.

@@ -16,11 +16,14 @@ pub(super) fn take(config: &Config) -> Option<String> {
     too_few(most, needed(config))
 }
 
-/// One for each connection there may be, and for each check, whose probes never overlap.
+/// One for each connection there may be, and for each check, whose probes never overlap; another for its tripwire.
 fn needed(config: &Config) -> u64 {
     let kinds = if config.dns.tls.is_some() { 2 } else { 1 };
     let connections = kinds * config.dns.tcp.connections;
-    OTHERS + (connections + config.probes.len() + config.dns.listen.len() * config.dns.workers) as u64
+    let tripwires = config.probes.iter().filter(|probe| probe.tripwire).count();
+    OTHERS
+        + (connections + config.probes.len() + tripwires + config.dns.listen.len() * config.dns.workers)
+            as u64
 }
 
 /// `None` for `most` means that there is no limit.

@@ -324,6 +324,7 @@ mod tests {
         let addresses: Vec<IpAddr> = ipv4_addresses.chain(ipv6_addresses).collect();
         let check = |address: &IpAddr| Check {
             id: CheckId { region: "r".into(), probe: 0, address: *address },
+            label: None,
             endpoint: Some(*address),
             rules: Rules {
                 fall: 3,

@@ -159,6 +159,7 @@ mod tests {
         let address = "192.0.2.1".parse().expect("an address");
         let check = |(probe, rules): (usize, &Rules)| Check {
             id: CheckId { region: name.into(), probe: u16::try_from(probe).expect("few"), address },
+            label: None,
             endpoint: Some(address),
             rules: *rules,
         };

@@ -205,6 +205,7 @@ mod tests {
             interval: 5 * SECOND,
             recheck: SECOND,
             timeout: 2 * SECOND,
+            tripwire: false,
             certificate_least: Duration::ZERO,
             kind: ProbeKind::Tcp,
         };

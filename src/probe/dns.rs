@@ -22,8 +22,8 @@ use crate::model::Problem;
 /// What we say that we take by datagram: what fits into a packet everywhere (DNS flag day 2020).
 const PAYLOAD_OCTETS: u16 = 1232;
 
-/// The longest message (RFC 1035 section 4.2.2).
-const MESSAGE_MAX_OCTETS: usize = 65_535;
+/// Room for more than that: what is longer is cut, and no message then.
+const DATAGRAM_MAX_OCTETS: usize = 4096;
 
 /// Whom to ask, and what.
 #[derive(Debug)]
@@ -83,18 +83,15 @@ impl Dns {
         socket.connect(self.target).await.map_err(ours)?;
         socket.send(&octets).await.map_err(ours)?;
         progress.sent();
-        let mut reply = vec![0; MESSAGE_MAX_OCTETS];
+        let mut reply = vec![0; DATAGRAM_MAX_OCTETS];
         loop {
             let received = socket.recv(&mut reply).await.map_err(|error| self.unreached(&socket, &error))?;
-            match is_reply(&reply[..received], question) {
-                Some(true) => {
-                    let message = Message::from_vec(&reply[..received]);
-                    let message = message.map_err(|_| ProbeOutcome::failed(Failure::NotDns))?;
-                    progress.responded(code_of(&message));
-                    return Ok(message);
-                }
-                Some(false) => {}
-                None => return Err(ProbeOutcome::failed(Failure::NotDns)),
+            // Anybody can send datagrams in the name of the far end; only who has seen the question knows its identifier.
+            if is_reply(&reply[..received], question) {
+                let message = Message::from_vec(&reply[..received]);
+                let message = message.map_err(|_| ProbeOutcome::failed(Failure::NotDns))?;
+                progress.responded(code_of(&message));
+                return Ok(message);
             }
         }
     }
@@ -119,7 +116,7 @@ impl Dns {
         let length = stream.read_u16().await.map_err(unfit)?;
         let mut reply = vec![0; length.into()];
         stream.read_exact(&mut reply).await.map_err(unfit)?;
-        if is_reply(&reply, question) != Some(true) {
+        if !is_reply(&reply, question) {
             return Err(ProbeOutcome::failed(Failure::NotDns));
         }
         let message = Message::from_vec(&reply).map_err(|_| ProbeOutcome::failed(Failure::NotDns))?;
@@ -134,11 +131,10 @@ impl Exchange for Dns {
     }
 }
 
-/// Whether octets are a reply with the identifier of our question; none when they are no message at all.
-fn is_reply(octets: &[u8], question: &Message) -> Option<bool> {
-    let head = octets.first_chunk::<12>()?;
-    let is_response = head[2] & 0x80 != 0;
-    Some(is_response && head[..2] == question.metadata.id.to_be_bytes())
+/// Whether octets are a reply with the identifier of our question.
+fn is_reply(octets: &[u8], question: &Message) -> bool {
+    let Some(head) = octets.first_chunk::<12>() else { return false };
+    head[2] & 0x80 != 0 && head[..2] == question.metadata.id.to_be_bytes()
 }
 
 /// The response code as an operator knows it.

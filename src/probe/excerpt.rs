@@ -13,6 +13,11 @@ pub(super) fn excerpt(text: &str) -> String {
     shown
 }
 
+/// The first line that is not blank, likewise.
+pub(super) fn first_line(text: &str) -> String {
+    excerpt(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default())
+}
+
 fn harmless(character: char) -> char {
     let invisible = matches!(character,
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -22,6 +27,12 @@ fn harmless(character: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_line_that_says_something() {
+        assert_eq!(first_line("\n  \r\n fine \r\nmore"), "fine");
+        assert_eq!(first_line(" \n"), "");
+    }
 
     #[test]
     fn harmless_and_short() {

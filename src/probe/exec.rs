@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::checker::Exchange;
-use super::excerpt::excerpt;
+use super::excerpt::first_line;
 use super::progress::Progress;
 use crate::health::{Failure, Phase, ProbeOutcome};
 use crate::programs::{Ended, How, Programs};
@@ -26,7 +26,7 @@ impl Exchange for Exec {
     async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         progress.runs();
         let ended = self.programs.run(self.number, self.limit).await;
-        progress.said(said(&ended.output));
+        progress.said(first_line(&ended.output));
         judge(ended)
     }
 }
@@ -34,19 +34,15 @@ impl Exchange for Exec {
 fn judge(Ended { how, output }: Ended) -> ProbeOutcome {
     match how {
         How::Exited(0) => ProbeOutcome::Pass,
-        How::Exited(code) if SHELL_COULD_NOT.contains(&code) => {
-            ProbeOutcome::Ours(format!("exit code {code}, a program could not be run: {}", said(&output)))
-        }
-        How::Exited(code) => ProbeOutcome::failed(Failure::Program { code, said: said(&output) }),
+        How::Exited(code) if SHELL_COULD_NOT.contains(&code) => ProbeOutcome::Ours(format!(
+            "exit code {code}, a program could not be run: {}",
+            first_line(&output)
+        )),
+        How::Exited(code) => ProbeOutcome::failed(Failure::Program { code, said: first_line(&output) }),
         How::Killed(signal) => ProbeOutcome::Ours(format!("the program was killed by signal {signal}")),
         How::OutOfTime => ProbeOutcome::failed(Failure::Timeout(Phase::Program)),
         How::NotStarted(why) => ProbeOutcome::Ours(why),
     }
-}
-
-/// The first line that is not blank, fit to be shown.
-fn said(output: &str) -> String {
-    excerpt(output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default())
 }
 
 #[cfg(test)]

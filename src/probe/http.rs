@@ -16,10 +16,11 @@ use jiff::Timestamp;
 use url::Position;
 
 use super::checker::Exchange;
+use super::excerpt::{excerpt, first_line};
 use super::progress::Progress;
 use super::stream::{Stream, drive, open};
 use super::tls::{Alpn, Tls, Trust};
-use super::{excerpt::excerpt, expect, fault};
+use super::{expect, fault};
 use crate::config::{HttpProbe, HttpVersion, ProbeUrl};
 use crate::health::{Failure, Phase, ProbeOutcome};
 use crate::model::Problem;
@@ -103,7 +104,7 @@ impl Http {
         let judged = expect::status(&self.probe.expect, response.status().as_u16());
         judged.map_err(ProbeOutcome::failed)?;
         let body = read(response.into_body(), progress).await?;
-        progress.said(excerpt(&String::from_utf8_lossy(&body)));
+        progress.said(first_line(&String::from_utf8_lossy(&body)));
         Ok(body)
     }
 }

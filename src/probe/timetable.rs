@@ -25,6 +25,8 @@ pub(super) struct Timetable {
     starts: u64,
     /// The start that the next one is counted from: when it should have been, lest lateness adds up.
     last: Option<Instant>,
+    /// The latest start of all, which rechecks are counted from: also one that was asked for.
+    latest: Option<Instant>,
     /// Nothing starts before: the first start, the end of the probe in flight, the change of pace.
     earliest: Instant,
 }
@@ -36,12 +38,24 @@ impl Timetable {
         let phase = fraction(&(check, seed));
         let earliest = now + (*interval).min(FIRST_ROUND_MAX).mul_f64(phase);
         let seed = hash(&(check, seed));
-        Timetable { interval: *interval, recheck: *recheck, seed, starts: 0, last: None, earliest }
+        Timetable {
+            interval: *interval,
+            recheck: *recheck,
+            seed,
+            starts: 0,
+            last: None,
+            latest: None,
+            earliest,
+        }
     }
 
     /// When the next probe should start.
     pub(super) fn due(&self, pace: Pace) -> Instant {
-        self.last.map_or(self.earliest, |last| (last + self.gap(pace)).max(self.earliest))
+        let from = match pace {
+            Pace::Steady => self.last,
+            Pace::Recheck => self.latest,
+        };
+        from.map_or(self.earliest, |from| (from + self.gap(pace)).max(self.earliest))
     }
 
     /// The probe that was due starts now. Returns how late that is.
@@ -53,13 +67,19 @@ impl Timetable {
         let late = now.saturating_duration_since(due);
         let on_time = late <= self.gap(pace).mul_f64(JITTER);
         self.last = Some(if on_time { due } else { now });
+        self.latest = self.last;
         self.starts += 1;
         late
     }
 
-    /// A probe that was asked for starts now. Unless one was due anyway, the schedule stays as it was.
+    /// A probe that was asked for starts now. Unless one was due anyway, the steady schedule stays as it was; a recheck that
+    /// follows from it keeps its distance, or two looks at the same moment would count as two.
     pub(super) fn start_asked(&mut self, pace: Pace, now: Instant) -> Duration {
-        if self.due(pace) <= now { self.start(pace, now) } else { Duration::ZERO }
+        if self.due(pace) <= now {
+            return self.start(pace, now);
+        }
+        self.latest = Some(now);
+        Duration::ZERO
     }
 
     /// Nothing starts before `now`: a probe was in flight until now, or nobody knew of the new pace.
@@ -104,6 +124,7 @@ mod tests {
             interval: Duration::from_millis(interval_ms),
             recheck: Duration::from_millis(recheck_ms),
             timeout: Duration::from_secs(1),
+            tripwire: false,
             certificate_least: Duration::ZERO,
             kind: ProbeKind::Tcp,
         }
@@ -176,6 +197,23 @@ mod tests {
         let now = due + Duration::from_secs(60);
         assert_eq!(table.start(Pace::Steady, now), Duration::from_secs(60));
         assert!(table.due(Pace::Steady) >= now + Duration::from_millis(900));
+    }
+
+    #[test]
+    fn a_recheck_keeps_its_distance_from_a_probe_that_was_asked_for() {
+        let mut table = Timetable::new(&probe(0, 5_000, 1_000), 7, Instant::now());
+        let start = table.due(Pace::Steady);
+        table.start(Pace::Steady, start);
+        let steady = table.due(Pace::Steady);
+        let asked = start + Duration::from_millis(3_000);
+        assert_eq!(table.start_asked(Pace::Steady, asked), Duration::ZERO);
+        assert_eq!(table.due(Pace::Steady), steady);
+        let recheck = table.due(Pace::Recheck);
+        assert!(
+            recheck >= asked + Duration::from_millis(900) && recheck <= asked + Duration::from_millis(1_000)
+        );
+        table.start(Pace::Recheck, recheck);
+        assert!(table.due(Pace::Steady) > recheck, "and then on from there");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The runner's side: a process of its own that runs programs by their number.
 
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream as Socket;
@@ -29,6 +30,8 @@ const REPLIES_MAX: usize = 64;
 /// # Errors
 /// When stdin is no socket of a daemon.
 pub async fn serve() -> io::Result<()> {
+    // When memory runs out a program goes before the daemon, which may be spared by its unit; we hand this down.
+    fs::write("/proc/self/oom_score_adj", "0").ok(); // it was higher already
     let socket = Socket::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
     serve_on(UnixStream::from_std(socket)?).await
@@ -47,11 +50,12 @@ async fn serve_on(stream: UnixStream) -> io::Result<()> {
             }
         }
     });
-    while let Ok(Request { id, number, limit_ms }) = receive(&mut from_daemon).await {
+    while let Ok(Request { id, number, more, limit_ms }) = receive(&mut from_daemon).await {
         while work.try_join_next().is_some() {}
         let (list, room, replied) = (Arc::clone(&list), Arc::clone(&room), replied.clone());
         work.spawn(async move {
-            let ended = run(list.get(number), Duration::from_millis(limit_ms), &room).await;
+            let program = list.get(number).map(|program| program.with(more));
+            let ended = run(program.as_ref(), Duration::from_millis(limit_ms), &room).await;
             drop(replied.send(Reply { id, ended }).await);
         });
     }
@@ -85,10 +89,11 @@ mod tests {
     async fn programs_are_run_by_number_and_end_with_the_daemon() {
         let (mut daemon, runner) = UnixStream::pair().expect("a pair of sockets");
         let serving = tokio::spawn(serve_on(runner));
-        let list: List = vec![sh("sleep 1000"), sh("echo two; exit 2")];
+        let list: List = vec![sh("sleep 1000"), sh("echo $WHO; exit 2")];
         wire::send(&mut daemon, &list).await.expect("it listens");
         for (id, number) in [(1, 0), (2, 1), (3, 7)] {
-            let request = Request { id, number, limit_ms: PLENTY };
+            let more = vec![("WHO".to_owned(), format!("number {number}"))];
+            let request = Request { id, number, more, limit_ms: PLENTY };
             wire::send(&mut daemon, &request).await.expect("it listens");
         }
         let mut replies: Vec<(u64, Ended)> = Vec::new();
@@ -97,7 +102,7 @@ mod tests {
             replies.push((id, ended));
         }
         replies.sort_by_key(|(id, _)| *id);
-        let two = Ended { how: How::Exited(2), output: "two\n".into() };
+        let two = Ended { how: How::Exited(2), output: "number 1\n".into() };
         assert_eq!(replies, [(2, two), (3, Ended::not_started("there is no such program"))]);
         drop(daemon);
         serving.await.expect("no panic").expect("it served");

@@ -7,7 +7,7 @@ use crate::health::{Failure, Phase, ProbeOutcome, TlsFailure};
 const TEXT_MAX_OCTETS: usize = 16;
 
 /// Those without anything else, by their octets.
-const PLAIN: [(u8, Failure); 22] = [
+const PLAIN: [(u8, Failure); 23] = [
     (2, Failure::Refused),
     (3, Failure::Reset),
     (4, Failure::Unreachable),
@@ -30,6 +30,7 @@ const PLAIN: [(u8, Failure); 22] = [
     (24, Failure::NoHttp2),
     (25, Failure::NotGrpc),
     (26, Failure::NotDns),
+    (32, Failure::Tls(TlsFailure::ExpiresSoon)),
 ];
 const PASS: u8 = 0;
 const OURS: u8 = 1;
@@ -154,6 +155,48 @@ mod tests {
         let outcomes = failures.map(ProbeOutcome::failed);
         let ours = ProbeOutcome::Ours("no route".into());
         for outcome in outcomes.chain([ProbeOutcome::Pass, ours]) {
+            let mut octets = Vec::new();
+            put(&mut octets, &outcome);
+            assert_eq!(take(&mut octets.as_slice()), Some(outcome));
+        }
+    }
+
+    /// One that is not in the list would end the recorder: a new phase, or a new fault of TLS, does not compile here.
+    #[test]
+    fn every_phase_and_every_fault_of_tls_is_in_the_list() {
+        use Phase as P;
+        use TlsFailure as T;
+        let phases = [P::Connect, P::Tls, P::Response, P::Body, P::Datagram, P::Program];
+        let next = |phase| match phase {
+            P::Connect => Some(P::Tls),
+            P::Tls => Some(P::Response),
+            P::Response => Some(P::Body),
+            P::Body => Some(P::Datagram),
+            P::Datagram => Some(P::Program),
+            P::Program => None,
+        };
+        assert!(phases.windows(2).all(|pair| next(pair[0]) == Some(pair[1])));
+        let faults = [
+            T::Expired,
+            T::NotYetValid,
+            T::ExpiresSoon,
+            T::WrongName,
+            T::Untrusted,
+            T::BadCertificate,
+            T::Handshake,
+        ];
+        let place = |fault: &TlsFailure| match fault {
+            T::Expired => 0,
+            T::NotYetValid => 1,
+            T::ExpiresSoon => 2,
+            T::WrongName => 3,
+            T::Untrusted => 4,
+            T::BadCertificate => 5,
+            T::Handshake => 6,
+        };
+        assert!(faults.iter().map(place).eq(0..faults.len()));
+        let all = phases.map(Failure::Timeout).into_iter().chain(faults.map(Failure::Tls));
+        for outcome in all.map(ProbeOutcome::failed) {
             let mut octets = Vec::new();
             put(&mut octets, &outcome);
             assert_eq!(take(&mut octets.as_slice()), Some(outcome));

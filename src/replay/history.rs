@@ -180,6 +180,9 @@ fn intern(
             let got = "something else".into();
             ProbeOutcome::failed(Failure::JsonMismatch { pointer: pointer.clone(), got })
         }
+        ProbeOutcome::Silent(Failure::Program { code, .. }) => {
+            ProbeOutcome::failed(Failure::Program { code: *code, said: String::new() })
+        }
         other @ (ProbeOutcome::Pass
         | ProbeOutcome::Heard(_)
         | ProbeOutcome::Silent(_)

@@ -38,7 +38,12 @@ pub(super) fn check(region: &str) -> Check {
         hears: true,
         grades: Grades::NONE,
     };
-    Check { id: CheckId { region: region.into(), probe: 0, address }, endpoint: Some(address), rules }
+    Check {
+        id: CheckId { region: region.into(), probe: 0, address },
+        label: None,
+        endpoint: Some(address),
+        rules,
+    }
 }
 
 /// East is preferred, west takes over.
@@ -70,6 +75,8 @@ pub(super) fn parameters() -> Parameters {
         witnesses: Vec::new(),
         regions: vec![region(EAST), region(WEST)],
         safety: crate::policy::Safety::default(),
+        gates: Vec::new(),
+        hooks: Vec::new(),
         steers: vec![steer],
     }
 }

@@ -203,6 +203,7 @@ fn probe_of(number: u16, port: u16, http: &Arc<HttpProbe>) -> Probe {
         recheck: Duration::from_secs(1),
         label: None,
         timeout: TIMEOUT,
+        tripwire: false,
         certificate_least: Duration::ZERO,
         kind: ProbeKind::Http(Arc::clone(http)),
     }

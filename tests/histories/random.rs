@@ -129,6 +129,26 @@ pub(crate) fn history(topology: &Topology, seed: u64) -> Vec<Line> {
     lines
 }
 
+/// Something that an operator says, right or wrong.
+fn order(topology: &Topology, dice: &mut Dice) -> String {
+    let regions: Vec<&String> = topology.places.iter().filter(|place| place.starts_with('r')).collect();
+    let (region, place) = (*dice.one_of(&regions), dice.one_of(&topology.places));
+    let name = "cadence.example.com";
+    let lasts = format!("for {}s{}", dice.number(1, 60), dice.one_of(&["", " then hold"]));
+    let order = match dice.number(0, 10) {
+        0..2 => format!("drain {place} {lasts}"),
+        2 => format!("undrain {place}"),
+        3 => format!("force-down {place} {lasts}"),
+        4 => format!("force-up {place} {lasts}"),
+        5..7 => format!("failover {name} to {region} {lasts}"),
+        7 => format!("freeze all {lasts}"),
+        8 => format!("release {name}"),
+        _ => "clear all".to_owned(),
+    };
+    let breaking = dice.one_of(&["", "", " breaking min-serving", " breaking target-down"]);
+    format!("an operator says {order}{breaking}")
+}
+
 fn event(topology: &Topology, dice: &mut Dice) -> String {
     let place = dice.one_of(&topology.places).clone();
     let trouble = ["is up", "is up", "refuses", "refuses", "hangs", "hangs", "answers 503", "is slow 900ms"];
@@ -151,7 +171,8 @@ fn event(topology: &Topology, dice: &mut Dice) -> String {
         88..90 => format!("we stand still for {}s", dice.number(1, 40)),
         90..93 => (*dice.one_of(&["our disk hangs", "our disk is full", "our disk is back"])).to_owned(),
         93..94 => format!("our clock is set {} {}s", dice.one_of(&["back", "forward"]), dice.number(1, 7200)),
-        94..96 => "an operator fails back".to_owned(),
+        94..95 => "an operator fails back".to_owned(),
+        95..96 => order(topology, dice),
         96..97 => format!("the power fails for {}ms", dice.number(0, 20_000)),
         97..98 if topology.nodes > 1 => {
             (*dice.one_of(&["ns2 is not heard of", "ns2 is heard of again", "ns2 loses its network"]))

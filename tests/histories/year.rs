@@ -47,7 +47,7 @@ fn play(loss: u32, hours: u32) -> Outcome {
 
 /// A day in a debug build, a fortnight in a release build, and as many days as `CADENCE_DNS_DAYS` says: the figures are
 /// printed.
-fn hours() -> u32 {
+pub(super) fn hours() -> u32 {
     let wanted = std::env::var("CADENCE_DNS_DAYS").ok().and_then(|text| text.parse().ok());
     24 * wanted.unwrap_or(if cfg!(debug_assertions) { 1 } else { 14 })
 }

@@ -104,7 +104,9 @@ async fn other_answers() {
     check(question(), another, Failure::OtherAnswer("192.0.2.99".into())).await;
     let nothing: Answer = |question| octets(&reply(question, ResponseCode::NoError, &[]));
     check(question(), nothing, Failure::OtherAnswer("no address".into())).await;
-    check(question(), |_| vec![b"hello".to_vec()], Failure::NotDns).await;
+    let broken: Answer =
+        |question| vec![question.metadata.id.to_be_bytes().iter().chain(&[0x80; 30]).copied().collect()];
+    check(question(), broken, Failure::NotDns).await;
     let elsewhere: Answer = |question| {
         let mut reply = reply(question, ResponseCode::NoError, &[[192, 0, 2, 10]]);
         let name = "evil.example.net.".parse().expect("a name");
@@ -128,7 +130,7 @@ async fn forgeries_are_passed_over() {
         let mut forged = reply(question, ResponseCode::ServFail, &[]);
         forged.metadata.id = question.metadata.id.wrapping_add(1);
         let echoed = question.to_vec().expect("a message");
-        [octets(&forged), vec![echoed], well(question)].concat()
+        [octets(&forged), vec![echoed], vec![b"hello".to_vec()], well(question)].concat()
     };
     assert_eq!(outcome_of(question(), serve(answer, silence).await, PLENTY).await, ProbeOutcome::Pass);
 }

@@ -4,11 +4,12 @@
 //! in the name of the far end.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
-use cadence_dns::config::{Probe, ProbeKind};
+use cadence_dns::config::{DnsProbe, DnsTransport, Probe, ProbeKind};
 use cadence_dns::health::{Failure, Phase, ProbeOutcome};
-use cadence_dns::model::CheckId;
+use cadence_dns::model::{CheckId, RecordType};
 use cadence_dns::probe;
 use tokio::sync::mpsc;
 
@@ -49,6 +50,17 @@ impl Scene {
         self.far_end().map(|target| outcome(self.home.namespace(), target, timeout))
     }
 
+    /// What a question of DNS to each family proves.
+    fn check_datagrams(&self, what: &str, timeout: Duration, wanted: &ProbeOutcome) {
+        let got = self.far_end().map(|target| outcome_by_datagram(self.home.namespace(), target, timeout));
+        assert!(got.iter().all(|one| one == wanted), "{what}: {got:?}, not {wanted:?}");
+    }
+
+    fn check_datagrams_ours(&self, what: &str) {
+        let got = self.far_end().map(|target| outcome_by_datagram(self.home.namespace(), target, PATIENT));
+        assert!(got.iter().all(|one| matches!(one, ProbeOutcome::Ours(_))), "{what}: {got:?}");
+    }
+
     fn check(&self, what: &str, timeout: Duration, wanted: &ProbeOutcome) {
         let got = self.prove(timeout);
         assert!(got.iter().all(|one| one == wanted), "{what}: {got:?}, not {wanted:?}");
@@ -67,6 +79,22 @@ fn at_port(address: &str) -> SocketAddr {
 
 /// What one TCP probe from a namespace proves.
 fn outcome(from: &Namespace, target: SocketAddr, timeout: Duration) -> ProbeOutcome {
+    outcome_of(ProbeKind::Tcp, from, target, timeout)
+}
+
+/// The same of a question of DNS by a datagram.
+fn outcome_by_datagram(from: &Namespace, target: SocketAddr, timeout: Duration) -> ProbeOutcome {
+    let question = DnsProbe {
+        name: "example.com".parse().expect("a name"),
+        rtype: RecordType::SOA,
+        rcode: 0,
+        contains: Vec::new(),
+        over: DnsTransport::Udp,
+    };
+    outcome_of(ProbeKind::Dns(Arc::new(question)), from, target, timeout)
+}
+
+fn outcome_of(kind: ProbeKind, from: &Namespace, target: SocketAddr, timeout: Duration) -> ProbeOutcome {
     let check = CheckId { region: "witness/far".into(), probe: 0, address: target.ip() };
     let (interval, recheck) = (Duration::from_millis(50), Duration::from_millis(50));
     let probe = Probe {
@@ -76,8 +104,9 @@ fn outcome(from: &Namespace, target: SocketAddr, timeout: Duration) -> ProbeOutc
         interval,
         recheck,
         timeout,
+        tripwire: false,
         certificate_least: Duration::ZERO,
-        kind: ProbeKind::Tcp,
+        kind,
     };
     from.inside(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -200,4 +229,34 @@ fn without_an_address_of_the_family_nothing_is_proven() {
     assert!(matches!(v6, ProbeOutcome::Ours(_)), "{v6:?}");
     scene.home.namespace().command("ip link set eth0 down");
     scene.check_ours("the link is down", PATIENT);
+}
+
+/// By datagrams as by TCP: a port that is closed is the far end's own word, a router's is not, and silence is silence.
+#[test]
+#[ignore = "needs root: tests/run.sh"]
+fn a_datagram_proves_what_comes_back() {
+    let scene = Scene::new();
+    scene.check_datagrams("nothing listens", PATIENT, &heard(Failure::Refused));
+    scene.far.namespace().command("nft add rule inet t in meta l4proto udp drop");
+    scene.check_datagrams("its own filter drops", SHORT, &silent(Failure::Timeout(Phase::Datagram)));
+    scene.far.namespace().command("nft flush chain inet t in");
+    scene.network.cut(scene.far.name);
+    scene.check_datagrams("packets vanish", SHORT, &silent(Failure::Timeout(Phase::Datagram)));
+    scene.network.mend();
+    let absent = at_port(&scene.home.v4(77));
+    let got = outcome_by_datagram(scene.home.namespace(), absent, PATIENT);
+    assert_eq!(got, silent(Failure::Unreachable), "a neighbour that does not answer");
+}
+
+#[test]
+#[ignore = "needs root: tests/run.sh"]
+fn a_datagram_that_we_could_not_send_proves_nothing() {
+    let scene = Scene::new();
+    let home = scene.home.namespace();
+    home.command("nft add rule inet t out meta l4proto udp reject");
+    scene.check_datagrams_ours("our own filter");
+    home.command("nft flush chain inet t out");
+    home.command("ip route del default");
+    home.command("ip -6 route del default");
+    scene.check_datagrams_ours("no route");
 }

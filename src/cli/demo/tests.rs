@@ -56,6 +56,7 @@ fn status(east: (State, &str), health: Health, failure: Option<Failure>, left: O
     let check = CheckStatus {
         vantage: "demo".into(),
         probe: 0,
+        label: None,
         health,
         seen: Some(Moment::default()),
         age: Some(0.0),

@@ -25,6 +25,9 @@ pub(super) fn alone(
         for (region, address) in alone_in_their_family(regions, witnesses) {
             warn(address, region, diagnostics);
         }
+        for (region, family) in only_programs(regions, witnesses) {
+            warn_of_programs(family, region, diagnostics);
+        }
         return Some(Alone::default());
     };
     match value.as_str() {
@@ -59,6 +62,34 @@ fn alone_in_their_family<'r>(regions: &'r Regions, witnesses: &ProbeTargets) -> 
             Some((regions.names.get(region)?, address))
         })
         .collect()
+}
+
+/// The families that programs probe and nothing else, and a region with one: nothing there can ever be heard.
+fn only_programs<'r>(regions: &'r Regions, witnesses: &ProbeTargets) -> Vec<(&'r Place, Family)> {
+    if regions.regions.len() < 2 {
+        return Vec::new();
+    }
+    let heard = |family: Family| {
+        let checks = regions.regions.iter().flat_map(|region| &region.checks).chain(&witnesses.checks);
+        checks.filter(|check| check.id.family() == family).any(|check| check.rules.hears)
+    };
+    let by_program = |family: Family| {
+        let mut checks = regions.regions.iter().flat_map(|region| &region.checks);
+        let check = checks.find(|check| check.id.family() == family)?;
+        Some((regions.names.get(&check.id.region)?, family))
+    };
+    Family::ALL.into_iter().filter(|family| !heard(*family)).filter_map(by_program).collect()
+}
+
+fn warn_of_programs(family: Family, place: &Place, diagnostics: &Diagnostics<'_>) {
+    let found = format!(
+        "nothing but programs probes {family}: their failures need a witness, as silence does, and there is none to be heard"
+    );
+    let help = format!(
+        "add a `[[witness]]` with an {family} address, or a probe of another kind; or say `alone = \"trust\"` or \"freeze\" \
+         in `[evidence]`"
+    );
+    diagnostics.warning(place, found, help);
 }
 
 fn warn(address: IpAddr, place: &Place, diagnostics: &Diagnostics<'_>) {

@@ -33,6 +33,8 @@ pub(super) struct KindSpec {
     pub(super) insecure: Option<At<bool>>,
     /// Where `certificate` stands, which is judged elsewhere.
     pub(super) certificate: Option<Place>,
+    /// Where `tripwire` stands, likewise.
+    pub(super) tripwire: Option<Place>,
 }
 
 /// The port to connect to, and what to do there. `place` is that of the whole probe.
@@ -58,7 +60,7 @@ pub(super) fn kind(
     #[rustfmt::skip]
     let KindSpec {
         url, tcp, grpc, dns, exec, port, method, version, headers, expect, service, ca_file, insecure,
-        certificate,
+        certificate, tripwire: _,
     } = keys;
     let has_no_port = tcp.is_some() || exec.is_some();
     let port = port.filter(|_| !has_no_port);
@@ -107,7 +109,7 @@ impl KindSpec {
     /// Reports the keys that the kind has no use for.
     fn refuse_useless(&self, kind: &str, diagnostics: &Diagnostics<'_>) {
         let of_http: &[&str] = &["url", "grpc"];
-        let keys: [(&str, Option<&Place>, &[&str]); 9] = [
+        let keys: [(&str, Option<&Place>, &[&str]); 10] = [
             ("port", place(&self.port), &["url", "grpc", "dns"]),
             ("method", place(&self.method), &["url"]),
             ("version", place(&self.version), &["url"]),
@@ -117,6 +119,7 @@ impl KindSpec {
             ("ca_file", place(&self.ca_file), of_http),
             ("insecure", place(&self.insecure), of_http),
             ("certificate", self.certificate.as_ref(), of_http),
+            ("tripwire", self.tripwire.as_ref(), &["url", "tcp", "grpc"]),
         ];
         let does = DOES.iter().find(|(known, _)| *known == kind).map_or("is", |(_, does)| does);
         for (key, place, kinds) in keys {

@@ -35,7 +35,7 @@ pub(super) fn probe(
     #[rustfmt::skip]
     let ProbeSpec {
         url, tcp, grpc, dns, exec, label, address, port, method, version, headers, expect, service, ca_file, insecure,
-        certificate, slow, interval, recheck, timeout, fall, rise, brownout,
+        certificate, slow, tripwire, interval, recheck, timeout, fall, rise, brownout,
     } = spec;
     let rules = rules(Timing { interval, recheck, timeout, fall, rise, brownout }, diagnostics);
     let label: Option<Arc<str>> = label.map(|label| label.value.into());
@@ -50,8 +50,9 @@ pub(super) fn probe(
     #[rustfmt::skip]
     let keys = KindSpec {
         url, tcp, grpc, dns, exec, port, method, version, headers, expect, service, ca_file, insecure,
-        certificate: shown,
+        certificate: shown, tripwire: tripwire.as_ref().map(|tripwire| tripwire.place.clone()),
     };
+    let tripwire = tripwire.is_some_and(|tripwire| tripwire.value);
     let (port, kind) = kind(keys, &place, aims, context)?;
     // Whoever accepts any certificate does not move because of one.
     let accepts_any = kind.trust().is_some_and(|trust| trust.insecure);
@@ -61,7 +62,8 @@ pub(super) fn probe(
     let mut targets = ProbeTargets::default();
     for target in aims.iter().map(|address| SocketAddr::new(*address, port)) {
         let check = CheckId { region: region.clone(), probe: number, address: target.ip() };
-        targets.push(check, !one_for_all, rules, Aim { target, least, label: label.as_ref(), kind: &kind });
+        let aim = Aim { target, least, tripwire, label: label.as_ref(), kind: &kind };
+        targets.push(check, !one_for_all, rules, aim);
     }
     Some(targets)
 }
@@ -70,16 +72,28 @@ pub(super) fn probe(
 struct Aim<'k> {
     target: SocketAddr,
     least: Duration,
+    tripwire: bool,
     label: Option<&'k Arc<str>>,
     kind: &'k ProbeKind,
 }
 
 impl ProbeTargets {
     fn push(&mut self, check: CheckId, served: bool, rules: Rules, aim: Aim<'_>) {
-        let Aim { target, least: certificate_least, label, kind } = aim;
+        let Aim { target, least: certificate_least, tripwire, label, kind } = aim;
         let Rules { interval, recheck, timeout, .. } = rules;
-        self.checks.push(Check { id: check.clone(), endpoint: served.then_some(check.address), rules });
+        let endpoint = served.then_some(check.address);
+        self.checks.push(Check { id: check.clone(), label: label.cloned(), endpoint, rules });
         let (label, kind) = (label.cloned(), kind.clone());
-        self.probes.push(Probe { check, label, target, interval, recheck, timeout, certificate_least, kind });
+        self.probes.push(Probe {
+            check,
+            label,
+            target,
+            interval,
+            recheck,
+            timeout,
+            tripwire,
+            certificate_least,
+            kind,
+        });
     }
 }
