@@ -284,7 +284,10 @@ mod tests {
     fn is_given_up_when_its_hook_fails() {
         let mut story = Story::begin();
         story.hook_ends(HookOutcome::Failed("it ended with 1".into()));
-        assert_eq!(story.last_step(), "given up, nothing has changed: hook promote has failed: it ended with 1");
+        assert_eq!(
+            story.last_step(),
+            "given up, nothing has changed: hook promote has failed: it ended with 1"
+        );
         story.pass(600);
         assert_eq!((story.region(), story.runs.len()), ("us-east", 0));
     }
@@ -293,7 +296,10 @@ mod tests {
     fn is_given_up_when_its_hook_never_ends() {
         let mut story = Story::begin();
         story.pass(600);
-        assert_eq!(story.last_step(), "given up, nothing has changed: hook promote has failed: it has not ended");
+        assert_eq!(
+            story.last_step(),
+            "given up, nothing has changed: hook promote has failed: it has not ended"
+        );
         story.hook_ends(HookOutcome::Done);
         assert_eq!((story.region(), story.runs.len()), ("us-east", 0));
     }
