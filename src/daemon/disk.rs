@@ -24,6 +24,8 @@ pub(super) struct Disk {
     /// The last entry that is known to be on the disk.
     through: Sequence,
     committed: u64,
+    /// [`COMMIT_MAX`].
+    commit_max: Duration,
     /// Changes that are being written; the oldest first.
     awaited: VecDeque<Awaited>,
     /// There is something to save that has not been handed over yet.
@@ -67,6 +69,7 @@ impl Disk {
             unsaved: false,
             through,
             committed: 0,
+            commit_max: COMMIT_MAX,
             awaited: VecDeque::new(),
             wants_state: false,
             told: None,
@@ -159,7 +162,7 @@ impl Disk {
             self.mark_unsaved(); // `look` says why
             return false;
         }
-        let until = time::Instant::now() + COMMIT_MAX;
+        let until = time::Instant::now() + self.commit_max;
         self.awaited.push_back(Awaited { number, proposal, until });
         true
     }
@@ -213,6 +216,11 @@ mod tests {
         Disk::new(writer, written, through, UnsavedMark::at(folder.path().join("mark")))
     }
 
+    /// However busy the machine is.
+    fn patient(folder: &tempfile::TempDir) -> Disk {
+        Disk { commit_max: Duration::from_secs(60), ..disk(folder) }
+    }
+
     fn change() -> Vec<Change> {
         let zone = "t".parse().expect("a name");
         vec![Change::Serial { zone, serial: crate::model::Serial(7) }]
@@ -221,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn a_commit_is_news_when_it_is_durable() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut disk = disk(&folder);
+        let mut disk = patient(&folder);
         assert_eq!(disk.commit(ProposalId(1), change(), NOW), None);
         assert_eq!(disk.next().await, DiskNews::Committed(ProposalId(1), Commit::Durable));
         assert_eq!(disk.missing(), Missing::Nothing);
@@ -260,7 +268,7 @@ mod tests {
     #[tokio::test]
     async fn a_note_that_was_written_is_no_news() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut disk = disk(&folder);
+        let mut disk = patient(&folder);
         disk.note(change(), NOW);
         assert_eq!(disk.next().await, DiskNews::Nothing);
         assert_eq!(disk.missing(), Missing::Nothing);

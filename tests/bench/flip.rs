@@ -120,7 +120,6 @@ impl Bench {
                     | Effect::RunHook(_)
                     | Effect::Verify { .. }
                     | Effect::Report(_)
-                    | Effect::Verify { .. }
                     | Effect::Reply(_) => {}
                 }
             }
