@@ -1,7 +1,7 @@
 //! The past once more: months that the simulator has lived through, recorded, and replayed under any settings.
 //!
-//! A few days in a debug build, a month in a release build. `CADENCE_DNS_RECORDING=FILE` writes the recording of the noisy
-//! month to a file, to be replayed by hand.
+//! A few days in a debug build, a month in a release build. `CADENCE_DNS_RECORDING=FOLDER` writes the recordings of a calm
+//! and a noisy month to files, to be replayed by hand.
 
 mod simulator;
 
@@ -153,10 +153,11 @@ fn moves(course: &Course) -> Vec<(Moment, String)> {
 /// schedule lost or did not lose makes as much.
 #[test]
 fn a_replay_with_the_settings_in_force_is_the_past() {
-    for (config, loss) in [(CONFIG.to_owned(), 1_000), (lean(), 5_000)] {
+    for (config, loss, called) in [(CONFIG.to_owned(), 1_000, "calm"), (lean(), 5_000, "noisy")] {
         let lived = live(&config, days(), loss);
-        if let Ok(file) = std::env::var("CADENCE_DNS_RECORDING") {
-            std::fs::write(&file, lived.recording()).expect("a file that can be written");
+        if let Ok(folder) = std::env::var("CADENCE_DNS_RECORDING") {
+            let file = Path::new(&folder).join(format!("{called}.rec"));
+            std::fs::write(file, lived.recording()).expect("a folder that can be written to");
         }
         let recording = lived.recording();
         let octets = recording.len() as f64 / lived.probes as f64;

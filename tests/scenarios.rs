@@ -118,6 +118,8 @@ scenarios! {
     stuck_prober
     switchover
     switchover_across_a_restart
+    switchover_and_its_hook
+    switchover_before_a_red_gate
     switchover_given_up
     three_regions
     three_vantages

@@ -262,7 +262,7 @@ impl Controller {
         match (place, why) {
             (None, _) => {}
             (Some(place), Some(why)) => self.give_up_moves(place, hook, why, now, news),
-            (Some(place), None) => self.go_on(place, run, news),
+            (Some(place), None) => self.go_on(place, run, now, news),
         }
     }
 
@@ -276,21 +276,25 @@ impl Controller {
     }
 
     /// One of the runs that moves wait for has succeeded.
-    fn go_on(&mut self, place: usize, run: RunId, news: &mut News) {
+    fn go_on(&mut self, place: usize, run: RunId, now: Moment, news: &mut News) {
         let awaited = &mut self.hooks.awaited[place];
         awaited.runs.remove(&run);
         if !awaited.runs.is_empty() {
             return;
         }
         let Awaited { proposal, .. } = self.hooks.awaited.remove(place);
-        if !proposal.is_automatic() {
+        if proposal.command.is_some() {
             return self.commit(proposal, news);
         }
+        let begins = proposal.begins.is_some();
         for (index, decision) in proposal.moves {
             let Standing { region, epoch, .. } = decision.standing;
             self.hooks.failed.remove(&index);
             self.hooks.passed.insert(index, (region, epoch));
             news.concerned.insert(index); // what has happened meanwhile may be against it
+        }
+        if begins {
+            self.begin_planned(now, news); // it may have been withdrawn meanwhile, or its region have died
         }
     }
 

@@ -138,3 +138,189 @@ impl Controller {
         self.parameters.steers.iter().position(|steer| steer.names.contains(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::controller::{
+        Command, CommandId, Commit, Event, HookEnded, HookOutcome, HookRun, Terms, What, Which,
+    };
+    use crate::health::{Observation, ProbeOutcome, Timings};
+    use crate::policy::{AtExpiry, Seen};
+    use crate::scenario;
+
+    const CONFIG: &str = r#"
+        [[region]]
+        name = "us-east"
+        addresses = ["192.0.2.10"]
+        [[region.probe]]
+        url = "http://cadence.example.com/health"
+
+        [[region]]
+        name = "eu-west"
+        addresses = ["198.51.100.10"]
+        [[region.probe]]
+        url = "http://cadence.example.com/health"
+
+        [[steer]]
+        name = "cadence.example.com"
+        regions = ["us-east", "eu-west"]
+
+        [[gate]]
+        name = "lag"
+        region = "eu-west"
+        exec = ["/usr/local/bin/lag"]
+
+        [[hook]]
+        name = "promote"
+        when = "before"
+        command = ["/usr/local/bin/promote"]
+        must_succeed = true
+    "#;
+
+    /// A name server whose hook runs before a switchover, and has not ended.
+    struct Story {
+        controller: Controller,
+        now: Moment,
+        runs: Vec<HookRun>,
+        verified: Vec<OverrideId>,
+    }
+
+    impl Story {
+        fn begin() -> Story {
+            let parameters = scenario::of_text("c.toml", CONFIG).expect("a good configuration");
+            let now = Moment::from_millis(1_800_000_000_000);
+            let (controller, _) = Controller::start(parameters, &[], None, now);
+            let mut story = Story { controller, now, runs: Vec::new(), verified: Vec::new() };
+            story.pass(5);
+            let order = Order::Pin { name: name(), region: "eu-west".into() };
+            let (starts, lasts) = (Some(story.now + Duration::from_secs(60)), Duration::from_secs(3600));
+            story.command(What::Order { order, starts, lasts, at_expiry: AtExpiry::Hold });
+            story.pass(61);
+            assert_eq!(story.runs.len(), 1, "the hook runs once, however long it takes");
+            assert_eq!(story.region(), "us-east");
+            story
+        }
+
+        fn pass(&mut self, seconds: u64) {
+            for _ in 0..seconds {
+                self.now = self.now + Duration::from_secs(1);
+                let regions = &self.controller.parameters().regions;
+                let checks: Vec<_> =
+                    regions.iter().flat_map(|region| &region.checks).map(|check| check.id.clone()).collect();
+                for check in checks {
+                    let (outcome, timings) = (ProbeOutcome::Pass, Timings::default());
+                    let vantage = self.controller.parameters().vantage.clone();
+                    let seen = Observation { check, vantage, outcome, timings, certificate_expires: None };
+                    self.take(Event::Observed(seen));
+                }
+                self.take(Event::Gated("lag".into(), Seen::Fine("no lag".into())));
+                self.take(Event::TimePassed);
+            }
+        }
+
+        fn command(&mut self, what: What) {
+            let (id, author, reason) = (CommandId(1), "anna".to_owned(), "maintenance".to_owned());
+            let terms = Terms::default();
+            self.take(Event::Command(Command { id, author, reason, expires: self.now, what, terms }));
+        }
+
+        fn hook_ends(&mut self, outcome: HookOutcome) {
+            let run = self.runs.pop().expect("a hook runs");
+            let (name, epoch, output) = (run.names[0].clone(), run.epoch, String::new());
+            self.take(Event::HookEnded(HookEnded {
+                run: run.run,
+                hook: run.hook,
+                name,
+                epoch,
+                outcome,
+                output,
+            }));
+        }
+
+        fn take(&mut self, event: Event) {
+            for effect in self.controller.handle(event, self.now) {
+                match effect {
+                    Effect::Commit(id, _) => self.take(Event::Committed(id, Commit::Durable)),
+                    Effect::RunHook(run) => self.runs.push(run),
+                    Effect::Verify { id, .. } => self.verified.push(id),
+                    Effect::Note(_)
+                    | Effect::Publish(_)
+                    | Effect::Persist
+                    | Effect::Pace(..)
+                    | Effect::ProbeNow(_)
+                    | Effect::Report(_)
+                    | Effect::Reply(_) => {}
+                }
+            }
+        }
+
+        fn region(&self) -> &str {
+            self.controller.decisions()[0].standing.region.as_str()
+        }
+
+        fn last_step(&self) -> &str {
+            self.controller.steps().last().map_or("", |step| &step.text)
+        }
+    }
+
+    fn name() -> Name {
+        "cadence.example.com".parse().expect("a name")
+    }
+
+    #[test]
+    fn moves_when_its_hook_has_succeeded() {
+        let mut story = Story::begin();
+        story.hook_ends(HookOutcome::Done);
+        assert_eq!(story.region(), "eu-west");
+        assert_eq!(story.verified, [OverrideId(1)]);
+        story.pass(60);
+        assert!(story.runs.is_empty(), "it is not run again");
+    }
+
+    #[test]
+    fn is_given_up_when_its_hook_fails() {
+        let mut story = Story::begin();
+        story.hook_ends(HookOutcome::Failed("it ended with 1".into()));
+        assert_eq!(
+            story.last_step(),
+            "given up, nothing has changed: hook promote has failed: it ended with 1"
+        );
+        story.pass(600);
+        assert_eq!((story.region(), story.runs.len()), ("us-east", 0));
+    }
+
+    #[test]
+    fn is_given_up_when_its_hook_never_ends() {
+        let mut story = Story::begin();
+        story.pass(600);
+        assert_eq!(
+            story.last_step(),
+            "given up, nothing has changed: hook promote has failed: it has not ended"
+        );
+        story.hook_ends(HookOutcome::Done);
+        assert_eq!((story.region(), story.runs.len()), ("us-east", 0));
+    }
+
+    #[test]
+    fn is_given_up_when_the_gate_has_turned_red_meanwhile() {
+        let mut story = Story::begin();
+        story.take(Event::Gated("lag".into(), Seen::Unfit("40 s behind".into())));
+        story.hook_ends(HookOutcome::Done);
+        let told = story.last_step().to_owned();
+        assert!(told.contains("gate lag says 40 s behind"), "{told}");
+        story.pass(600);
+        assert_eq!((story.region(), story.runs.len()), ("us-east", 0));
+    }
+
+    #[test]
+    fn is_not_made_when_it_was_withdrawn_meanwhile() {
+        let mut story = Story::begin();
+        story.command(What::Withdraw(Which::All));
+        story.hook_ends(HookOutcome::Done);
+        story.pass(600);
+        assert_eq!((story.region(), story.runs.len()), ("us-east", 0));
+    }
+}

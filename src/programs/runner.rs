@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -50,7 +51,13 @@ async fn serve_on(stream: UnixStream) -> io::Result<()> {
             }
         }
     });
-    while let Ok(Request { id, number, more, limit_ms }) = receive(&mut from_daemon).await {
+    let mut terminate = signal(SignalKind::terminate())?; // whoever ends us ends the programs with us
+    loop {
+        let request = tokio::select! {
+            request = receive(&mut from_daemon) => request,
+            _ = terminate.recv() => break,
+        };
+        let Ok(Request { id, number, more, limit_ms }) = request else { break };
         while work.try_join_next().is_some() {}
         let (list, room, replied) = (Arc::clone(&list), Arc::clone(&room), replied.clone());
         work.spawn(async move {

@@ -50,6 +50,7 @@ fn each_setting_that_the_sample_comments_out_is_one() {
     write("cadence-dns.toml", &text);
     let zone = fs::read_to_string(root().join("zones/cadence.example.com.zone")).expect("it is there");
     write("zones/cadence.example.com.zone", &zone);
+    write("scenarios/outage.txt", "60s us-east refuses\nby 68s expect eu-west, failed-over\n");
     write("cookies.secret", "000102030405060708090a0b0c0d0e0f\n");
     let key = rcgen::KeyPair::generate().expect("randomness");
     let params = rcgen::CertificateParams::new(vec!["ns1.example.com".into()]).expect("a name");

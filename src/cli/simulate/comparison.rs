@@ -31,6 +31,17 @@ struct Judged<'p> {
 
 /// Prints what the present settings, and others if there are any, would have brought.
 pub(super) fn compare(config: &Config, with: Option<(&str, Parameters)>, past: &Past, glitch: Duration) {
+    print(&told(config, with, past, glitch, terminal_width()));
+}
+
+/// The same as text.
+pub(super) fn told(
+    config: &Config,
+    with: Option<(&str, Parameters)>,
+    past: &Past,
+    glitch: Duration,
+    width: Option<u16>,
+) -> String {
     let present = config.parameters();
     let mut settings = vec![("present", &present)];
     settings.extend(with.as_ref().map(|(called, parameters)| (*called, parameters)));
@@ -52,7 +63,7 @@ pub(super) fn compare(config: &Config, with: Option<(&str, Parameters)>, past: &
             .collect::<Vec<_>>()
     });
     drop(progress);
-    print(&render(&judged, &hindsight, &past.coverage, terminal_width()));
+    render(&judged, &hindsight, &past.coverage, width)
 }
 
 /// A replay that tells how far it is.
@@ -128,9 +139,9 @@ fn timeline(judged: &[Judged<'_>], hindsight: &Hindsight, coverage: &Coverage, w
             text.push_str(&axis.line(called, answers(&course.stays[steer], letter)));
         }
     }
-    text.push_str(
-        "- alive, # dead, . nothing recorded; the letter of the region that was answered, * a change\n",
-    );
+    let column = axis.column();
+    writeln!(text, "- alive, # dead, . nothing recorded, * a change of region; a column is {column}")
+        .expect("room");
     text
 }
 

@@ -34,13 +34,17 @@ impl Axis {
         format!("{name:margin$}{}\n", signs.collect::<String>(), margin = self.margin)
     }
 
-    /// The days at both ends, and what a column is.
+    /// How long a column is.
+    pub(super) fn column(&self) -> String {
+        rough(Duration::from_millis(self.until.since(self.from).as_millis() as u64 / self.columns))
+    }
+
+    /// The moments at both ends.
     pub(super) fn scale(&self) -> String {
-        let column = Duration::from_millis(self.until.since(self.from).as_millis() as u64 / self.columns);
         let (from, until) = (minute(self.from), minute(self.until));
         let gap = (self.columns as usize).saturating_sub(from.len() + until.len());
         let margin = " ".repeat(self.margin);
-        format!("{margin}{from}{}{until}   a column is {}\n", " ".repeat(gap), rough(column))
+        format!("{margin}{from}{}{until}\n", " ".repeat(gap))
     }
 
     fn at(&self, column: u64) -> Moment {
