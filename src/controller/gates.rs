@@ -30,7 +30,8 @@ impl Controller {
                 let key = (gate.id.clone(), region);
                 let known = self.lights.get(&key).copied();
                 // The first that is heard of a gate is told, whatever it is; before that there is nothing to tell.
-                if known == Some(light) || known.is_none() && self.gates.seen_at(&gate.id).is_none() {
+                let is_heard = gate.is_judged_alone() || self.gates.seen_at(&gate.id).is_some();
+                if known == Some(light) || known.is_none() && !is_heard {
                     continue;
                 }
                 let before = known.unwrap_or(Light::Unknown);

@@ -278,6 +278,12 @@ impl Gate {
         matches!(self.proof, Proof::Database(_) | Proof::Reply { of_data: true })
     }
 
+    /// Whether nobody is asked at it: the verdicts say all.
+    #[must_use]
+    pub fn is_judged_alone(&self) -> bool {
+        matches!(self.proof, Proof::Capacity(_))
+    }
+
     /// None if it never bars.
     fn bars_until(&self, from: Option<&Verdict>) -> Option<BarredUntil> {
         match (self.policy, from) {

@@ -224,7 +224,7 @@ mod tests {
     use crate::api::{STATUS_SCHEMA, WaitStatus, Warning};
     use crate::health::Failure;
     use crate::model::Ttl;
-    use crate::policy::Rule;
+    use crate::policy::{GatePolicy, Light, Rule};
 
     const NOW: Moment = Moment::from_millis(1_795_363_451_000);
 
@@ -367,5 +367,29 @@ mod tests {
             "{text}"
         );
         assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    }
+
+    #[test]
+    fn every_gate_has_its_line() {
+        let gate = |gate: &str, light, says: &str, seen| GateStatus {
+            gate: gate.into(),
+            region: "eu-west".into(),
+            names: Vec::new(),
+            policy: GatePolicy::Block,
+            light,
+            says: says.into(),
+            seen,
+        };
+        let shown = vec![
+            gate("lag", Light::Red, "replay lag 48 s > 10 s", Some(ago(3))),
+            gate("room", Light::Green, "3 of 3 IPv4 endpoints are up, 2 needed", None),
+        ];
+        let status = Status { gates: shown, ..failed_over() };
+        insta::assert_snapshot!(gates(&status, NOW, None), @r"
+        GATE  BEFORE   LIGHT  SEEN   WHY
+        lag   eu-west  red    00:03  replay lag 48 s > 10 s
+        room  eu-west  green  -      3 of 3 IPv4 endpoints are up, 2 needed
+        ");
+        assert!(gates(&failed_over(), NOW, None).is_empty());
     }
 }
