@@ -18,7 +18,7 @@ pub use incident::{Incident, Stay};
 pub use part::PartStatus;
 pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
 pub use status::{
-    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus,
-    STATUS_SCHEMA, Source, Status, WaitStatus,
+    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
+    RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,
 };
 pub use warning::Warning;

@@ -6,6 +6,7 @@ mod check;
 mod command;
 mod daemon_address;
 mod demo;
+mod drill;
 mod explain;
 mod failback;
 mod failover;
@@ -14,6 +15,7 @@ mod history;
 mod output;
 mod overrides;
 mod probe;
+mod resolver;
 mod run;
 mod runner;
 mod runtime;
@@ -21,6 +23,8 @@ mod simulate;
 mod status;
 mod story;
 mod switchover;
+#[cfg(test)]
+mod tests;
 mod text;
 mod when;
 mod zone;
@@ -87,6 +91,8 @@ enum Command {
     /// Check that nobody has changed the history
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Rehearse the death of a region: what would happen (--shadow), or how long clients take to follow
+    Drill(drill::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
     /// Run programs for a daemon that has started this
@@ -125,6 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Explain(arguments) => explain::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Audit(command) => audit::run(&command),
+        Command::Drill(arguments) => drill::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::RunPrograms => runner::run(),
     }

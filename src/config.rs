@@ -10,6 +10,7 @@
 //! ```
 
 mod diagnostics;
+mod errands;
 mod near;
 mod parameters;
 mod parse;
@@ -32,6 +33,9 @@ use parse::Context;
 use spec::Spec;
 use with::With;
 
+pub use errands::{
+    Ask, Bound, BoundLimit, Deed, GateSettings, HookSettings, PostgresServer, SecretFile, Web,
+};
 pub use probe_settings::{
     BodyRule, DnsProbe, DnsTransport, ExecProbe, Expect, Fresh, GrpcProbe, HttpProbe, HttpVersion, Probe,
     ProbeKind, TrustSettings,

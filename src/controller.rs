@@ -3,7 +3,8 @@
 //! ```text
 //! Observed · Voted ─▶ evidence, judgement ─▶ decide each name concerned ─┬─▶ the answer stays: Publish a TTL, Report
 //! TimePassed ─▶ evidence grows stale, holds end ─────────────────────────┤
-//! Command ─▶ what an operator wants ─────────────────────────────────────┴─▶ propose: Commit ─▶ Committed ─▶ adopt
+//! Gated ─▶ what a region has proven ──────────────────────────────────────┤
+//! Command ─▶ what an operator wants ─────────────────────────────────────┴─▶ hooks ─▶ propose: Commit ─▶ Committed ─▶ adopt
 //! ```
 //!
 //! A decision that changes an answer is first proposed. What makes it durable (the own log; in a cluster, a transaction)
@@ -13,7 +14,10 @@ mod adoption;
 mod ceilings;
 mod command;
 mod evidence;
+mod gates;
 mod history;
+mod hook;
+mod hooks;
 mod judgement;
 mod obey;
 mod report;
@@ -29,15 +33,18 @@ use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, Moment, Name, RegionId, VantageId};
+use crate::model::{CheckId, GateId, Moment, Name, RegionId, VantageId};
 use crate::policy::{
-    Budget, Decision, Facts, OverrideId, Overrides, Safety, Standing, Steer, Verdicts, budget, decide,
+    Budget, Decision, Facts, Gate, Gates, OverrideId, Overrides, Safety, Seen, Standing, Steer, Verdicts,
+    budget, decide,
 };
 use crate::zone::Zone;
 
 use adoption::{Proposal, Proposals};
 use ceilings::Ceilings;
 use evidence::Evidence;
+use gates::Lights;
+use hooks::Hooks;
 use judgement::Judgement;
 use step::Steps;
 use zones::{first_table, served};
@@ -45,6 +52,7 @@ use zones::{first_table, served};
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
 pub use history::{DecisionGrounds, Grounds, HistoryEntry};
+pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
@@ -67,6 +75,10 @@ pub struct Parameters {
     pub regions: Vec<Region>,
     /// Every steer, each of its names in one of the zones.
     pub steers: Vec<Steer>,
+    /// What must be proven before a region is moved to.
+    pub gates: Vec<Gate>,
+    /// What is done outside when a name moves.
+    pub hooks: Vec<Hook>,
     /// What no command may do by mistake.
     pub safety: Safety,
 }
@@ -78,6 +90,10 @@ pub enum Event {
     Observed(Observation),
     /// Another node has said what it sees.
     Voted(Votes),
+    /// Something was seen at a gate.
+    Gated(GateId, Seen),
+    /// A run of a hook has ended.
+    HookEnded(HookEnded),
     /// Somebody wants something.
     Command(Command),
     /// What was proposed is durable, or somebody else's change came first.
@@ -103,6 +119,8 @@ pub enum Effect {
     Pace(CheckId, Pace),
     /// Probe this check once, now.
     ProbeNow(CheckId),
+    /// Run this hook, and tell by [`Event::HookEnded`] how it ended.
+    RunHook(HookRun),
     /// Ask our own listeners over the network, then tell by [`Event::Verified`].
     Verify {
         /// Of which switchover.
@@ -130,6 +148,7 @@ struct News {
     commits: Vec<(ProposalId, Vec<Change>)>,
     /// What the prober is told.
     probing: Vec<Effect>,
+    hooks: Vec<HookRun>,
     verify: Vec<Effect>,
     reports: Vec<Report>,
     replies: Vec<Reply>,
@@ -145,6 +164,9 @@ pub struct Controller {
     /// One for each steer, in the same order.
     decisions: Vec<Decision>,
     proposals: Proposals,
+    gates: Gates,
+    lights: Lights,
+    hooks: Hooks,
     overrides: Overrides,
     last_override: OverrideId,
     steps: Steps,
@@ -178,10 +200,12 @@ impl Controller {
         let evidence = Evidence::start(&parameters, &state, now);
         let judgement = Judgement::start(&parameters, &state, &evidence, now);
         let ceilings = state.ceilings(now);
-        let facts = Facts { verdicts: judgement.verdicts(), overrides: &state.overrides };
+        let (gates, hooks) = (Gates::new(parameters.gates.clone()), Hooks::new(parameters.hooks.clone()));
+        let facts = Facts { verdicts: judgement.verdicts(), overrides: &state.overrides, gates: &gates };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);
             let decision = decide(steer, before.as_ref(), facts, now);
+            let decision = hooks.postpone(steer, before.as_ref(), decision, now);
             // After a power cut something newer may have been told: what is told now must not look like it.
             ceilings.lift(decision, before.as_ref().filter(|_| state.missing != Missing::Commits))
         };
@@ -198,6 +222,9 @@ impl Controller {
             due_at: vec![None; decisions.len()],
             budgets: parameters.steers.iter().map(|steer| budget(steer, &parameters.regions)).collect(),
             proposals: Proposals::default(),
+            gates,
+            lights: Lights::new(),
+            hooks,
             overrides: state.overrides,
             last_override: state.last_override,
             steps: Steps::default(),
@@ -246,11 +273,15 @@ impl Controller {
                 let regions = self.judgement.receive(votes, now);
                 self.judge(regions, now, &mut news);
             }
+            Event::Gated(gate, seen) => self.hear_of_gate(&gate, seen, now, &mut news),
+            Event::HookEnded(ended) => self.hear_of_hook(ended, now, &mut news),
             Event::Command(command) => self.obey(command, now, &mut news),
             Event::Committed(id, commit) => self.adopt(id, &commit, now, &mut news),
             Event::Verified(id, found) => self.verified(id, found, now, &mut news),
             Event::TimePassed => {
                 self.judge_expired(now, &mut news);
+                self.look_at_gates(now, &mut news);
+                self.expire_hooks(now, &mut news);
                 news.concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
             }
         }
@@ -289,10 +320,16 @@ impl Controller {
         self.judgement.verdicts()
     }
 
+    /// The gates, and what was seen at them.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
     /// What decisions are made from, now.
     #[must_use]
     pub fn facts(&self) -> Facts<'_> {
-        Facts { verdicts: self.judgement.verdicts(), overrides: &self.overrides }
+        Facts { verdicts: self.judgement.verdicts(), overrides: &self.overrides, gates: &self.gates }
     }
 
     /// The change of a steer that is being made durable, if one is.
@@ -353,11 +390,12 @@ impl Controller {
         self.judge_expired(now, news);
         let mut moves = BTreeMap::new();
         for index in std::mem::take(&mut news.concerned) {
-            if self.proposals.is_pending(index) {
+            if self.is_pending(index) {
                 continue;
             }
             let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
             let decision = decide(steer, Some(before), self.facts(), now);
+            let decision = self.hooks.hold(index, steer, before, decision, now);
             let decision = self.ceilings.lift(decision, Some(before));
             if decision.standing.epoch == before.epoch {
                 self.put_in_force(index, decision, now, news);
@@ -365,21 +403,25 @@ impl Controller {
                 moves.insert(index, decision);
             }
         }
-        self.propose(Proposal { moves, ..Proposal::default() }, news);
+        self.propose(Proposal { moves, ..Proposal::default() }, now, news);
     }
 
     /// The effects of an event in the order in which they are to be done.
     fn finish(&mut self, mut news: News, now: Moment) -> Vec<Effect> {
         let published = self.publish(&mut news);
-        let News { commits, changes, probing, verify, reports, replies, .. } = news;
+        let News { commits, changes, probing, hooks, verify, reports, replies, .. } = news;
+        let (hooks_before, hooks_after): (Vec<HookRun>, Vec<HookRun>) =
+            hooks.into_iter().partition(|run| run.phase == HookPhase::Before);
         let is_quiet = changes.is_empty() && reports.is_empty();
         let is_due = self.save_every.is_some_and(|every| now.since(self.persisted) >= every);
         let mut done = Vec::new();
         if !changes.is_empty() {
             done.push(Effect::Note(changes));
         }
+        done.extend(hooks_before.into_iter().map(Effect::RunHook));
         done.extend(commits.into_iter().map(|(id, changes)| Effect::Commit(id, changes)));
         done.extend(published.map(Effect::Publish));
+        done.extend(hooks_after.into_iter().map(Effect::RunHook));
         done.extend(probing);
         // A restart must find evidence that is fresh enough to go on with, or every hold would begin anew.
         if !is_quiet || is_due {

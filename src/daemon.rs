@@ -12,13 +12,16 @@
 //! is gone, the DNS threads go on with the last table.
 
 mod clock;
+mod deeds;
 mod descriptors;
 mod disk;
+mod errands;
 mod event_loop;
 mod load;
 mod opened;
 mod parts;
 mod record;
+mod shared;
 mod supervised;
 mod unreadable;
 mod verify;
@@ -45,7 +48,7 @@ use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter,
 
 use clock::Clock;
 use disk::Disk;
-use event_loop::{Commands, EventLoop, STAGE_MAX};
+use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
 use record::Record;
 use supervised::Supervised;
 use verify::{VERIFIED_MAX, Verifier};
@@ -57,6 +60,12 @@ pub use zone_file::read_zone;
 
 /// Probes that may wait for the controller; beyond that a probe waits before its next start.
 const OBSERVATIONS_MAX: usize = 1024;
+
+/// What was seen at gates and may wait for the controller; beyond that a gate waits before it is asked again.
+const SIGHTINGS_MAX: usize = 64;
+
+/// Ends of hooks that may wait for the controller; beyond that the next of the name waits.
+const HOOKS_ENDED_MAX: usize = 64;
 
 /// Requests that may wait for the controller; beyond that the client waits.
 const REQUESTS_MAX: usize = 16;
@@ -116,7 +125,7 @@ pub struct Daemon {
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let Opened { ready, bound, few_descriptors, given_up } = opened;
-    let Ready { config, zones, secrets, prober, .. } = ready;
+    let Ready { config, zones, secrets, prober, asker, hooks, programs, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
     }
@@ -165,6 +174,8 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let probing = prober.start(observed);
+    let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
+    let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
     let folder = store::history_folder(&config.node.state_dir);
     let history = HistoryWriter::start(&folder, &config.node.name, config.history);
@@ -178,12 +189,16 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         disk: Disk::new(writer, written, through, mark),
         record: Record::begin(history, config.node.name, ended, clock.now()),
         probing,
+        asking: asker.start(&programs, &sighted),
+        hooks: hooks.start(&programs, hook_ended),
+        programs,
         recorder,
         commands: Commands::default(),
         verifier: Verifier::new(&addresses, verified),
     };
     event_loop.perform(effects);
-    let event_loop = tokio::spawn(event_loop.run(observations, requests, found, stopped));
+    let sources = Sources { observations, sightings, hooks_ended, requests, found, stopped };
+    let event_loop = tokio::spawn(event_loop.run(sources));
     Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
 }
 

@@ -16,6 +16,9 @@
 //! What has to be done about it comes back as values, [`controller::Effect`]s, and [`daemon`] does them.
 //! Nothing changed: no effects, no log line.
 //!
+//! What a region must prove before a name may move to it, a [`gate`] asks; what it saw is an event, too. Others are told of
+//! a move by a [`hook`], before it is proposed or after it is adopted.
+//!
 //! An operator's command takes the same road: an event in, a reply among the effects. A decision that changes an answer is
 //! first *proposed*; the state log makes it durable, which is an event; and only then is it *adopted*: published, told.
 //!
@@ -43,8 +46,10 @@
 //! ○ simulator                      the controller in a world without sockets and clocks
 //! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
 //!   telemetry · programs           the log, which never blocks · programs of the operator, bounded
+//!   errand                         what gates and hooks do outside, bounded
 //!   probe · dns · control          probes of every kind · sockets, TLS · UNIX socket
 //!   store · recorder               state log, history · probes written down
+//!   gate · hook                    asks what regions must prove · tells others of moves
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
@@ -82,7 +87,10 @@ pub mod control;
 pub mod controller;
 pub mod daemon;
 pub mod dns;
+pub mod errand;
+pub mod gate;
 pub mod health;
+pub mod hook;
 pub mod model;
 pub mod policy;
 pub mod probe;

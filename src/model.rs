@@ -136,6 +136,14 @@ label_type! {
     /// A place that probes: the node's name.
     VantageId
 }
+label_type! {
+    /// A gate, by its name in the configuration.
+    GateId
+}
+label_type! {
+    /// A hook, by its name in the configuration.
+    HookId
+}
 
 /// An address that we may serve, in the region that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

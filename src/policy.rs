@@ -10,11 +10,13 @@ mod budget;
 mod choice;
 mod decide;
 mod escape;
+mod gate;
 mod hold;
 mod imagined;
 mod overrides;
 mod safety;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +27,18 @@ use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget, kept};
-pub use decide::{Facts, Verdicts, decide, fail_back_now, if_dead, release_now};
+pub use decide::{Facts, decide, fail_back_now, forbidding, if_dead, release_now, withheld};
+pub use gate::{Database, DatabaseRules, Gate, GatePolicy, GateView, Gates, Light, Lsn, Proof, Role, Seen};
 pub use hold::{Flips, Hold, Wait};
 pub use imagined::{Turn, decisive, imagine, turns};
 pub use overrides::{
     AtExpiry, LASTS_DEFAULT, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides, PLANNED_MAX,
     Scope, Target,
 };
-pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit};
+pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit, passed_gates};
+
+/// The verdict on each region.
+pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
 
 /// Caches count whole seconds, and keep an answer for up to one more.
 const CACHES_ROUND: Duration = Duration::from_secs(1);
@@ -120,6 +126,9 @@ pub struct Derivation {
     pub evidence: Vec<Arc<Verdict>>,
     /// The change that is wanted and not yet allowed.
     pub wait: Option<Wait>,
+    /// What the gates show before every other region of the names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateView>,
     /// The order of an operator that was obeyed, if one was.
     pub order: Option<Arc<Override>>,
     /// Why the TTL is what it is.
@@ -145,7 +154,8 @@ pub enum Rule {
     NoneProven,
     /// Nothing is known about the region in service: the last answer stays.
     Freeze,
-    /// The region is down, and the one to escape to has been up for too short a time.
+    /// The region is down, and none that could take over may do so yet: it has been up for too short a time, or a gate or
+    /// a hook keeps the names out of it.
     Held,
     /// An operator wants this region.
     Pinned,
@@ -243,7 +253,10 @@ impl Derivation {
             },
             Rule::NoneProven => format!("FROZEN, no other region is proven up: {}", said(region)),
             Rule::Freeze => format!("FROZEN, {}", said(region)),
-            Rule::Held => format!("held: {}", said(region)),
+            Rule::Held => match self.barred() {
+                Some(view) => format!("held out of {} by {}; {}", view.region, view.headline(), said(region)),
+                None => format!("held: {}", said(region)),
+            },
             Rule::Pinned => format!("pinned {}: {}", self.by_order(), said(region)),
             Rule::Frozen => format!("FROZEN {}: {}", self.by_order(), said(region)),
             Rule::Draining => format!("no other region could take over: {}", said(region)),
@@ -253,6 +266,13 @@ impl Derivation {
     fn by_order(&self) -> String {
         let order = self.order.as_ref();
         order.map(|order| format!("by {}, {:?}", order.author, order.reason)).unwrap_or_default()
+    }
+
+    /// The gate that the names wait for.
+    #[must_use]
+    pub fn barred(&self) -> Option<&GateView> {
+        let Some(Wait { to, hold: Hold::Gate(gate), .. }) = &self.wait else { return None };
+        self.gates.iter().find(|view| view.gate == *gate && view.region == *to)
     }
 
     /// What every region failed with, if all of them failed with the same.

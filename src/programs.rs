@@ -39,6 +39,14 @@ pub struct Program {
     pub environment: Vec<(String, String)>,
 }
 
+impl Program {
+    /// The same with more in its environment.
+    fn with(&self, more: Vec<(String, String)>) -> Program {
+        let environment = self.environment.iter().cloned().chain(more).collect();
+        Program { arguments: self.arguments.clone(), environment }
+    }
+}
+
 /// What became of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -101,10 +109,21 @@ impl Programs {
     ///
     /// The same happens when the future is dropped, or soon after it.
     pub async fn run(&self, number: usize, limit: Duration) -> Ended {
+        self.run_with(number, Vec::new(), limit).await
+    }
+
+    /// The same, with more variables in its environment.
+    pub async fn run_with(&self, number: usize, more: Vec<(String, String)>, limit: Duration) -> Ended {
         match (self.desk.get(), self.list.get(number)) {
             (_, None) => Ended::not_started("there is no such program"),
-            (Some(desk), Some(_)) => desk.run(number, limit).await,
-            (None, Some(program)) => running::run(program, limit).await,
+            (Some(desk), Some(_)) => desk.run(number, more, limit).await,
+            (None, Some(program)) => running::run(&program.with(more), limit).await,
         }
+    }
+
+    /// Whether there is still somebody who runs them.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.desk.get().is_none_or(Desk::is_open)
     }
 }

@@ -19,7 +19,9 @@ use cadence_dns::model::{Family, Name, RegionId};
 use cadence_dns::policy::Decision;
 use proptest::prelude::*;
 
-use histories::{Noise, Step, history, isolations, noise, observation, parameters, play};
+use histories::{
+    Noise, Step, gated, gated_history, history, isolations, noise, observation, parameters, play,
+};
 use simulator::{BEGINNING, Simulator};
 
 /// After this much calm everything is believed to be what it is.
@@ -44,6 +46,15 @@ proptest! {
     }
 
     /// The same, with results that no prober could have seen, and of checks that nobody knows.
+    /// Whatever gates show and hooks do: an answer is never empty, no gate is passed, and no name is left on a dead region
+    /// but for their sake.
+    #[test]
+    fn no_gate_and_no_hook_breaks_a_rule(parameters in gated(), history in gated_history()) {
+        let mut simulator = Simulator::start(parameters.clone());
+        play(&mut simulator, &parameters, &history);
+        simulator.run_until(simulator.now + CALM);
+    }
+
     #[test]
     fn no_observation_breaks_a_rule(parameters in parameters(), noise in noise()) {
         let mut simulator = Simulator::start(parameters.clone());

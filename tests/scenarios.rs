@@ -77,7 +77,12 @@ scenarios! {
     flips_of_a_clock_that_was_set_back
     freeze_through_an_outage
     frozen_by_isolation_and_released
+    gate_before_a_failback
+    gate_before_an_escape
+    gate_that_blocks_for_a_time
+    gate_that_warns
     group
+    hook_that_must_succeed
     ipv4_only_region
     isolation
     last_resort

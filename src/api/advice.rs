@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::status::{CheckStatus, EndpointStatus, NameStatus, RegionStatus, Status, WaitStatus};
+use super::status::{CheckStatus, EndpointStatus, GateStatus, NameStatus, RegionStatus, Status, WaitStatus};
 use super::warning::Warning;
 use crate::controller::{Controller, Parameters};
 use crate::health::{State, Verdict};
-use crate::model::{Family, Moment};
-use crate::policy::{Decision, Facts, Hold, Rule, Steer, Wait, if_dead};
+use crate::model::{Family, Moment, RegionId};
+use crate::policy::{Decision, Facts, GatePolicy, GateView, Hold, Light, Rule, Steer, Wait, if_dead};
 
 /// What the configuration leaves open, and would be missed in an outage.
 pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
@@ -51,6 +51,7 @@ pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) ->
         warnings.extend(flips_warning(steer, decision, now));
         warnings.extend(standby_warning(steer, decision, facts, now));
     }
+    warnings.extend(status.gates.iter().filter_map(gate_warning));
     for region in &status.regions {
         warnings.extend(region_warning(region));
         for endpoint in &region.endpoints {
@@ -73,6 +74,27 @@ fn name_warning(name: &NameStatus) -> Option<Warning> {
         (Rule::NoneProven | Rule::Freeze, _) => (
             format!("{}: frozen on {region}: {}", name.name, name.why),
             "check this node's own network, then the regions".into(),
+        ),
+        (Rule::Held, Some(WaitStatus { hold: Hold::Gate(gate), to, until, .. })) => (
+            format!("{}: {region} is down, and gate {gate} keeps {to} waiting", name.name),
+            match until {
+                Some(until) => format!("mend what {gate} asks for; it opens at {until} in any case"),
+                None => format!(
+                    "mend what {gate} asks for; or past it: `cadence-dns release {} --break-glass gate`",
+                    name.name
+                ),
+            },
+        ),
+        (Rule::Held, Some(WaitStatus { hold: Hold::Hook(hook), to, .. })) => (
+            format!(
+                "{}: {region} is down, and hook {hook}, which must succeed, keeps {to} waiting",
+                name.name
+            ),
+            format!("the log has what {hook} said; it is tried again"),
+        ),
+        (_, Some(WaitStatus { hold: Hold::Hook(hook), to, .. })) => (
+            format!("{}: hook {hook}, which must succeed, keeps {to} waiting", name.name),
+            format!("the log has what {hook} said; it is tried again"),
         ),
         (Rule::Held, Some(wait)) => (
             format!("{}: {region} is down, and {} keeps {} waiting", name.name, wait.hold, wait.to),
@@ -133,7 +155,12 @@ fn standby_warning(steer: &Steer, decision: &Decision, facts: Facts<'_>, now: Mo
     if is_down || is_ordered || steer.regions.len() == 1 || next.standing.region != *served {
         return None;
     }
+    let barred =
+        |region: &RegionId| next.derivation.gates.iter().find(|view| view.bars && view.region == *region);
     let said = |verdict: &Arc<Verdict>| match &next.derivation.wait {
+        _ if verdict.state == State::Up && barred(&verdict.region).is_some() => {
+            barred(&verdict.region).map(GateView::headline).unwrap_or_default()
+        }
         Some(Wait { to, until: Some(until), .. }) if *to == verdict.region => {
             format!("{to} has just come up again, and takes over from {until} on")
         }
@@ -145,6 +172,31 @@ fn standby_warning(steer: &Steer, decision: &Decision, facts: Facts<'_>, now: Mo
         text: format!("{}: no region could take over from {served} now: {}", steer.name(), why.join("; ")),
         help: "mend one of them before it is needed; its probes in `cadence-dns status` tell why they fail"
             .into(),
+    })
+}
+
+/// A gate that is not green: before it matters.
+fn gate_warning(gate: &GateStatus) -> Option<Warning> {
+    if gate.light == Light::Green {
+        return None;
+    }
+    let view = GateView {
+        gate: gate.gate.clone(),
+        region: gate.region.clone(),
+        light: gate.light,
+        says: gate.says.clone(),
+        bars: gate.policy != GatePolicy::Warn,
+    };
+    let (headline, region) = (view.headline(), &gate.region);
+    Some(match gate.policy {
+        GatePolicy::Warn => Warning {
+            text: format!("before {region} {headline}"),
+            help: "moves pass nevertheless: `policy` of the [[gate]] is \"warn\"".into(),
+        },
+        GatePolicy::Block | GatePolicy::BlockFor(_) => Warning {
+            text: format!("nothing moves to {region} now: {headline}"),
+            help: "mend it before it is needed".into(),
+        },
     })
 }
 

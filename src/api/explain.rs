@@ -14,9 +14,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::status::{BudgetStatus, CheckStatus, WaitStatus};
-use crate::health::{Ballot, Doubt, State, Word};
+use crate::health::{Ballot, Degradation, Doubt, State, Word};
 use crate::model::{Family, Moment, Name, RegionId, Ttl};
-use crate::policy::{Override, Rule, TtlRule};
+use crate::policy::{GateView, Override, Rule, TtlRule};
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const EXPLANATION_SCHEMA: &str = "cadence-dns/explanation/v1";
@@ -205,6 +205,9 @@ pub struct RegionExplanation {
     pub needed: usize,
     /// Families that it does not need, and that are all down.
     pub degraded: Vec<Family>,
+    /// What the gates before it show; none before the region in service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateView>,
     /// Its addresses.
     pub endpoints: Vec<EndpointExplanation>,
 }
@@ -224,6 +227,9 @@ pub struct EndpointExplanation {
     pub doubt: Option<Doubt>,
     /// It fails just now, though it is not down.
     pub suspect: bool,
+    /// What makes it a worse choice than one that is fully healthy, though it is up.
+    #[serde(default)]
+    pub degraded: Option<Degradation>,
     /// An operator's word, which beats its probes.
     #[serde(default)]
     pub word: Option<Arc<Word>>,

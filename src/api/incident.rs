@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::controller::HistoryEntry;
 use crate::health::State;
 use crate::model::{Moment, Name, RegionId};
-use crate::policy::{Decision, Rule};
+use crate::policy::{Decision, Rule, Standing};
 
 /// A span of time as the history tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,17 +58,13 @@ impl Incident {
         for entry in &entries {
             if let Some((decision, before)) = entry.decision() {
                 let stays = by_name.entry(decision.name().clone()).or_default();
-                match (stays.last_mut(), before) {
-                    (Some(last), _) => last.to = entry.time,
-                    (None, Some(before)) => {
-                        let (region, epoch) = (before.region.clone(), before.epoch);
-                        stays.push(Stay {
-                            from,
-                            to: entry.time,
-                            ..Stay::unknown(entry, &decision, region, epoch)
-                        });
+                match stays.last_mut() {
+                    Some(last) => last.to = entry.time,
+                    None => {
+                        // Where the answer stayed, it was the same before.
+                        let Standing { region, epoch, .. } = before.unwrap_or(&decision.standing).clone();
+                        stays.push(Stay { from, ..Stay::unknown(entry, &decision, region, epoch) });
                     }
-                    (None, None) => {}
                 }
                 stays.push(Stay { to, ..Stay::of(entry, &decision) });
             }

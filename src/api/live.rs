@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::advice;
 use super::status::{
-    BudgetStatus, CheckStatus, EndpointStatus, NameStatus, RegionStatus, Source, Status, WaitStatus,
+    BudgetStatus, CheckStatus, EndpointStatus, GateStatus, NameStatus, RegionStatus, Source, Status,
+    WaitStatus,
 };
 use crate::controller::{Controller, Saved, SavedName, SavedRegion, SavedState};
 use crate::health::{Check, Verdict};
 use crate::model::{Moment, Name, RegionId};
-use crate::policy::{Budget, Decision, Steer};
+use crate::policy::{Budget, Decision, Gate, Steer};
 
 impl Status {
     /// Everything that a controller knows and does, as of now.
@@ -26,6 +27,7 @@ impl Status {
         }
         let region = |verdict: &Arc<Verdict>| RegionStatus::of(verdict, controller, now);
         status.regions = controller.verdicts().values().map(region).collect();
+        status.gates = gates(controller, now);
         status.overrides = controller.overrides().clone();
         status.steps = controller.steps().cloned().collect();
         status.warnings = advice::warnings(&status, controller, now);
@@ -171,4 +173,25 @@ impl CheckStatus {
         };
         checks.filter(|check| check.covers(address)).filter_map(status).collect()
     }
+}
+
+/// Every gate before every region that it guards.
+fn gates(controller: &Controller, now: Moment) -> Vec<GateStatus> {
+    let before = |gate: &Gate, region: &RegionId| {
+        let (light, says) = controller.gates().judged(gate, region, controller.verdicts(), now);
+        GateStatus {
+            gate: gate.id.clone(),
+            region: region.clone(),
+            names: gate.names.clone(),
+            policy: gate.policy,
+            light,
+            says,
+            seen: controller.gates().seen_at(&gate.id),
+        }
+    };
+    let of_gate = |gate: &'_ Gate| -> Vec<GateStatus> {
+        let regions = controller.verdicts().keys().filter(|region| gate.guards(region));
+        regions.map(|region| before(gate, region)).collect()
+    };
+    controller.gates().iter().flat_map(of_gate).collect()
 }

@@ -9,8 +9,8 @@ use super::warning::Warning;
 use crate::answer::Counter;
 use crate::controller::Step;
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
-use crate::model::{CheckId, Family, Moment, Name, RegionId, Ttl, VantageId};
-use crate::policy::{Hold, Overrides, Rule, Wait};
+use crate::model::{CheckId, Family, GateId, Moment, Name, RegionId, Ttl, VantageId};
+use crate::policy::{GatePolicy, Hold, Light, Overrides, Rule, Wait};
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const STATUS_SCHEMA: &str = "cadence-dns/status/v1";
@@ -34,6 +34,9 @@ pub struct Status {
     pub names: Vec<NameStatus>,
     /// Every region, in the order of their names.
     pub regions: Vec<RegionStatus>,
+    /// What every gate shows; empty if the daemon does not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateStatus>,
     /// What operators have ordered and is in force, the oldest first.
     #[serde(default)]
     pub overrides: Overrides,
@@ -137,6 +140,25 @@ pub struct RegionStatus {
     pub degraded: Vec<Family>,
     /// Its addresses.
     pub endpoints: Vec<EndpointStatus>,
+}
+
+/// What a gate shows before a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateStatus {
+    /// The gate.
+    pub gate: GateId,
+    /// The region.
+    pub region: RegionId,
+    /// The names that it concerns; empty for all.
+    pub names: Vec<Name>,
+    /// What it does while it is not green.
+    pub policy: GatePolicy,
+    /// What it shows.
+    pub light: Light,
+    /// Why, in words.
+    pub says: String,
+    /// When something was last seen at it.
+    pub seen: Option<Moment>,
 }
 
 /// What is known about an address.
@@ -276,6 +298,7 @@ impl Status {
             started: None,
             names: Vec::new(),
             regions: Vec::new(),
+            gates: Vec::new(),
             overrides: Overrides::default(),
             steps: Vec::new(),
             dns: None,
@@ -289,7 +312,7 @@ impl Status {
 impl WaitStatus {
     pub(super) fn new(wait: &Wait, now: Moment) -> WaitStatus {
         let left = wait.until.map(|until| until.after(now).as_secs_f64());
-        WaitStatus { to: wait.to.clone(), hold: wait.hold, until: wait.until, left }
+        WaitStatus { to: wait.to.clone(), hold: wait.hold.clone(), until: wait.until, left }
     }
 }
 

@@ -18,9 +18,9 @@ pub(super) enum Command {
     /// Follow the chain of the history from its first line to its last: exit code 1 and the place of the first line that
     /// was changed, taken out or put in
     #[command(after_help = "\
-Each line carries the hash of the line before and its own, so nobody can change one without writing all that follow anew.
-Who may write the files can do just that, or cut the newest lines off: note the last hash elsewhere now and then, and ask
-for it with --noted NUMBER:HASH.")]
+Each line carries the hash of the line before and its own, so nobody can change one without writing all that follow anew. \
+Who may write the files can do just that, or cut the newest lines off: note the last hash elsewhere now and then, and \
+ask for it with --noted NUMBER:HASH.")]
     Verify(Verify),
 }
 

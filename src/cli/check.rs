@@ -12,7 +12,7 @@ use super::story::{self, Story};
 use crate::config::{Config, ScenarioSettings};
 use crate::daemon;
 use crate::model::Problem;
-use crate::policy::{Steer, budget};
+use crate::policy::{Failback, Gate, GatePolicy, Steer, budget};
 
 /// The time that `--live` takes at most.
 const LIVE_MAX: Duration = Duration::from_secs(30);
@@ -69,6 +69,7 @@ fn render(config: &Config, file: &Path) -> String {
     let mut text = String::new();
     for steer in steers {
         text.push_str(&budget_line(config, steer));
+        text.push_str(&gate_lines(config, steer));
     }
     writeln!(
         text,
@@ -89,6 +90,32 @@ fn budget_line(config: &Config, steer: &Steer) -> String {
     };
     let rto = steer.rto.map(|rto| format!(" of rto {rto:?}")).unwrap_or_default();
     format!("{}  budget {:?}{rto}  = {budget}\n", steer.name(), budget.total)
+}
+
+/// The gates before the regions of a name, which no budget counts; and what follows from them.
+fn gate_lines(config: &Config, steer: &Steer) -> String {
+    let mut text = String::new();
+    let gates = config.gates.iter().filter(|gate| gate.concerns(steer));
+    for gate in gates.filter(|gate| steer.regions.iter().any(|region| gate.guards(region))) {
+        let place = gate.region.as_ref().map_or("every region".to_owned(), ToString::to_string);
+        let deed = match gate.policy {
+            GatePolicy::Block => "lets nothing move there unless it is green".to_owned(),
+            GatePolicy::BlockFor(span) => {
+                format!("lets nothing move there unless it is green, for {span:?} after a death")
+            }
+            GatePolicy::Warn => "warns".to_owned(),
+        };
+        writeln!(text, "{}  gate {} before {place} {deed}", steer.name(), gate.id)
+            .expect("writing to a string cannot fail");
+    }
+    let is_of_data = |gate: &&Gate| gate.concerns(steer) && gate.is_of_data();
+    if steer.failback == Failback::Manual
+        && let Some(gate) = config.gates.iter().find(is_of_data)
+    {
+        writeln!(text, "{}  goes back by hand only: gate {} is about data", steer.name(), gate.id)
+            .expect("writing to a string cannot fail");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -122,6 +149,51 @@ mod tests {
         let config = parse("c.toml", text, Path::new("."), 2).expect("a good configuration").config;
         insta::assert_snapshot!(render(&config, Path::new("c.toml")), @r"
         example.com  budget 38.5s of rto 45s  = interval 5s + 10% + timeout 2s + 2 × 2s + witness 2s = 13.5s to detect; max(7.5s + ttl 30s + 1s, 13.5s + ttl_suspect 10s + 1s) = 38.5s; up to dwell 60s more if the next region has itself just come up
+        c.toml: right (zones: 1, regions: 2, checks: 2, steered names: 1)
+        ");
+    }
+
+    #[test]
+    fn what_a_gate_does_is_told_beside_the_budget() {
+        let text = r#"
+            [node]
+            name = "ns1"
+            [[zone]]
+            name = "example.com"
+            file = "example.com.zone"
+            [[region]]
+            name = "us"
+            addresses = ["192.0.2.1"]
+            [[region.probe]]
+            tcp = 80
+            [[region]]
+            name = "eu"
+            addresses = ["192.0.2.2"]
+            [[region.probe]]
+            tcp = 80
+            [[steer]]
+            name = "example.com"
+            regions = ["us", "eu"]
+            [[gate]]
+            name = "lag"
+            region = "eu"
+            postgres = { host = "db.eu.example.com", user = "monitor", lag = "10s" }
+            block_for = "2m"
+            [[gate]]
+            name = "switch"
+            exec = ["/usr/local/bin/switch"]
+            [[gate]]
+            name = "room"
+            capacity = 1
+            policy = "warn"
+        "#;
+        let config = parse("c.toml", text, Path::new("."), 2).expect("a good configuration").config;
+        let told = render(&config, Path::new("c.toml"));
+        insta::assert_snapshot!(told.split_once('\n').expect("a budget").1, @r"
+        example.com  gate lag before eu lets nothing move there unless it is green, for 120s after a death
+        example.com  gate switch before every region lets nothing move there unless it is green
+        example.com  gate room before every region warns
+        example.com  goes back by hand only: gate lag is about data
         c.toml: right (zones: 1, regions: 2, checks: 2, steered names: 1)
         ");
     }

@@ -37,7 +37,7 @@ pub(super) struct Options {
     /// Only while the answer has this epoch, as `status` shows it; NAME=N where the command is not about one name
     #[arg(long, value_name = "[NAME=]N")]
     if_epoch: Vec<Epoch>,
-    /// Break this safety rule on purpose: target-down, min-serving or flip-limit
+    /// Break this safety rule on purpose: target-down, min-serving, flip-limit or gate
     #[arg(long, value_name = "RULE")]
     break_glass: Vec<SafetyRule>,
     /// How to print what was done
@@ -143,6 +143,11 @@ pub(super) fn carried_out(
     Ok(Some(done))
 }
 
+/// What a command means, or has meant, as text.
+pub(super) fn meaning(done: &Done) -> String {
+    effect::text(done)
+}
+
 impl Options {
     fn terms(&self, name: Option<&Name>) -> Result<Terms, Failure> {
         let of = |epoch: &Epoch| match (epoch.name.as_ref().or(name), epoch.number) {
@@ -174,7 +179,7 @@ impl Options {
 }
 
 /// Asks on the terminal.
-fn confirm() -> Result<(), Failure> {
+pub(super) fn confirm() -> Result<(), Failure> {
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return Err(Failure::Misused(
             "nobody can be asked here: say --yes to do it, or --dry-run to look".into(),

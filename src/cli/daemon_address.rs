@@ -17,6 +17,11 @@ pub(super) struct DaemonAddress {
 }
 
 impl DaemonAddress {
+    /// The configuration file.
+    pub(super) fn file(&self) -> &Path {
+        &self.config
+    }
+
     /// The socket and the state folder. A mistake elsewhere in the configuration does not matter.
     pub(super) fn whereabouts(&self) -> Result<Whereabouts, Failure> {
         let DaemonAddress { config, socket } = self;

@@ -13,7 +13,6 @@ mod line;
 mod news;
 mod plan;
 mod region;
-mod resolver;
 mod show;
 mod stage;
 mod story;
@@ -29,12 +28,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::resolver::{Resolver, Sockets};
 use super::{Failure, refused, runtime};
 use crate::daemon::{self, Daemon, StartError};
 
 use plan::Plan;
 use region::Servers;
-use resolver::{Resolver, Sockets};
 use show::Intro;
 use stage::Stage;
 use story::{Deed, Event, Story};

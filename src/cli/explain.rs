@@ -22,11 +22,11 @@ use crate::store::{HistoryReader, history_folder};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Why now:       cadence-dns explain app.example.com
-Why it moved:  cadence-dns history app.example.com, then cadence-dns explain app.example.com --at EPOCH
+Why it moved:  cadence-dns explain app.example.com --at EPOCH, with an epoch of `cadence-dns history`
 For a client:  cadence-dns explain app.example.com AAAA --client 192.0.2.7
 
-Regions marked with * are decisive: with another verdict on one of them the answer would be another one. Whatever is
-believed of the others changes nothing now.")]
+Regions marked with * are decisive: with another verdict on one of them the answer would be another one. \
+Whatever is believed of the others changes nothing now.")]
 pub(super) struct Arguments {
     /// Any name, steered or not, in our zones or not
     name: Name,

@@ -3,6 +3,8 @@
 mod choice;
 mod incident;
 mod lines;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::thread;
@@ -29,8 +31,8 @@ One name, as it goes on:  cadence-dns history app.example.com --follow
 Why, in full:             cadence-dns explain app.example.com --at EPOCH
 For the postmortem:       cadence-dns history --since 6h --incident > incident.md
 
-An entry that begins with `!` is one that an operator should have looked at. Nothing of this needs the daemon: it reads
-the files in `history` below [node] state_dir, which `cadence-dns audit verify` checks for changes.")]
+An entry that begins with `!` is one that an operator should have looked at. Nothing of this needs the daemon: \
+it reads the files in `history` below [node] state_dir, which `cadence-dns audit verify` checks for changes.")]
 pub(super) struct Arguments {
     /// Entries about this name and the regions that it may have, and about the daemon
     name: Option<Name>,

@@ -19,6 +19,8 @@ impl Config {
             regions: self.regions.clone(),
             steers: self.steers.clone(),
             safety: self.safety,
+            gates: self.gates.clone(),
+            hooks: self.hooks.clone(),
         }
     }
 

@@ -7,10 +7,13 @@ mod check;
 mod context;
 mod control;
 mod dns;
+mod errand;
 mod evidence;
 mod expect;
+mod gate;
 mod grades;
 mod history;
+mod hook;
 mod http;
 mod kind;
 mod label;
@@ -39,8 +42,10 @@ use super::spec::Spec;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
-    let Spec { node, dns, control, history, record, check, zone, evidence, witness, region, steer, safety } =
-        spec;
+    #[rustfmt::skip]
+    let Spec {
+        node, dns, control, history, record, check, zone, evidence, witness, region, steer, gate, hook, safety,
+    } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
@@ -51,7 +56,10 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     let regions = region::regions(entries(region), context);
     let witnesses = witness::witnesses(entries(witness), context);
     let alone = evidence::alone(evidence, &regions, &witnesses, context.diagnostics);
-    let steers = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
+    let (mut steers, undecided) = steer::steers(entries(steer), &mut zones, &regions, context.diagnostics);
+    let gates = gate::gates(entries(gate), &regions, &steers, context);
+    gate::keep_data(&mut steers, &undecided, &gates.gates);
+    let hooks = hook::hooks(entries(hook), &steers, context);
     let safety = safety::safety(safety, context.diagnostics);
     Some(Config {
         node: node?,
@@ -66,6 +74,10 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         regions: regions.regions,
         probes: regions.probes.into_iter().chain(witnesses.probes).collect(),
         steers,
+        gates: gates.gates,
+        asked: gates.settings,
+        hooks: hooks.hooks,
+        deeds: hooks.settings,
         safety: safety?,
     })
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::errands::{GateSettings, HookSettings};
 use super::probe_settings::Probe;
+use crate::controller::Hook;
 use crate::health::{Alone, Check, Region};
 use crate::model::{Name, Place, VantageId};
-use crate::policy::{Safety, Steer};
+use crate::policy::{Gate, Safety, Steer};
 
 /// The meaning of a whole configuration file.
 #[derive(Debug, Clone)]
@@ -40,6 +42,14 @@ pub struct Config {
     pub probes: Vec<Probe>,
     /// `[[steer]]`
     pub steers: Vec<Steer>,
+    /// `[[gate]]`: what the core decides by.
+    pub gates: Vec<Gate>,
+    /// The same for those who ask at them.
+    pub asked: Vec<GateSettings>,
+    /// `[[hook]]`: what the core decides by.
+    pub hooks: Vec<Hook>,
+    /// The same for those who run them.
+    pub deeds: Vec<HookSettings>,
     /// `[safety]`: what no command may do by mistake.
     pub safety: Safety,
 }

@@ -59,6 +59,8 @@ tables! {
         may witness: Vec<At<WitnessSpec>>,
         may region: Vec<At<RegionSpec>>,
         may steer: Vec<At<SteerSpec>>,
+        may gate: Vec<At<GateSpec>>,
+        may hook: Vec<At<HookSpec>>,
         may safety: SafetySpec,
     }
 
@@ -271,6 +273,62 @@ tables! {
     "failback = { mode = \"delayed\", after = \"300s\" }" FailbackSpec {
         must mode: String,
         may after: Duration,
+    }
+
+    /// What a region must prove before a name may move to it.
+    "[[gate]]" GateSpec {
+        must name: String,
+        may region: String,
+        may names: Vec<At<String>>,
+        may http: HttpGateSpec,
+        may postgres: Concealed<PostgresGateSpec>,
+        may exec: Vec<At<String>>,
+        may capacity: Word,
+        may policy: String,
+        may block_for: Duration,
+        may interval: Duration,
+        may timeout: Duration,
+        may stale_after: Duration,
+    }
+
+    /// A gate that is asked by HTTP.
+    "http = { url = \"https://…\", value = \"/replica/lag\", at_most = 10 }" HttpGateSpec {
+        must url: String,
+        may value: String,
+        may at_most: serde_json::Value,
+        may at_least: serde_json::Value,
+        may is: serde_json::Value,
+        may ca_file: String,
+        may insecure: bool,
+    }
+
+    /// A gate that asks a PostgreSQL server.
+    "postgres = { host = \"…\", user = \"…\", lag = \"10s\" }" PostgresGateSpec {
+        must host: String,
+        may port: i64,
+        may database: String,
+        must user: String,
+        may password_file: String,
+        may role: String,
+        may lag: Duration,
+        may lag_bytes: i64,
+        may tls: bool,
+        may ca_file: String,
+        may insecure: bool,
+    }
+
+    /// What is done outside when a name moves.
+    "[[hook]]" HookSpec {
+        must name: String,
+        may names: Vec<At<String>>,
+        must when: String,
+        may command: Vec<At<String>>,
+        may url: String,
+        may secret_file: String,
+        may ca_file: String,
+        may insecure: bool,
+        may deadline: Duration,
+        may must_succeed: bool,
     }
 
     /// What no command may do by mistake.

@@ -52,6 +52,13 @@ pub(super) struct Commanded {
     pub(super) done: Done,
 }
 
+impl Proposal {
+    /// Whether nobody has ordered it.
+    pub(super) fn is_automatic(&self) -> bool {
+        self.command.is_none() && self.made.is_none() && self.ended.is_empty()
+    }
+}
+
 impl Proposals {
     /// Whether a change of this steer is being committed.
     pub(super) fn is_pending(&self, steer: usize) -> bool {
@@ -94,8 +101,15 @@ impl Proposals {
 }
 
 impl Controller {
-    /// Asks for this to be made durable.
-    pub(super) fn propose(&mut self, proposal: Proposal, news: &mut News) {
+    /// Asks for this to be made durable; for what hooks must succeed before, when they have.
+    pub(super) fn propose(&mut self, proposal: Proposal, now: Moment, news: &mut News) {
+        if let Some(proposal) = self.after_hooks(proposal, now, news) {
+            self.commit(proposal, news);
+        }
+    }
+
+    /// Asks for this to be made durable, now.
+    pub(super) fn commit(&mut self, proposal: Proposal, news: &mut News) {
         let Proposal { moves, made, ended, .. } = &proposal;
         if moves.is_empty() && made.is_none() && ended.is_empty() {
             return;
@@ -126,7 +140,11 @@ impl Controller {
             let others = superseding.iter().filter(|(name, _)| decision.names.contains(name));
             match others.map(|(_, standing)| standing).max_by_key(|standing| standing.epoch) {
                 Some(standing) => self.follow(index, standing, news, now),
-                None => self.put_in_force(index, decision, now, news),
+                None => {
+                    let from = self.decisions[index].standing.region.clone();
+                    self.put_in_force(index, decision.clone(), now, news);
+                    self.run_after_hooks(index, &from, &decision, news);
+                }
             }
         }
         if superseding.is_empty() {

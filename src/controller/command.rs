@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Moment, Name, RegionId, Ttl, shown};
+use crate::model::{HookId, Moment, Name, RegionId, Ttl, shown};
 use crate::policy::{AtExpiry, Breach, Order, Override, OverrideId, SafetyRule, Scope};
 
 /// The number by which a command and its reply belong together.
@@ -182,6 +182,15 @@ pub enum Refusal {
     ChangePending(Name),
     /// Another node's change of the same name came first.
     Superseded(Name),
+    /// A hook that must succeed before the move has failed.
+    Hook {
+        /// The name.
+        name: Name,
+        /// The hook.
+        hook: HookId,
+        /// Why.
+        why: String,
+    },
     /// It came too late.
     Expired,
 }
@@ -196,6 +205,14 @@ impl What {
                 Some(name)
             }
             What::Order { .. } | What::Withdraw(_) => None,
+        }
+    }
+
+    /// The region that it is about, if it is about one as a whole.
+    pub(super) fn region(&self) -> Option<&RegionId> {
+        match self {
+            What::Order { order, .. } | What::Withdraw(Which::Order(order)) => order.region(),
+            What::FailBack(_) | What::Release(_) | What::Withdraw(Which::Id(_) | Which::All) => None,
         }
     }
 }
@@ -307,6 +324,9 @@ impl fmt::Display for Refusal {
                     f,
                     "another node has just changed {name}; look at `cadence-dns status`, then ask again"
                 )
+            }
+            Refusal::Hook { name, hook, why } => {
+                write!(f, "{name} stays: the hook {hook}, which must succeed before, has failed: {why}")
             }
             Refusal::Expired => f.write_str("the command came too late, nothing was done; ask again"),
         }

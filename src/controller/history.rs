@@ -116,15 +116,24 @@ impl HistoryEntry {
             },
             Report::AnswerChanged { before, after } => blank().about(after, Some(before)),
             Report::ReasonChanged { decision } => blank().about(decision, None),
-            Report::Commanded { names, author, reason, .. }
-            | Report::Refused { names, author, reason, .. } => HistoryEntry {
+            Report::Commanded { names, region, author, reason, .. }
+            | Report::Refused { names, region, author, reason, .. } => HistoryEntry {
                 names: Arc::clone(names),
+                regions: region.iter().cloned().collect(),
                 author: Some(author.clone()),
                 reason: Some(reason.clone()),
                 ..blank()
             },
+            Report::GateChanged { region, .. } => {
+                HistoryEntry { regions: region.iter().cloned().collect(), ..blank() }
+            }
+            Report::HookEnded(ended) => {
+                let names: Arc<[Name]> = [ended.name.clone()].into();
+                HistoryEntry { names, epoch: Some(ended.epoch), ..blank() }
+            }
             Report::Switchover { order, .. } | Report::OverrideEnded { order } => HistoryEntry {
                 names: order.order.name().cloned().into_iter().collect(),
+                regions: order.order.region().cloned().into_iter().collect(),
                 author: Some(order.author.clone()),
                 reason: Some(order.reason.clone()),
                 ..blank()

@@ -10,7 +10,8 @@ use super::{Change, Controller, News, Report, SavedName};
 use crate::model::{Moment, Name, RegionId, shown};
 use crate::policy::{
     AtExpiry, Breach, Decision, Facts, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides,
-    PLANNED_MAX, Scope, Standing, Steer, Target, breaches, decide, fail_back_now, lifted_limit, release_now,
+    PLANNED_MAX, Scope, Standing, Steer, Target, breaches, decide, fail_back_now, lifted_limit, passed_gates,
+    release_now,
 };
 
 /// The shortest override.
@@ -43,7 +44,8 @@ impl Controller {
             Err(refusal) => {
                 let (author, reason, why) = (author.clone(), reason.clone(), refusal.to_string());
                 let names = what.name().cloned().into_iter().collect();
-                news.reports.push(Report::Refused { command: what.to_string(), names, author, reason, why });
+                let (command, region) = (what.to_string(), what.region().cloned());
+                news.reports.push(Report::Refused { command, names, region, author, reason, why });
                 news.replies.push(Reply { id: *id, outcome: Err(refusal) });
                 return;
             }
@@ -56,6 +58,7 @@ impl Controller {
         news.reports.push(Report::Commanded {
             command: what.to_string(),
             names: done.names.iter().take(NAMES_TOLD).map(|effect| effect.name.clone()).collect(),
+            region: what.region().cloned(),
             author: author.clone(),
             reason: reason.clone(),
             broken: plan.breaches.iter().map(|breach| breach.rule).collect(),
@@ -65,7 +68,7 @@ impl Controller {
             news.concerned.remove(index); // decided here
         }
         let command = Some(Commanded { id: *id, done });
-        self.propose(Proposal { moves: decisions, made, ended, begins: None, command }, news);
+        self.propose(Proposal { moves: decisions, made, ended, begins: None, command }, now, news);
     }
 
     /// What the command means, if it means anything.
@@ -74,12 +77,12 @@ impl Controller {
             return Err(Refusal::Expired);
         }
         match &command.what {
-            What::FailBack(name) => self.plan_for_name(name, |steer, before, facts| {
+            What::FailBack(name) => self.plan_for_name(name, now, |steer, before, facts| {
                 fail_back_now(&self.parameters.steers[steer], before, facts, now).ok_or_else(|| {
                     Refusal::NoBetterRegion { name: name.clone(), region: before.region.clone() }
                 })
             }),
-            What::Release(name) => self.plan_for_name(name, |steer, before, facts| {
+            What::Release(name) => self.plan_for_name(name, now, |steer, before, facts| {
                 let steer = &self.parameters.steers[steer];
                 let released = release_now(steer, before, facts, now);
                 Ok(released.unwrap_or_else(|| decide(steer, Some(before), facts, now)))
@@ -126,11 +129,12 @@ impl Controller {
     fn plan_for_name(
         &self,
         name: &Name,
+        now: Moment,
         decided: impl Fn(usize, &Standing, Facts<'_>) -> Result<Decision, Refusal>,
     ) -> Result<Plan, Refusal> {
         let index = self.parameters.steers.iter().position(|steer| steer.names.contains(name));
         let index = index.ok_or_else(|| Refusal::NotSteered(name.clone()))?;
-        if self.proposals.is_pending(index) {
+        if self.is_pending(index) {
             return Err(Refusal::ChangePending(name.clone()));
         }
         let steer = &self.parameters.steers[index];
@@ -147,7 +151,7 @@ impl Controller {
             return Err(Refusal::NothingHeld(name.clone()));
         }
         let mut plan = Plan { ended, decisions: BTreeMap::from([(index, decision)]), ..Plan::default() };
-        plan.breaches = self.breaches(&plan, &overrides);
+        plan.breaches = self.breaches(&plan, &overrides, now);
         Ok(plan)
     }
 
@@ -163,13 +167,13 @@ impl Controller {
         for (index, steer) in self.parameters.steers.iter().enumerate() {
             let before = &self.decisions[index].standing;
             let is_concerned = orders.iter().any(|order| order.concerns(steer, &before.region));
-            if is_concerned && !self.proposals.is_pending(index) {
+            if is_concerned && !self.is_pending(index) {
                 let decision = decide(steer, Some(before), facts, now);
                 decisions.insert(index, self.ceilings.lift(decision, Some(before)));
             }
         }
         let mut plan = Plan { made, ended, decisions, ..Plan::default() };
-        plan.breaches = self.breaches(&plan, &overrides);
+        plan.breaches = self.breaches(&plan, &overrides, now);
         plan
     }
 
@@ -178,13 +182,14 @@ impl Controller {
         self.plan_for_all(Some(Arc::clone(begun)), Vec::new(), now).decisions
     }
 
-    fn breaches(&self, plan: &Plan, overrides: &Overrides) -> Vec<Breach> {
+    fn breaches(&self, plan: &Plan, overrides: &Overrides, now: Moment) -> Vec<Breach> {
         let then = Facts { overrides, ..self.facts() };
         let mut all = Vec::new();
         for (index, after) in &plan.decisions {
             let (steer, before) = (&self.parameters.steers[*index], &self.decisions[*index]);
             all.extend(breaches(self.parameters.safety, steer, before, after, self.facts(), then));
             all.extend(lifted_limit(before, after));
+            all.extend(passed_gates(steer, before, after, self.facts(), now));
         }
         all
     }
@@ -285,6 +290,7 @@ impl Controller {
             if order.order.concerns(steer, &self.decisions[index].standing.region) {
                 self.decisions[index].standing.kept = true;
                 self.proposals.keep(index);
+                self.hooks.keep(index);
                 let saved = SavedName::all_of(&self.decisions[index]);
                 news.changes.extend(saved.map(Change::Name));
             }

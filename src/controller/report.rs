@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::hook::{HookEnded, HookOutcome};
 use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
-use crate::model::{CheckId, Name};
-use crate::policy::{Decision, Override, SafetyRule, Standing, Wait};
+use crate::model::{CheckId, GateId, Name, RegionId};
+use crate::policy::{Decision, Light, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,12 +43,29 @@ pub enum Report {
         /// What is in force.
         after: Box<Decision>,
     },
+    /// A gate shows another light.
+    GateChanged {
+        /// Which gate.
+        gate: GateId,
+        /// The region that it guards; every one, if none.
+        region: Option<RegionId>,
+        /// What it showed.
+        from: Light,
+        /// What it shows.
+        to: Light,
+        /// Why, in words.
+        says: String,
+    },
+    /// A run of a hook has ended.
+    HookEnded(HookEnded),
     /// An operator's command is being carried out.
     Commanded {
         /// What is wanted.
         command: String,
         /// The names that it concerns: one of each group, and not more than can be told.
         names: Arc<[Name]>,
+        /// The region that it is about, if it is about one.
+        region: Option<RegionId>,
         /// Whose.
         author: String,
         /// Why.
@@ -61,6 +79,8 @@ pub enum Report {
         command: String,
         /// The name that it was about, if it was about one.
         names: Arc<[Name]>,
+        /// The region that it was about, if it was about one.
+        region: Option<RegionId>,
         /// Whose.
         author: String,
         /// Why it was wanted.
@@ -96,6 +116,8 @@ impl Report {
             Report::VerdictChanged { verdict, .. } => verdict.state != State::Up,
             Report::GradeChanged { verdict } => verdict.is_degraded(),
             Report::AnswerChanged { .. } => true,
+            Report::GateChanged { to, .. } => *to != Light::Green,
+            Report::HookEnded(ended) => ended.outcome != HookOutcome::Done,
             Report::Commanded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
             Report::Switchover { step, .. } => step.bad,
@@ -111,6 +133,8 @@ impl Report {
             Report::VerdictChanged { .. } => "verdict.changed",
             Report::GradeChanged { .. } => "verdict.graded",
             Report::AnswerChanged { .. } => "decision.changed",
+            Report::GateChanged { .. } => "gate.changed",
+            Report::HookEnded(_) => "hook.ended",
             Report::Commanded { .. } => "command.accepted",
             Report::Refused { .. } => "command.refused",
             Report::OverrideEnded { .. } => "override.ended",
@@ -139,7 +163,10 @@ impl Report {
     pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
         let reason = |decision: &Decision| {
             let wait = decision.derivation.wait.as_ref();
-            (decision.derivation.rule.label(), wait.map(|Wait { to, hold, until: _ }| (to.clone(), *hold)))
+            (
+                decision.derivation.rule.label(),
+                wait.map(|Wait { to, hold, until: _ }| (to.clone(), hold.clone())),
+            )
         };
         if before.standing.epoch != after.standing.epoch {
             return Some(Report::AnswerChanged {
@@ -187,12 +214,28 @@ impl fmt::Display for Report {
                 }
                 write!(f, " (epoch {}): {}", new.epoch, after.derivation.headline(&new.region))
             }
+            Report::GateChanged { gate, region: Some(region), from, to, says } => {
+                write!(f, "gate {gate} before {region}: {from} -> {to}: {says}")
+            }
+            Report::GateChanged { gate, region: None, from, to, says } => {
+                write!(f, "gate {gate}: {from} -> {to}: {says}")
+            }
+            Report::HookEnded(HookEnded { hook, name, epoch, outcome, output, .. }) => {
+                write!(f, "{name}: hook {hook} (epoch {epoch}): ")?;
+                match outcome {
+                    HookOutcome::Done => f.write_str("done")?,
+                    HookOutcome::Failed(why) => write!(f, "failed: {why}")?,
+                    HookOutcome::Superseded => f.write_str("not run, a newer move came first")?,
+                }
+                // Quoted, so that no text of a program looks like a line of ours.
+                if output.is_empty() { Ok(()) } else { write!(f, "; it said {output:?}") }
+            }
             // Quoted, so that no text of an operator looks like a line of ours.
-            Report::Commanded { command, author, reason, broken, names: _ } => {
+            Report::Commanded { command, author, reason, broken, names: _, region: _ } => {
                 write!(f, "{command} by {author}: {reason:?}")?;
                 broken.iter().try_for_each(|rule| write!(f, ", breaking {rule} on purpose"))
             }
-            Report::Refused { command, author, reason, why, names: _ } => {
+            Report::Refused { command, author, reason, why, names: _, region: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
             }
             Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),

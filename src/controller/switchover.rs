@@ -12,7 +12,7 @@ use super::step::Step;
 use super::{Controller, Effect, News, Report};
 use crate::health::State;
 use crate::model::{Moment, Name};
-use crate::policy::{Decision, Hold, Order, Override, OverrideId, Steer};
+use crate::policy::{Decision, GateView, Hold, Order, Override, OverrideId, forbidding};
 
 /// How a step ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,26 +37,30 @@ impl Controller {
                 self.give_up(&planned, &why, now, news);
                 continue;
             };
-            if self.proposals.is_pending(index) {
+            if self.is_pending(index) {
                 continue; // the next second, after that change
             }
             self.judge_expired(now, news);
-            match self.refusal_to_begin(&planned, &self.parameters.steers[index]) {
+            match self.refusal_to_begin(&planned, index, now) {
                 Some(why) => self.give_up(&planned, &why, now, news),
                 None => self.begin(&planned, now, news),
             }
         }
     }
 
-    /// The rule by which a switchover is given up: its region must be up, and not left on purpose.
-    fn refusal_to_begin(&self, planned: &Override, steer: &Steer) -> Option<String> {
+    /// The rule by which a switchover is given up: its region must be up, not left on purpose, and behind no gate that bars.
+    fn refusal_to_begin(&self, planned: &Override, index: usize, now: Moment) -> Option<String> {
         let Order::Pin { region, .. } = &planned.order else { return None };
+        let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
         if !steer.regions.contains(region) {
             return Some(format!("{region} is no region of {} any more", steer.name()));
         }
         let verdict = self.judgement.verdicts().get(region).map(|verdict| self.overrides.overrule(verdict));
         match verdict {
-            Some(verdict) if verdict.state == State::Up && !verdict.is_drained() => None,
+            Some(verdict) if verdict.state == State::Up && !verdict.is_drained() => {
+                let barring = forbidding(steer, before, region, self.facts(), now);
+                barring.first().filter(|_| before.region != *region).map(GateView::headline)
+            }
             Some(verdict) => Some(format!("{region} is {verdict}")),
             None => Some(format!("{region} is not configured")),
         }
@@ -72,10 +76,10 @@ impl Controller {
         let ended = ended.cloned().collect();
         let proposal =
             Proposal { moves: plan, made: Some(begun), ended, begins: Some(planned.id), command: None };
-        self.propose(proposal, news);
+        self.propose(proposal, now, news);
     }
 
-    fn give_up(&mut self, planned: &Arc<Override>, why: &str, now: Moment, news: &mut News) {
+    pub(super) fn give_up(&mut self, planned: &Arc<Override>, why: &str, now: Moment, news: &mut News) {
         self.put_overrides(None, std::slice::from_ref(planned), news);
         self.step(planned, format!("given up, nothing has changed: {why}"), Then::Failed, now, news);
     }

@@ -16,10 +16,13 @@ use super::verify::{Found, Verifier};
 use crate::api::{PartStatus, Status, Warning};
 use crate::config::DnsSettings;
 use crate::control::{ControlRequest, Wish};
-use crate::controller::{Command, CommandId, Done, Effect, Event, Refusal, Reply, Report};
+use crate::controller::{Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report};
 use crate::dns::{Meter, Tables};
+use crate::gate::{Asking, Sighting};
 use crate::health::Observation;
+use crate::hook::Hooks;
 use crate::probe::Probing;
+use crate::programs::Programs;
 use crate::recorder::Recorder;
 
 /// How often evidence is looked at for having grown old.
@@ -45,9 +48,22 @@ pub(super) struct EventLoop {
     pub(super) disk: Disk,
     pub(super) record: Record,
     pub(super) probing: Probing,
+    pub(super) asking: Asking,
+    pub(super) hooks: Hooks,
+    pub(super) programs: Programs,
     pub(super) recorder: Option<Recorder>,
     pub(super) commands: Commands,
     pub(super) verifier: Verifier,
+}
+
+/// Where events come from.
+pub(super) struct Sources {
+    pub(super) observations: mpsc::Receiver<Observation>,
+    pub(super) sightings: mpsc::Receiver<Sighting>,
+    pub(super) hooks_ended: mpsc::Receiver<HookEnded>,
+    pub(super) requests: mpsc::Receiver<ControlRequest>,
+    pub(super) found: mpsc::Receiver<Found>,
+    pub(super) stopped: mpsc::Receiver<()>,
 }
 
 /// Who waits for the reply to which command.
@@ -62,13 +78,15 @@ impl EventLoop {
     ///
     /// # Errors
     /// When the controller has failed too often, and a new process must try.
-    pub(super) async fn run(
-        mut self,
-        mut observations: mpsc::Receiver<Observation>,
-        mut requests: mpsc::Receiver<ControlRequest>,
-        mut found: mpsc::Receiver<Found>,
-        mut stopped: mpsc::Receiver<()>,
-    ) -> Result<(), GaveUp> {
+    pub(super) async fn run(mut self, sources: Sources) -> Result<(), GaveUp> {
+        let Sources {
+            mut observations,
+            mut sightings,
+            mut hooks_ended,
+            mut requests,
+            mut found,
+            mut stopped,
+        } = sources;
         let mut watchdog = interval(WATCHDOG);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -85,6 +103,8 @@ impl EventLoop {
                     self.record.look();
                     self.take(Event::TimePassed);
                 }
+                Some((gate, seen)) = sightings.recv() => self.take(Event::Gated(gate, seen)),
+                Some(ended) = hooks_ended.recv() => self.take(Event::HookEnded(ended)),
                 Some(request) = requests.recv() => self.answer(request),
                 Some((id, seen)) = found.recv() => self.take(Event::Verified(id, seen)),
             }
@@ -126,6 +146,7 @@ impl EventLoop {
                 Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
                 Effect::ProbeNow(check) => self.probing.probe_now(&check),
+                Effect::RunHook(run) => events.extend(self.hooks.run(run).map(Event::HookEnded)),
                 Effect::Verify { id, name, addresses } => self.verifier.verify(id, name, addresses),
                 Effect::Report(report) => {
                     self.record.report(&report, now);
@@ -192,6 +213,7 @@ impl EventLoop {
         }
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
+        status.parts.extend(parts::errands(&self.asking, &self.programs));
         status.parts.push(self.record.part());
         status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));

@@ -2,20 +2,21 @@
 
 use std::fs;
 use std::num::NonZero;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use crate::answer::CookieSecrets;
 use crate::config::{self, Config, CookieSettings, DnsSettings, Parsed, ZoneSettings};
-use crate::dns;
 use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
-use crate::rights;
+use crate::programs::Programs;
 use crate::zone::Zone;
+use crate::{dns, gate, hook, rights};
 
+use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
 use super::zone_file::read_zone;
+use super::{deeds, errands};
 
 /// Everything is read and right; nothing is started.
 pub struct Ready {
@@ -29,6 +30,12 @@ pub struct Ready {
     pub secrets: Option<CookieSecrets>,
     /// The prober.
     pub prober: Prober,
+    /// Who asks at the gates.
+    pub asker: gate::Asker,
+    /// Who runs the hooks.
+    pub hooks: hook::Prepared,
+    /// The programs of both.
+    pub programs: Programs,
     /// Warnings about all of them.
     pub warnings: Vec<Problem>,
 }
@@ -70,12 +77,20 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
         let shared = shared_too_widely(&tls.key, &tls.key.display().to_string());
         problems.extend(shared.map(|problem| Problem { place: Some(tls.key_place.clone()), ..problem }));
     }
-    match probe::prepare(&config.probes, config.node.name.clone()) {
-        Ok(prober) if !has_errors(&problems) => {
-            Ok(Ready { file: file.to_owned(), config, zones, secrets, prober, warnings: problems })
+    problems.extend(errands::doubts(&config));
+    let prober = probe::prepare(&config.probes, config.node.name.clone());
+    let asker = gate::prepare(&config.asked, |gate| deeds::of_gate(&config, gate));
+    let hooks = hook::prepare(&config.deeds, |hook| deeds::of_hook(&config, hook));
+    match (prober, asker, hooks) {
+        (Ok(prober), Ok(asker), Ok(hooks)) if !has_errors(&problems) => {
+            let file = file.to_owned();
+            let programs = deeds::programs(&config);
+            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, programs, warnings: problems })
         }
-        Ok(_) => Err(problems),
-        Err(mistakes) => Err(problems.into_iter().chain(mistakes).collect()),
+        (prober, asker, hooks) => {
+            problems.extend([prober.err(), asker.err(), hooks.err()].into_iter().flatten().flatten());
+            Err(problems)
+        }
     }
 }
 
@@ -127,16 +142,10 @@ fn load_secrets(settings: &CookieSettings) -> Result<(Option<CookieSecrets>, Vec
     Ok((Some(secrets), shared_too_widely(file, &shown).map(placed).into_iter().collect()))
 }
 
-/// A warning when every user can read the file: with these secrets, cookies can be forged for any address.
-fn shared_too_widely(file: &Path, shown: &str) -> Option<Problem> {
-    let mode = fs::metadata(file).ok()?.permissions().mode();
-    let help = format!("`chmod 640 {shown}`, and the group of the user that runs cadence-dns");
-    (mode & 0o007 > 0)
-        .then(|| Problem::warning(None, format!("every user of this machine can read {shown}"), help))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::config::XdpSettings;
     use crate::model::Place;

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use super::StartError;
 use super::descriptors;
 use super::load::Ready;
-use crate::config::Config;
+use crate::config::{Config, GateSettings, HookSettings};
 use crate::dns;
-use crate::recorder;
 use crate::rights::{self, GivenUp, Needs};
 
 /// Sockets that are taken and not yet served, and what they are for.
@@ -40,9 +39,10 @@ impl Opened {
     /// When that cannot be done: the process must end then.
     pub fn give_up_rights(self) -> Result<Opened, StartError> {
         let needs = needs(&self.ready.file, &self.ready.config);
-        let programs = self.ready.prober.programs();
+        let all = [self.ready.prober.programs(), &self.ready.programs];
         let start_runner = || {
-            if programs.is_empty() { Ok(()) } else { programs.start_runner(current_exe()?.as_os_str()) }
+            let mut some = all.iter().filter(|programs| !programs.is_empty());
+            some.try_for_each(|programs| programs.start_runner(current_exe()?.as_os_str()))
         };
         let given_up = rights::give_up(&needs, start_runner).map_err(StartError::Rights)?;
         Ok(Opened { given_up: Some(given_up), ..self })
@@ -52,18 +52,23 @@ impl Opened {
 /// What is used for as long as the process runs. Files are read again when they have changed, and the new ones are
 /// others for the kernel, so it is their folders that are needed.
 fn needs(file: &Path, config: &Config) -> Needs {
-    let Config { node, dns, control, zones, probes, .. } = config;
+    let Config { node, dns, control, zones, probes, asked, deeds, .. } = config;
     let authorities = probes.iter().filter_map(|probe| probe.kind.trust()?.ca_file.as_deref());
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
     let read_again = certificates.chain(dns.cookies.secret_file.as_deref());
     let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));
-    let files = files.chain(authorities).chain(read_again.clone());
+    let believed = asked.iter().filter_map(GateSettings::authorities);
+    let believed = believed.chain(deeds.iter().filter_map(HookSettings::authorities));
+    let secrets = asked.iter().filter_map(GateSettings::secret_file);
+    let secrets = secrets.chain(deeds.iter().filter_map(HookSettings::secret_file));
+    let secrets = secrets.map(|secret| secret.file.as_path());
+    let read_again = read_again.chain(secrets);
+    let files = files.chain(authorities).chain(believed.filter_map(|believed| believed.ca_file.as_deref()));
+    let files = files.chain(read_again.clone());
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();
-    let recordings = (config.record.max_size > 0).then(|| node.state_dir.join(recorder::FOLDER));
-    let written = [node.state_dir.clone(), folder_of(&control.socket)].into_iter().chain(recordings);
     Needs {
         user: node.user.clone(),
-        written: written.collect(),
+        written: vec![node.state_dir.clone(), folder_of(&control.socket)],
         read: read.into_iter().collect(),
         read_again: read_again.map(Path::to_owned).collect(),
         landlock: node.landlock,

@@ -2,6 +2,9 @@
 
 use crate::api::PartStatus;
 use crate::dns::{Meter, WorkerHealth, WorkerState};
+use crate::gate::Asking;
+use crate::model::GateId;
+use crate::programs::Programs;
 use crate::recorder::RecorderHealth;
 use crate::telemetry;
 
@@ -10,6 +13,30 @@ pub(super) fn all(meter: &Meter) -> Vec<PartStatus> {
     let workers = meter.workers().into_iter().map(worker);
     let log = telemetry::monitor().map(|monitor| log(monitor.is_healthy(), monitor.dropped()));
     workers.chain(log).collect()
+}
+
+/// Those who ask at gates and run programs, where there are any.
+pub(super) fn errands(asking: &Asking, programs: &Programs) -> Vec<PartStatus> {
+    let gates = (!asking.is_empty()).then(|| gates(&asking.ended()));
+    let runner = (!programs.is_empty()).then(|| runner(programs.is_healthy()));
+    gates.into_iter().chain(runner).collect()
+}
+
+fn gates(ended: &[GateId]) -> PartStatus {
+    let status = PartStatus { healthy: ended.is_empty(), ..PartStatus::working("gates") };
+    let Some(first) = ended.first() else { return status };
+    let found = format!("{} gates are asked no more, {first} among them", ended.len());
+    status
+        .with_trouble(found, "a panic is a bug: the log has its place, please report it; restart the program")
+}
+
+fn runner(healthy: bool) -> PartStatus {
+    let status = PartStatus { healthy, ..PartStatus::working("runner") };
+    if healthy {
+        return status;
+    }
+    let found = "the process that runs the programs of gates and hooks is gone".to_owned();
+    status.with_trouble(found, "restart cadence-dns; look into the log for who ended it")
 }
 
 fn worker(health: WorkerHealth) -> PartStatus {

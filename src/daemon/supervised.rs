@@ -232,6 +232,8 @@ mod tests {
             witnesses: Vec::new(),
             regions: vec![region],
             steers: vec![steer],
+            gates: Vec::new(),
+            hooks: Vec::new(),
             safety: Safety::default(),
         }
     }

@@ -1,21 +1,18 @@
 //! Which region a name gets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::choice::{Choice, stay};
-use super::escape::{escape, is_candidate, leave};
+use super::escape::{escape, first_to_end, is_candidate, leave};
+use super::gate::{GateView, Gates};
 use super::hold::{Flips, Hold, Wait, forbid_failback};
 use super::overrides::{AtExpiry, Order, Override, Overrides};
-use super::{CACHES_ROUND, Decision, Derivation, Rule, Standing, Steer, TtlRule};
+use super::{CACHES_ROUND, Decision, Derivation, Rule, Standing, Steer, TtlRule, Verdicts};
 use crate::health::{State, Verdict};
 use crate::model::{Moment, RegionId, Ttl};
-
-/// The verdict on each region.
-pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
 
 /// What a decision is made from, besides what is answered already: all of it as of one moment.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +21,8 @@ pub struct Facts<'f> {
     pub verdicts: &'f Verdicts,
     /// What operators have ordered.
     pub overrides: &'f Overrides,
+    /// What must be proven before a region is moved to, and what was.
+    pub gates: &'f Gates,
 }
 
 /// Decides for the names of one steer. `before` is what they are answered with; none at the very first start.
@@ -37,6 +36,7 @@ pub struct Facts<'f> {
 /// | down        |                   | up          | escapes, unless all others have just come up    |
 /// | down        |                   | unknown     | none proven: stays, unless unproven is accepted |
 /// | down        |                   | down        | fail open: stays                                |
+/// | any         | any, behind a gate that bars    || held: stays                                     |
 ///
 /// An operator's override comes before all of these: a name that is pinned has its region, one that is frozen its answer,
 /// and a region that is drained is left as if it were down, though only for one that is up.
@@ -57,7 +57,7 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, facts: Facts<'_>, now: M
     let by_evidence = match (before, served) {
         (None, _) => first_choice(&evidence),
         (Some(_), None) => stay(&evidence, best(&evidence)),
-        (Some(before), Some(served)) => choose(steer, &evidence, served, before, now),
+        (Some(before), Some(served)) => choose(steer, &evidence, served, before, facts, now),
     };
     let order = facts.overrides.deciding(steer, before.map(|before| &before.region));
     let choice = match order {
@@ -69,7 +69,7 @@ pub fn decide(steer: &Steer, before: Option<&Standing>, facts: Facts<'_>, now: M
     let automatic = served.is_some_and(|served| served != choice.index && !ordered(served));
     let flips = before.map(|before| before.flips.clone()).unwrap_or_default();
     let flips = if automatic { flips.and(now, steer) } else { flips };
-    settle(steer, before, evidence, choice, flips, order, now)
+    settle(steer, before, evidence, choice, flips, order, now).beside(steer, facts, now)
 }
 
 /// What an operator has planned is waited for like any other change, unless another comes first.
@@ -120,7 +120,7 @@ pub fn fail_back_now(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Mo
     let evidence = evidence(steer, facts);
     let mut better = evidence.iter().take_while(|verdict| verdict.region != before.region);
     let index = better.position(|verdict| verdict.state == State::Up && !verdict.is_drained())?;
-    Some(moved(steer, before, evidence, index, now))
+    Some(moved(steer, before, evidence, index, now).beside(steer, facts, now))
 }
 
 /// Gives the names to the region that they wait for, on an operator's word. None when they wait for none.
@@ -132,7 +132,7 @@ pub fn release_now(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Mome
     let wait = decide(steer, Some(before), facts, now).derivation.wait?;
     let evidence = evidence(steer, facts);
     let index = evidence.iter().position(|verdict| verdict.region == wait.to)?;
-    Some(moved(steer, before, evidence, index, now))
+    Some(moved(steer, before, evidence, index, now).beside(steer, facts, now))
 }
 
 fn moved(
@@ -146,6 +146,39 @@ fn moved(
     settle(steer, Some(before), evidence, choice, before.flips.clone(), None, now)
 }
 
+/// The gates that forbid to move the names of a steer to a region now, whoever wants it.
+#[must_use]
+pub fn forbidding(
+    steer: &Steer,
+    before: &Standing,
+    to: &RegionId,
+    facts: Facts<'_>,
+    now: Moment,
+) -> Vec<GateView> {
+    let from = facts.verdicts.get(&before.region).map(|verdict| facts.overrides.overrule(verdict));
+    let mut views = facts.gates.views(steer, to, from.as_deref(), facts.verdicts, now);
+    views.retain(|view| view.bars);
+    views
+}
+
+/// A decision to move that waits for something outside of the evidence: the names stay where they are meanwhile, and
+/// what else has changed holds.
+#[must_use]
+pub fn withheld(steer: &Steer, before: &Standing, wanted: Decision, wait: Wait, now: Moment) -> Decision {
+    let Derivation { evidence, gates, .. } = &wanted.derivation;
+    let Some(served) = evidence.iter().position(|verdict| verdict.region == before.region) else {
+        return wanted; // the configuration took the region from the names
+    };
+    let rule = match evidence[served].state {
+        State::Down => Rule::Held,
+        State::Up | State::Unknown => stay(evidence, served).rule,
+    };
+    let choice = Choice { index: served, rule, wait: Some(wait) };
+    let mut decision = settle(steer, Some(before), evidence.clone(), choice, before.flips.clone(), None, now);
+    decision.derivation.gates.clone_from(gates);
+    decision
+}
+
 /// What would become of the names if the region in service were proven down now: where they would go, or why they would
 /// stay.
 ///
@@ -157,7 +190,7 @@ pub fn if_dead(steer: &Steer, before: &Standing, facts: Facts<'_>, now: Moment) 
     let mut verdicts: Verdicts = of_steer.collect();
     if let Some(verdict) = verdicts.get_mut(&before.region) {
         let verdict = Arc::make_mut(verdict);
-        (verdict.state, verdict.doubt) = (State::Down, None);
+        (verdict.state, verdict.doubt, verdict.since) = (State::Down, None, now);
     }
     decide(steer, Some(before), Facts { verdicts: &verdicts, ..facts }, now)
 }
@@ -202,12 +235,23 @@ fn best(evidence: &[Arc<Verdict>]) -> usize {
 }
 
 /// With a region in service.
-fn choose(steer: &Steer, evidence: &[Arc<Verdict>], served: usize, before: &Standing, now: Moment) -> Choice {
+fn choose(
+    steer: &Steer,
+    evidence: &[Arc<Verdict>],
+    served: usize,
+    before: &Standing,
+    facts: Facts<'_>,
+    now: Moment,
+) -> Choice {
+    let barrier =
+        |to: &RegionId| facts.gates.barrier(steer, to, Some(&evidence[served]), facts.verdicts, now);
     match evidence[served].state {
-        State::Up | State::Unknown if evidence[served].is_drained() => leave(steer, evidence, served, now),
+        State::Up | State::Unknown if evidence[served].is_drained() => {
+            leave(steer, evidence, served, barrier, now)
+        }
         State::Unknown => stay(evidence, served),
-        State::Up => fail_back(steer, evidence, served, before, now),
-        State::Down => escape(steer, evidence, served, now),
+        State::Up => fail_back(steer, evidence, served, before, barrier, now),
+        State::Down => escape(steer, evidence, served, barrier, now),
     }
 }
 
@@ -218,6 +262,7 @@ fn fail_back(
     evidence: &[Arc<Verdict>],
     served: usize,
     before: &Standing,
+    barrier: impl Fn(&RegionId) -> Option<Wait>,
     now: Moment,
 ) -> Choice {
     let (mut chosen, mut waits) = (served, Vec::new());
@@ -228,7 +273,8 @@ fn fail_back(
         let kept = before.kept.then(|| Wait { to: better.region.clone(), hold: Hold::Kept, until: None });
         let forbidden = kept
             .or_else(|| forbid_failback(&better.region, better.since, steer, now))
-            .or_else(|| before.flips.forbid(&better.region, steer, now));
+            .or_else(|| before.flips.forbid(&better.region, steer, now))
+            .or_else(|| barrier(&better.region));
         match forbidden {
             Some(wait) => waits.push(wait),
             None if better.steady => {
@@ -238,8 +284,7 @@ fn fail_back(
             None => {} // its next probe says more
         }
     }
-    let first = waits.into_iter().min_by_key(|wait| (wait.until.is_none(), wait.until));
-    Choice { wait: first, ..stay(evidence, chosen) }
+    Choice { wait: first_to_end(waits), ..stay(evidence, chosen) }
 }
 
 /// Puts the decision together; the epoch grows if and only if the answer is another one.
@@ -272,11 +317,22 @@ fn settle(
         Some(before) if before.addresses != addresses => (before.epoch + 1, before.since, addresses),
         Some(before) => (before.epoch, before.since, Arc::clone(&before.addresses)),
     };
-    let derivation =
-        Derivation { rule: choice.rule, evidence, wait: choice.wait, order: order.cloned(), ttl_rule };
+    let (rule, wait, order) = (choice.rule, choice.wait, order.cloned());
+    let derivation = Derivation { rule, evidence, wait, order, gates: Vec::new(), ttl_rule };
     let kept = before.is_some_and(|before| before.kept && before.region == region);
     let standing = Standing { region, addresses, epoch, since, flips, kept };
     Decision { names: Arc::clone(&steer.names), standing, ttl, derivation }
+}
+
+impl Decision {
+    /// With what the gates show before the other regions.
+    fn beside(mut self, steer: &Steer, facts: Facts<'_>, now: Moment) -> Decision {
+        let served = self.derivation.verdict_on(&self.standing.region).cloned();
+        let others = steer.regions.iter().filter(|region| **region != self.standing.region);
+        let views = |region| facts.gates.views(steer, region, served.as_deref(), facts.verdicts, now);
+        self.derivation.gates = others.flat_map(views).collect();
+        self
+    }
 }
 
 /// Short as long as the answer may change soon, so that caches have let go of it when it does.

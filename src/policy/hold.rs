@@ -1,4 +1,4 @@
-//! What keeps a wanted change waiting: failback, dwell, the flip limit.
+//! What keeps a wanted change waiting: failback, dwell, the flip limit, a gate, a hook.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Failback, Steer};
-use crate::model::{Moment, RegionId};
+use crate::model::{GateId, HookId, Moment, RegionId};
 
 /// The window of the flip limit.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What keeps a change waiting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hold {
     /// The region must stay up for a while first.
@@ -23,6 +23,10 @@ pub enum Hold {
     Dwell,
     /// Too many changes of region within an hour: only escapes happen.
     FlipLimit,
+    /// A gate before the region is not green.
+    Gate(GateId),
+    /// A hook that must succeed before the move has failed; it is tried again.
+    Hook(HookId),
     /// An operator has pinned the name to another region.
     Pin,
     /// An operator has frozen the answer.
@@ -46,16 +50,18 @@ pub struct Wait {
 
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Hold::Failback => "failback",
-            Hold::ManualFailback => "manual failback",
-            Hold::Dwell => "dwell",
-            Hold::FlipLimit => "flip limit",
-            Hold::Pin => "pin",
-            Hold::Freeze => "freeze",
-            Hold::Switchover => "switchover",
-            Hold::Kept => "an operator",
-        })
+        match self {
+            Hold::Failback => f.write_str("failback"),
+            Hold::ManualFailback => f.write_str("manual failback"),
+            Hold::Dwell => f.write_str("dwell"),
+            Hold::FlipLimit => f.write_str("flip limit"),
+            Hold::Pin => f.write_str("pin"),
+            Hold::Freeze => f.write_str("freeze"),
+            Hold::Switchover => f.write_str("switchover"),
+            Hold::Kept => f.write_str("an operator"),
+            Hold::Gate(gate) => write!(f, "gate {gate}"),
+            Hold::Hook(hook) => write!(f, "hook {hook}"),
+        }
     }
 }
 

@@ -146,6 +146,22 @@ impl Order {
         }
     }
 
+    /// The region that it is about, if it is about one as a whole.
+    #[must_use]
+    pub fn region(&self) -> Option<&RegionId> {
+        match self {
+            Order::ForceUp(Target::Region(region))
+            | Order::ForceDown(Target::Region(region))
+            | Order::Drain(Target::Region(region))
+            | Order::Pin { region, .. }
+            | Order::Freeze(Scope::InRegion(region)) => Some(region),
+            Order::ForceUp(Target::Address(_))
+            | Order::ForceDown(Target::Address(_))
+            | Order::Drain(Target::Address(_))
+            | Order::Freeze(Scope::All | Scope::OfName(_)) => None,
+        }
+    }
+
     fn word(&self) -> Option<(&Target, Says)> {
         match self {
             Order::ForceUp(target) => Some((target, Says::Up)),

@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::Facts;
+use super::decide::{Facts, forbidding};
+use super::gate::GateView;
 use super::{Decision, Hold, Steer};
 use crate::health::{State, Verdict};
-use crate::model::RegionId;
+use crate::model::{Moment, RegionId};
 
 /// What is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum SafetyRule {
     MinServing,
     /// The limit of moves within an hour is lifted for none.
     FlipLimit,
+    /// No name moves to a region behind a gate that is not green.
+    Gate,
 }
 
 /// A rule that a command would break.
@@ -47,13 +50,15 @@ pub struct Breach {
 
 impl SafetyRule {
     /// All of them.
-    pub const ALL: [SafetyRule; 3] = [SafetyRule::TargetDown, SafetyRule::MinServing, SafetyRule::FlipLimit];
+    pub const ALL: [SafetyRule; 4] =
+        [SafetyRule::TargetDown, SafetyRule::MinServing, SafetyRule::FlipLimit, SafetyRule::Gate];
 
     fn word(self) -> &'static str {
         match self {
             SafetyRule::TargetDown => "target-down",
             SafetyRule::MinServing => "min-serving",
             SafetyRule::FlipLimit => "flip-limit",
+            SafetyRule::Gate => "gate",
         }
     }
 }
@@ -72,6 +77,27 @@ pub fn breaches(
     let target = dead_target(before, after, facts);
     let regions = too_few_regions(safety, steer, facts, then);
     target.into_iter().chain(regions).collect()
+}
+
+/// The gates that a move would pass though they bar.
+#[must_use]
+pub fn passed_gates(
+    steer: &Steer,
+    before: &Decision,
+    after: &Decision,
+    facts: Facts<'_>,
+    now: Moment,
+) -> Option<Breach> {
+    let to = &after.standing.region;
+    if before.standing.region == *to {
+        return None;
+    }
+    let barring = forbidding(steer, &before.standing, to, facts, now);
+    let told: Vec<String> = barring.iter().map(GateView::headline).collect();
+    (!told.is_empty()).then(|| Breach {
+        rule: SafetyRule::Gate,
+        text: format!("{} would move to {to}, whose way is closed: {}", before.name(), told.join("; ")),
+    })
 }
 
 /// The move that is held by the flip limit, and would be made nevertheless.

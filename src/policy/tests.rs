@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::decide::{Facts, Verdicts, decide};
+use super::decide::{Facts, decide};
 use super::*;
 use crate::health::{Ballot, Doubt, EndpointVerdict, MinUp, RegionVote, Vote};
 use crate::model::Family;
@@ -91,7 +91,12 @@ fn standing(region: &str) -> Standing {
 
 fn decided(served: &str, letters: &str, steer: &Steer) -> Decision {
     let before = (served != "-").then(|| standing(served));
-    decide(steer, before.as_ref(), Facts { verdicts: &verdicts(letters), overrides: Overrides::NONE }, NOW)
+    decide(
+        steer,
+        before.as_ref(),
+        Facts { verdicts: &verdicts(letters), overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    )
 }
 
 /// With `served` in service and the regions in this state, automatic failback gives this region by this rule.
@@ -163,7 +168,7 @@ fn a_region_that_was_taken_from_the_name_is_left_at_once() {
     let decision = decide(
         &steer,
         Some(&standing("a")),
-        Facts { verdicts: &verdicts("U??"), overrides: Overrides::NONE },
+        Facts { verdicts: &verdicts("U??"), overrides: Overrides::NONE, gates: Gates::NONE },
         NOW,
     );
     assert_eq!((decision.standing.region.as_str(), decision.standing.epoch), ("b", 8));
@@ -194,7 +199,7 @@ fn every_row_of_the_table() {
             let again = decide(
                 &steer(Failback::Auto),
                 Some(&decision.standing),
-                Facts { verdicts: &verdicts_of(word), overrides: Overrides::NONE },
+                Facts { verdicts: &verdicts_of(word), overrides: Overrides::NONE, gates: Gates::NONE },
                 NOW,
             );
             assert_eq!(again.standing, decision.standing, "equal evidence, {word:?}");
@@ -220,14 +225,14 @@ fn of_several_holds_the_first_to_end_is_waited_for() {
     let held = decide(
         &delayed(300),
         Some(&standing("c")),
-        Facts { verdicts: &evidence, overrides: Overrides::NONE },
+        Facts { verdicts: &evidence, overrides: Overrides::NONE, gates: Gates::NONE },
         NOW,
     );
     assert_eq!(wait(held), Some(("b".into(), Some(Moment::from_millis(1_100_000)))));
     let on_the_way = decide(
         &delayed(200),
         Some(&standing("c")),
-        Facts { verdicts: &evidence, overrides: Overrides::NONE },
+        Facts { verdicts: &evidence, overrides: Overrides::NONE, gates: Gates::NONE },
         NOW,
     );
     assert_eq!(on_the_way.standing.region.as_str(), "b");
@@ -253,7 +258,7 @@ fn the_ttl_is_short_while_a_change_may_be_near() {
 fn a_hold_wakes_when_it_ends_and_a_steady_ttl_before_that() {
     let steer = steer(Failback::Delayed(Duration::from_secs(1100)));
     let decision = decided("b", "UUU", &steer);
-    assert_eq!(decision.derivation.wait.as_ref().map(|wait| wait.hold), Some(Hold::Failback));
+    assert_eq!(decision.derivation.wait.as_ref().map(|wait| wait.hold.clone()), Some(Hold::Failback));
     assert_eq!(decision.due(&steer, NOW), Some(Moment::from_millis(1_070_000)));
     assert_eq!(decision.due(&steer, Moment::from_millis(1_070_000)), Some(Moment::from_millis(1_100_000)));
 }
@@ -272,8 +277,12 @@ fn changed(mut verdicts: Verdicts, id: &str, change: impl FnOnce(&mut Verdict)) 
 
 /// With `served` in service, this region by this rule, and what it waits for.
 fn check_facts(served: &str, verdicts: &Verdicts, steer: &Steer, expected: &str) {
-    let decision =
-        decide(steer, Some(&standing(served)), Facts { verdicts, overrides: Overrides::NONE }, NOW);
+    let decision = decide(
+        steer,
+        Some(&standing(served)),
+        Facts { verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     let wait = decision.derivation.wait.as_ref();
     let wait = wait.and_then(|wait| wait.until.map(|until| format!(" until {}", until.as_millis() / 1000)));
     let found = format!(
@@ -299,8 +308,12 @@ fn an_escape_waits_for_no_limit_and_no_dwell() {
     let mut before = standing("b");
     before.flips = before.flips.and(NOW, &strict);
     let verdicts = verdicts("UDU");
-    let decision =
-        decide(&strict, Some(&before), Facts { verdicts: &verdicts, overrides: Overrides::NONE }, NOW);
+    let decision = decide(
+        &strict,
+        Some(&before),
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
+        NOW,
+    );
     assert_eq!(decision.standing.region.as_str(), "a");
     assert_eq!(decision.derivation.wait, None);
 }
@@ -378,7 +391,7 @@ fn a_renamed_region_is_recognised_by_its_addresses() {
     let decision = decide(
         &steer(Failback::Manual),
         Some(&before),
-        Facts { verdicts: &verdicts, overrides: Overrides::NONE },
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
         NOW,
     );
     assert_eq!((decision.standing.region.as_str(), decision.standing.epoch), ("b", 7));
@@ -386,7 +399,7 @@ fn a_renamed_region_is_recognised_by_its_addresses() {
     let decision = decide(
         &steer(Failback::Manual),
         Some(&before),
-        Facts { verdicts: &verdicts, overrides: Overrides::NONE },
+        Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
         NOW,
     );
     assert_eq!((decision.standing.region.as_str(), decision.standing.epoch), ("c", 8));
@@ -402,7 +415,7 @@ fn a_name_whose_region_is_gone_takes_the_best_by_evidence() {
         decide(
             &steer(Failback::Manual),
             Some(&gone),
-            Facts { verdicts: &verdicts, overrides: Overrides::NONE },
+            Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE },
             NOW,
         )
         .standing
@@ -414,4 +427,5 @@ fn a_name_whose_region_is_gone_takes_the_best_by_evidence() {
     assert_eq!(taken("DDD").as_str(), "a");
 }
 
+mod gates;
 mod orders;

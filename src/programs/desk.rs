@@ -36,6 +36,7 @@ pub(super) struct Desk {
 #[derive(Debug)]
 struct Question {
     number: usize,
+    more: Vec<(String, String)>,
     limit: Duration,
 }
 
@@ -52,13 +53,18 @@ impl Desk {
         Ok(Desk { socket: Mutex::new(Some(ours)), requests: OnceCell::new(), _runner: runner })
     }
 
-    pub(super) async fn run(&self, number: usize, limit: Duration) -> Ended {
+    /// Whether the runner is there, as far as is known: it is not before it is asked for anything.
+    pub(super) fn is_open(&self) -> bool {
+        self.requests.get().is_none_or(|requests| !requests.is_closed())
+    }
+
+    pub(super) async fn run(&self, number: usize, more: Vec<(String, String)>, limit: Duration) -> Ended {
         let requests = match self.requests.get_or_try_init(async || self.attend()).await {
             Ok(requests) => requests,
             Err(error) => return Ended::not_started(error),
         };
         let (reply, replied) = oneshot::channel();
-        if requests.send((Question { number, limit }, reply)).await.is_err() {
+        if requests.send((Question { number, more, limit }, reply)).await.is_err() {
             return Ended::not_started(GONE);
         }
         replied.await.unwrap_or_else(|_| Ended::not_started(GONE))
@@ -96,11 +102,11 @@ async fn pass_on(stream: UnixStream, mut requests: mpsc::Receiver<(Question, one
                 }
             }
             asked = requests.recv() => {
-                let Some((Question { number, limit }, reply)) = asked else { break };
+                let Some((Question { number, more, limit }, reply)) = asked else { break };
                 last += 1;
                 waiting.insert(last, reply);
                 let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-                if send(&mut to_runner, &Request { id: last, number, limit_ms }).await.is_err() {
+                if send(&mut to_runner, &Request { id: last, number, more, limit_ms }).await.is_err() {
                     break;
                 }
             }

@@ -57,11 +57,12 @@ async fn serve_on(stream: UnixStream) -> io::Result<()> {
             request = receive(&mut from_daemon) => request,
             _ = terminate.recv() => break,
         };
-        let Ok(Request { id, number, limit_ms }) = request else { break };
+        let Ok(Request { id, number, more, limit_ms }) = request else { break };
         while work.try_join_next().is_some() {}
         let (list, room, replied) = (Arc::clone(&list), Arc::clone(&room), replied.clone());
         work.spawn(async move {
-            let ended = run(list.get(number), Duration::from_millis(limit_ms), &room).await;
+            let program = list.get(number).map(|program| program.with(more));
+            let ended = run(program.as_ref(), Duration::from_millis(limit_ms), &room).await;
             drop(replied.send(Reply { id, ended }).await);
         });
     }
@@ -95,10 +96,11 @@ mod tests {
     async fn programs_are_run_by_number_and_end_with_the_daemon() {
         let (mut daemon, runner) = UnixStream::pair().expect("a pair of sockets");
         let serving = tokio::spawn(serve_on(runner));
-        let list: List = vec![sh("sleep 1000"), sh("echo two; exit 2")];
+        let list: List = vec![sh("sleep 1000"), sh("echo $WHO; exit 2")];
         wire::send(&mut daemon, &list).await.expect("it listens");
         for (id, number) in [(1, 0), (2, 1), (3, 7)] {
-            let request = Request { id, number, limit_ms: PLENTY };
+            let more = vec![("WHO".to_owned(), format!("number {number}"))];
+            let request = Request { id, number, more, limit_ms: PLENTY };
             wire::send(&mut daemon, &request).await.expect("it listens");
         }
         let mut replies: Vec<(u64, Ended)> = Vec::new();
@@ -107,7 +109,7 @@ mod tests {
             replies.push((id, ended));
         }
         replies.sort_by_key(|(id, _)| *id);
-        let two = Ended { how: How::Exited(2), output: "two\n".into() };
+        let two = Ended { how: How::Exited(2), output: "number 1\n".into() };
         assert_eq!(replies, [(2, two), (3, Ended::not_started("there is no such program"))]);
         drop(daemon);
         serving.await.expect("no panic").expect("it served");

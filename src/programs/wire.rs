@@ -21,6 +21,8 @@ pub(super) struct Request {
     pub(super) id: u64,
     /// The place of the program in the list.
     pub(super) number: usize,
+    /// What its environment has besides.
+    pub(super) more: Vec<(String, String)>,
     /// The longest that it may run.
     pub(super) limit_ms: u64,
 }

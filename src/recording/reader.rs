@@ -231,17 +231,20 @@ mod tests {
         let long = Duration::from_secs(100_000);
         let timings =
             Timings { total: long, connect: Some(long), response: Some(long), ..Timings::default() };
-        let failure = Failure::JsonMismatch { pointer: "/".repeat(500), got: "x".repeat(500) };
-        let outcome = ProbeOutcome::failed(failure);
-        let worst = Probe { at: Moment::from_millis(u64::MAX / 2), check: 65_535, outcome, timings };
-        let mut block = ProbeBlock::default();
-        assert!(block.push(&worst));
-        let octets = block.take().len();
-        assert!(octets <= PROBE_MAX_OCTETS, "{octets} octets in a block of its own");
-        let later = Probe { at: worst.at + Duration::from_millis(u64::from(u32::MAX)), ..worst.clone() };
-        assert!(block.push(&worst) && block.push(&later), "49 days later");
-        assert!(block.take().len() - octets <= PROBE_MAX_OCTETS);
-        assert!(block.push(&later) && !block.push(&worst), "time runs backwards");
+        let mismatch = Failure::JsonMismatch { pointer: "/".repeat(500), got: "x".repeat(500) };
+        let program = Failure::Program { code: -1, said: "x".repeat(500) };
+        for failure in [mismatch, program] {
+            let outcome = ProbeOutcome::failed(failure);
+            let worst = Probe { at: Moment::from_millis(u64::MAX / 2), check: 65_535, outcome, timings };
+            let mut block = ProbeBlock::default();
+            assert!(block.push(&worst));
+            let octets = block.take().len();
+            assert!(octets <= PROBE_MAX_OCTETS, "{octets} octets in a block of its own");
+            let later = Probe { at: worst.at + Duration::from_millis((1 << 28) - 1), ..worst.clone() };
+            assert!(block.push(&worst) && block.push(&later), "three days later");
+            assert!(block.take().len() - octets <= PROBE_MAX_OCTETS);
+            assert!(block.push(&later) && !block.push(&worst), "time runs backwards");
+        }
     }
 
     proptest! {

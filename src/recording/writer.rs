@@ -6,8 +6,8 @@ use super::block::{PROBES, TABLE, framed};
 use super::{Probe, number, outcome};
 use crate::model::{CheckId, Moment};
 
-/// The longest time between two probes of one block.
-const GAP_MAX: Duration = Duration::from_millis(1 << 32);
+/// The longest time between two probes of one block, three days: four octets.
+const GAP_MAX: Duration = Duration::from_millis(1 << 28);
 
 /// Probes of one block, which is being filled.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An hour at most: a probe's timeout is a minute.
+/// An hour at most: no timeout is longer.
 fn micros(span: Duration) -> u32 {
     u32::try_from(span.as_micros()).unwrap_or(u32::MAX).min(3_600_000_000)
 }

@@ -100,7 +100,7 @@ struct Trouble {
 impl<'h> Run<'h> {
     fn start(history: &'h History, coverage: &Coverage, parameters: &Parameters) -> Run<'h> {
         let now = coverage.from;
-        let (controller, effects) = Controller::start(parameters.clone(), &[], None, now);
+        let (controller, effects) = Controller::start(without_gates(parameters), &[], None, now);
         let mut run = Run {
             controller,
             schedule: Schedule::new(history, parameters, now),
@@ -157,7 +157,11 @@ impl<'h> Run<'h> {
                 Effect::Pace(check, pace) => self.schedule.set_pace(&check, pace, self.now),
                 Effect::ProbeNow(check) => self.schedule.probe_now(&check, self.now),
                 Effect::Report(_) => self.trouble.settled_since = self.now,
-                Effect::Note(_) | Effect::Persist | Effect::Verify { .. } | Effect::Reply(_) => {}
+                Effect::RunHook(_)
+                | Effect::Note(_)
+                | Effect::Persist
+                | Effect::Verify { .. }
+                | Effect::Reply(_) => {}
             }
         }
     }
@@ -194,6 +198,11 @@ impl<'h> Run<'h> {
             self.schedule.skip(span);
         }
     }
+}
+
+/// What gates showed and hooks did is not recorded, so the past is played without them.
+fn without_gates(parameters: &Parameters) -> Parameters {
+    Parameters { gates: Vec::new(), hooks: Vec::new(), ..parameters.clone() }
 }
 
 impl Trouble {

@@ -32,6 +32,24 @@ impl<'h> Meeting<'h> {
         within.min_by_key(|start| start.since(wanted).max(wanted.since(*start)))
     }
 
+    /// The first recorded start within two moments that came after as long a pause as is wanted, or nearly so: the probe
+    /// itself, not one of those that followed in haste.
+    pub(super) fn start_after_pause(
+        &self,
+        earliest: Moment,
+        latest: Moment,
+        pause: Duration,
+    ) -> Option<Moment> {
+        let samples = &self.track?.samples;
+        let first = self.next + samples.get(self.next..)?.partition_point(|sample| sample.start < earliest);
+        let mut within = (first..samples.len()).take_while(|index| samples[*index].start <= latest);
+        let is_after_pause = |index: &usize| {
+            let before = index.checked_sub(1).map(|before| samples[before].start);
+            before.is_some_and(|before| samples[*index].start.since(before) * 4 >= pause * 3)
+        };
+        within.find(is_after_pause).map(|index| samples[index].start)
+    }
+
     /// A probe that starts now: what it sees, and how long it takes. `last` is the start of the one before.
     pub(super) fn probe(&mut self, last: Option<Moment>, now: Moment) -> (ProbeOutcome, Timings) {
         let Some(track) = self.track else { return not_recorded() };
@@ -94,8 +112,11 @@ fn between(track: &Track, before: usize, now: Moment) -> &Sample {
     let Some(later) = track.samples.get(before + 1) else { return earlier };
     let is_past_the_middle = now.since(earlier.start) * 2 >= later.start.since(earlier.start);
     let lasting = |index: usize| track.row_of(index).is_some();
+    let last_pass = || track.samples[..before].iter().rev().find(|sample| sample.kind == Kind::Pass);
     match (earlier.kind.is_failure(), later.kind.is_failure()) {
         (false, true) if lasting(before + 1) && is_past_the_middle => later,
+        // Two accidents, and nothing in between.
+        (true, true) if track.row_of(before).is_none() => last_pass().unwrap_or(earlier),
         (true, false) if !lasting(before) || is_past_the_middle => later,
         _ => earlier,
     }
@@ -139,6 +160,11 @@ mod tests {
     fn a_lost_probe_is_met_once_by_a_faster_schedule() {
         check_probes("..x..", 2_000, &[0.0, 4.0, 7.0, 9.5, 10.5, 11.0, 12.0, 15.0], "....x...");
         check_probes("..x..", 2_000, &[0.0, 4.0, 8.0, 12.0, 15.0], "...x.");
+    }
+
+    #[test]
+    fn two_lost_probes_are_two_for_a_faster_schedule() {
+        check_probes("..xx..", 2_000, &[0.0, 4.0, 8.0, 11.0, 13.0, 15.0, 17.0, 20.0], "...x.x..");
     }
 
     #[test]

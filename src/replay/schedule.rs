@@ -119,7 +119,8 @@ impl<'h> Slot<'h> {
                 let of = |percent: u32| last + gap * percent / 100;
                 let (earliest, wanted) = (of(least).max(self.earliest), of(100));
                 let latest = of(100 + NEAR_PERCENT).max(self.earliest);
-                let recorded = self.meeting.start_near(earliest, wanted, latest);
+                let recorded = self.meeting.start_after_pause(earliest, latest, gap);
+                let recorded = recorded.or_else(|| self.meeting.start_near(earliest, wanted, latest));
                 recorded.unwrap_or_else(|| self.closer(wanted, of(least), gap)).max(self.earliest)
             }
             (None, Some(_) | None) => self.earliest,

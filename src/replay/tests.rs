@@ -75,6 +75,8 @@ pub(super) fn parameters() -> Parameters {
         witnesses: Vec::new(),
         regions: vec![region(EAST), region(WEST)],
         safety: crate::policy::Safety::default(),
+        gates: Vec::new(),
+        hooks: Vec::new(),
         steers: vec![steer],
     }
 }
@@ -145,4 +147,28 @@ fn what_does_not_concern_a_configuration_is_told() {
         (3, vec![elsewhere], vec![check(WEST).id])
     );
     assert!(history.coverage([].into_iter()).is_none());
+}
+
+/// A second of a daemon whose probes are fast: the region dies at its end.
+#[test]
+fn the_last_probe_of_a_recording_counts() {
+    let mut parameters = parameters();
+    for check in parameters.regions.iter_mut().flat_map(|region| &mut region.checks) {
+        let (second, tenth) = (Duration::from_secs(1), Duration::from_millis(100));
+        (check.rules.interval, check.rules.recheck, check.rules.timeout) = (second, tenth, second);
+        (check.rules.fall, check.rules.rise) = (2, 2);
+    }
+    let took = Duration::from_micros(250);
+    let (pass, refused) = (ProbeOutcome::Pass, ProbeOutcome::failed(Failure::Refused));
+    let of = |probes: &[(u64, &ProbeOutcome)]| -> Vec<(Moment, ProbeOutcome, Duration)> {
+        probes.iter().map(|(millis, outcome)| (at(*millis), (*outcome).clone(), took)).collect()
+    };
+    let east = (EAST, of(&[(57, &pass), (157, &pass), (1_105, &refused), (1_203, &refused)]));
+    let west = (WEST, of(&[(0, &pass), (96, &pass), (1_107, &pass), (1_118, &pass)]));
+    let history = history(&[&east, &west]);
+    let checks = parameters.regions.iter().flat_map(|region| &region.checks).map(|check| &check.id);
+    let coverage = history.coverage(checks).expect("probes");
+    let course = super::replay(&history, &coverage, &parameters, &mut |_| {});
+    let regions: Vec<&str> = course.stays[0].iter().map(|stay| stay.region.as_str()).collect();
+    assert_eq!(regions.last(), Some(&WEST), "{:?}", course.stays);
 }

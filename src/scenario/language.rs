@@ -7,7 +7,8 @@ use super::order::order;
 use super::span::span;
 use crate::controller::{Terms, What as Wish};
 use crate::health::State;
-use crate::model::{Family, RegionId};
+use crate::model::{Family, GateId, HookId, RegionId};
+use crate::policy::Seen;
 use crate::simulator::{Condition, DiskState};
 
 /// The last moment of a story: what comes later would take long to play, and is a mistyped unit.
@@ -89,6 +90,20 @@ pub enum What {
     Clock(i64),
     /// Three name servers, or two, from here on: in the first line of a story.
     Nodes(usize),
+    /// A gate shows this whenever it is asked; none: nobody asks any more.
+    Gate {
+        /// Which gate.
+        gate: GateId,
+        /// What is seen there.
+        seen: Option<Seen>,
+    },
+    /// A hook fails from now on, or works.
+    Hook {
+        /// Which hook.
+        hook: HookId,
+        /// Whether it fails.
+        fails: bool,
+    },
     /// An operator gives a name back to the best of its regions.
     FailBack(Option<String>),
     /// An operator says something else.
@@ -299,6 +314,9 @@ fn happening(words: &[&str]) -> Result<What, String> {
         ["restart", "after", gap, "with", "the", "configuration", name] => {
             What::Restart(Restart { config: Some((*name).to_owned()), ..restart(gap, false)? })
         }
+        ["gate", gate, light] => What::Gate { gate: (*gate).into(), seen: seen(light)? },
+        ["hook", hook, "fails"] => What::Hook { hook: (*hook).into(), fails: true },
+        ["hook", hook, "works"] => What::Hook { hook: (*hook).into(), fails: false },
         [places @ .., "is" | "are", "up"] => becomes(places, Condition::Up)?,
         [places @ .., "refuses" | "refuse"] => becomes(places, Condition::Refuses)?,
         [places @ .., "hangs" | "hang"] => becomes(places, Condition::Hangs)?,
@@ -318,6 +336,16 @@ fn happening(words: &[&str]) -> Result<What, String> {
         }
         _ => return Err("nothing that can happen".into()),
     })
+}
+
+fn seen(light: &str) -> Result<Option<Seen>, String> {
+    match light {
+        "green" => Ok(Some(Seen::Fine("all is well".into()))),
+        "red" => Ok(Some(Seen::Unfit("not ready".into()))),
+        "unknown" => Ok(Some(Seen::Blind("no answer".into()))),
+        "stale" => Ok(None),
+        _ => Err(format!("`{light}` is neither green, red, unknown nor stale")),
+    }
 }
 
 fn of_name(name: &str) -> Result<Family, String> {

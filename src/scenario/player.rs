@@ -124,6 +124,18 @@ impl<O: Onlooker> Player<O> {
                 let (what, terms) = said.as_ref().clone();
                 self.simulator.us_mut().obey(what, terms, now);
             }
+            What::Gate { gate, seen } => {
+                if !self.parameters.gates.iter().any(|known| known.id == *gate) {
+                    return wrong(format!("there is no gate {gate}"), "the name of a `[[gate]]`".into());
+                }
+                self.simulator.us_mut().set_gate(gate, seen.clone());
+            }
+            What::Hook { hook, fails } => {
+                if !self.parameters.hooks.iter().any(|known| known.id == *hook) {
+                    return wrong(format!("there is no hook {hook}"), "the name of a `[[hook]]`".into());
+                }
+                self.simulator.us_mut().set_hook(hook, *fails);
+            }
             What::Restart(restart) => return self.restart(restart, column),
             What::Expect(expectation) => return self.compare(expectation),
         }

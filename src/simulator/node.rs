@@ -1,13 +1,16 @@
 //! One name server: its controller, its prober and its disk.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::api::Status;
 use crate::controller::{
-    Command, CommandId, Commit, Controller, Effect, Event, Parameters, Reply, Terms, What,
+    Command, CommandId, Commit, Controller, Effect, Event, HookEnded, HookOutcome, HookRun, Parameters,
+    Reply, Terms, What,
 };
 use crate::health::Observation;
-use crate::model::{CheckId, Moment, Name};
+use crate::model::{CheckId, GateId, HookId, Moment, Name};
+use crate::policy::Seen;
 use crate::zone::Zone;
 
 use super::clock::NodeClock;
@@ -37,6 +40,10 @@ pub struct Node<O> {
     /// What became of the last command.
     pub reply: Option<Reply>,
     commands: u64,
+    /// What those who ask at the gates see, whenever they do.
+    gates: BTreeMap<GateId, Seen>,
+    /// The hooks that fail.
+    failing_hooks: BTreeSet<HookId>,
 }
 
 /// Whether the name server runs.
@@ -59,6 +66,8 @@ impl<O: Onlooker> Node<O> {
             journal: Vec::new(),
             reply: None,
             commands: 0,
+            gates: BTreeMap::new(),
+            failing_hooks: BTreeSet::new(),
         };
         node.boot(now);
         node
@@ -113,6 +122,23 @@ impl<O: Onlooker> Node<O> {
     pub fn stand_still(&mut self, span: Duration, now: Moment) {
         if let Daemon::Runs { frozen_until, .. } = &mut self.daemon {
             *frozen_until = Some(now + span);
+        }
+    }
+
+    /// A gate shows this whenever it is asked from now on; none: nobody asks any more.
+    pub fn set_gate(&mut self, gate: &GateId, seen: Option<Seen>) {
+        match seen {
+            Some(seen) => drop(self.gates.insert(gate.clone(), seen)),
+            None => drop(self.gates.remove(gate)),
+        }
+    }
+
+    /// A hook fails from now on, or works.
+    pub fn set_hook(&mut self, hook: &HookId, fails: bool) {
+        if fails {
+            self.failing_hooks.insert(hook.clone());
+        } else {
+            self.failing_hooks.remove(hook);
         }
     }
 
@@ -189,6 +215,9 @@ impl<O: Onlooker> Node<O> {
         }
         if ticks {
             self.handle(Event::TimePassed, now);
+            for (gate, seen) in self.gates.clone() {
+                self.handle(Event::Gated(gate, seen), now);
+            }
         }
         for observation in seen {
             self.handle(Event::Observed(observation), now);
@@ -248,6 +277,7 @@ impl<O: Onlooker> Node<O> {
                 Effect::Persist => self.disk.persist(controller.saved(clock)),
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
                 Effect::ProbeNow(check) => prober.probe_now(check, now),
+                Effect::RunHook(run) => follows.push(Event::HookEnded(self.run_hook(run))),
                 Effect::Verify { id, .. } => {
                     follows.push(Event::Verified(*id, Ok("the listener of the simulator".into())));
                 }
@@ -256,6 +286,20 @@ impl<O: Onlooker> Node<O> {
             }
         }
         follows
+    }
+
+    /// Hooks take no time here.
+    fn run_hook(&self, run: &HookRun) -> HookEnded {
+        let fails = self.failing_hooks.contains(&run.hook);
+        let outcome = if fails { HookOutcome::Failed("it ended with 1".into()) } else { HookOutcome::Done };
+        HookEnded {
+            run: run.run,
+            hook: run.hook.clone(),
+            name: run.names[0].clone(),
+            epoch: run.epoch,
+            outcome,
+            output: format!("{} to {}", run.from, run.to),
+        }
     }
 
     fn note(&mut self, now: Moment, text: &str) {
@@ -291,6 +335,8 @@ impl<O: Onlooker> Node<O> {
             watch: self.watch.clone(),
             reply: None,
             commands: 0,
+            gates: self.gates.clone(),
+            failing_hooks: self.failing_hooks.clone(),
         };
         twin.disk.persist(saved);
         twin.perform(&effects, now);

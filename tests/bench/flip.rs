@@ -58,6 +58,8 @@ impl Bench {
             witnesses: config.witnesses,
             regions: config.regions,
             steers: config.steers,
+            gates: config.gates,
+            hooks: config.hooks,
             safety: config.safety,
         };
         let now = Moment::from_millis(1_800_000_000_000);
@@ -115,6 +117,7 @@ impl Bench {
                     | Effect::Persist
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)
+                    | Effect::RunHook(_)
                     | Effect::Report(_)
                     | Effect::Verify { .. }
                     | Effect::Reply(_) => {}

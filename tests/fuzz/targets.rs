@@ -334,6 +334,8 @@ fn world() -> (&'static Parameters, &'static [Zone]) {
             witnesses: Vec::new(),
             regions,
             steers,
+            gates: Vec::new(),
+            hooks: Vec::new(),
             safety: Safety::default(),
         };
         (parameters, [zone])

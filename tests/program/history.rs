@@ -54,11 +54,11 @@ fn after_an_outage() -> Steered {
     let mut steered = Steered::start(MANUAL);
     steered.preferred.die();
     steered.wait_for(STANDBY);
-    let refused = run(&steered.place, &["failback", NAME, "--reason", "too early"]);
+    let refused = run(&steered.place, &["failback", NAME, "--reason", "too early", "--yes"]);
     refused.assert_code(1);
     steered.preferred.revive();
     steered.wait_until_proven();
-    said(&steered.place, &["failback", NAME, "--reason", "us-east was repaired"]);
+    said(&steered.place, &["failback", NAME, "--reason", "us-east was repaired", "--yes"]);
     steered.wait_for(PREFERRED);
     steered
 }

@@ -8,6 +8,8 @@ mod kit;
 
 mod bad_input;
 mod daemon;
+mod drill;
+mod errands;
 mod exhausted;
 mod history;
 mod log;

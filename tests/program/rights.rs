@@ -64,11 +64,12 @@ fn check_threads(process: &Process, uid: u32) {
 }
 
 /// By a filter, where there is a list of system calls.
-const SECCOMP: &str = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
-    "2"
-} else {
-    "0"
-};
+pub(crate) const SECCOMP: &str =
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
+        "2"
+    } else {
+        "0"
+    };
 
 /// A certificate with its key.
 fn certified() -> String {
@@ -223,6 +224,11 @@ fn no_system_call_of_ours_is_refused() {
     let tables = "[dns.cookies]\nsecret_file = \"cookies\"\n\
                   [dns.tls]\ncertificate = \"tls.pem\"\nkey = \"tls.pem\"\nlisten = [\"127.0.0.1:0\"]\n[control]";
     place.replace("[control]", tables);
+    // Asked by name, where nobody answers: what that takes is not to be refused.
+    let gates = "[[gate]]\nname = \"web\"\nhttp = { url = \"http://localhost:9/\" }\npolicy = \"warn\"\n\
+                 [[gate]]\nname = \"db\"\nregion = \"us-east\"\npolicy = \"warn\"\n\
+                 postgres = { host = \"localhost\", port = 9, user = \"monitor\", password_file = \"cookies\" }\n";
+    std::fs::write(place.config(), place.text() + gates).expect("our folder");
     let (program, trace) = (place.program("run"), place.config().with_file_name("trace"));
     let mut command = Command::new("strace");
     command.args(["-DD", "-f", "-q", "-o"]).arg(&trace).arg(program.get_program()).args(program.get_args());
@@ -230,6 +236,11 @@ fn no_system_call_of_ours_is_refused() {
     let question = query(7, NAME, RecordType::SOA);
     assert_eq!(ask_by_udp(place.listen, &question)[..2], [0, 7]);
     assert_eq!(ask(&mut client(place.listen), &question)[..2], [0, 7]);
+    wait_until("both gates were asked", PATIENCE, || {
+        let status = place.status_json();
+        let gates = status["gates"].as_array().cloned().unwrap_or_default();
+        gates.iter().all(|gate| gate["says"].as_str().is_some_and(|says| says.contains("onnection refused")))
+    });
     place.write("cookies", &"1f".repeat(16));
     daemon.signal(Signal::HUP);
     daemon.wait_for_line("cookies.changed", PATIENCE);

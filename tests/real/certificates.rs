@@ -28,7 +28,12 @@ impl Authority {
 
     /// Writes a chain and key that end in `year`, in one file as HAProxy wants it; Nginx takes the same.
     pub(crate) fn sign(&self, file: &Path, year: i32) {
-        let mut params = CertificateParams::new(vec![NAME.to_owned()]).expect("the name is a host name");
+        self.sign_for(NAME, file, year);
+    }
+
+    /// The same for another name, or an address.
+    pub(crate) fn sign_for(&self, name: &str, file: &Path, year: i32) {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name or an address");
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(year, 1, 1);
         let key = key();

@@ -7,7 +7,7 @@
 //! `brownout` a region that half works · `glitches` what must flip nothing · `starved` no processor for the prober ·
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
 //! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
-//! `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
+//! `postgres` gates and hooks of a database · `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
 //! `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
@@ -32,6 +32,7 @@ mod limits;
 mod nameserver;
 mod neighbours;
 mod network;
+mod postgres;
 mod process;
 mod proof;
 mod reflection;

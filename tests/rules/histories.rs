@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use cadence_dns::answer::Identity;
-use cadence_dns::controller::Parameters;
+use cadence_dns::controller::{Hook, HookPhase, Parameters};
 use cadence_dns::health::{
     Alone, Brownout, Calculation, Check, Failure, Grades, Member, MinUp, Observation, Passes, Phase,
     ProbeOutcome, Region, Rules, Timings,
 };
 use cadence_dns::model::{CheckId, Family, Moment, RegionId, Ttl};
-use cadence_dns::policy::{Failback, Safety, Steer};
+use cadence_dns::policy::{Failback, Gate, GatePolicy, Proof, Safety, Seen, Steer};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -120,8 +120,40 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
             witnesses: Vec::new(),
             regions: regions.clone(),
             steers: [first].into_iter().chain(second).collect(),
+            gates: Vec::new(),
+            hooks: Vec::new(),
             safety: Safety::default(),
         })
+    })
+}
+
+/// The same with a gate or two before them, and hooks of which one must succeed.
+pub(crate) fn gated() -> impl Strategy<Value = Parameters> {
+    let policy = prop_oneof![
+        3 => Just(GatePolicy::Block),
+        1 => Just(GatePolicy::Warn),
+        2 => (1..200_u64).prop_map(|span| GatePolicy::BlockFor(Duration::from_secs(span))),
+    ];
+    let gate = (prop::option::weighted(0.7, any::<usize>()), policy);
+    let hooks = select(vec![vec![], vec![false], vec![true], vec![true, false]]);
+    (parameters(), prop::collection::vec(gate, 0..3), hooks).prop_map(|(parameters, gates, hooks)| {
+        let regions = parameters.regions.clone();
+        let gates = gates.into_iter().zip(0..).map(|((region, policy), number)| Gate {
+            id: format!("gate-{number}").as_str().into(),
+            region: region.and_then(|n| pick(&regions, n)).map(|region| region.id.clone()),
+            names: Vec::new(),
+            proof: Proof::Reply { of_data: false },
+            policy,
+            stale_after: Duration::from_secs(15),
+        });
+        let hooks = hooks.into_iter().zip(0..).map(|(must_succeed, number)| Hook {
+            id: format!("hook-{number}").as_str().into(),
+            names: Vec::new(),
+            phase: if must_succeed { HookPhase::Before } else { HookPhase::After },
+            must_succeed,
+            deadline: Duration::from_secs(5),
+        });
+        Parameters { gates: gates.collect(), hooks: hooks.collect(), ..parameters }
     })
 }
 
@@ -164,6 +196,10 @@ pub(crate) enum Trouble {
     Exhausted(bool),
     Stuck(bool),
     Restart(Duration),
+    /// A gate shows this from now on; none: it is asked no more.
+    Gate(usize, Option<Seen>),
+    /// Every hook fails from now on, or works.
+    Hooks(bool),
 }
 
 impl Trouble {
@@ -176,6 +212,25 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Step>> {
     let step = (0..60_000_u64, trouble())
         .prop_map(|(after, trouble)| Step { after: Duration::from_millis(after), trouble });
     prop::collection::vec(step, 0..20)
+}
+
+/// The same, and what is seen at gates and becomes of hooks.
+pub(crate) fn gated_history() -> impl Strategy<Value = Vec<Step>> {
+    let seen = select(vec![
+        Some(Seen::Fine("ready".into())),
+        Some(Seen::Fine("ready".into())),
+        Some(Seen::Unfit("behind".into())),
+        Some(Seen::Blind("no answer".into())),
+        None,
+    ]);
+    let trouble = prop_oneof![
+        2 => trouble(),
+        1 => (any::<usize>(), seen).prop_map(|(n, seen)| Trouble::Gate(n, seen)),
+        1 => prop::bool::weighted(0.3).prop_map(Trouble::Hooks),
+    ];
+    let step = (0..60_000_u64, trouble)
+        .prop_map(|(after, trouble)| Step { after: Duration::from_millis(after), trouble });
+    prop::collection::vec(step, 0..30)
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
@@ -235,6 +290,15 @@ pub(crate) fn play(simulator: &mut Simulator, parameters: &Parameters, history: 
             Trouble::Stuck(stuck) => {
                 let now = simulator.now;
                 simulator.us_mut().set_prober_stuck(*stuck, now);
+            }
+            Trouble::Gate(n, seen) => {
+                let Some(gate) = pick(&parameters.gates, *n).map(|gate| gate.id.clone()) else { continue };
+                simulator.us_mut().set_gate(&gate, seen.clone());
+            }
+            Trouble::Hooks(fail) => {
+                for hook in &parameters.hooks {
+                    simulator.us_mut().set_hook(&hook.id, *fail);
+                }
             }
             Trouble::Restart(gap) => {
                 let now = simulator.now;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cadence_dns::controller::{Controller, Effect, Event, Parameters, SavedName, SavedState};
 use cadence_dns::health::{Check, Passes, ProbeOutcome, Region, State, Verdict, Vote};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
-use cadence_dns::policy::{Decision, Standing, Steer};
+use cadence_dns::policy::{Decision, Hold, Standing, Steer, forbidding};
 use cadence_dns::simulator::{Disk, Handled, Onlooker};
 
 use super::resolver;
@@ -110,6 +110,7 @@ impl Onlooker for Watch {
         } else {
             let mut changed = false;
             for decision in controller.decisions() {
+                self.no_gate_is_passed(decision, controller, clock);
                 changed |= self.before.get(decision.name()).is_none_or(|before| {
                     before.standing.addresses != decision.standing.addresses || before.ttl != decision.ttl
                 });
@@ -182,6 +183,18 @@ impl Watch {
         let greatest = self.greatest.entry(name.clone()).or_insert(epoch);
         assert!(*greatest <= epoch, "{name}: epoch {epoch} after {greatest}");
         *greatest = epoch;
+    }
+
+    /// No name enters a region past a gate that bars, unless somebody breaks the rule on purpose.
+    fn no_gate_is_passed(&self, decision: &Decision, controller: &Controller, clock: Moment) {
+        let (name, to) = (decision.name(), &decision.standing.region);
+        let Some(before) = self.before.get(name).filter(|before| before.standing.region != *to) else {
+            return;
+        };
+        let steer = &self.steers[name];
+        let forbidden = forbidding(steer, &before.standing, to, controller.facts(), clock);
+        let left = steer.regions.contains(&before.standing.region);
+        assert!(forbidden.is_empty() || !left || self.commanded, "{name}: to {to} in spite of {forbidden:?}");
     }
 
     fn look_at_flip(&self, before: &Decision, after: &Decision, clock: Moment, now: Moment) {
@@ -282,8 +295,11 @@ impl Watch {
                 verdicts.get(id).is_some_and(|verdict| verdict.state == state && !verdict.is_unprobed())
             };
             let another = steer.regions.iter().any(|id| is(id, State::Up));
+            let waits = decision.derivation.wait.as_ref().map(|wait| &wait.hold);
+            let on_a_word = matches!(waits, Some(Hold::Gate(_) | Hold::Hook(_)));
             let ordered =
                 controller.overrides().iter().any(|o| o.order.concerns(steer, &decision.standing.region));
+            let ordered = ordered || on_a_word; // either is the operator's own word
             if ordered || !is(&decision.standing.region, State::Down) || !another {
                 self.stranded.remove(name);
                 continue;

@@ -167,6 +167,7 @@ impl RegionExplanation {
         checks: impl Fn(IpAddr) -> Vec<CheckStatus>,
     ) -> RegionExplanation {
         let in_service = verdict.region == decision.standing.region;
+        let gates = decision.derivation.gates.iter().filter(|view| view.region == verdict.region);
         let endpoint = |endpoint: &EndpointVerdict| EndpointExplanation {
             address: endpoint.address,
             family: Family::of(endpoint.address),
@@ -174,6 +175,7 @@ impl RegionExplanation {
             state: endpoint.state,
             doubt: endpoint.doubt,
             suspect: endpoint.suspect,
+            degraded: endpoint.degraded,
             word: endpoint.word.clone(),
             votes: endpoint.ballots.clone(),
             checks: checks(endpoint.address),
@@ -193,6 +195,7 @@ impl RegionExplanation {
             families: verdict.families.clone(),
             needed: verdict.needed,
             degraded: verdict.degraded(),
+            gates: gates.cloned().collect(),
             endpoints: verdict.endpoints.iter().map(endpoint).collect(),
         }
     }
@@ -292,6 +295,14 @@ fn by_addresses(controller: &Controller, verdict: &Verdict, now: Moment) -> Vec<
 
 fn by_time(controller: &Controller, steer: &Steer, decision: &Decision, wait: &Wait) -> NextExplanation {
     let Wait { to, hold, until } = wait;
+    if let (Hold::Gate(gate), None) = (hold, until) {
+        return NextExplanation {
+            cause: format!("gate {gate} before {to} turns green, and all else stays as it is"),
+            effect: to.to_string(),
+            changes_answer: true,
+            earliest: None,
+        };
+    }
     let Some(until) = until else {
         return NextExplanation {
             cause: format!("an operator gives it back: `cadence-dns failback {}`", decision.name()),

@@ -138,7 +138,7 @@ impl News {
 }
 
 fn countdown(wait: &WaitStatus) -> (RegionId, Hold, Option<u64>) {
-    (wait.to.clone(), wait.hold, wait.left.map(|left| left.ceil() as u64))
+    (wait.to.clone(), wait.hold.clone(), wait.left.map(|left| left.ceil() as u64))
 }
 
 fn failures(check: &CheckStatus) -> u8 {

@@ -154,6 +154,10 @@ fn of_region(region: &RegionExplanation, now: Moment) -> Node {
     if *decisive == Some(false) {
         below.push(Node::leaf("not decisive: whatever is believed of it, the answer stays"));
     }
+    for view in &region.gates {
+        let bars = if view.bars { "; it bars" } else { "" };
+        below.push(Node::leaf(format!("{}{bars}", view.headline())));
+    }
     for family in Family::ALL {
         let of_family: Vec<&EndpointExplanation> =
             region.endpoints.iter().filter(|endpoint| endpoint.family == family).collect();
@@ -173,20 +177,20 @@ fn of_region(region: &RegionExplanation, now: Moment) -> Node {
 }
 
 fn of_endpoint(endpoint: &EndpointExplanation, now: Moment) -> Node {
-    let EndpointExplanation { address, served, state, doubt, suspect, word: ordered, votes, checks, .. } =
-        endpoint;
-    let ordered = ordered.as_ref().map(|word| format!(", {word}")).unwrap_or_default();
-    let served = if *served { ", in the answer" } else { "" };
-    let doubt = doubt.map(|doubt| format!(", {}", word(&doubt))).unwrap_or_default();
-    let suspect = if *suspect { ", fails just now" } else { "" };
+    let EndpointExplanation { address, votes, checks, .. } = endpoint;
+    let marks = [
+        endpoint.doubt.map(|doubt| word(&doubt).to_owned()),
+        endpoint.suspect.then(|| "fails just now".to_owned()),
+        endpoint.degraded.map(|why| format!("degraded: {why}")),
+        endpoint.word.as_ref().map(ToString::to_string),
+        endpoint.served.then(|| "in the answer".to_owned()),
+    ];
+    let marks: String = marks.into_iter().flatten().map(|mark| format!(", {mark}")).collect();
     let checks_below = checks.iter().map(|check| Node::leaf(of_check(check, now)));
     // Where this node votes alone its checks say more than its vote, unless what they saw does not count.
     let is_told = |ballot: &&Ballot| votes.len() > 1 || checks.is_empty() || ballot.isolated;
     let others = votes.iter().filter(is_told).map(|vote| Node::leaf(of_vote(vote)));
-    Node::new(
-        format!("{address} {state}{doubt}{suspect}{ordered}{served}"),
-        checks_below.chain(others).collect(),
-    )
+    Node::new(format!("{address} {}{marks}", endpoint.state), checks_below.chain(others).collect())
 }
 
 fn of_check(check: &CheckStatus, now: Moment) -> String {

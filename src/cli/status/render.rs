@@ -6,8 +6,8 @@ use std::time::Duration;
 use comfy_table::Table;
 
 use crate::api::{
-    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, LimitedStatus, NameStatus, RegionStatus, Source,
-    Status,
+    BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
+    RegionStatus, Source, Status,
 };
 use crate::cli::overrides::shown;
 use crate::cli::text::{age, latency, probe_of, table};
@@ -24,6 +24,7 @@ pub(super) fn render(status: &Status, now: Moment, width: Option<u16>) -> String
         overrides(status, now, width),
         regions(status, now, width),
         endpoints(status, now, width),
+        gates(status, now, width),
         status.dns.as_ref().map(asked).unwrap_or_default(),
     ];
     for section in sections.into_iter().filter(|section| !section.is_empty()) {
@@ -76,7 +77,7 @@ fn families(addresses: &[IpAddr]) -> String {
 
 fn why(name: &NameStatus, now: Moment) -> String {
     let Some(wait) = &name.wait else { return name.why.clone() };
-    match (wait.hold, wait.until) {
+    match (&wait.hold, wait.until) {
         (Hold::ManualFailback, _) => format!("{}; back to {} by `cadence-dns failback`", name.why, wait.to),
         (hold, Some(until)) => {
             format!("{}; {hold} hold, to {} in {}", name.why, wait.to, age(until.after(now)))
@@ -92,6 +93,15 @@ fn budgets(status: &Status) -> String {
         Some(format!("budget {}: {total}s{rto}  = {derivation}\n", name.name))
     };
     status.names.iter().filter_map(line).collect()
+}
+
+fn gates(status: &Status, now: Moment, width: Option<u16>) -> String {
+    let mut table = table(&["GATE", "BEFORE", "LIGHT", "SEEN", "WHY"], width);
+    for GateStatus { gate, region, light, says, seen, .. } in &status.gates {
+        let seen = seen.map_or_else(|| "-".into(), |seen| age(now.since(seen)));
+        table.add_row([gate.to_string(), region.to_string(), light.to_string(), seen, says.clone()]);
+    }
+    finish(&table, status.gates.is_empty())
 }
 
 fn overrides(status: &Status, now: Moment, width: Option<u16>) -> String {

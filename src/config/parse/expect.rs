@@ -100,7 +100,7 @@ fn pointers(
 }
 
 /// RFC 6901 section 3: empty, or parts with a slash before each; `~` is written `~0`, a slash in a part `~1`.
-fn pointer(text: At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
+pub(super) fn pointer(text: At<String>, diagnostics: &Diagnostics<'_>) -> Option<String> {
     let At { value, place } = text;
     let escapes_are_whole = value.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
     if (value.is_empty() || value.starts_with('/')) && escapes_are_whole {

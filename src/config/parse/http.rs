@@ -151,7 +151,7 @@ fn target(
 }
 
 /// Which certificates are accepted, where there are any.
-fn trust(spec: TrustSpec, tls: bool, context: Context<'_>) -> TrustSettings {
+pub(super) fn trust(spec: TrustSpec, tls: bool, context: Context<'_>) -> TrustSettings {
     let (ca_file, insecure) = accepted(spec, tls, context.diagnostics);
     let (ca_file, ca_file_place) = ca_file.map(|at| (context.path("ca_file", &at), at.place)).unzip();
     TrustSettings { ca_file: ca_file.flatten(), ca_file_place, insecure }

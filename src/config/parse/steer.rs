@@ -55,17 +55,24 @@ const DEFAULT_DWELL: Duration = Duration::from_secs(60);
 const DEFAULT_AFTER: Duration = Duration::from_secs(300);
 const DEFAULT_FLIPS: u32 = 3;
 
-/// All of `[[steer]]`; each name goes to its zone.
+/// All of `[[steer]]`, each name goes to its zone; and the first names of those that do not say when they go back.
 pub(super) fn steers(
     specs: Vec<At<SteerSpec>>,
     zones: &mut Zones,
     regions: &Regions,
     diagnostics: &Diagnostics<'_>,
-) -> Vec<Steer> {
+) -> (Vec<Steer>, BTreeSet<Name>) {
     let mut parser = SteerParser::new(zones, regions, diagnostics);
-    let steers = specs.into_iter().filter_map(|spec| parser.steer(spec)).collect();
+    let mut undecided = BTreeSet::new();
+    let mut steers = Vec::new();
+    for spec in specs {
+        let says_when = spec.value.failback.is_some();
+        let Some(steer) = parser.steer(spec) else { continue };
+        undecided.extend((!says_when).then(|| steer.name().clone()));
+        steers.push(steer);
+    }
     parser.warn_of_unused_regions();
-    steers
+    (steers, undecided)
 }
 
 /// What is known while the steers are judged one after the other.

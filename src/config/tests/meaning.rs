@@ -39,6 +39,7 @@ fn the_contract_means_what_it_says() {
         alone,
         witnesses,
         safety,
+        ..
     } = &parsed.config;
     assert_eq!(*history, HistorySettings::default());
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
@@ -108,10 +109,15 @@ fn what_is_left_out_has_its_default() {
         alone,
         witnesses,
         safety,
+        gates,
+        asked,
+        hooks,
+        deeds,
     } = &parsed.config;
     assert_eq!(*history, HistorySettings::default());
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
     assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
+    assert!(gates.is_empty() && asked.is_empty() && hooks.is_empty() && deeds.is_empty());
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
@@ -314,6 +320,52 @@ fn every_key_is_obeyed() {
         ("enabled", "brownout = { enabled = false }", "brownout = { enabled = true }"),
         ("names", "\"hooks.example.com\"", "\"events.example.com\""),
         ("unproven", "unproven = \"accept\"", "unproven = \"refuse\""),
+        ("name", "name = \"lag\"", "name = \"behind\""),
+        ("region", "region = \"far\"\nnames", "region = \"near\"\nnames"),
+        ("names", "names = [\"api.example.com\"]\npostgres", "names = [\"www.example.com\"]\npostgres"),
+        ("host", "db.far.example.com", "db2.far.example.com"),
+        ("port", "port = 5433", "port = 5434"),
+        ("database", "database = \"app\"", "database = \"other\""),
+        ("user", "user = \"monitor\", password_file", "user = \"other\", password_file"),
+        ("password_file", "db.password", "other.password"),
+        ("role", "role = \"primary\"", "role = \"replica\""),
+        ("lag", "lag = \"11s\"", "lag = \"12s\""),
+        ("lag_bytes", "lag_bytes = 1048576", "lag_bytes = 1048577"),
+        ("tls", "tls = false", "tls = true"),
+        ("ca_file", "db-ca.pem", "other-ca.pem"),
+        ("insecure", "role = \"replica\", insecure = true", "role = \"replica\", insecure = false"),
+        ("block_for", "block_for = \"3m\"", "block_for = \"4m\""),
+        ("interval", "interval = \"6s\"", "interval = \"7s\""),
+        ("timeout", "timeout = \"1200ms\"", "timeout = \"1300ms\""),
+        ("stale_after", "stale_after = \"25s\"", "stale_after = \"26s\""),
+        ("policy", "policy = \"warn\"", "policy = \"block\""),
+        (
+            "url",
+            "https://far.example.com/ready\", value = \"/replica",
+            "https://far.example.com/other\", value = \"/replica",
+        ),
+        ("value", "value = \"/replica/lag\"", "value = \"/replica/age\""),
+        ("at_most", "at_most = 10", "at_most = 10.5"),
+        ("at_least", "at_least = 3", "at_least = 4"),
+        ("is", "is = \"ready\"", "is = true"),
+        ("ca_file", "web-ca.pem", "other-ca.pem"),
+        ("insecure", "is = \"ready\", insecure = true", "is = \"ready\", insecure = false"),
+        ("exec", "/usr/local/bin/switch", "/usr/local/bin/other"),
+        ("capacity", "capacity = \"75%\"", "capacity = 2"),
+        ("name", "name = \"promote\"", "name = \"raise\""),
+        ("names", "names = [\"api.example.com\"]\nwhen", "names = [\"www.example.com\"]\nwhen"),
+        ("when", "when = \"after\"\nurl = \"https://chat", "when = \"before\"\nurl = \"https://chat"),
+        ("command", "\"--now\"", "\"--later\""),
+        ("deadline", "deadline = \"20s\"", "deadline = \"21s\""),
+        ("must_succeed", "must_succeed = true", "must_succeed = false"),
+        ("url", "https://chat.example.com/hook", "https://chat.example.com/other"),
+        ("secret_file", "hook.secret", "other.secret"),
+        ("ca_file", "chat-ca.pem", "other-ca.pem"),
+        (
+            "insecure",
+            "others.example.com/hook\"\ninsecure = true",
+            "others.example.com/hook\"\ninsecure = false",
+        ),
         ("min_serving", "min_serving = 2", "min_serving = 3"),
     ];
     for (key, old, new) in rows {
@@ -339,9 +391,12 @@ fn every_key_is_obeyed() {
         "region",
         "probe",
         "steer",
+        "gate",
+        "hook",
         "safety",
     ];
-    let inline = ["dns", "expect", "fresh", "body", "certificate", "slow", "brownout", "failback"];
+    let inline =
+        ["dns", "expect", "fresh", "body", "certificate", "slow", "brownout", "failback", "http", "postgres"];
     let mut listed: Vec<&str> = rows.iter().map(|(key, ..)| *key).chain(tables).chain(inline).collect();
     let mut known = KEYS.concat();
     listed.sort_unstable();

@@ -80,6 +80,19 @@ name = "example.com"
 regions = ["near"]
 failback = { mode = "delayed", @failback }
 @[[steer]]
+[[gate]]
+name = "answer"
+http = { url = "https://example.com/ready", @http }
+@[[gate]]
+[[gate]]
+name = "data"
+region = "near"
+postgres = { host = "192.0.2.9", user = "monitor", @postgres }
+[[hook]]
+name = "tell"
+when = "before"
+url = "https://example.com/hook"
+@[[hook]]
 [safety]
 @[safety]
 "#;

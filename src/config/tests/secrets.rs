@@ -59,3 +59,18 @@ fn a_refused_url_does_not_show_its_password() {
     check("url = \"https://me:s3cr3t@example.com:x/\"", "the URL is not valid: invalid port");
     check("url = \"ftp://me:s3cr3t@example.com/\"", "the URL has the scheme `ftp`");
 }
+
+/// Who writes a password where none belongs is told so without it.
+#[test]
+fn a_password_of_a_database_does_not_show() {
+    let check = |postgres: &str, found: &str| {
+        let gate = format!("[[gate]]\nname = \"db\"\nregion = \"us-east\"\npostgres = {{ {postgres} }}\n");
+        let problems = read(&format!("{CONTRACT}{gate}")).expect_err("a mistake");
+        let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        let told = told.join("\n");
+        assert!(told.contains(found) && !told.contains(SECRET), "{told}");
+    };
+    check("host = \"db\", user = \"me\", password = \"s3cr3t\"", "`postgres` has no key \"password\"");
+    check("host = \"postgres://me:s3cr3t@db/\", user = \"me\"", "`host` is neither a name nor an address");
+    check("host = \"db\", user = \"s3cr3t\", port = 0", "`port` is 0");
+}

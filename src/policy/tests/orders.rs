@@ -46,7 +46,7 @@ fn orders(text: &str) -> Overrides {
 }
 
 fn decided_under(text: &str, served: &str, letters: &str) -> Decision {
-    let facts = Facts { verdicts: &verdicts(letters), overrides: &orders(text) };
+    let facts = Facts { verdicts: &verdicts(letters), overrides: &orders(text), gates: Gates::NONE };
     decide(&steer(Failback::Auto), (served != "-").then(|| standing(served)).as_ref(), facts, NOW)
 }
 
@@ -70,7 +70,8 @@ fn a_pin_beats_everything() {
 #[test]
 fn what_a_pin_keeps_waiting_comes_when_it_ends() {
     let decision = decided_under("pin c", "c", "UUU");
-    let wait = decision.derivation.wait.as_ref().map(|wait| (wait.to.as_str(), wait.hold, wait.until));
+    let wait =
+        decision.derivation.wait.as_ref().map(|wait| (wait.to.as_str(), wait.hold.clone(), wait.until));
     assert_eq!(wait, Some(("a", Hold::Pin, Some(NOW + Duration::from_secs(3600)))));
     assert_eq!(decided_under("pin a", "a", "UUU").derivation.wait, None);
 }
@@ -82,7 +83,7 @@ fn a_freeze_keeps_the_answer_also_in_an_outage() {
     check("freeze in b", "a", "DUU", "b failed-over");
     check("freeze", "-", "UUU", "a preferred");
     let before = Standing { addresses: [addresses("a")[1]].into(), ..standing("a") };
-    let facts = Facts { verdicts: &verdicts("UUU"), overrides: &orders("freeze") };
+    let facts = Facts { verdicts: &verdicts("UUU"), overrides: &orders("freeze"), gates: Gates::NONE };
     let decision = decide(&steer(Failback::Auto), Some(&before), facts, NOW);
     assert_eq!(decision.standing, before, "address by address");
 }
@@ -140,11 +141,11 @@ fn a_drained_address_is_served_only_where_its_family_has_no_other() {
 fn a_name_that_is_kept_leaves_only_a_dead_region() {
     let kept = Standing { kept: true, ..standing("b") };
     let decided = |letters: &str| {
-        let facts = Facts { verdicts: &verdicts(letters), overrides: Overrides::NONE };
+        let facts = Facts { verdicts: &verdicts(letters), overrides: Overrides::NONE, gates: Gates::NONE };
         decide(&steer(Failback::Auto), Some(&kept), facts, NOW)
     };
     let stays = decided("UUU");
-    let wait = stays.derivation.wait.map(|wait| (wait.to, wait.hold, wait.until));
+    let wait = stays.derivation.wait.map(|wait| (wait.to, wait.hold.clone(), wait.until));
     assert_eq!((stays.standing.kept, wait), (true, Some(("a".into(), Hold::Kept, None))));
     let escaped = decided("UDU");
     assert_eq!((escaped.standing.region.as_str(), escaped.standing.kept), ("a", false));
@@ -153,7 +154,7 @@ fn a_name_that_is_kept_leaves_only_a_dead_region() {
 #[test]
 fn a_release_does_what_is_waited_for() {
     let released = |failback, standing: &Standing, letters: &str| {
-        let facts = Facts { verdicts: &verdicts(letters), overrides: Overrides::NONE };
+        let facts = Facts { verdicts: &verdicts(letters), overrides: Overrides::NONE, gates: Gates::NONE };
         release_now(&steer(failback), standing, facts, NOW)
             .map(|decision| decision.standing.region.to_string())
     };
@@ -176,7 +177,7 @@ fn an_order_takes_the_place_of_one_about_the_same() {
 
 fn breached(text: &str, served: &str, letters: &str) -> Vec<String> {
     let (verdicts, overrides) = (verdicts(letters), orders(text));
-    let facts = Facts { verdicts: &verdicts, overrides: Overrides::NONE };
+    let facts = Facts { verdicts: &verdicts, overrides: Overrides::NONE, gates: Gates::NONE };
     let then = Facts { overrides: &overrides, ..facts };
     let steer = steer(Failback::Auto);
     let before = decide(&steer, Some(&standing(served)), facts, NOW);

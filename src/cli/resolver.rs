@@ -1,4 +1,5 @@
-//! A caching resolver between the demo's client and the name server: hickory-server with its forwarder and cache.
+//! A caching resolver between a client and the name server, for the demo and for drills: hickory-server with its
+//! forwarder and cache.
 //!
 //! It keeps an answer for exactly its TTL, from the moment when the answer came, and shows the rest of it rounded up
 //! to whole seconds, as most caches do.
