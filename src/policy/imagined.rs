@@ -172,7 +172,10 @@ mod tests {
     use super::*;
     use crate::health::{Ballot, EndpointVerdict, MinUp, RegionVote, Vote};
     use crate::model::Ttl;
-    use crate::policy::{AtExpiry, Flips, Gates, Order, Override, OverrideId, Overrides, Scope, Target};
+    use crate::policy::{
+        AtExpiry, Flips, Gate, GatePolicy, Gates, Order, Override, OverrideId, Overrides, Proof, Scope, Seen,
+        Target,
+    };
 
     const NOW: Moment = Moment::from_millis(100_000_000);
 
@@ -299,6 +302,37 @@ mod tests {
         ProptestConfig { cases: usual.cases * 16, failure_persistence: None, ..usual }
     }
 
+    /// A gate before some of the regions, and what was seen at it.
+    fn gates() -> impl Strategy<Value = Gates> {
+        let proof = select(vec![
+            Proof::Reply { of_data: false },
+            Proof::Reply { of_data: true },
+            Proof::Capacity(MinUp::Count(2)),
+        ]);
+        let policy =
+            select(vec![GatePolicy::Block, GatePolicy::Warn, GatePolicy::BlockFor(Duration::from_secs(30))]);
+        let seen = select(vec![None, Some(Seen::Fine("fine".into())), Some(Seen::Unfit("unfit".into()))]);
+        let gate = (0..5_u8, proof, policy, seen);
+        prop::collection::vec(gate, 0..3).prop_map(|all| {
+            let named = all.into_iter().zip(["a", "b", "c"]);
+            let (gates, seen): (Vec<Gate>, Vec<_>) = named
+                .map(|((region, proof, policy, seen), id)| {
+                    let region = Some(name(region));
+                    let stale_after = Duration::from_secs(60);
+                    let gate = Gate { id: id.into(), region, names: Vec::new(), proof, policy, stale_after };
+                    (gate, (id, seen))
+                })
+                .unzip();
+            let mut gates = Gates::new(gates);
+            for (id, seen) in seen {
+                if let Some(seen) = seen {
+                    gates.note(&id.into(), seen, NOW);
+                }
+            }
+            gates
+        })
+    }
+
     proptest! {
         #![proptest_config(cases())]
 
@@ -311,9 +345,10 @@ mod tests {
             known in verdicts(),
             others in prop::collection::vec(verdicts(), 4),
             ordered in overrides(),
+            gates in gates(),
         ) {
             let known = as_facts(&known);
-            let facts = Facts { verdicts: &known, overrides: &ordered, gates: Gates::NONE };
+            let facts = Facts { verdicts: &known, overrides: &ordered, gates: &gates };
             let flips = flips.into_iter().fold(Flips::default(), |flips, at| flips.and(at, &steer));
             let served = &known[&name(served % u8::try_from(steer.regions.len()).expect("few"))];
             let before = Standing {
@@ -339,7 +374,8 @@ mod tests {
                         believed.insert(other.region.clone(), Arc::new(other));
                     }
                 }
-                let then = decide(&steer, Some(before), Facts { verdicts: &believed, overrides: &ordered, gates: Gates::NONE }, NOW);
+                let facts = Facts { verdicts: &believed, ..facts };
+                let then = decide(&steer, Some(before), facts, NOW);
                 prop_assert_eq!(&then.standing, before);
                 prop_assert_eq!(then.ttl, decision.ttl);
             }
