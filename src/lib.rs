@@ -65,7 +65,9 @@
 //! it does not need all down. *Steer*: how a name, or a group of names, is decided, known to the tables by its *steer id*.
 //! *Decision*: which region a steer gets, with a reason and an *epoch* that only grows. *Escape*: a move away from a
 //! region that is down; every other move is *voluntary*. *Hold*: a decision that waits on time. *Freeze*: no automatic
-//! change until evidence is back. *Proposal*: a decision that is being made durable; *commit*: that it is. *Answer*:
+//! change until evidence is back. *Gate*: what a region must prove before a name may move to it; its *light* is green, red
+//! or unknown, and one that is not green *bars* by its policy. *Hook*: what is done outside before a move or after it; a
+//! *run* of it: once. *Errand*: a program or a request of theirs. *Proposal*: a decision that is being made durable; *commit*: that it is. *Answer*:
 //! what a query gets. *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State
 //! log*: what outlives the process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry.
 //! *History*: what was decided, ordered and refused, for people, in a chain of *history entries*; *grounds*: what such
