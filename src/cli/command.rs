@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::fmt::friendly::SpanParser;
+use serde::Serialize;
 
 use super::daemon_address::DaemonAddress;
 use super::failure::Failure;
@@ -171,11 +172,20 @@ impl Options {
         match self.output {
             Output::Table => print(&effect::text(done)),
             Output::Json => {
-                let text = serde_json::to_string_pretty(done).expect("it is plain data");
+                let document = Document { schema: "cadence-dns/command/v1", done };
+                let text = serde_json::to_string_pretty(&document).expect("it is plain data");
                 print_as_it_is(&format!("{text}\n"));
             }
         }
     }
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Document<'d> {
+    schema: &'static str,
+    #[serde(flatten)]
+    done: &'d Done,
 }
 
 /// Asks on the terminal.

@@ -153,7 +153,11 @@ fn list(List { daemon, output }: &List) -> Result<(), Failure> {
         Output::Table if status.overrides.is_empty() => print("no override is in force\n"),
         Output::Table => print(&shown(&status.overrides, status.time, None)),
         Output::Json => {
-            let text = serde_json::to_string_pretty(&status.overrides).expect("it is plain data");
+            let document = serde_json::json!({
+                "schema": "cadence-dns/overrides/v1",
+                "overrides": &status.overrides,
+            });
+            let text = serde_json::to_string_pretty(&document).expect("it is plain data");
             print_as_it_is(&format!("{text}\n"));
         }
     }

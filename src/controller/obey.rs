@@ -64,6 +64,9 @@ impl Controller {
             broken: plan.breaches.iter().map(|breach| breach.rule).collect(),
         });
         let Plan { made, ended, decisions, .. } = plan;
+        if let Some(made) = &made {
+            self.last_override = made.id; // the next one has another number, however long the disk takes
+        }
         for index in decisions.keys() {
             news.concerned.remove(index); // decided here
         }
@@ -336,4 +339,68 @@ fn check_start(order: &Order, starts: Moment, now: Moment) -> Result<(), Refusal
 fn without(overrides: &Overrides, ended: &[Arc<Override>]) -> Overrides {
     let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
     overrides.without(&ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::{CommandId, Commit, Effect, Event, ProposalId, Terms};
+    use crate::scenario;
+
+    const CONFIG: &str = r#"
+        [[region]]
+        name = "us-east"
+        addresses = ["192.0.2.10", "192.0.2.11"]
+        [[region.probe]]
+        tcp = 443
+
+        [[region]]
+        name = "eu-west"
+        addresses = ["198.51.100.10"]
+        [[region.probe]]
+        tcp = 443
+
+        [[steer]]
+        name = "cadence.example.com"
+        regions = ["us-east", "eu-west"]
+    "#;
+
+    const NOW: Moment = Moment::from_millis(1_800_000_000_000);
+
+    fn ordered(controller: &mut Controller, order: Order) -> ProposalId {
+        let what = What::Order {
+            order,
+            starts: None,
+            lasts: Duration::from_secs(60),
+            at_expiry: AtExpiry::Automatic,
+        };
+        let command = Command {
+            id: CommandId(1),
+            author: "anna".into(),
+            reason: "a test".into(),
+            expires: NOW,
+            what,
+            terms: Terms::default(),
+        };
+        let effects = controller.handle(Event::Command(command), NOW);
+        let proposed = effects
+            .iter()
+            .find_map(|effect| if let Effect::Commit(id, _) = effect { Some(*id) } else { None });
+        proposed.expect("it is proposed")
+    }
+
+    /// The disk hangs, and colleagues go on ordering.
+    #[test]
+    fn orders_that_wait_for_the_disk_have_numbers_of_their_own() {
+        let parameters = scenario::of_text("c.toml", CONFIG).expect("a good configuration");
+        let (mut controller, _) = Controller::start(parameters, &[], None, NOW);
+        let address = |text: &str| Target::Address(text.parse().expect("an address"));
+        let first = ordered(&mut controller, Order::Drain(address("192.0.2.10")));
+        let second = ordered(&mut controller, Order::ForceUp(address("198.51.100.10")));
+        for proposal in [first, second] {
+            controller.handle(Event::Committed(proposal, Commit::Durable), NOW);
+        }
+        let numbers: Vec<u64> = controller.overrides().iter().map(|order| order.id.0).collect();
+        assert_eq!(numbers, [1, 2]);
+    }
 }

@@ -118,6 +118,7 @@ impl Bench {
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)
                     | Effect::RunHook(_)
+                    | Effect::Verify { .. }
                     | Effect::Report(_)
                     | Effect::Reply(_) => {}
                 }

@@ -155,6 +155,7 @@ fn what_was_done_is_told_to_programs() {
     let done = steered.say(&format!("failover {NAME} --to {STANDBY} --yes --output json"));
     done.assert_code(0);
     let done: Value = serde_json::from_slice(&done.output.stdout).expect("one JSON document");
+    assert_eq!(done["schema"], "cadence-dns/command/v1");
     assert_eq!((&done["dry_run"], &done["durable"]), (&false.into(), &true.into()));
     assert_eq!((&done["names"][0]["from"], &done["names"][0]["to"]), (&PREFERRED.into(), &STANDBY.into()));
 }
