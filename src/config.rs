@@ -72,7 +72,7 @@ pub fn parse(file: &str, text: &str, base: &Path, cores: usize) -> Result<Parsed
 /// limit.
 ///
 /// # Errors
-/// As [`parse`]; a mistake in `with` has `--with` for its file.
+/// As [`parse()`]; a mistake in `with` has `--with` for its file.
 pub fn parse_with(
     file: &str,
     text: &str,

@@ -95,7 +95,7 @@ impl Programs {
         self.list.is_empty()
     }
 
-    /// Starts the runner, which is `executable` with the argument [`runner::ARGUMENT`]; from then on it runs everything.
+    /// Starts the runner, which is `executable` with the argument `run-programs`; from then on it runs everything.
     /// It needs no runtime, and ends when this process does.
     ///
     /// # Errors
