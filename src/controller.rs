@@ -23,6 +23,7 @@ mod obey;
 mod report;
 mod saved;
 mod step;
+mod subject;
 mod switchover;
 mod zones;
 

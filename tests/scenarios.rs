@@ -101,6 +101,7 @@ scenarios! {
     out_of_descriptors
     override_outlives_a_restart
     override_then_hold
+    override_without_a_subject
     own_network_lost_while_an_address_is_down
     own_network_lost_while_ipv6_is_down
     part_of_a_region

@@ -9,7 +9,9 @@ use super::warning::Warning;
 use crate::controller::{Controller, Parameters};
 use crate::health::{State, Verdict};
 use crate::model::{Family, Moment, RegionId};
-use crate::policy::{Decision, Facts, GatePolicy, GateView, Hold, Light, Rule, Steer, Wait, if_dead};
+use crate::policy::{
+    Decision, Facts, GatePolicy, GateView, Hold, Light, Override, Rule, Steer, Wait, if_dead,
+};
 
 /// What the configuration leaves open, and would be missed in an outage.
 pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
@@ -51,6 +53,7 @@ pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) ->
         warnings.extend(flips_warning(steer, decision, now));
         warnings.extend(standby_warning(steer, decision, facts, now));
     }
+    warnings.extend(controller.overrides().iter().filter_map(|order| idle_warning(order, controller)));
     warnings.extend(status.gates.iter().filter_map(gate_warning));
     for region in &status.regions {
         warnings.extend(region_warning(region));
@@ -133,6 +136,17 @@ fn pinned_warning(decision: &Decision) -> Option<Warning> {
     (decision.derivation.rule == Rule::Pinned).then(|| Warning {
         text: format!("{}: pinned to {}, which is {verdict}", decision.name(), verdict.region),
         help: format!("cadence-dns release {} --reason TEXT", decision.name()),
+    })
+}
+
+/// The configuration of today has nothing that the order is about.
+fn idle_warning(order: &Override, controller: &Controller) -> Option<Warning> {
+    (!controller.knows_subject(&order.order)).then(|| Warning {
+        text: format!(
+            "override {}, {}, has no effect: it is about nothing that is configured",
+            order.id, order.order
+        ),
+        help: format!("cadence-dns override clear {} --reason TEXT", order.id.0),
     })
 }
 

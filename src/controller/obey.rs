@@ -2,20 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::adoption::{Commanded, Proposal};
 use super::command::{Command, Done, NameEffect, Refusal, Reply, What, Which};
 use super::{Change, Controller, News, Report, SavedName};
-use crate::model::{Moment, Name, RegionId, shown};
+use crate::model::{Moment, Name};
 use crate::policy::{
-    AtExpiry, Breach, Decision, Facts, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides,
-    PLANNED_MAX, Scope, Standing, Steer, Target, breaches, decide, fail_back_now, lifted_limit, passed_gates,
-    release_now,
+    AtExpiry, Breach, Decision, Facts, Order, Override, OverrideId, Overrides, Standing, breaches, decide,
+    fail_back_now, lifted_limit, passed_gates, release_now,
 };
-
-/// The shortest override.
-const LASTS_MIN: Duration = Duration::from_secs(1);
 
 /// As many names are told with a command.
 const NAMES_TOLD: usize = 1000;
@@ -91,8 +86,7 @@ impl Controller {
                 Ok(released.unwrap_or_else(|| decide(steer, Some(before), facts, now)))
             }),
             What::Order { order, starts, lasts, at_expiry } => {
-                self.check_order(order, *lasts)?;
-                starts.map_or(Ok(()), |starts| check_start(order, starts, now))?;
+                self.check_order(order, *starts, *lasts, now)?;
                 let made = Arc::new(Override {
                     id: OverrideId(self.last_override.0 + 1),
                     order: order.clone(),
@@ -216,39 +210,6 @@ impl Controller {
         Ok(plan)
     }
 
-    fn check_order(&self, order: &Order, lasts: Duration) -> Result<(), Refusal> {
-        if !(LASTS_MIN..=LASTS_MAX).contains(&lasts) {
-            return Err(Refusal::Lasts { lasts, most: LASTS_MAX });
-        }
-        if self.overrides.len() >= OVERRIDES_MAX {
-            return Err(Refusal::TooMany(OVERRIDES_MAX));
-        }
-        let all: Vec<RegionId> = self.parameters.regions.iter().map(|region| region.id.clone()).collect();
-        let has_region = |region: &RegionId, regions: &[RegionId]| {
-            let refusal = || Refusal::NoSuchRegion { region: region.clone(), regions: regions.to_vec() };
-            if regions.contains(region) { Ok(()) } else { Err(refusal()) }
-        };
-        match order {
-            Order::ForceUp(target) | Order::ForceDown(target) | Order::Drain(target) => match target {
-                Target::Region(region) => has_region(region, &all),
-                Target::Address(address) => {
-                    let mut regions = self.parameters.regions.iter();
-                    let is_known = regions.any(|region| region.addresses.contains(address));
-                    if is_known { Ok(()) } else { Err(Refusal::NoSuchAddress(*address)) }
-                }
-            },
-            Order::Pin { name, region } => has_region(region, &self.steer_of(name)?.regions),
-            Order::Freeze(Scope::OfName(name)) => self.steer_of(name).map(drop),
-            Order::Freeze(Scope::InRegion(region)) => has_region(region, &all),
-            Order::Freeze(Scope::All) => Ok(()),
-        }
-    }
-
-    fn steer_of(&self, name: &Name) -> Result<&Steer, Refusal> {
-        let steer = self.parameters.steers.iter().find(|steer| steer.names.contains(name));
-        steer.ok_or_else(|| Refusal::NotSteered(name.clone()))
-    }
-
     fn done(&self, plan: &Plan, dry_run: bool) -> Done {
         let effect = |(index, after): (&usize, &Decision)| {
             let before = &self.decisions[*index];
@@ -321,21 +282,6 @@ impl Controller {
     }
 }
 
-/// Only a name can be planned to move, within days.
-fn check_start(order: &Order, starts: Moment, now: Moment) -> Result<(), Refusal> {
-    let refused = |help: String| Err(Refusal::Planned { starts, help });
-    match order {
-        Order::Pin { .. } if starts <= now => refused(format!("it is {now}; name a moment to come")),
-        Order::Pin { .. } if starts.after(now) > PLANNED_MAX => {
-            refused(format!("it is {now}, and the farthest is {} from now", shown(PLANNED_MAX)))
-        }
-        Order::Pin { .. } => Ok(()),
-        Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => {
-            refused("only the move of a name can be planned: `switchover`".into())
-        }
-    }
-}
-
 fn without(overrides: &Overrides, ended: &[Arc<Override>]) -> Overrides {
     let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
     overrides.without(&ids)
@@ -343,8 +289,11 @@ fn without(overrides: &Overrides, ended: &[Arc<Override>]) -> Overrides {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::controller::{CommandId, Commit, Effect, Event, ProposalId, Terms};
+    use crate::policy::Target;
     use crate::scenario;
 
     const CONFIG: &str = r#"

@@ -1,0 +1,79 @@
+//! Whether an order can be given: what it is about, from when on, for how long.
+
+use std::time::Duration;
+
+use super::Controller;
+use super::command::Refusal;
+use crate::model::{Moment, Name, RegionId, shown};
+use crate::policy::{LASTS_MAX, OVERRIDES_MAX, Order, PLANNED_MAX, Scope, Steer, Target};
+
+/// The shortest override.
+const LASTS_MIN: Duration = Duration::from_secs(1);
+
+impl Controller {
+    /// Refuses an order that is about nothing, or too long, or one too many.
+    pub(super) fn check_order(
+        &self,
+        order: &Order,
+        starts: Option<Moment>,
+        lasts: Duration,
+        now: Moment,
+    ) -> Result<(), Refusal> {
+        if !(LASTS_MIN..=LASTS_MAX).contains(&lasts) {
+            return Err(Refusal::Lasts { lasts, most: LASTS_MAX });
+        }
+        if self.overrides.len() >= OVERRIDES_MAX {
+            return Err(Refusal::TooMany(OVERRIDES_MAX));
+        }
+        starts.map_or(Ok(()), |starts| check_start(order, starts, now))?;
+        self.check_subject(order)
+    }
+
+    /// Whether an order is about anything that is configured: a restart may have taken it away.
+    #[must_use]
+    pub fn knows_subject(&self, order: &Order) -> bool {
+        self.check_subject(order).is_ok()
+    }
+
+    fn check_subject(&self, order: &Order) -> Result<(), Refusal> {
+        let all: Vec<RegionId> = self.parameters.regions.iter().map(|region| region.id.clone()).collect();
+        let has_region = |region: &RegionId, regions: &[RegionId]| {
+            let refusal = || Refusal::NoSuchRegion { region: region.clone(), regions: regions.to_vec() };
+            if regions.contains(region) { Ok(()) } else { Err(refusal()) }
+        };
+        match order {
+            Order::ForceUp(target) | Order::ForceDown(target) | Order::Drain(target) => match target {
+                Target::Region(region) => has_region(region, &all),
+                Target::Address(address) => {
+                    let mut regions = self.parameters.regions.iter();
+                    let is_known = regions.any(|region| region.addresses.contains(address));
+                    if is_known { Ok(()) } else { Err(Refusal::NoSuchAddress(*address)) }
+                }
+            },
+            Order::Pin { name, region } => has_region(region, &self.steer_of(name)?.regions),
+            Order::Freeze(Scope::OfName(name)) => self.steer_of(name).map(drop),
+            Order::Freeze(Scope::InRegion(region)) => has_region(region, &all),
+            Order::Freeze(Scope::All) => Ok(()),
+        }
+    }
+
+    fn steer_of(&self, name: &Name) -> Result<&Steer, Refusal> {
+        let steer = self.parameters.steers.iter().find(|steer| steer.names.contains(name));
+        steer.ok_or_else(|| Refusal::NotSteered(name.clone()))
+    }
+}
+
+/// Only a name can be planned to move, within days.
+fn check_start(order: &Order, starts: Moment, now: Moment) -> Result<(), Refusal> {
+    let refused = |help: String| Err(Refusal::Planned { starts, help });
+    match order {
+        Order::Pin { .. } if starts <= now => refused(format!("it is {now}; name a moment to come")),
+        Order::Pin { .. } if starts.after(now) > PLANNED_MAX => {
+            refused(format!("it is {now}, and the farthest is {} from now", shown(PLANNED_MAX)))
+        }
+        Order::Pin { .. } => Ok(()),
+        Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => {
+            refused("only the move of a name can be planned: `switchover`".into())
+        }
+    }
+}
