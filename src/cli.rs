@@ -79,6 +79,8 @@ enum Command {
     Drain(failover::Drain),
     /// Let clients come back to what was drained
     Undrain(failover::Undrain),
+    /// Turn a gate that is a switch: names move only while it is on
+    Switch(failover::Switch),
     /// Show, give and end orders to the daemon
     #[command(subcommand)]
     Override(overrides::Command),
@@ -126,6 +128,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Release(arguments) => failback::release(&arguments),
         Command::Drain(arguments) => failover::drain(&arguments),
         Command::Undrain(arguments) => failover::undrain(&arguments),
+        Command::Switch(arguments) => failover::switch(&arguments),
         Command::Override(command) => overrides::run(&command),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

@@ -201,7 +201,8 @@ impl Controller {
         let evidence = Evidence::start(&parameters, &state, now);
         let judgement = Judgement::start(&parameters, &state, &evidence, now);
         let ceilings = state.ceilings(now);
-        let (gates, hooks) = (Gates::new(parameters.gates.clone()), Hooks::new(parameters.hooks.clone()));
+        let (mut gates, hooks) = (Gates::new(parameters.gates.clone()), Hooks::new(parameters.hooks.clone()));
+        gates.turn(&state.overrides);
         let facts = Facts { verdicts: judgement.verdicts(), overrides: &state.overrides, gates: &gates };
         let first = |steer: &Steer| {
             let before = state.standing(&steer.names);

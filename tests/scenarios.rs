@@ -117,6 +117,8 @@ scenarios! {
     restart_in_an_outage
     standby_that_could_not_take_over
     stuck_prober
+    switch_that_is_off
+    switch_that_opens_a_window
     switchover
     switchover_across_a_restart
     switchover_and_its_hook

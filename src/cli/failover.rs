@@ -1,12 +1,14 @@
-//! `cadence-dns failover`, `drain` and `undrain`: what an operator does most.
+//! `cadence-dns failover`, `drain`, `undrain` and `switch`: what an operator does most.
 
 use std::convert::Infallible;
 use std::str::FromStr;
 
+use clap::ValueEnum;
+
 use super::command::{Lasting, Options, carry_out};
 use super::failure::Failure;
 use crate::controller::{What, Which};
-use crate::model::{Name, RegionId};
+use crate::model::{GateId, Name, RegionId};
 use crate::policy::{Order, Target};
 
 /// `cadence-dns failover NAME --to REGION --reason TEXT`
@@ -45,6 +47,28 @@ pub(super) struct Undrain {
     options: Options,
 }
 
+/// `cadence-dns switch GATE on|off --reason TEXT`
+#[derive(Debug, clap::Args)]
+pub(super) struct Switch {
+    /// A `[[gate]]` with `switch`
+    gate: String,
+    /// Whether names may pass it
+    state: OnOff,
+    #[command(flatten)]
+    lasting: Lasting,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What a switch is turned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnOff {
+    /// Names may pass
+    On,
+    /// No name passes, whatever happens to its region
+    Off,
+}
+
 /// An address if it looks like one, a region otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct TargetArgument(pub(super) Target);
@@ -64,6 +88,12 @@ impl FromStr for TargetArgument {
 pub(super) fn failover(Failover { name, to, lasting, options }: &Failover) -> Result<(), Failure> {
     let order = Order::Pin { name: name.clone(), region: RegionId::from(to.as_str()) };
     carry_out(lasting.order(order), Some(name), options)
+}
+
+/// Lets names move, or keeps them from it.
+pub(super) fn switch(Switch { gate, state, lasting, options }: &Switch) -> Result<(), Failure> {
+    let order = Order::Switch { gate: GateId::from(gate.as_str()), on: *state == OnOff::On };
+    carry_out(lasting.order(order), None, options)
 }
 
 /// Takes clients away from a region or an address.

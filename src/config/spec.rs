@@ -284,6 +284,7 @@ tables! {
         may postgres: Concealed<PostgresGateSpec>,
         may exec: Vec<At<String>>,
         may capacity: Word,
+        may switch: String,
         may policy: String,
         may block_for: Duration,
         may interval: Duration,

@@ -133,7 +133,7 @@ impl Controller {
             Commit::Superseded(standings) => standings,
         };
         if superseding.is_empty() {
-            self.put_overrides(made, &ended, news);
+            self.put_overrides(made, &ended, now, news);
         }
         for (index, decision) in moves {
             news.concerned.insert(index);

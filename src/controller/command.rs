@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{HookId, Moment, Name, RegionId, Ttl, shown};
+use crate::model::{GateId, HookId, Moment, Name, RegionId, Ttl, shown};
 use crate::policy::{AtExpiry, Breach, Order, Override, OverrideId, SafetyRule, Scope};
 
 /// The number by which a command and its reply belong together.
@@ -140,6 +140,8 @@ pub enum Refusal {
     },
     /// No region has the address.
     NoSuchAddress(IpAddr),
+    /// No `[[gate]]` with `switch` has the name.
+    NoSuchSwitch(GateId),
     /// No region that is preferred to the one in service is up.
     NoBetterRegion {
         /// The name.
@@ -279,6 +281,12 @@ impl fmt::Display for Refusal {
                 write!(
                     f,
                     "no region has the address {address}; `cadence-dns status` lists those that there are"
+                )
+            }
+            Refusal::NoSuchSwitch(gate) => {
+                write!(
+                    f,
+                    "there is no switch {gate}; a `[[gate]]` with `switch` is one, `cadence-dns status` shows the gates"
                 )
             }
             Refusal::NoBetterRegion { name, region } => {

@@ -59,7 +59,7 @@ impl Controller {
         match (&gate.region, &gate.proof) {
             (Some(region), _) => vec![region.clone()],
             (None, Proof::Capacity(_)) => Vec::new(), // a verdict that changes it decides again by itself
-            (None, Proof::Reply { .. } | Proof::Database(_)) => {
+            (None, Proof::Reply { .. } | Proof::Database(_) | Proof::Switch { .. }) => {
                 self.parameters.regions.first().map(|region| region.id.clone()).into_iter().collect()
             }
         }

@@ -245,7 +245,7 @@ impl Controller {
             news.reports.push(Report::OverrideEnded { order: Arc::clone(order) });
         }
         if !ended.is_empty() {
-            self.put_overrides(None, &ended, news);
+            self.put_overrides(None, &ended, now, news);
         }
     }
 
@@ -266,6 +266,7 @@ impl Controller {
         &mut self,
         made: Option<Arc<Override>>,
         ended: &[Arc<Override>],
+        now: Moment,
         news: &mut News,
     ) {
         if made.is_none() && ended.is_empty() {
@@ -278,6 +279,8 @@ impl Controller {
             news.changes.push(Change::Override(Arc::clone(&made)));
             self.overrides = self.overrides.with(made);
         }
+        self.gates.turn(&self.overrides);
+        self.look_at_gates(now, news);
         news.concerned.extend(0..self.decisions.len());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Controller;
 use super::command::Refusal;
 use crate::model::{Moment, Name, RegionId, shown};
-use crate::policy::{LASTS_MAX, OVERRIDES_MAX, Order, PLANNED_MAX, Scope, Steer, Target};
+use crate::policy::{Gate, LASTS_MAX, OVERRIDES_MAX, Order, PLANNED_MAX, Proof, Scope, Steer, Target};
 
 /// The shortest override.
 const LASTS_MIN: Duration = Duration::from_secs(1);
@@ -54,6 +54,12 @@ impl Controller {
             Order::Freeze(Scope::OfName(name)) => self.steer_of(name).map(drop),
             Order::Freeze(Scope::InRegion(region)) => has_region(region, &all),
             Order::Freeze(Scope::All) => Ok(()),
+            Order::Switch { gate, .. } => {
+                let is_meant =
+                    |known: &&Gate| known.id == *gate && matches!(known.proof, Proof::Switch { .. });
+                let found = self.parameters.gates.iter().find(is_meant);
+                found.map(drop).ok_or_else(|| Refusal::NoSuchSwitch(gate.clone()))
+            }
         }
     }
 
@@ -72,8 +78,10 @@ fn check_start(order: &Order, starts: Moment, now: Moment) -> Result<(), Refusal
             refused(format!("it is {now}, and the farthest is {} from now", shown(PLANNED_MAX)))
         }
         Order::Pin { .. } => Ok(()),
-        Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => {
-            refused("only the move of a name can be planned: `switchover`".into())
-        }
+        Order::ForceUp(_)
+        | Order::ForceDown(_)
+        | Order::Drain(_)
+        | Order::Freeze(_)
+        | Order::Switch { .. } => refused("only the move of a name can be planned: `switchover`".into()),
     }
 }

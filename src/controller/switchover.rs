@@ -80,7 +80,7 @@ impl Controller {
     }
 
     pub(super) fn give_up(&mut self, planned: &Arc<Override>, why: &str, now: Moment, news: &mut News) {
-        self.put_overrides(None, std::slice::from_ref(planned), news);
+        self.put_overrides(None, std::slice::from_ref(planned), now, news);
         self.step(planned, format!("given up, nothing has changed: {why}"), Then::Failed, now, news);
     }
 
@@ -118,7 +118,11 @@ impl Controller {
         }
         let of_name = |known: &&Arc<Override>| match &known.order {
             Order::Pin { name, .. } => known.starts.is_some() && after.names.contains(name),
-            Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => false,
+            Order::ForceUp(_)
+            | Order::ForceDown(_)
+            | Order::Drain(_)
+            | Order::Freeze(_)
+            | Order::Switch { .. } => false,
         };
         let planned = self.overrides.iter().find(of_name).cloned();
         if let Some(planned) = planned {

@@ -89,7 +89,11 @@ fn announced(choice: Choice, evidence: &[Arc<Verdict>], planned: Option<(&Region
 fn obey(order: &Override, evidence: &[Arc<Verdict>], served: Option<usize>, by_evidence: Choice) -> Choice {
     let pinned = match &order.order {
         Order::Pin { region, .. } => evidence.iter().position(|verdict| verdict.region == *region),
-        Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => None,
+        Order::ForceUp(_)
+        | Order::ForceDown(_)
+        | Order::Drain(_)
+        | Order::Freeze(_)
+        | Order::Switch { .. } => None,
     };
     let (index, rule, hold) = match (pinned, served) {
         (Some(index), _) => (index, Rule::Pinned, Hold::Pin),

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::hold::{Hold, Wait};
-use super::{Steer, Verdicts};
+use super::{Overrides, Steer, Verdicts};
 use crate::health::{MinUp, State, Verdict};
 use crate::model::{Family, GateId, Moment, Name, RegionId};
 use postgres::Primaries;
@@ -54,6 +54,11 @@ pub enum Proof {
     Database(DatabaseRules),
     /// So many endpoints of the region are up, in each family that it needs.
     Capacity(MinUp),
+    /// An operator wants it open.
+    Switch {
+        /// Whether it is, while no operator says otherwise.
+        on: bool,
+    },
 }
 
 /// What a gate does while it is not green.
@@ -122,13 +127,19 @@ impl GateView {
 pub struct Gates {
     gates: Vec<Gate>,
     seen: BTreeMap<GateId, (Moment, Seen)>,
+    /// Switches that operators have turned: whether on, and in words by whom and why.
+    turned: BTreeMap<GateId, (bool, String)>,
     primaries: Primaries,
 }
 
 impl Gates {
     /// No gate at all.
-    pub const NONE: &'static Gates =
-        &Gates { gates: Vec::new(), seen: BTreeMap::new(), primaries: Primaries::NONE };
+    pub const NONE: &'static Gates = &Gates {
+        gates: Vec::new(),
+        seen: BTreeMap::new(),
+        turned: BTreeMap::new(),
+        primaries: Primaries::NONE,
+    };
 
     /// These, of which nothing is known yet.
     #[must_use]
@@ -149,6 +160,11 @@ impl Gates {
         }
         self.seen.insert(gate.clone(), (now, seen));
         true
+    }
+
+    /// Takes in which switches operators want on and off now.
+    pub fn turn(&mut self, overrides: &Overrides) {
+        self.turned = overrides.switches().collect();
     }
 
     /// When something was last seen at a gate.
@@ -172,6 +188,15 @@ impl Gates {
                 None => (Light::Unknown, format!("{region} is not configured")),
             };
         }
+        if let Proof::Switch { on } = gate.proof {
+            let as_configured = (on, "as configured".to_owned());
+            let (on, says) = self.turned.get(&gate.id).cloned().unwrap_or(as_configured);
+            return if on {
+                (Light::Green, format!("on: {says}"))
+            } else {
+                (Light::Red, format!("off: {says}"))
+            };
+        }
         let Some((at, seen)) = self.seen.get(&gate.id) else {
             return (Light::Unknown, "not asked yet".into());
         };
@@ -187,7 +212,7 @@ impl Gates {
             (Seen::Database(database), Proof::Database(rules)) => {
                 postgres::judge(rules, database, *at, &self.primaries, verdicts)
             }
-            (Seen::Database(_), Proof::Reply { .. } | Proof::Capacity(_)) => {
+            (Seen::Database(_), Proof::Reply { .. } | Proof::Capacity(_) | Proof::Switch { .. }) => {
                 (Light::Unknown, "the reply is none for this gate".into())
             }
         }
@@ -278,10 +303,10 @@ impl Gate {
         matches!(self.proof, Proof::Database(_) | Proof::Reply { of_data: true })
     }
 
-    /// Whether nobody is asked at it: the verdicts say all.
+    /// Whether nobody is asked at it: the verdicts or the operators say all.
     #[must_use]
     pub fn is_judged_alone(&self) -> bool {
-        matches!(self.proof, Proof::Capacity(_))
+        matches!(self.proof, Proof::Capacity(_) | Proof::Switch { .. })
     }
 
     /// None if it never bars.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Steer;
 use crate::health::{Says, Verdict, Word};
-use crate::model::{Moment, Name, RegionId};
+use crate::model::{GateId, Moment, Name, RegionId};
 
 /// How long an override lasts unless its author says otherwise.
 pub const LASTS_DEFAULT: Duration = Duration::from_secs(3600);
@@ -69,6 +69,13 @@ pub enum Order {
     },
     /// The answers stay exactly as they are.
     Freeze(Scope),
+    /// A gate that is a switch is on, or off.
+    Switch {
+        /// The gate.
+        gate: GateId,
+        /// Whether it lets names pass.
+        on: bool,
+    },
 }
 
 /// What a word of an operator is about.
@@ -113,12 +120,13 @@ impl Order {
     /// Whether an order about the same thing takes the place of this one.
     #[must_use]
     pub fn has_subject_of(&self, other: &Order) -> bool {
-        use Order::{Drain, ForceDown, ForceUp, Freeze, Pin};
+        use Order::{Drain, ForceDown, ForceUp, Freeze, Pin, Switch};
         match (self, other) {
             (ForceUp(a) | ForceDown(a) | Drain(a), ForceUp(b) | ForceDown(b) | Drain(b)) => a == b,
             (Pin { name: a, .. }, Pin { name: b, .. }) => a == b,
             (Freeze(a), Freeze(b)) => a == b,
-            (ForceUp(_) | ForceDown(_) | Drain(_) | Pin { .. } | Freeze(_), _) => false,
+            (Switch { gate: a, .. }, Switch { gate: b, .. }) => a == b,
+            (ForceUp(_) | ForceDown(_) | Drain(_) | Pin { .. } | Freeze(_) | Switch { .. }, _) => false,
         }
     }
 
@@ -134,6 +142,7 @@ impl Order {
             | Order::Drain(Target::Address(_)) => true,
             Order::Pin { name, .. } => steer.names.contains(name),
             Order::Freeze(scope) => scope.has(steer, served),
+            Order::Switch { .. } => true,
         }
     }
 
@@ -142,7 +151,11 @@ impl Order {
     pub fn name(&self) -> Option<&Name> {
         match self {
             Order::Pin { name, .. } | Order::Freeze(Scope::OfName(name)) => Some(name),
-            Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => None,
+            Order::ForceUp(_)
+            | Order::ForceDown(_)
+            | Order::Drain(_)
+            | Order::Freeze(_)
+            | Order::Switch { .. } => None,
         }
     }
 
@@ -158,7 +171,8 @@ impl Order {
             Order::ForceUp(Target::Address(_))
             | Order::ForceDown(Target::Address(_))
             | Order::Drain(Target::Address(_))
-            | Order::Freeze(Scope::All | Scope::OfName(_)) => None,
+            | Order::Freeze(Scope::All | Scope::OfName(_))
+            | Order::Switch { .. } => None,
         }
     }
 
@@ -167,7 +181,7 @@ impl Order {
             Order::ForceUp(target) => Some((target, Says::Up)),
             Order::ForceDown(target) => Some((target, Says::Down)),
             Order::Drain(target) => Some((target, Says::Drained)),
-            Order::Pin { .. } | Order::Freeze(_) => None,
+            Order::Pin { .. } | Order::Freeze(_) | Order::Switch { .. } => None,
         }
     }
 }
@@ -272,6 +286,20 @@ impl Overrides {
         planned.filter(|(region, _)| steer.regions.contains(region)).min_by_key(|(_, starts)| *starts)
     }
 
+    /// The switches that are turned, whether on, and in words by whom and why; the newest last.
+    pub(super) fn switches(&self) -> impl Iterator<Item = (GateId, (bool, String))> {
+        self.in_force().filter_map(|known| match &known.order {
+            Order::Switch { gate, on } => {
+                Some((gate.clone(), (*on, format!("by {}, {:?}", known.author, known.reason))))
+            }
+            Order::ForceUp(_)
+            | Order::ForceDown(_)
+            | Order::Drain(_)
+            | Order::Pin { .. }
+            | Order::Freeze(_) => None,
+        })
+    }
+
     fn in_force(&self) -> impl DoubleEndedIterator<Item = &Arc<Override>> {
         self.0.iter().filter(|known| known.starts.is_none())
     }
@@ -293,7 +321,11 @@ impl Overrides {
     pub fn deciding(&self, steer: &Steer, served: Option<&RegionId>) -> Option<&Arc<Override>> {
         let pins = |known: &&Arc<Override>| match &known.order {
             Order::Pin { name, region } => steer.names.contains(name) && steer.regions.contains(region),
-            Order::ForceUp(_) | Order::ForceDown(_) | Order::Drain(_) | Order::Freeze(_) => false,
+            Order::ForceUp(_)
+            | Order::ForceDown(_)
+            | Order::Drain(_)
+            | Order::Freeze(_)
+            | Order::Switch { .. } => false,
         };
         let freezes = |known: &&Arc<Override>| match (&known.order, served) {
             (Order::Freeze(scope), Some(served)) => scope.has(steer, served),
@@ -342,6 +374,8 @@ impl fmt::Display for Order {
             Order::Drain(target) => write!(f, "drain {target}"),
             Order::Pin { name, region } => write!(f, "pin {name} to {region}"),
             Order::Freeze(scope) => write!(f, "freeze {scope}"),
+            Order::Switch { gate, on: true } => write!(f, "switch {gate} on"),
+            Order::Switch { gate, on: false } => write!(f, "switch {gate} off"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::span::span;
 use crate::controller::{Terms, What, Which};
-use crate::model::{Name, RegionId};
+use crate::model::{GateId, Name, RegionId};
 use crate::policy::{AtExpiry, LASTS_DEFAULT, Order, SafetyRule, Scope, Target};
 use crate::simulator::BEGINNING;
 
@@ -46,6 +46,9 @@ fn what(words: &[&str], lasts: Duration, at_expiry: AtExpiry) -> Result<What, St
         ["freeze", "all"] => ordered(Order::Freeze(Scope::All)),
         ["freeze", "in", region] => ordered(Order::Freeze(Scope::InRegion(RegionId::from(*region)))),
         ["freeze", name] => ordered(Order::Freeze(Scope::OfName(self::name(name)?))),
+        ["switch", gate, word @ ("on" | "off")] => {
+            ordered(Order::Switch { gate: GateId::from(*gate), on: *word == "on" })
+        }
         ["clear", "all"] => What::Withdraw(Which::All),
         _ => return Err("nothing that an operator can say".into()),
     })

@@ -207,3 +207,18 @@ fn a_planned_move_to_a_region_that_has_died_is_given_up() {
     assert!(steered.serves(steered.preferred.address()), "nothing has changed");
     assert_eq!(steered.overrides(), Vec::<Value>::new());
 }
+
+#[test]
+fn a_switch_keeps_a_name_where_it_is() {
+    let mut steered = Steered::start(&format!("{DEFAULTS}\n[[gate]]\nname = \"window\"\nswitch = \"on\""));
+    assert_has(&steered.said("switch windows off --yes", 1), &["no switch windows"]);
+    steered.said("switch window off --for 1h --yes", 0);
+    assert_has(&steered.said(&format!("failover {NAME} --to {STANDBY} --yes"), 4), &["--break-glass gate"]);
+    steered.preferred.die();
+    wait_until("the dead region is held", AMPLE, || {
+        steered.place.status_json()["names"][0]["wait"]["hold"].to_string().contains("window")
+    });
+    assert!(steered.serves(steered.preferred.address()), "nothing passes");
+    steered.said("switch window on --yes", 0);
+    steered.wait_for(STANDBY);
+}

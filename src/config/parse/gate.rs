@@ -106,7 +106,7 @@ fn gate(
 ) -> Option<(Gate, Option<GateSettings>)> {
     #[rustfmt::skip]
     let GateSpec {
-        name, region, names, http, postgres, exec, capacity, policy, block_for, interval, timeout, stale_after,
+        name, region, names, http, postgres, exec, capacity, switch, policy, block_for, interval, timeout, stale_after,
     } = spec;
     let diagnostics = context.diagnostics;
     let id = name.and_then(|name| claim(&name, lines, diagnostics));
@@ -123,7 +123,16 @@ fn gate(
     let names = errand::names(names, steers, diagnostics);
     let policy = parse_policy(policy, block_for, diagnostics);
     let times = times(interval, timeout, stale_after, diagnostics);
-    let (proof, ask) = proof(http, postgres, exec, capacity, &place, context)?;
+    let (proof, ask) = match switch {
+        Some(switch) if http.is_none() && postgres.is_none() && exec.is_none() && capacity.is_none() => {
+            (Proof::Switch { on: is_on(&switch, diagnostics)? }, None)
+        }
+        Some(_) => {
+            diagnostics.error(&place, "a gate that asks in several ways", HELP);
+            return None;
+        }
+        None => proof(http, postgres, exec, capacity, &place, context)?,
+    };
     let (interval, timeout, stale_after) = times?;
     let id = id?;
     let gate = Gate { id: id.clone(), region, names: names?, proof, policy: policy?, stale_after };
@@ -220,6 +229,22 @@ fn times(
     Some((interval, span, stale))
 }
 
+const HELP: &str =
+    "one of `http`, `postgres`, `exec`, `capacity` and `switch`; for another one add a second `[[gate]]`";
+
+/// Whether a switch is on while no operator says otherwise.
+fn is_on(switch: &At<String>, diagnostics: &Diagnostics<'_>) -> Option<bool> {
+    match switch.value.as_str() {
+        "on" => Some(true),
+        "off" => Some(false),
+        other => {
+            let help = "on or off: what it is while no operator says otherwise";
+            diagnostics.error(&switch.place, format!("`switch` is {}", quoted(other)), help);
+            None
+        }
+    }
+}
+
 /// What must be proven, and how it is asked.
 fn proof(
     http: Option<At<HttpGateSpec>>,
@@ -229,8 +254,6 @@ fn proof(
     place: &Place,
     context: Context<'_>,
 ) -> Option<(Proof, Option<Ask>)> {
-    const HELP: &str =
-        "one of `http`, `postgres`, `exec` and `capacity`; for another one add a second `[[gate]]`";
     match (http, postgres, exec, capacity) {
         (Some(spec), None, None, None) => of_http(spec.value, context),
         (None, Some(spec), None, None) => of_postgres(spec.value.0, context),

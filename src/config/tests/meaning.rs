@@ -352,6 +352,7 @@ fn every_key_is_obeyed() {
         ("insecure", "is = \"ready\", insecure = true", "is = \"ready\", insecure = false"),
         ("exec", "/usr/local/bin/switch", "/usr/local/bin/other"),
         ("capacity", "capacity = \"75%\"", "capacity = 2"),
+        ("switch", "switch = \"off\"", "switch = \"on\""),
         ("name", "name = \"promote\"", "name = \"raise\""),
         ("names", "names = [\"api.example.com\"]\nwhen", "names = [\"www.example.com\"]\nwhen"),
         ("when", "when = \"after\"\nurl = \"https://chat", "when = \"before\"\nurl = \"https://chat"),
