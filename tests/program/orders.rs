@@ -137,7 +137,7 @@ fn each_exit_code_has_its_reason() {
 #[test]
 fn an_order_ends_by_itself() {
     let steered = Steered::start(DEFAULTS);
-    steered.said(&format!("failover {NAME} --to {STANDBY} --for 2s --yes"), 0);
+    steered.said(&format!("failover {NAME} --to {STANDBY} --for 6s --yes"), 0);
     assert!(steered.serves(steered.standby.address()));
     steered.wait_for(PREFERRED);
     assert_eq!(steered.overrides(), Vec::<Value>::new());
@@ -199,7 +199,7 @@ fn a_planned_move_comes_on_time_and_is_verified_from_outside() {
 #[test]
 fn a_planned_move_to_a_region_that_has_died_is_given_up() {
     let mut steered = Steered::start(DEFAULTS);
-    let plan = format!("switchover {NAME} --to {STANDBY} --in 5s --yes");
+    let plan = format!("switchover {NAME} --to {STANDBY} --in 10s --yes");
     steered.said(&format!("{plan} --no-wait"), 0);
     steered.standby.die();
     let log = steered.daemon.wait_for_line("given up, nothing has changed: eu-west is down", AMPLE);
