@@ -57,23 +57,26 @@
 //!
 //! # The words
 //!
-//! *Endpoint*: an address that we may serve. *Region*: its endpoints and their probes. *Check*: one probe aimed at
-//! one address. *Witness*: an address that is probed to be heard, never served. *Vantage*: a node that probes and votes.
-//! *Observation*: one probe's result. *Heard*: a packet of the far end reached us; *silent*: none did; *ours*: we failed
-//! ourselves. *Isolated*: silent, and nothing else was heard. *Health*: one vantage's belief about one check. *Ballot*: what
-//! a vantage says of an endpoint. *Verdict*: the agreed view of a region. *Degraded*: a region that is up with a family that
-//! it does not need all down. *Steer*: how a name, or a group of names, is decided, known to the tables by its *steer id*.
-//! *Decision*: which region a steer gets, with a reason and an *epoch* that only grows. *Escape*: a move away from a
-//! region that is down; every other move is *voluntary*. *Hold*: a decision that waits on time. *Freeze*: no automatic
-//! change until evidence is back. *Gate*: what a region must prove before a name may move to it; its *light* is green, red
-//! or unknown, and one that is not green *bars* by its policy. *Hook*: what is done outside before a move or after it; a
-//! *run* of it: once. *Errand*: a program or a request of theirs. *Proposal*: a decision that is being made durable; *commit*: that it is. *Answer*:
-//! what a query gets. *Zone table*: one compiled zone, shared between tables. *Serial*: what a zone's SOA tells. *State
-//! log*: what outlives the process; *entry*: one numbered change in it; *snapshot*: the whole state up to an entry.
-//! *History*: what was decided, ordered and refused, for people, in a chain of *history entries*; *grounds*: what such
-//! an entry rests on. *Worker*: a DNS thread with its sockets. *Part*: a shell as status shows it. *Program*: an
-//! executable of the operator's; *runner*: the process that runs programs for the daemon. *Client network*: the /24 or
-//! /56 of a client.
+//! *Endpoint*: an address that we may serve. *Region*: its endpoints and their probes. *Check*: one probe aimed at one
+//! address. *Witness*: an address that is probed to be heard, never served. *Vantage*: a node that probes and votes.
+//! *Observation*: one probe's result. *Heard*: a packet of the far end reached us; *silent*: none did; *ours*: we
+//! failed ourselves. *Isolated*: silent, and nothing else was heard. *Health*: one vantage's belief about one check.
+//! *Ballot*: what a vantage says of an endpoint. *Verdict*: the agreed view of a region. *Degraded*: a region that is
+//! up, with a family that it does not need all down, a certificate about to expire, or long slow. *Steer*: how a name,
+//! or a group of names, is decided, known to the tables by its *steer id*. *Decision*: which region a steer gets, with
+//! a reason and an *epoch* that only grows. *Escape*: a move away from a region that is down; every other move is
+//! *voluntary*. *Hold*: a decision that waits. *Freeze*: no automatic change until evidence is back. *Order*: what an
+//! operator wants; *override*: an order in force until it ends; his *word* on a region or an address beats its probes.
+//! *Drained*: to be left, and entered only where nothing else works. *Switchover*: a pin that begins later. *Safety
+//! rule*: what no command may *breach* unless it names it. *Gate*: what a region must prove before a name may move to
+//! it; its *light* is green, red or unknown, and one that is not green *bars* by its policy. *Hook*: what is done
+//! outside before a move or after it; a *run* of it: once. *Errand*: a program or a request of theirs. *Proposal*: a
+//! decision that is being made durable; *commit*: that it is. *Answer*: what a query gets. *Zone table*: one compiled
+//! zone, shared between tables. *Serial*: what a zone's SOA tells. *State log*: what outlives the process; *entry*: one
+//! numbered change in it; *snapshot*: the whole state up to an entry. *History*: what was decided, ordered and refused,
+//! for people, in a chain of *history entries*; *grounds*: what such an entry rests on. *Worker*: a DNS thread with its
+//! sockets. *Part*: a shell as status shows it. *Program*: an executable of the operator's; *runner*: the process that
+//! runs programs for the daemon. *Client network*: the /24 or /56 of a client.
 //!
 //! # What never bends
 //!
