@@ -66,7 +66,7 @@
 //! or a group of names, is decided, known to the tables by its *steer id*. *Decision*: which region a steer gets, with
 //! a reason and an *epoch* that only grows. *Escape*: a move away from a region that is down; every other move is
 //! *voluntary*. *Hold*: a decision that waits. *Freeze*: no automatic change until evidence is back. *Order*: what an
-//! operator wants; *override*: an order in force until it ends; his *word* on a region or an address beats its probes.
+//! operator wants; *override*: an order in force until it ends; their *word* on a region or an address beats its probes.
 //! *Drained*: to be left, and entered only where nothing else works. *Switchover*: a pin that begins later. *Safety
 //! rule*: what no command may *breach* unless it names it. *Gate*: what a region must prove before a name may move to
 //! it; its *light* is green, red or unknown, and one that is not green *bars* by its policy. *Hook*: what is done
