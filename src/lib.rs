@@ -45,7 +45,7 @@
 //! ○ recording                      probes of the past ↔ octets
 //! ○ simulator                      the controller in a world without sockets and clocks
 //! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
-//!   telemetry · programs           the log, which never blocks · programs of the operator, bounded
+//!   telemetry · programs · trust   the log, which never blocks · programs of the operator, bounded · certificates
 //!   errand                         what gates and hooks do outside, bounded
 //!   probe · dns · control          probes of every kind · sockets, TLS · UNIX socket
 //!   store · recorder               state log, history · probes written down
@@ -108,4 +108,5 @@ pub mod scenario;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;
+pub mod trust;
 pub mod zone;

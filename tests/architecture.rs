@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["api"]),
     ("○", &["simulator", "recording"]),
     ("○", &["scenario", "replay"]),
-    (" ", &["telemetry", "programs"]),
+    (" ", &["telemetry", "programs", "trust"]),
     (" ", &["errand"]),
     (" ", &["probe", "dns", "control", "cluster", "store", "recorder", "gate", "hook"]),
     (" ", &["rights"]),

@@ -1,21 +1,19 @@
-//! TLS of the probes: whom to trust, and a verifier that remembers what it was shown.
+//! TLS of the probes: a verifier that remembers what it was shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, DistinguishedName, Error, ProtocolVersion,
-    RootCertStore, SignatureScheme,
+    SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -26,7 +24,8 @@ use super::excerpt::excerpt;
 use super::progress::Progress;
 use crate::config::TrustSettings;
 use crate::health::{Failure, ProbeOutcome};
-use crate::model::{Moment, Place, Problem};
+use crate::model::{Moment, Problem};
+use crate::trust;
 
 /// The verifiers of all probes, one for each set of authorities: system roots take milliseconds to load.
 #[derive(Debug)]
@@ -137,55 +136,10 @@ impl Trust {
         if let Some(known) = self.verifiers.get(&authorities) {
             return Ok(Arc::clone(known));
         }
-        let made = self.make(&authorities, settings.ca_file_place.as_ref())?;
+        let made = trust::verifier(settings, &self.provider)?;
         self.verifiers.insert(authorities, Arc::clone(&made));
         Ok(made)
     }
-
-    fn make(
-        &self,
-        authorities: &Authorities,
-        place: Option<&Place>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, Problem> {
-        let roots = match authorities {
-            Authorities::Anybody => return Ok(Arc::new(Anything(Arc::clone(&self.provider)))),
-            Authorities::System => system_roots()?,
-            Authorities::File(file) => roots_in(file, place)?,
-        };
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider));
-        Ok(verifier.build().expect("there are roots, and no revocation lists that could be wrong"))
-    }
-}
-
-/// Authorities that webpki cannot read are left out: every distribution ships a few.
-fn system_roots() -> Result<RootCertStore, Problem> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        let help =
-            "install the package `ca-certificates`, or name a `ca_file` in every probe with an https URL";
-        return Err(Problem::error(None, "this system has no certificate authorities", help));
-    }
-    Ok(roots)
-}
-
-fn roots_in(file: &Path, place: Option<&Place>) -> Result<RootCertStore, Problem> {
-    const HELP: &str = "the path of a PEM file with the certificates to trust, readable by cadence-dns";
-    let shown = file.display();
-    let problem = |found: String| Problem::error(place.cloned(), found, HELP);
-    let pem = fs::read(file).map_err(|error| problem(format!("cannot read ca_file {shown}: {error}")))?;
-    let mut roots = RootCertStore::empty();
-    for (number, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
-        let broken =
-            |why: String| problem(format!("certificate {} in ca_file {shown} is broken: {why}", number + 1));
-        let certificate = certificate.map_err(|error| broken(error.to_string()))?;
-        roots.add(certificate).map_err(|error| broken(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(problem(format!("ca_file {shown} has no certificate in it")));
-    }
-    Ok(roots)
 }
 
 /// Sees the certificate come, whatever the verifier then says to it.
@@ -285,43 +239,4 @@ fn shown_address(octets: &[u8]) -> Option<String> {
     let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
     let v6 = <[u8; 16]>::try_from(octets).map(IpAddr::from);
     v4.or(v6).ok().map(|address| address.to_string())
-}
-
-/// For `insecure`: somebody insisted.
-#[derive(Debug)]
-struct Anything(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
