@@ -1,128 +1,175 @@
-//! The reference in `docs/configuration.md` has every key, and its defaults are those that are obeyed.
+//! `docs/configuration.md` is what `config/spec` says of each key, and what it says is what is obeyed.
+//!
+//! `INSTA_UPDATE=always cargo test --lib config::tests::reference` writes it.
 
-use super::good;
-use crate::config::spec::KEYS;
+mod markdown;
+mod occurrences;
 
-const REFERENCE: &str = include_str!("../../../docs/configuration.md");
+use std::time::Duration;
 
-/// The tables of the reference: the heading, and a row for each key with its default.
-fn tables() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
-    let sections = REFERENCE.split("\n## `").skip(1);
-    let table = |section: &'static str| {
-        let (heading, rest) = section.split_once('`')?;
-        let cells = |line: &'static str| {
-            let mut cells = line.strip_prefix("| `")?.splitn(3, " | ");
-            Some((cells.next()?.strip_suffix('`')?, cells.next()?))
-        };
-        Some((heading, rest.lines().filter_map(cells).collect()))
-    };
-    sections.filter_map(table).collect()
+use regex::Regex;
+
+use super::{COMPLETE, read};
+use crate::config::read::duration;
+use crate::config::reference::{KeyReference, Kind, TableReference};
+use crate::config::spec::REFERENCE;
+use crate::model::{Problem, shown};
+use occurrences::{Occurrence, occurrences};
+
+/// Every table with its heading, each after the one that it stands in.
+fn tables() -> Vec<(String, &'static TableReference)> {
+    fn visit(parent: &TableReference, found: &mut Vec<(String, &'static TableReference)>) {
+        for key in parent.keys {
+            if let Some(table) = (key.kind)().table() {
+                found.push((heading(key, table, parent), table));
+                visit(table, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    visit(REFERENCE, &mut found);
+    found
+}
+
+/// A table within a table is called by its key: `expect` of `[[region.probe]]`.
+fn heading(key: &KeyReference, table: &TableReference, parent: &TableReference) -> String {
+    if table.sample.starts_with('[') {
+        return format!("`{}`", table.sample);
+    }
+    let parent = parent.sample.split_once(" = ").map_or(parent.sample, |(key, _)| key);
+    format!("`{}` of `{parent}`", key.name)
+}
+
+/// Every key but those of tables, with the table that it stands in.
+pub(super) fn keys() -> impl Iterator<Item = (&'static TableReference, &'static KeyReference)> {
+    let of_table =
+        |(_, table): (String, &'static TableReference)| table.keys.iter().map(move |key| (table, key));
+    tables().into_iter().flat_map(of_table).filter(|(_, key)| (key.kind)().table().is_none())
+}
+
+/// Where the complete file has a key.
+fn in_the_complete_file(table: &TableReference, key: &KeyReference) -> Vec<Occurrence> {
+    let mut all = occurrences(COMPLETE);
+    all.retain(|occurrence| occurrence.table == table.sample && occurrence.key == key.name);
+    assert!(
+        !all.is_empty(),
+        "tests/config/complete.toml has no `{}` in `{}`: it is where the reference has its example from",
+        key.name,
+        table.sample
+    );
+    all
 }
 
 #[test]
-fn every_key_of_every_table_has_its_row() {
-    let listed: Vec<Vec<&str>> =
-        tables().into_iter().map(|(_, rows)| rows.into_iter().map(|(key, _)| key).collect()).collect();
-    let known: Vec<Vec<&str>> = KEYS.iter().skip(1).map(|keys| keys.to_vec()).collect();
-    assert_eq!(listed, known);
+fn every_key_says_what_it_does() {
+    for (table, key) in keys() {
+        assert!(
+            !key.about.is_empty(),
+            "a doc comment above `{}` of `{}` in config/spec",
+            key.name,
+            table.sample
+        );
+    }
 }
 
-/// Every table that has defaults; a line `@` stands where they may be written.
-const BARE: &str = r#"
-[node]
-name = "ns1"
-@[node]
-[dns]
-@[dns]
-[dns.cookies]
-@[dns.cookies]
-[dns.rate_limit]
-@[dns.rate_limit]
-[dns.tcp]
-@[dns.tcp]
-[dns.tls]
-certificate = "chain.pem"
-key = "key.pem"
-@[dns.tls]
-[dns.https]
-@[dns.https]
-[control]
-@[control]
-[record]
-@[record]
-[check]
-[history]
-@[history]
-[[zone]]
-name = "example.com"
-file = "example.com.zone"
-[evidence]
-@[evidence]
-[[witness]]
-address = "203.0.113.1"
-url = "https://witness.example.net/"
-@[[witness]]
-[[region]]
-name = "near"
-addresses = ["192.0.2.1", "192.0.2.2"]
-@[[region]]
-[[region.probe]]
-url = "https://example.com/health"
-expect = { @expect }
-certificate = { @certificate }
-slow = { above = "1s", @slow }
-brownout = { @brownout }
-@[[region.probe]]
-[[region.probe]]
-dns = { name = "example.com", @question }
-[[steer]]
-name = "example.com"
-regions = ["near"]
-failback = { mode = "delayed", @failback }
-@[[steer]]
-[[gate]]
-name = "answer"
-http = { url = "https://example.com/ready", @http }
-@[[gate]]
-[[gate]]
-name = "data"
-region = "near"
-postgres = { host = "192.0.2.9", user = "monitor", @postgres }
-[[hook]]
-name = "tell"
-when = "before"
-url = "https://example.com/hook"
-@[[hook]]
-[safety]
-@[safety]
-"#;
+#[test]
+fn the_reference_is_what_the_specification_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let made = markdown::page();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(file, &made).expect("docs can be written");
+    }
+    let kept = std::fs::read_to_string(file).expect("docs can be read");
+    let differs = made.lines().zip(kept.lines()).find(|(made, kept)| made != kept);
+    assert!(
+        made == kept,
+        "docs/configuration.md is not what config/spec says: {differs:?}\n\
+         INSTA_UPDATE=always cargo test --all-features --lib config::tests::reference"
+    );
+}
 
-/// The defaults of a table that are TOML and nothing else.
-fn defaults(rows: &[(&str, &str)]) -> Vec<String> {
-    let literal = |default: &str| {
-        let literal = default.strip_prefix('`')?.strip_suffix('`')?;
-        (!literal.contains('`')).then(|| literal.to_owned())
+/// What becomes of a file, wherever in it things stand.
+fn outcome(text: &str) -> String {
+    let places = Regex::new(r"(line|column): \d+,").expect("it is an expression");
+    let told = match read(text) {
+        Ok(parsed) => format!("{:#?}", parsed.config),
+        Err(problems) => {
+            problems.iter().map(|Problem { found, help, .. }| format!("{found}; {help}\n")).collect()
+        }
     };
-    rows.iter().filter_map(|(key, default)| Some(format!("{key} = {}", literal(default)?))).collect()
+    places.replace_all(&told, "").into_owned()
 }
 
 #[test]
 fn the_defaults_of_the_reference_change_nothing() {
-    let (mut written, mut left_out) = (BARE.to_owned(), BARE.to_owned());
-    for (heading, rows) in tables() {
-        let defaults = defaults(&rows);
-        let marker = format!("@{heading}");
-        if defaults.is_empty() {
-            continue;
+    for (table, key) in keys().filter(|(_, key)| !key.facts.default.is_empty()) {
+        let written = (key.kind)().written(key.facts.default);
+        for occurrence in in_the_complete_file(table, key) {
+            let (with, without) = (occurrence.replaced(COMPLETE, &written), occurrence.removed(COMPLETE));
+            let (with, without) = (outcome(&with), outcome(&without));
+            let differs = with.lines().zip(without.lines()).find(|(with, without)| with != without);
+            assert!(with == without, "`{} = {written}` of `{}`: {differs:?}", key.name, table.sample);
         }
-        assert!(BARE.contains(&marker), "{heading} has defaults");
-        let (inline, lines) = (defaults.join(", "), defaults.join("\n"));
-        let is_inline = BARE.contains(&format!("{marker} }}"));
-        written = written.replace(&marker, if is_inline { &inline } else { &lines });
-        // Comments in their place, so that everything else stays where it is.
-        let blanks = defaults.iter().map(|_| "#").collect::<Vec<_>>().join("\n");
-        left_out = left_out.replace(&marker, if is_inline { "" } else { &blanks });
     }
-    let left_out = left_out.replace(", }", " }");
-    assert_eq!(format!("{:#?}", good(&left_out).config), format!("{:#?}", good(&written).config));
+}
+
+#[test]
+fn no_example_is_the_default() {
+    for (table, key) in keys() {
+        let default = (key.kind)().written(key.facts.default);
+        let examples = in_the_complete_file(table, key);
+        let differs = examples.iter().any(|occurrence| occurrence.value(COMPLETE) != default);
+        assert!(differs, "`{} = {default}` of `{}`: an example shows something else", key.name, table.sample);
+    }
+}
+
+/// The problems of the complete file with another value of one key.
+fn problems(occurrence: &Occurrence, value: &str) -> Vec<Problem> {
+    read(&occurrence.replaced(COMPLETE, value)).err().unwrap_or_default()
+}
+
+/// A limit as messages write it, and the values next to it on the wrong side.
+fn limit(kind: &Kind, text: &str, is_least: bool) -> (String, Option<String>) {
+    if let Kind::Duration = kind {
+        let span = duration(text).expect("a limit of a duration is one");
+        let wrong = match is_least {
+            true => span.checked_sub(Duration::from_millis(1)),
+            false => Some(span + Duration::from_secs(1)),
+        };
+        return (shown(span), wrong.map(|wrong| format!("\"{}ms\"", wrong.as_millis())));
+    }
+    let number: i64 = text.parse().expect("a limit of a number is one");
+    let wrong = if is_least { number - 1 } else { number + 1 };
+    (text.to_owned(), Some(wrong.to_string()))
+}
+
+#[test]
+fn the_limits_of_the_reference_are_those_that_are_obeyed() {
+    for (table, key) in keys() {
+        let (kind, facts) = ((key.kind)(), &key.facts);
+        let limits = [(facts.least, true), (facts.most, false)];
+        for (text, is_least) in limits.into_iter().filter(|(text, _)| !text.is_empty()) {
+            let (said, wrong) = limit(&kind, text, is_least);
+            let Some(wrong) = wrong else { continue };
+            let told = problems(&in_the_complete_file(table, key)[0], &wrong);
+            let said = if is_least { format!("from {said} to ") } else { format!(" to {said}: ") };
+            let is_told = told.iter().any(|problem| problem.help.contains(&said));
+            assert!(is_told, "`{} = {wrong}` of `{}`: {said:?} in {told:#?}", key.name, table.sample);
+        }
+    }
+}
+
+#[test]
+fn the_words_of_the_reference_are_those_that_are_obeyed() {
+    for (table, key) in keys().filter(|(_, key)| !key.facts.one_of.is_empty()) {
+        let words = key.facts.one_of;
+        let lists_all = |problem: &Problem| words.iter().all(|word| problem.help.contains(word));
+        let occurrence = &in_the_complete_file(table, key)[0];
+        let told = problems(occurrence, "\"zzzzzz\"");
+        assert!(told.iter().any(lists_all), "{words:?} of `{}`: {told:#?}", key.name);
+        for word in words {
+            let told = problems(occurrence, &format!("\"{word}\""));
+            assert!(!told.iter().any(lists_all), "{word} of `{}`: {told:#?}", key.name);
+        }
+    }
 }
