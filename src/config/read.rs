@@ -248,8 +248,7 @@ impl Read for Duration {
     }
 }
 
-/// The span that a text means, if it means one.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+fn duration(text: &str) -> Option<Duration> {
     let parser = SpanParser::new();
     let in_days = || {
         let span = parser

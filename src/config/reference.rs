@@ -14,6 +14,15 @@ pub struct TableReference {
     pub keys: &'static [KeyReference],
 }
 
+impl TableReference {
+    /// It and all tables within it, each after the one that it stands in.
+    #[must_use]
+    pub fn tables(&'static self) -> Vec<&'static TableReference> {
+        let inner = self.keys.iter().filter_map(|key| (key.kind)().table());
+        std::iter::once(self).chain(inner.flat_map(TableReference::tables)).collect()
+    }
+}
+
 /// A key of a table.
 #[derive(Debug)]
 pub struct KeyReference {

@@ -1,20 +1,27 @@
 //! `docs/configuration.md` is what `config/spec` says of each key, and what it says is what is obeyed.
 //!
-//! `INSTA_UPDATE=always cargo test --lib config::tests::reference` writes it.
+//! `INSTA_UPDATE=always cargo test --all-features --test documents reference` writes it.
 
 mod markdown;
 mod occurrences;
 
+use std::path::Path;
 use std::time::Duration;
 
+use cadence_dns::config::{self, KeyReference, Kind, Parsed, REFERENCE, TableReference};
+use cadence_dns::model::{Problem, shown};
+use jiff::SpanRelativeTo;
 use regex::Regex;
 
-use super::{COMPLETE, read};
-use crate::config::read::duration;
-use crate::config::reference::{KeyReference, Kind, TableReference};
-use crate::config::spec::REFERENCE;
-use crate::model::{Problem, shown};
 use occurrences::{Occurrence, occurrences};
+
+/// Every key, none at its default.
+const COMPLETE: &str = include_str!("../config/complete.toml");
+
+/// As on a machine with four cores, from a file in `/etc/cadence-dns`.
+fn read(text: &str) -> Result<Parsed, Vec<Problem>> {
+    config::parse("test.toml", text, Path::new("/etc/cadence-dns"), 4)
+}
 
 /// Every table with its heading, each after the one that it stands in.
 fn tables() -> Vec<(String, &'static TableReference)> {
@@ -41,7 +48,7 @@ fn heading(key: &KeyReference, table: &TableReference, parent: &TableReference) 
 }
 
 /// Every key but those of tables, with the table that it stands in.
-pub(super) fn keys() -> impl Iterator<Item = (&'static TableReference, &'static KeyReference)> {
+fn keys() -> impl Iterator<Item = (&'static TableReference, &'static KeyReference)> {
     let of_table =
         |(_, table): (String, &'static TableReference)| table.keys.iter().map(move |key| (table, key));
     tables().into_iter().flat_map(of_table).filter(|(_, key)| (key.kind)().table().is_none())
@@ -84,7 +91,7 @@ fn the_reference_is_what_the_specification_says() {
     assert!(
         made == kept,
         "docs/configuration.md is not what config/spec says: {differs:?}\n\
-         INSTA_UPDATE=always cargo test --all-features --lib config::tests::reference"
+         INSTA_UPDATE=always cargo test --all-features --test documents reference"
     );
 }
 
@@ -131,7 +138,9 @@ fn problems(occurrence: &Occurrence, value: &str) -> Vec<Problem> {
 /// A limit as messages write it, and the values next to it on the wrong side.
 fn limit(kind: &Kind, text: &str, is_least: bool) -> (String, Option<String>) {
     if let Kind::Duration = kind {
-        let span = duration(text).expect("a limit of a duration is one");
+        let span: jiff::Span = text.parse().expect("a limit of a duration is one");
+        let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).expect("it is no month");
+        let span = Duration::try_from(span).expect("it is no less than nothing");
         let wrong = match is_least {
             true => span.checked_sub(Duration::from_millis(1)),
             false => Some(span + Duration::from_secs(1)),

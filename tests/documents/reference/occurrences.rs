@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
+use cadence_dns::config::{REFERENCE, TableReference};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-
-use crate::config::reference::TableReference;
-use crate::config::spec::REFERENCE;
 
 /// A key and its value in a file.
 pub(super) struct Occurrence {

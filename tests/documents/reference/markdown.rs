@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use cadence_dns::config::{KeyReference, REFERENCE, TableReference};
+
 use super::{COMPLETE, in_the_complete_file, tables};
-use crate::config::reference::{KeyReference, TableReference};
-use crate::config::spec::REFERENCE;
 
 /// All of `docs/configuration.md`.
 pub(super) fn page() -> String {
