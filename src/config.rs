@@ -42,9 +42,9 @@ pub use probe_settings::{
 };
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use settings::{
-    CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, HistorySettings, HttpsSettings,
-    NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings,
-    XdpSettings, ZoneSettings,
+    ApiSettings, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, HistorySettings,
+    HttpsSettings, NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings, Seccomp, TcpSettings,
+    TlsSettings, XdpSettings, ZoneSettings,
 };
 pub use whereabouts::Whereabouts;
 

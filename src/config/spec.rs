@@ -51,6 +51,7 @@ tables! {
         must node: NodeSpec,
         may dns: DnsSpec,
         may control: ControlSpec,
+        may api: ApiSpec,
         may record: RecordSpec,
         may check: CheckSpec,
         may history: HistorySpec,
@@ -129,6 +130,11 @@ tables! {
     /// Where the command line reaches the daemon.
     "[control]" ControlSpec {
         may socket: String,
+    }
+
+    /// Where the HTTP API is served over TCP.
+    "[api]" ApiSpec {
+        may listen: Vec<At<String>>,
     }
 
     /// What is kept of the probes.
