@@ -133,7 +133,11 @@ impl Beat {
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(WHY_MAX_OCTETS)]
+    let mut end = text.len().min(WHY_MAX_OCTETS);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// A check whose beats are kept.
