@@ -23,6 +23,9 @@ pub(super) const DNS_MESSAGE: HeaderValue = HeaderValue::from_static("applicatio
 /// A body is whole this long after its headers: it is one packet, or two.
 const BODY_MAX: Duration = Duration::from_secs(5);
 
+/// The most pieces of a body. Clients send one or two; each costs as much work as a query.
+const PIECES_MAX: usize = 64;
+
 /// Why a request is not answered with a DNS message.
 pub(super) struct HttpError(pub(super) StatusCode, pub(super) &'static str);
 
@@ -81,15 +84,21 @@ async fn query_in_body(
 async fn collect(mut body: Incoming) -> Result<Vec<u8>, HttpError> {
     const TOO_LONG: HttpError = HttpError(StatusCode::PAYLOAD_TOO_LARGE, "no query is so long\n");
     const BROKEN: HttpError = HttpError(StatusCode::BAD_REQUEST, "the body is broken\n");
+    const TOO_FINE: HttpError = HttpError(StatusCode::BAD_REQUEST, "the body comes in too many pieces\n");
     let announced = body.size_hint().lower();
     if announced > QUERY_MAX_OCTETS as u64 {
         return Err(TOO_LONG);
     }
     let mut query = Vec::with_capacity(announced as usize);
+    let mut pieces = 0;
     while let Some(frame) = body.frame().await {
         let Ok(octets) = frame.map_err(|_| BROKEN)?.into_data() else { continue }; // trailers
         if query.len() + octets.len() > QUERY_MAX_OCTETS {
             return Err(TOO_LONG);
+        }
+        pieces += 1;
+        if pieces > PIECES_MAX {
+            return Err(TOO_FINE);
         }
         query.extend_from_slice(&octets);
     }

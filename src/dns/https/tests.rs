@@ -46,12 +46,20 @@ fn serve_in(tasks: &LocalSet, is_http2: bool, shared: &Rc<Shared>) -> DuplexStre
 
 /// Posts a body that trickles, over HTTP/2.
 async fn post_slowly(stream: DuplexStream) -> StatusCode {
+    post(stream, Trickle(Box::pin(sleep(SECOND)))).await
+}
+
+/// Posts a body over HTTP/2.
+async fn post<B>(stream: DuplexStream, body: B) -> StatusCode
+where
+    B: Body<Data = Bytes, Error = Infallible> + Unpin + 'static,
+{
     let (mut sender, connection) =
         http2::handshake(InThisThread, TokioIo::new(stream)).await.expect("a new connection");
     tokio::task::spawn_local(connection);
     let request = Request::post("https://ns.t/dns-query")
         .header(CONTENT_TYPE, "application/dns-message")
-        .body(Trickle(Box::pin(sleep(SECOND))))
+        .body(body)
         .expect("a request");
     let response = sender.send_request(request).await.expect("a response");
     let status = response.status();
@@ -66,6 +74,40 @@ async fn a_body_that_does_not_end_is_due_some_seconds_after_its_headers() {
     let begin = Instant::now();
     let status = tasks.run_until(post_slowly(stream)).await;
     assert_eq!((status, begin.elapsed().as_secs()), (StatusCode::REQUEST_TIMEOUT, 5));
+}
+
+/// A query with something behind it: so many octets, one a frame.
+struct Crumbs {
+    sent: usize,
+    octets: usize,
+}
+
+impl Body for Crumbs {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        const ROOT_A: [u8; 17] = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+        if self.sent == self.octets {
+            return Poll::Ready(None);
+        }
+        let octet = ROOT_A.get(self.sent).copied().unwrap_or_default();
+        self.sent += 1;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(&[octet])))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_may_come_in_crumbs_but_no_more_than_a_query() {
+    for (octets, expected) in [(17, StatusCode::OK), (60, StatusCode::OK), (70, StatusCode::BAD_REQUEST)] {
+        let (tasks, shared) = (LocalSet::new(), Rc::new(Shared::of_nothing()));
+        let stream = serve_in(&tasks, true, &shared);
+        let status = tasks.run_until(post(stream, Crumbs { sent: 0, octets })).await;
+        assert_eq!(status, expected, "{octets} octets");
+    }
 }
 
 #[tokio::test(start_paused = true)]
