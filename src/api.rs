@@ -6,7 +6,9 @@ mod incident;
 mod live;
 mod part;
 mod probed;
+mod receiver;
 mod status;
+mod urgency;
 mod warning;
 
 pub use explain::{
@@ -17,6 +19,7 @@ pub use explain::{
 pub use incident::{Incident, Stay};
 pub use part::PartStatus;
 pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
+pub use receiver::ReceiverStatus;
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,

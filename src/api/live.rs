@@ -71,6 +71,7 @@ impl NameStatus {
         NameStatus {
             name: name.clone(),
             region: standing.region.clone(),
+            regions: steer.regions.clone(),
             addresses: standing.addresses.to_vec(),
             ttl: Some(decision.ttl),
             epoch: standing.epoch,
@@ -87,6 +88,7 @@ impl NameStatus {
         NameStatus {
             name: saved.name.clone(),
             region: saved.standing.region.clone(),
+            regions: Vec::new(),
             addresses: saved.standing.addresses.to_vec(),
             ttl: None,
             epoch: saved.standing.epoch,

@@ -61,6 +61,7 @@ tables! {
         may steer: Vec<At<SteerSpec>>,
         may gate: Vec<At<GateSpec>>,
         may hook: Vec<At<HookSpec>>,
+        may notify: Vec<At<NotifySpec>>,
         may safety: SafetySpec,
     }
 
@@ -330,6 +331,28 @@ tables! {
         may insecure: bool,
         may deadline: Duration,
         may must_succeed: bool,
+    }
+
+    /// Who is told of what happens.
+    "[[notify]]" NotifySpec {
+        must name: String,
+        must kind: String,
+        may url: String,
+        may url_file: String,
+        may secret_file: String,
+        may ca_file: String,
+        may insecure: bool,
+        may command: Vec<At<String>>,
+        may from: String,
+        may to: Vec<At<String>>,
+        may urgency: String,
+        may events: Vec<At<String>>,
+        may names: Vec<At<String>>,
+        may text: String,
+        may subject: String,
+        may deadline: Duration,
+        may rate: i64,
+        may repeat: Duration,
     }
 
     /// What no command may do by mistake.

@@ -9,7 +9,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Explain, ProblemDetails, Wish};
+use super::{Explain, ProblemDetails, TestReceiver, Wish};
 use crate::api::{Explanation, Status};
 use crate::controller::Done;
 
@@ -53,6 +53,21 @@ impl Error for ClientError {
     }
 }
 
+impl ClientError {
+    /// What the system said when the socket was opened or used, if it is that.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<std::io::Error>() {
+                return Some(error.kind());
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
 /// The first cause, such as "connection refused": reqwest's own text only says that a request failed.
 fn deepest(error: &dyn Error) -> &dyn Error {
     error.source().map_or(error, deepest)
@@ -80,6 +95,14 @@ pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, ClientError> {
     post(socket, "explain", question).await
+}
+
+/// Sends a notice to a receiver.
+///
+/// # Errors
+/// When the daemon cannot be reached, or the receiver does not take it.
+pub async fn test_receiver(socket: &Path, receiver: &TestReceiver) -> Result<serde_json::Value, ClientError> {
+    post(socket, "notify/test", receiver).await
 }
 
 async fn post<T: DeserializeOwned>(

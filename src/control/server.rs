@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
@@ -24,7 +25,7 @@ use tower::ServiceExt;
 
 use super::peer::Peer;
 use super::socket::{Bound, SocketFile};
-use super::{ControlRequest, Explain, ProblemDetails, Wish};
+use super::{ControlRequest, Explain, ProblemDetails, TestReceiver, Wish};
 use crate::api::Question;
 use crate::model::{RecordType, is_deceptive};
 
@@ -45,6 +46,9 @@ const CONNECTION_MAX: Duration = Duration::from_secs(10);
 
 /// The controller answers at once, or something is wrong with it. Less than a client waits.
 const CONTROLLER_MAX: Duration = Duration::from_secs(3);
+
+/// The longest that the trial of a receiver is waited for. Less than a client waits.
+const RECEIVER_MAX: Duration = Duration::from_secs(4);
 
 /// The pause after a failure to accept, such as a lack of descriptors.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -117,6 +121,7 @@ fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/commands", post(command))
         .route("/v1/explain", post(explain))
+        .route("/v1/notify/test", post(test_receiver))
         .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
         .with_state(requests)
 }
@@ -142,6 +147,29 @@ async fn explain(
     match asked(&requests, |reply| ControlRequest::Explain(question, reply)).await {
         Ok(explanation) => Json(explanation).into_response(),
         Err(refusal) => refusal,
+    }
+}
+
+/// What a receiver says to a notice that changes nothing.
+async fn test_receiver(
+    State(requests): State<mpsc::Sender<ControlRequest>>,
+    Json(TestReceiver { receiver }): Json<TestReceiver>,
+) -> Response {
+    let (reply, replied) = oneshot::channel();
+    let request = ControlRequest::TestReceiver(receiver, reply);
+    if timeout(CONTROLLER_MAX, requests.send(request)).await.is_err() {
+        return controller_is_late();
+    }
+    let Ok(replied) = timeout(RECEIVER_MAX, replied).await else {
+        let title = format!("no end within {RECEIVER_MAX:?}; it may still arrive: look at the receiver");
+        return refuse(StatusCode::GATEWAY_TIMEOUT, title);
+    };
+    match replied {
+        Ok(Ok(())) => {
+            Json(json!({ "schema": "cadence-dns/receiver-test/v1", "delivered": true })).into_response()
+        }
+        Ok(Err(why)) => refuse(StatusCode::BAD_GATEWAY, why),
+        Err(_) => controller_is_gone(),
     }
 }
 

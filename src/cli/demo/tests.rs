@@ -89,6 +89,7 @@ fn name(left: Option<f64>) -> NameStatus {
     NameStatus {
         name: "cadence.example.com".parse().expect("a name"),
         region: "us-east".into(),
+        regions: Vec::new(),
         addresses: Vec::new(),
         ttl: None,
         epoch: 1,

@@ -93,6 +93,11 @@ name = "tell"
 when = "before"
 url = "https://example.com/hook"
 @[[hook]]
+[[notify]]
+name = "all"
+kind = "alertmanager"
+url = "https://example.com/"
+@[[notify]]
 [safety]
 @[safety]
 "#;
