@@ -19,6 +19,7 @@ mod clock;
 mod connections;
 mod cookie_watch;
 mod counters;
+mod crowd;
 mod datagram;
 mod encrypted;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod overflow;
 mod places;
 mod proxy_protocol;
 mod random;
+mod records;
 mod restarts;
 mod serving;
 mod shares;
