@@ -74,22 +74,24 @@ async fn line_by_line(socket: PathBuf, mut watched: Watched, output: Output) -> 
     while let Some(seen) = statuses.recv().await {
         let now = now();
         let news = watched.take(seen, now)?;
-        let read = match output {
-            Output::Table => news.iter().map(|change| put(&harmless(&line(now, change)))).next_back(),
-            Output::Json if news.is_empty() => None,
-            Output::Json => watched.status.as_ref().map(|status| {
-                put(&format!("{}\n", serde_json::to_string(status).expect("a status is plain data")))
-            }),
+        let text: String = match output {
+            Output::Table => news.iter().map(|change| line(now, change)).collect(),
+            Output::Json if news.is_empty() => String::new(),
+            Output::Json => watched.status.as_ref().map(|status| document(status)).unwrap_or_default(),
         };
-        if read == Some(Readers::Gone) {
+        if !text.is_empty() && put(&text) == Readers::Gone {
             break;
         }
     }
     Ok(())
 }
 
+fn document(status: &Status) -> String {
+    serde_json::to_string(status).expect("a status is plain data") + "\n"
+}
+
 fn line(now: Moment, change: &Change) -> String {
-    format!("{now}  {}\n", change.text)
+    format!("{now}  {}\n", harmless(&change.text))
 }
 
 impl Watched {
