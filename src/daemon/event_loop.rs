@@ -15,7 +15,7 @@ use super::supervised::{GaveUp, Supervised};
 use super::verify::{Found, Verifier};
 use crate::api::{PartStatus, ReceiverStatus, Status, Warning};
 use crate::config::DnsSettings;
-use crate::control::{ControlRequest, Wish};
+use crate::control::{ControlRequest, Feed, Wish};
 use crate::controller::{
     Announcement, Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report,
 };
@@ -59,6 +59,8 @@ pub(super) struct EventLoop {
     pub(super) notifier: Notifier,
     pub(super) programs: Programs,
     pub(super) recorder: Option<Recorder>,
+    /// To those who look, as it happens.
+    pub(super) feed: Feed,
     pub(super) commands: Commands,
     pub(super) verifier: Verifier,
 }
@@ -124,9 +126,11 @@ impl EventLoop {
     }
 
     fn observe(&mut self, observation: Observation) {
+        let now = self.clock.now();
         if let Some(recorder) = &self.recorder {
-            recorder.note(&observation, self.clock.now());
+            recorder.note(&observation, now);
         }
+        self.feed.beat(&observation, now);
         self.take(Event::Observed(observation));
     }
 
@@ -161,6 +165,7 @@ impl EventLoop {
                         self.notifier.take(&news, now);
                     }
                     tell(&report);
+                    self.feed.changed();
                 }
                 Effect::Reply(reply) => self.commands.reply(reply),
             }
