@@ -31,12 +31,14 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use crate::api::BeatingCheck;
 use crate::config::Config;
 use crate::control;
 use crate::controller::{Change, Controller, Missing, Saved};
@@ -79,6 +81,8 @@ pub enum StartError {
     Dns(dns::BindError),
     /// The control socket.
     Control(control::BindError),
+    /// An address of the API.
+    Api(control::ListenError),
     /// A right that is not needed any more and cannot be given up.
     Rights(RightsError),
     /// Threads or descriptors.
@@ -91,6 +95,7 @@ impl fmt::Display for StartError {
             StartError::Store(error) => write!(f, "{error}"),
             StartError::Dns(error) => write!(f, "{error}"),
             StartError::Control(error) => write!(f, "{error}"),
+            StartError::Api(error) => write!(f, "{error}"),
             StartError::Rights(error) => write!(f, "{error}"),
             StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
@@ -100,10 +105,11 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The first four are shown as they are.
+            // All but the last are shown as they are.
             StartError::Store(error) => error.source(),
             StartError::Dns(error) => error.source(),
             StartError::Control(error) => error.source(),
+            StartError::Api(error) => error.source(),
             StartError::Rights(error) => error.source(),
             StartError::System(error) => Some(error),
         }
@@ -113,6 +119,7 @@ impl std::error::Error for StartError {
 /// A daemon at work.
 pub struct Daemon {
     addresses: Vec<SocketAddr>,
+    api_addresses: Vec<SocketAddr>,
     serving: dns::Serving,
     control: control::Serving,
     event_loop: JoinHandle<Result<(), GaveUp>>,
@@ -124,7 +131,7 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
-    let Opened { ready, bound, few_descriptors, given_up } = opened;
+    let Opened { ready, bound, listeners, few_descriptors, given_up } = opened;
     let Ready { config, zones, secrets, prober, asker, hooks, programs, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
@@ -178,6 +185,13 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
     let folder = store::history_folder(&config.node.state_dir);
+    let (feed, fed) = control::feed(config.probes.iter().map(BeatingCheck::of).collect());
+    let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()) };
+    let api_addresses = listeners.addresses().to_vec();
+    let control = socket.serve(listeners, behind).map_err(StartError::System)?;
+    for address in &api_addresses {
+        info!(event = "started.api", "the API is on http://{address}/api/v1/status");
+    }
     let history = HistoryWriter::start(&folder, &config.node.name, config.history);
     let history = history.map_err(StartError::System)?;
     let mut event_loop = EventLoop {
@@ -193,13 +207,19 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         hooks: hooks.start(&programs, hook_ended),
         programs,
         recorder,
+        feed,
         commands: Commands::default(),
         verifier: Verifier::new(&addresses, verified),
     };
     event_loop.perform(effects);
     let sources = Sources { observations, sightings, hooks_ended, requests, found, stopped };
     let event_loop = tokio::spawn(event_loop.run(sources));
-    Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop })
+    Ok(Daemon { addresses, api_addresses, serving, control, event_loop, stop })
+}
+
+/// Reads pages of the history that the daemon itself writes.
+fn read_history(folder: PathBuf) -> Arc<control::ReadHistory> {
+    Arc::new(move |question| store::history_page(&folder, question).map_err(|error| error.to_string()))
 }
 
 /// What the saved state may lack.
@@ -269,6 +289,12 @@ impl Daemon {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses of the API over TCP, with their real ports.
+    #[must_use]
+    pub fn api_addresses(&self) -> &[SocketAddr] {
+        &self.api_addresses
     }
 
     /// Who looks at the files of the certificate and of the cookies, besides the clock.

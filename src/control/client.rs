@@ -10,11 +10,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Explain, ProblemDetails, Wish};
-use crate::api::{Explanation, Status};
+use crate::api::{Explanation, Heartbeats, HistoryPage, Status};
 use crate::controller::Done;
 
 /// How long a command waits for the daemon, which answers within milliseconds when it works.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// Where everything is, on the socket.
+const ROOT: &str = "http://localhost/api/v1/";
 
 /// Why the daemon did not do what it was asked.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ fn deepest(error: &dyn Error) -> &dyn Error {
 /// # Errors
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn status(socket: &Path) -> Result<Status, ClientError> {
-    send(socket, client(socket)?.get("http://localhost/v1/status")).await
+    get(socket, "status", &()).await
 }
 
 /// Does what an operator wants, or tells what it would mean.
@@ -71,7 +74,9 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or refuses.
 pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
-    post(socket, "commands", wish).await
+    let body = serde_json::to_vec(wish).map_err(|error| ClientError::Malformed(error.into()))?;
+    let request = client(socket)?.post(format!("{ROOT}commands")).body(body);
+    send(socket, request.header("content-type", "application/json")).await
 }
 
 /// Why a name is answered as it is.
@@ -79,17 +84,31 @@ pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, ClientError> {
-    post(socket, "explain", question).await
+    get(socket, "explain", question).await
 }
 
-async fn post<T: DeserializeOwned>(
+/// What the last probes of every check saw.
+///
+/// # Errors
+/// When the daemon cannot be reached, or answers with an error.
+pub async fn heartbeats(socket: &Path) -> Result<Heartbeats, ClientError> {
+    get(socket, "heartbeats", &()).await
+}
+
+/// The newest entries of the history.
+///
+/// # Errors
+/// When the daemon cannot be reached, or answers with an error.
+pub async fn history(socket: &Path, limit: usize) -> Result<HistoryPage, ClientError> {
+    get(socket, "history", &[("limit", limit)]).await
+}
+
+async fn get<T: DeserializeOwned>(
     socket: &Path,
     what: &str,
-    document: &impl Serialize,
+    query: &impl Serialize,
 ) -> Result<T, ClientError> {
-    let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
-    let request = client(socket)?.post(format!("http://localhost/v1/{what}")).body(body);
-    send(socket, request.header("content-type", "application/json")).await
+    send(socket, client(socket)?.get(format!("{ROOT}{what}")).query(query)).await
 }
 
 fn client(socket: &Path) -> Result<Client, ClientError> {
@@ -117,8 +136,8 @@ async fn send<T: DeserializeOwned>(socket: &Path, request: RequestBuilder) -> Re
         return serde_json::from_slice(&body).map_err(|error| ClientError::Malformed(error.into()));
     }
     Err(match serde_json::from_slice::<ProblemDetails>(&body) {
-        Ok(ProblemDetails { title, by_rule: true }) => ClientError::Forbidden(title),
-        Ok(ProblemDetails { title, by_rule: false }) => ClientError::Refused(title),
+        Ok(ProblemDetails { detail, by_rule: true, .. }) => ClientError::Forbidden(detail),
+        Ok(ProblemDetails { detail, by_rule: false, .. }) => ClientError::Refused(detail),
         Err(_) => ClientError::Refused(format!("status {status}: {}", String::from_utf8_lossy(&body))),
     })
 }

@@ -15,7 +15,7 @@ use super::supervised::{GaveUp, Supervised};
 use super::verify::{Found, Verifier};
 use crate::api::{PartStatus, Status, Warning};
 use crate::config::DnsSettings;
-use crate::control::{ControlRequest, Wish};
+use crate::control::{ControlRequest, Feed, Wish};
 use crate::controller::{Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report};
 use crate::dns::{Meter, Tables};
 use crate::gate::{Asking, Sighting};
@@ -52,6 +52,8 @@ pub(super) struct EventLoop {
     pub(super) hooks: Hooks,
     pub(super) programs: Programs,
     pub(super) recorder: Option<Recorder>,
+    /// To those who look, as it happens.
+    pub(super) feed: Feed,
     pub(super) commands: Commands,
     pub(super) verifier: Verifier,
 }
@@ -117,9 +119,11 @@ impl EventLoop {
     }
 
     fn observe(&mut self, observation: Observation) {
+        let now = self.clock.now();
         if let Some(recorder) = &self.recorder {
-            recorder.note(&observation, self.clock.now());
+            recorder.note(&observation, now);
         }
+        self.feed.beat(&observation, now);
         self.take(Event::Observed(observation));
     }
 
@@ -151,6 +155,7 @@ impl EventLoop {
                 Effect::Report(report) => {
                     self.record.report(&report, now);
                     tell(&report);
+                    self.feed.changed();
                 }
                 Effect::Reply(reply) => self.commands.reply(reply),
             }

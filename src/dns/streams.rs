@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::crowd::give_memory_back;
 use super::handshake::shake_hands;
 use super::https;
 use super::proxy_protocol::FrontEnds;
@@ -30,6 +31,9 @@ use super::workers::Vitals;
 
 /// The pause when the system has no descriptors or memory left; without it a listener would spin.
 const PAUSE_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(10);
+
+/// From the end of a crowd to giving its memory back. Another crowd meanwhile does not make it later.
+const PAUSE_AFTER_CROWD: Duration = Duration::from_secs(1);
 
 /// What lies between TCP and DNS.
 #[derive(Clone)]
@@ -95,6 +99,7 @@ async fn serve(listeners: Vec<(TcpListener, Carrier)>, shared: Shared, mut stop:
     let until_stopped = async {
         let mut needed = JoinSet::new();
         needed.spawn_local(close_idle(Rc::clone(&shared)));
+        needed.spawn_local(give_back_what_crowds_leave(Rc::clone(&shared)));
         for (listener, carrier) in listeners {
             needed.spawn_local(accept(listener, carrier, Rc::clone(&shared)));
         }
@@ -215,6 +220,15 @@ struct PlaceTaken {
 impl Drop for PlaceTaken {
     fn drop(&mut self) {
         self.shared.ended(self.client, thread::panicking());
+    }
+}
+
+/// Gives memory back after crowds, when the last of their connections has let go of what it had.
+async fn give_back_what_crowds_leave(shared: Rc<Shared>) {
+    loop {
+        shared.crowd_left.notified().await;
+        sleep(PAUSE_AFTER_CROWD).await;
+        give_memory_back();
     }
 }
 
