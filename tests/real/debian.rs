@@ -78,7 +78,7 @@ fn the_package_is_installed_upgraded_taken_back_and_purged() {
 
     // What was ordered outlives an upgrade.
     let order = "cadence-dns failover cadence.example.com --to eu-west --for 2h --reason 'a test' --yes";
-    machine.wait_for("cadence-dns status", "eu-west  127.0.0.20", 60);
+    machine.wait_for("cadence-dns status", "eu-west 127.0.0.20  up", 60);
     machine.must(order);
     let before = machine.process();
     machine.must("apt-get install --yes /packages/cadence-dns_0.0.2-1_*.deb");
@@ -106,7 +106,7 @@ fn the_package_is_installed_upgraded_taken_back_and_purged() {
 
     // A state that only a newer program knows is refused with a clear word, and not touched.
     machine.must("systemctl stop cadence-dns");
-    machine.must(&format!("python3 -c '{}'", NEWER_STATE.replace('\'', "\"")));
+    machine.must(&format!("python3 - <<'END'\n{NEWER_STATE}\nEND"));
     let kept = machine.must("sha256sum /var/lib/cadence-dns/state.json");
     let told = machine.tells("timeout 20 cadence-dns run 2>&1");
     assert!(told.contains("is of format 9") && told.contains("start the newer version"), "{told}");
