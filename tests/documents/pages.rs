@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::kit::documents::fenced;
 
 /// What may stand after a fence; CONTRIBUTING.md says who runs it.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "sh daemon",
     "sh debian",
     "sh package",
@@ -19,6 +19,7 @@ const KINDS: [&str; 11] = [
     "text scenario",
     "zone parent",
     "text",
+    "yaml",
     "rust",
 ];
 
