@@ -16,7 +16,9 @@ mod caller;
 pub mod client;
 mod connections;
 mod documents;
+mod etag;
 mod guard;
+mod lights;
 mod listen;
 mod pages;
 mod peer;
@@ -26,6 +28,7 @@ mod serving;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::net::IpAddr;
 
@@ -34,9 +37,9 @@ use tokio::sync::oneshot;
 
 use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
-use crate::model::Name;
+use crate::model::{Name, ReceiverId};
 
-pub use backend::{Behind, ReadHistory};
+pub use backend::{Behind, ReadFigures, ReadHistory};
 pub use beats::{Fed, Feed, feed};
 pub use connections::STRANGERS_MAX as CONNECTIONS_MAX;
 pub use listen::{ListenError, Listeners, listen};
@@ -50,6 +53,8 @@ pub enum ControlRequest {
     Status(oneshot::Sender<Status>),
     /// Do this, or tell what it would mean.
     Command(Wish, oneshot::Sender<Result<Done, Refusal>>),
+    /// Send a notice to this receiver, and tell how that ended.
+    TestReceiver(ReceiverId, oneshot::Sender<Result<(), String>>),
     /// Why a name is answered as it is.
     Explain(Question, oneshot::Sender<Explanation>),
 }
@@ -82,6 +87,14 @@ pub struct Explain {
     /// Who asks.
     #[serde(default)]
     pub client: Option<IpAddr>,
+}
+
+/// Who is to be sent a notice that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestReceiver {
+    /// The receiver.
+    pub receiver: ReceiverId,
 }
 
 /// What the API answers when it does not do what it was asked, as `application/problem+json` (RFC 9457).

@@ -15,6 +15,7 @@ mod hold;
 mod imagined;
 mod overrides;
 mod safety;
+mod urgency;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -36,6 +37,7 @@ pub use overrides::{
     Scope, Target,
 };
 pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit, passed_gates};
+pub use urgency::Urgency;
 
 /// The verdict on each region.
 pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;
@@ -166,6 +168,20 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every word that [`label`](Rule::label) can say.
+    pub const LABELS: [&str; 10] = [
+        "unproven",
+        "preferred",
+        "failed-over",
+        "fail-open",
+        "none-proven",
+        "freeze",
+        "held",
+        "pinned",
+        "frozen",
+        "draining",
+    ];
+
     /// A word for logs, metrics and JSON.
     #[must_use]
     pub fn label(&self) -> &'static str {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::part::PartStatus;
+use super::receiver::ReceiverStatus;
 use super::warning::Warning;
 use crate::answer::Counter;
 use crate::controller::Step;
@@ -48,6 +49,9 @@ pub struct Status {
     /// The parts of the program around the controller; empty if the daemon does not run.
     #[serde(default)]
     pub parts: Vec<PartStatus>,
+    /// Who is told of what happens; empty if nobody is, or the daemon does not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receivers: Vec<ReceiverStatus>,
     /// What an operator should look at, gravest first.
     pub warnings: Vec<Warning>,
     /// What is worth knowing before the next outage, and no trouble now.
@@ -63,6 +67,8 @@ pub enum Source {
     Live,
     /// The saved state: the daemon could not be reached.
     Saved,
+    /// The daemon, some time ago: its controller does not answer any more.
+    Stale,
 }
 
 /// What a name is answered with.
@@ -70,6 +76,9 @@ pub enum Source {
 pub struct NameStatus {
     /// The name.
     pub name: Name,
+    /// The regions that it may have, in order of preference; empty if they are not known.
+    #[serde(default)]
+    pub regions: Vec<RegionId>,
     /// The region in service.
     pub region: RegionId,
     /// Its addresses that are served.
@@ -303,6 +312,7 @@ impl Status {
             steps: Vec::new(),
             dns: None,
             parts: Vec::new(),
+            receivers: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
         }

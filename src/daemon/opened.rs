@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::StartError;
 use super::descriptors;
+use super::figures::Proc;
 use super::load::Ready;
-use crate::config::{Config, GateSettings, HookSettings};
+use crate::config::{Config, GateSettings, HookSettings, ReceiverSettings};
 use crate::control;
 use crate::dns;
 use crate::rights::{self, GivenUp, Needs};
@@ -18,6 +19,7 @@ pub struct Opened {
     pub(super) bound: dns::Bound,
     /// Of `[api] listen`.
     pub(super) listeners: control::Listeners,
+    pub(super) proc: Proc,
     /// The lack of descriptors, if there is one.
     pub(super) few_descriptors: Option<String>,
     /// Nothing is given up in a process that does other things as well.
@@ -33,7 +35,8 @@ pub fn open(ready: Ready) -> Result<Opened, StartError> {
     let bound = dns::bind(&ready.config.dns).map_err(StartError::Dns)?;
     let listeners = control::listen(&ready.config.api).map_err(StartError::Api)?;
     let bound = bound.direct_to_rings();
-    Ok(Opened { ready, bound, listeners, few_descriptors, given_up: None })
+    let proc = Proc::open();
+    Ok(Opened { ready, bound, listeners, proc, few_descriptors, given_up: None })
 }
 
 impl Opened {
@@ -56,16 +59,18 @@ impl Opened {
 /// What is used for as long as the process runs. Files are read again when they have changed, and the new ones are
 /// others for the kernel, so it is their folders that are needed.
 fn needs(file: &Path, config: &Config) -> Needs {
-    let Config { node, dns, control, zones, probes, asked, deeds, .. } = config;
+    let Config { node, dns, control, zones, probes, asked, deeds, receivers, .. } = config;
     let authorities = probes.iter().filter_map(|probe| probe.kind.trust()?.ca_file.as_deref());
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
     let read_again = certificates.chain(dns.cookies.secret_file.as_deref());
     let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));
     let believed = asked.iter().filter_map(GateSettings::authorities);
     let believed = believed.chain(deeds.iter().filter_map(HookSettings::authorities));
+    let believed = believed.chain(receivers.iter().filter_map(ReceiverSettings::authorities));
     let secrets = asked.iter().filter_map(GateSettings::secret_file);
     let secrets = secrets.chain(deeds.iter().filter_map(HookSettings::secret_file));
-    let secrets = secrets.map(|secret| secret.file.as_path());
+    let secrets = secrets.chain(receivers.iter().flat_map(ReceiverSettings::secret_files));
+    let secrets: Vec<&Path> = secrets.map(|secret| secret.file.as_path()).collect();
     let read_again = read_again.chain(secrets);
     let files = files.chain(authorities).chain(believed.filter_map(|believed| believed.ca_file.as_deref()));
     let files = files.chain(read_again.clone());

@@ -6,6 +6,7 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod api;
 mod bad_input;
 mod daemon;
 mod drill;
@@ -13,6 +14,7 @@ mod errands;
 mod exhausted;
 mod history;
 mod log;
+mod monitoring;
 mod operator;
 mod orders;
 mod packaging;
