@@ -1,6 +1,7 @@
 //! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
 
 mod advice;
+mod configuration;
 mod explain;
 mod incident;
 mod live;
@@ -9,6 +10,7 @@ mod probed;
 mod status;
 mod warning;
 
+pub use configuration::{ConfigurationStatus, ReloadStatus};
 pub use explain::{
     ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,
     ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, PathStep, Question,

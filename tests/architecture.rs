@@ -64,6 +64,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("seccompiler", &["rights"]),
     ("xdp::", &["dns"]),
     ("if_addrs", &["dns"]),
+    ("notify::", &["daemon"]),
 ];
 
 #[test]

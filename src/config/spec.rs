@@ -71,6 +71,7 @@ tables! {
         may user: String,
         may landlock: String,
         may seccomp: String,
+        may watch: bool,
     }
 
     /// Where queries are answered.
@@ -335,6 +336,7 @@ tables! {
     /// What no command may do by mistake.
     "[safety]" SafetySpec {
         may min_serving: i64,
+        may reload_max_share: i64,
     }
 }
 

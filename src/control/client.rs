@@ -9,12 +9,15 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Explain, ProblemDetails, Wish};
+use super::{Explain, ProblemDetails, ReloadWish, Reloaded, Wish};
 use crate::api::{Explanation, Status};
 use crate::controller::Done;
 
 /// How long a command waits for the daemon, which answers within milliseconds when it works.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// The same for a reload, which reads zones of any size.
+const RELOAD_MAX: Duration = Duration::from_secs(120);
 
 /// Why the daemon did not do what it was asked.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub enum ClientError {
     Refused(String),
     /// A safety rule, a gate or a condition of the command forbids it.
     Forbidden(String),
+    /// Mistakes in the configuration, each with its place, and what follows from them.
+    Mistakes(Vec<String>, String),
     /// The request or the response is not what both versions understand.
     Malformed(Box<dyn Error + Send + Sync>),
 }
@@ -35,7 +40,9 @@ impl fmt::Display for ClientError {
             ClientError::Unreachable(socket, error) => {
                 write!(f, "no daemon answers on {}: {}", socket.display(), deepest(error))
             }
-            ClientError::Refused(reason) | ClientError::Forbidden(reason) => f.write_str(reason),
+            ClientError::Refused(reason)
+            | ClientError::Forbidden(reason)
+            | ClientError::Mistakes(_, reason) => f.write_str(reason),
             ClientError::Malformed(error) => {
                 write!(f, "the daemon has another version than this command: {error}")
             }
@@ -48,7 +55,7 @@ impl Error for ClientError {
         match self {
             ClientError::Unreachable(_, error) => Some(error),
             ClientError::Malformed(error) => Some(&**error),
-            ClientError::Refused(_) | ClientError::Forbidden(_) => None,
+            ClientError::Refused(_) | ClientError::Forbidden(_) | ClientError::Mistakes(..) => None,
         }
     }
 }
@@ -63,7 +70,7 @@ fn deepest(error: &dyn Error) -> &dyn Error {
 /// # Errors
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn status(socket: &Path) -> Result<Status, ClientError> {
-    send(socket, client(socket)?.get("http://localhost/v1/status")).await
+    send(socket, client(socket, ANSWER_MAX)?.get("http://localhost/v1/status")).await
 }
 
 /// Does what an operator wants, or tells what it would mean.
@@ -71,7 +78,7 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or refuses.
 pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
-    post(socket, "commands", wish).await
+    post(socket, "commands", ANSWER_MAX, wish).await
 }
 
 /// Why a name is answered as it is.
@@ -79,21 +86,30 @@ pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, ClientError> {
-    post(socket, "explain", question).await
+    post(socket, "explain", ANSWER_MAX, question).await
+}
+
+/// Takes another configuration over, or tells what it would change.
+///
+/// # Errors
+/// When the daemon cannot be reached, or there are mistakes in the configuration, or a rule forbids it.
+pub async fn reload(socket: &Path, wish: &ReloadWish) -> Result<Reloaded, ClientError> {
+    post(socket, "reload", RELOAD_MAX, wish).await
 }
 
 async fn post<T: DeserializeOwned>(
     socket: &Path,
     what: &str,
+    longest: Duration,
     document: &impl Serialize,
 ) -> Result<T, ClientError> {
     let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
-    let request = client(socket)?.post(format!("http://localhost/v1/{what}")).body(body);
+    let request = client(socket, longest)?.post(format!("http://localhost/v1/{what}")).body(body);
     send(socket, request.header("content-type", "application/json")).await
 }
 
-fn client(socket: &Path) -> Result<Client, ClientError> {
-    let builder = Client::builder().unix_socket(socket).timeout(ANSWER_MAX).no_proxy();
+fn client(socket: &Path, longest: Duration) -> Result<Client, ClientError> {
+    let builder = Client::builder().unix_socket(socket).timeout(longest).no_proxy();
     let client = builder.tls_backend_preconfigured(no_tls()).build();
     client.map_err(|error| ClientError::Unreachable(socket.to_owned(), error))
 }
@@ -117,8 +133,11 @@ async fn send<T: DeserializeOwned>(socket: &Path, request: RequestBuilder) -> Re
         return serde_json::from_slice(&body).map_err(|error| ClientError::Malformed(error.into()));
     }
     Err(match serde_json::from_slice::<ProblemDetails>(&body) {
-        Ok(ProblemDetails { title, by_rule: true }) => ClientError::Forbidden(title),
-        Ok(ProblemDetails { title, by_rule: false }) => ClientError::Refused(title),
+        Ok(ProblemDetails { title, mistakes, .. }) if !mistakes.is_empty() => {
+            ClientError::Mistakes(mistakes, title)
+        }
+        Ok(ProblemDetails { title, by_rule: true, .. }) => ClientError::Forbidden(title),
+        Ok(ProblemDetails { title, by_rule: false, .. }) => ClientError::Refused(title),
         Err(_) => ClientError::Refused(format!("status {status}: {}", String::from_utf8_lossy(&body))),
     })
 }

@@ -22,9 +22,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use super::patience::Patience;
 use super::peer::Peer;
 use super::socket::{Bound, SocketFile};
-use super::{ControlRequest, Explain, ProblemDetails, Wish};
+use super::{ControlRequest, Explain, ProblemDetails, ReloadError, ReloadWish, Wish};
 use crate::api::Question;
 use crate::model::{RecordType, is_deceptive};
 
@@ -40,11 +41,14 @@ const REASON_MAX_CHARACTERS: usize = 500;
 /// Connections at a time; further clients wait to be accepted. Operators and monitoring need a handful.
 const CONNECTIONS_MAX: usize = 32;
 
-/// A whole connection: the request, the answer, and the reading of it.
-const CONNECTION_MAX: Duration = Duration::from_secs(10);
+/// A whole configuration file, which is only looked at.
+const CONFIGURATION_MAX_OCTETS: usize = 8 << 20;
 
 /// The controller answers at once, or something is wrong with it. Less than a client waits.
 const CONTROLLER_MAX: Duration = Duration::from_secs(3);
+
+/// A reload reads zones of any size. Less than a client waits.
+const RELOAD_MAX: Duration = Duration::from_secs(110);
 
 /// The pause after a failure to accept, such as a lack of descriptors.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -88,7 +92,12 @@ async fn accept(listener: UnixListener, router: Router) {
                 let router = router.clone();
                 connections.spawn(async move {
                     // A client that is late or speaks no HTTP has no claim to an answer.
-                    let _ = timeout(CONNECTION_MAX, serve_one(stream, router)).await;
+                    let patience = Patience::default();
+                    let late = patience.clone().late();
+                    tokio::select! {
+                        _ = serve_one(stream, router, patience) => {}
+                        () = late => {}
+                    }
                     drop(place);
                 });
             }
@@ -98,8 +107,8 @@ async fn accept(listener: UnixListener, router: Router) {
     }
 }
 
-async fn serve_one(stream: UnixStream, router: Router) -> hyper::Result<()> {
-    let router = router.layer(Extension(Peer::of(&stream)));
+async fn serve_one(stream: UnixStream, router: Router, patience: Patience) -> hyper::Result<()> {
+    let router = router.layer(Extension(Peer::of(&stream))).layer(Extension(patience));
     let service = service_fn(move |request: Request<Incoming>| {
         let answered = router.clone().oneshot(request.map(Body::new));
         async move { Ok::<_, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
@@ -118,6 +127,7 @@ fn routes(requests: mpsc::Sender<ControlRequest>) -> Router {
         .route("/v1/commands", post(command))
         .route("/v1/explain", post(explain))
         .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
+        .route("/v1/reload", post(reload).layer(DefaultBodyLimit::max(CONFIGURATION_MAX_OCTETS)))
         .with_state(requests)
 }
 
@@ -158,7 +168,7 @@ async fn command(
         Ok(Ok(done)) => Json(done).into_response(),
         Ok(Err(refusal)) => {
             let (title, by_rule) = (refusal.to_string(), refusal.is_by_rule());
-            refused(StatusCode::CONFLICT, ProblemDetails { title, by_rule })
+            refused(StatusCode::CONFLICT, ProblemDetails { title, by_rule, mistakes: Vec::new() })
         }
         Err(refusal) => refusal,
     }
@@ -169,6 +179,10 @@ fn check_reason(reason: &str) -> Result<(), String> {
     if reason.trim().is_empty() {
         return Err("no reason given".into());
     }
+    check_line(reason)
+}
+
+fn check_line(reason: &str) -> Result<(), String> {
     if reason.chars().any(is_deceptive) {
         return Err("the reason has a line break or another character in it that changes how a line is shown; write it in \
                     one line".into());
@@ -180,8 +194,46 @@ fn check_reason(reason: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Reads a whole configuration and its zones, which may take its time.
+async fn reload(
+    State(requests): State<mpsc::Sender<ControlRequest>>,
+    Extension(peer): Extension<Peer>,
+    Extension(patience): Extension<Patience>,
+    Json(wish): Json<ReloadWish>,
+) -> Response {
+    if let Err(why) = check_line(&wish.reason) {
+        return refuse(StatusCode::BAD_REQUEST, why);
+    }
+    if wish.candidate.is_some() && !wish.terms.dry_run {
+        return refuse(StatusCode::BAD_REQUEST, "what is in no file can only be looked at".into());
+    }
+    patience.ask();
+    let wish = ReloadWish { by: peer.author().await, ..wish };
+    match asked_for(RELOAD_MAX, &requests, |reply| ControlRequest::Reload(wish, reply)).await {
+        Ok(Ok(reloaded)) => Json(reloaded).into_response(),
+        Ok(Err(ReloadError::Refused(refusal))) => {
+            let (title, by_rule) = (refusal.to_string(), refusal.is_by_rule());
+            refused(StatusCode::CONFLICT, ProblemDetails { title, by_rule, mistakes: Vec::new() })
+        }
+        Ok(Err(ReloadError::Mistakes(mistakes))) => {
+            let title = "the configuration cannot be used; everything stays as it was".into();
+            let mistakes = mistakes.iter().map(ToString::to_string).collect();
+            refused(StatusCode::UNPROCESSABLE_ENTITY, ProblemDetails { title, by_rule: false, mistakes })
+        }
+        Err(refusal) => refusal,
+    }
+}
+
 /// Asks the controller, which must answer in time.
 async fn asked<T>(
+    requests: &mpsc::Sender<ControlRequest>,
+    request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
+) -> Result<T, Response> {
+    asked_for(CONTROLLER_MAX, requests, request).await
+}
+
+async fn asked_for<T>(
+    longest: Duration,
     requests: &mpsc::Sender<ControlRequest>,
     request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
 ) -> Result<T, Response> {
@@ -190,10 +242,10 @@ async fn asked<T>(
         requests.send(request(reply)).await.ok()?;
         replied.await.ok()
     };
-    match timeout(CONTROLLER_MAX, answered).await {
+    match timeout(longest, answered).await {
         Ok(Some(answer)) => Ok(answer),
         Ok(None) => Err(controller_is_gone()),
-        Err(_) => Err(controller_is_late()),
+        Err(_) => Err(controller_is_late(longest)),
     }
 }
 
@@ -203,15 +255,15 @@ fn controller_is_gone() -> Response {
     refuse(StatusCode::SERVICE_UNAVAILABLE, title.into())
 }
 
-fn controller_is_late() -> Response {
+fn controller_is_late(longest: Duration) -> Response {
     let title = format!(
-        "the controller has not answered within {CONTROLLER_MAX:?}; a command may still be carried out: `cadence-dns status` shows it"
+        "the controller has not answered within {longest:?}; a command may still be carried out: `cadence-dns status` shows it"
     );
     refuse(StatusCode::GATEWAY_TIMEOUT, title)
 }
 
 fn refuse(status: StatusCode, title: String) -> Response {
-    refused(status, ProblemDetails { title, by_rule: false })
+    refused(status, ProblemDetails { title, by_rule: false, mistakes: Vec::new() })
 }
 
 fn refused(status: StatusCode, why: ProblemDetails) -> Response {
@@ -222,6 +274,7 @@ fn refused(status: StatusCode, why: ProblemDetails) -> Response {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+    use super::super::patience::CONNECTION_MAX;
     use super::super::socket::bind;
     use super::*;
     use crate::controller::Refusal;

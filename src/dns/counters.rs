@@ -15,6 +15,14 @@ pub struct Counters([u64; Counter::COUNT]);
 #[repr(align(128))] // two cache lines, which processors fetch together: workers do not slow each other down
 pub(super) struct Tally([AtomicU64; Counter::COUNT]);
 
+impl Tally {
+    /// One that has what several workers have counted, all of which have ended.
+    pub(super) fn sum_of(tallies: &[Arc<Tally>]) -> Arc<Tally> {
+        let Counters(sums) = Counters::sum(tallies);
+        Arc::new(Tally(sums.map(AtomicU64::new)))
+    }
+}
+
 impl Counters {
     /// Adds to one counter.
     pub(super) fn add(&mut self, counter: Counter, amount: u64) {
