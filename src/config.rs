@@ -19,6 +19,7 @@ mod parse;
 mod probe_settings;
 mod probe_url;
 mod read;
+mod reference;
 mod settings;
 mod spec;
 mod syntax;
@@ -45,11 +46,13 @@ pub use probe_settings::{
     ProbeKind, TrustSettings,
 };
 pub use probe_url::{ProbeUrl, ProbeUrlError};
+pub use reference::{Facts, KeyReference, Kind, TableReference};
 pub use settings::{
     CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, HistorySettings, HttpsSettings,
     NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings, Seccomp, TcpSettings, TlsSettings,
     XdpSettings, ZoneSettings,
 };
+pub use spec::REFERENCE;
 pub use whereabouts::Whereabouts;
 
 /// A configuration that can be used, and warnings about it.

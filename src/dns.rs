@@ -32,6 +32,7 @@ mod overflow;
 mod places;
 mod proxy_protocol;
 mod random;
+mod records;
 mod restarts;
 mod serving;
 mod shares;

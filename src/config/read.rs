@@ -11,6 +11,7 @@ use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
 use super::diagnostics::{Diagnostics, quoted};
 use super::near::nearest;
+use super::reference::Kind;
 use crate::model::Place;
 
 /// A value and where it stands.
@@ -39,6 +40,9 @@ pub(super) trait Read: Sized {
 
     /// An example of a key with such a value, for messages about a missing key.
     fn sample(key: &str) -> String;
+
+    /// What the reference calls it.
+    fn kind() -> Kind;
 }
 
 /// A value of any type, on its way to being one.
@@ -166,6 +170,10 @@ impl Read for String {
     fn sample(key: &str) -> String {
         format!("{key} = \"…\"")
     }
+
+    fn kind() -> Kind {
+        Kind::Text
+    }
 }
 
 impl Read for bool {
@@ -179,6 +187,10 @@ impl Read for bool {
     fn sample(key: &str) -> String {
         format!("{key} = true")
     }
+
+    fn kind() -> Kind {
+        Kind::Boolean
+    }
 }
 
 impl Read for i64 {
@@ -191,6 +203,10 @@ impl Read for i64 {
 
     fn sample(key: &str) -> String {
         format!("{key} = 1")
+    }
+
+    fn kind() -> Kind {
+        Kind::Number
     }
 }
 
@@ -225,6 +241,10 @@ impl Read for Duration {
 
     fn sample(key: &str) -> String {
         format!("{key} = \"30s\"")
+    }
+
+    fn kind() -> Kind {
+        Kind::Duration
     }
 }
 
@@ -262,6 +282,10 @@ impl<T: Read> Read for Vec<At<T>> {
             None => entry, // a header, with the brackets it needs
         }
     }
+
+    fn kind() -> Kind {
+        Kind::List(Box::new(T::kind()))
+    }
 }
 
 /// A string or a whole number.
@@ -289,6 +313,10 @@ impl Read for Word {
     fn sample(key: &str) -> String {
         String::sample(key)
     }
+
+    fn kind() -> Kind {
+        Kind::TextOrNumber
+    }
 }
 
 /// One value, or a list of them.
@@ -306,6 +334,10 @@ impl<T: Read> Read for OneOrMore<T> {
     fn sample(key: &str) -> String {
         T::sample(key)
     }
+
+    fn kind() -> Kind {
+        Kind::OneOrMore(Box::new(T::kind()))
+    }
 }
 
 /// A value that may be, or contain, a password or a token. No message shows the lines that it takes.
@@ -321,6 +353,10 @@ impl<T: Read> Read for Concealed<T> {
 
     fn sample(key: &str) -> String {
         T::sample(key)
+    }
+
+    fn kind() -> Kind {
+        T::kind()
     }
 }
 
@@ -353,6 +389,10 @@ impl<T: Read> Read for Pairs<T> {
     fn sample(key: &str) -> String {
         format!("{key} = {{ \"key\" = \"value\" }}")
     }
+
+    fn kind() -> Kind {
+        Kind::Pairs(Box::new(T::kind()))
+    }
 }
 
 /// TOML has every value of JSON but null.
@@ -384,5 +424,9 @@ impl Read for serde_json::Value {
 
     fn sample(key: &str) -> String {
         String::sample(key)
+    }
+
+    fn kind() -> Kind {
+        Kind::Any
     }
 }

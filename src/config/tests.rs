@@ -3,7 +3,6 @@
 mod anything;
 mod meaning;
 mod mistakes;
-mod reference;
 mod secrets;
 
 use std::path::Path;

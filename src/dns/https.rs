@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 
+use super::records::{Framing, ReplyRecords};
 use super::socket::Socket;
 use super::stream_context::{Client, Shared};
 use response::Octets;
@@ -54,7 +55,8 @@ pub(super) async fn serve(
     path: Arc<str>,
 ) -> io::Result<()> {
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    serve_http(stream, is_http2, client, shared, path).await
+    let framing = if is_http2 { Framing::Http2 } else { Framing::Single };
+    serve_http(ReplyRecords::new(stream, framing), is_http2, client, shared, path).await
 }
 
 /// The same, whatever carries it.

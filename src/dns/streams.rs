@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::handshake::shake_hands;
 use super::https;
 use super::proxy_protocol::FrontEnds;
+use super::records::{Framing, ReplyRecords};
 use super::socket::Socket;
 use super::stream_context::{Client, Shared, Streaming};
 use super::tcp::converse;
@@ -214,6 +215,7 @@ async fn serve_one(
         Carrier::Plain => converse(socket, client, shared).await,
         Carrier::Tls(config) => {
             let stream = Box::pin(shake_hands(socket, config, client, shared)).await?;
+            let stream = ReplyRecords::new(stream, Framing::Dns);
             Box::pin(converse(stream, client, shared)).await
         }
         Carrier::Https(config, path) => {

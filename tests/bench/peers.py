@@ -83,13 +83,16 @@ class Server:
 
     def __init__(self, name, port, options, folder):
         command, files, address = (SERVERS | LIMITED)[name]
+        address = "::1" if options.ipv6 else address
         self.name, self.place, self.folder = name, (address, port), folder / name
         for each in ("run", "state", "zones"):
             (self.folder / each).mkdir(parents=True)
         zone = self.folder / "zones" / ORIGIN
         os.link(folder / ("steered" if "steered.toml" in files else "zone"), zone)
-        words = {"address": address, "port": port, "folder": self.folder, "zone": zone, "health": HEALTH_PORT,
-                 "binary": options.binary}
+        words = {"address": address, "port": port, "host": f"[{address}]" if options.ipv6 else address,
+                 "workers": options.workers, "folder": self.folder, "zone": zone, "health": HEALTH_PORT,
+                 "binary": options.binary, "tls_port": port + 100, "https_port": port + 200,
+                 "certificate": folder / "chain.pem", "key": folder / "key.pem"}
         config = Template("".join((PEERS / file).read_text() for file in files))
         (self.folder / "config").write_text(config.substitute(words))
         self.start([Template(word).substitute(words) for word in command.split()], options.cores[0])
@@ -112,7 +115,7 @@ class Server:
         sys.exit(f"{self.name} does not answer; its log:\n{(self.folder / 'log').read_text()[-2000:]}")
 
     def client(self, timeout):
-        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client = socket.socket(socket.AF_INET6 if ":" in self.place[0] else socket.AF_INET, socket.SOCK_DGRAM)
         client.settimeout(timeout)
         client.connect(self.place)
         return client
@@ -194,7 +197,8 @@ def sample(server, queries, options):
     before = server.used()
     told = subprocess.run(
         ["taskset", "-c", ",".join(cores), *real_time, "dnsperf", "-s", address, "-p", str(port), "-d", queries,
-         "-e", "-T", str(len(cores)), "-c", "4", "-q", "64", "-l", str(options.secs), "-t", "1"],
+         "-e", "-T", str(max(len(cores), options.workers)), "-c", str(4 * options.workers),
+         "-q", str(64 * options.workers), "-l", str(options.secs), "-t", "1"],
         check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     run, user = (sum(now[i] - before.get(task, (0, 0))[i] for task, now in server.used().items()) for i in (0, 1))
     sent = int(re.search(r"Queries sent: +(\d+)", told)[1])
@@ -251,7 +255,8 @@ def print_table(mix, servers, samples):
 
 def measure(options, folder):
     """All of it, in the namespace."""
-    for command in ("link set lo up", f"address add {STRANGER}/32 dev lo"):
+    # The second IPv6 address lets dnsperf believe that there is IPv6 here.
+    for command in ("link set lo up", f"address add {STRANGER}/32 dev lo", "address add 2001:db8::53/128 dev lo nodad"):
         subprocess.run(["ip", *command.split()], check=True)
     threading.Thread(target=be_healthy, args=[socket.create_server((LOOPBACK, HEALTH_PORT))], daemon=True).start()
     write_zones(PEERS / "zone", folder, options.names)
@@ -284,6 +289,9 @@ def read_options():
     add("--limited", action="store_true", help="two more cadence-dns, asked from an address that the rate limit does "
         "not exempt as it does the loopback: one without a limit (uncounted), one with a limit that is never reached "
         "(counted); compare these two only. All queries come from one network; --names makes them ask about many things")
+    add("--workers", type=int, default=1, help="of each server; default: %(default)s. More need more cores, say --cores 0-1,2-3; "
+        "where there are two cores, --cores 0-1,0-1 shows what a query costs, not how many are answered")
+    add("--ipv6", action="store_true", help="over ::1")
     add("--cores", type=words, default=["0", "1"], metavar="SERVER,LOAD", help="real cores, not threads of one; "
         "the load may have up to four; default: 0,1")
     add("--rt", action="store_true", help="servers and load run before all other programs (real-time priority); keep "
@@ -296,7 +304,8 @@ def read_options():
         (set(options.servers) - set(SERVERS | LIMITED), "--servers: no such server"),
         (set(options.mix) - set(MIXES), "--mix: no such mix"),
         ("hosts" in options.mix and options.names < 1, "--mix hosts needs --names"),
-        (not 2 <= len(set(options.cores)) == len(options.cores) <= 5, "--cores needs two to five"),
+        (not 2 <= len(options.cores) <= 5, "--cores needs two to five"),
+        (options.ipv6 and options.limited, "--limited goes without --ipv6"),
         (options.rounds < 1 or options.secs <= 0, "--rounds and --secs must be above 0"),
     ):
         if wrong:
