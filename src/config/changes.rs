@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_same_in_other_words_is_nothing() {
-        assert_eq!(changes(BEFORE, BEFORE), [String::new(); 0]);
-        assert_eq!(changes("a = 1 # one\nb = 2", "b = 2\na = 1"), [String::new(); 0]);
+        assert!(changes(BEFORE, BEFORE).is_empty());
+        assert!(changes("a = 1 # one\nb = 2", "b = 2\na = 1").is_empty());
         assert_eq!(
             changes("[[a]]\nname = \"x\"\n[[a]]\nname = \"y\"", "[[a]]\nname = \"y\"\n[[a]]\nname = \"x\""),
             ["a: in another order"]

@@ -2,6 +2,7 @@
 //! what runs is touched; where anything is wrong, all of it is dropped.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -119,6 +120,10 @@ fn differences(before: &[Zone], after: &[Zone]) -> BTreeMap<Name, ZoneDifference
     all.map(|name| (name.clone(), between(name))).collect()
 }
 
+/// For an address that takes a right.
+const NO_RIGHT: &str = "the daemon has given up the rights to it: it may listen on the ports that it started with, and on \
+                        none below 1024; `cadence-dns upgrade` takes the address up without a gap";
+
 /// The sockets, where they are others or answer otherwise: those that stay are taken over, new ones are bound.
 fn bind(before: &Config, ready: &Ready, open: Open) -> Result<Option<dns::Bound>, Problem> {
     let after = &ready.config;
@@ -138,12 +143,12 @@ fn bind(before: &Config, ready: &Ready, open: Open) -> Result<Option<dns::Bound>
         );
         return Err(wrong(found, "a restart takes it up"));
     }
-    let bound = dns::bind_with(&after.dns, open.sockets).map_err(|error| match error.error.kind() {
-        std::io::ErrorKind::PermissionDenied => wrong(
-            format!("cannot listen on {} over {}: {}", error.address, error.protocol, error.error),
-            "the daemon has given up the rights to it: it may listen on the ports that it started with, and on none below 1024; `cadence-dns upgrade` takes the address up without a gap",
-        ),
-        _ => wrong(error.to_string(), "an address that this machine has, and no other program"),
+    let bound = dns::bind_with(&after.dns, open.sockets).map_err(|error| {
+        if error.error.kind() != ErrorKind::PermissionDenied {
+            return wrong(error.to_string(), "an address that this machine has, and no other program");
+        }
+        let dns::BindError { address, protocol, error } = error;
+        wrong(format!("cannot listen on {address} over {protocol}: {error}"), NO_RIGHT)
     })?;
     let bound = match (&ready.secrets, open.own_secrets) {
         (Some(secrets), _) => bound.with_secrets(secrets.clone()),
