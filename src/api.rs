@@ -3,6 +3,8 @@
 mod advice;
 mod configuration;
 mod explain;
+mod heartbeats;
+mod history_page;
 mod incident;
 mod live;
 mod part;
@@ -15,6 +17,12 @@ pub use explain::{
     ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,
     ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, PathStep, Question,
     RegionExplanation, RuleExplanation, TtlExplanation, WitnessExplanation,
+};
+pub use heartbeats::{
+    BEATS_MAX, Beat, BeatOutcome, BeatingCheck, CheckHeartbeat, HEARTBEATS_SCHEMA, Heartbeats, beats_kept,
+};
+pub use history_page::{
+    HISTORY_PAGE, HISTORY_PAGE_MAX, HISTORY_SCHEMA, HistoryPage, HistoryQuestion, NumberedEntry,
 };
 pub use incident::{Incident, Stay};
 pub use part::PartStatus;

@@ -1,10 +1,32 @@
-//! How an operator reaches the daemon: an HTTP API on a UNIX socket. The mode of the socket says who may use it.
+//! How operators and programs reach the daemon: one HTTP API, on a UNIX socket whose mode says who may use it, and on TCP
+//! for those who only look.
+//!
+//! ```text
+//! UNIX socket ─Caller─▶ ┌────────┐ ─▶ api/v1/…, pages ─▶ ┌─────────┐ ─ControlRequest─▶ owner of the controller
+//! TCP         ─Caller─▶ │ router │                       │ backend │ ◀────── Feed ────
+//!                       └────────┘                       └─────────┘ ─▶ history on the disk
+//! ```
+//!
+//! All of it runs on a thread of its own (`serving`). Connections are bounded in number and time (`connections`); what
+//! holds for every request is in `guard`.
 
+mod backend;
+mod beats;
+mod caller;
 pub mod client;
+mod connections;
+mod documents;
+mod guard;
+mod listen;
+mod pages;
 mod patience;
 mod peer;
-mod server;
+mod problem;
+mod router;
+mod serving;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,7 +38,11 @@ use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
 use crate::model::{Name, Problem};
 
-pub use server::Serving;
+pub use backend::{Behind, ReadHistory};
+pub use beats::{Fed, Feed, feed};
+pub use connections::STRANGERS_MAX as CONNECTIONS_MAX;
+pub use listen::{ListenError, Listeners, listen};
+pub use serving::Serving;
 pub use socket::{BindError, Bound, bind};
 
 /// What the server hands to the owner of the controller. A dropped reply means that the controller is gone.
@@ -112,11 +138,18 @@ pub struct Explain {
     pub client: Option<IpAddr>,
 }
 
-/// What the API answers when it refuses, as `application/problem+json` (RFC 9457).
+/// What the API answers when it does not do what it was asked, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemDetails {
-    /// What is the matter, in a sentence.
+    /// `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The name of the status.
     pub title: String,
+    /// The status of the response.
+    pub status: u16,
+    /// What is the matter, in a sentence.
+    pub detail: String,
     /// A safety rule, a gate or a condition forbids it: the same is right at another time, or on other terms.
     #[serde(default)]
     pub by_rule: bool,

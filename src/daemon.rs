@@ -42,6 +42,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use crate::api::BeatingCheck;
 use crate::config::Config;
 use crate::control;
 use crate::controller::{Change, Controller, Missing, Saved};
@@ -91,6 +92,8 @@ pub enum StartError {
     Dns(dns::BindError),
     /// The control socket.
     Control(control::BindError),
+    /// An address of the API.
+    Api(control::ListenError),
     /// A right that is not needed any more and cannot be given up.
     Rights(RightsError),
     /// Threads or descriptors.
@@ -103,6 +106,7 @@ impl fmt::Display for StartError {
             StartError::Store(error) => write!(f, "{error}"),
             StartError::Dns(error) => write!(f, "{error}"),
             StartError::Control(error) => write!(f, "{error}"),
+            StartError::Api(error) => write!(f, "{error}"),
             StartError::Rights(error) => write!(f, "{error}"),
             StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
@@ -112,10 +116,11 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The first four are shown as they are.
+            // All but the last are shown as they are.
             StartError::Store(error) => error.source(),
             StartError::Dns(error) => error.source(),
             StartError::Control(error) => error.source(),
+            StartError::Api(error) => error.source(),
             StartError::Rights(error) => error.source(),
             StartError::System(error) => Some(error),
         }
@@ -125,6 +130,7 @@ impl std::error::Error for StartError {
 /// A daemon at work.
 pub struct Daemon {
     addresses: Vec<SocketAddr>,
+    api_addresses: Vec<SocketAddr>,
     /// Shared with the event loop, which may have others answer.
     serving: Arc<Mutex<Option<dns::Serving>>>,
     control: control::Serving,
@@ -138,7 +144,7 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
-    let Opened { ready, bound, few_descriptors, given_up } = opened;
+    let Opened { ready, bound, listeners, few_descriptors, given_up } = opened;
     let Ready { file, config, zones, secrets, prober, asker, hooks, programs, text, hash, files, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
@@ -193,6 +199,13 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
     let folder = store::history_folder(&config.node.state_dir);
+    let (feed, fed) = control::feed(config.probes.iter().map(BeatingCheck::of).collect());
+    let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()) };
+    let api_addresses = listeners.addresses().to_vec();
+    let control = socket.serve(listeners, behind).map_err(StartError::System)?;
+    for address in &api_addresses {
+        info!(event = "started.api", "the API is on http://{address}/api/v1/status");
+    }
     let history = HistoryWriter::start(&folder, &config.node.name, config.history);
     let history = history.map_err(StartError::System)?;
     let serving = Arc::new(Mutex::new(Some(serving)));
@@ -225,6 +238,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         hooks: hooks.start(&programs, hook_ended),
         programs,
         recorder,
+        feed,
         commands: Commands::default(),
         reloads: Reloads::new(running, files, clock.now(), prepared),
         watcher: watcher.ok(),
@@ -236,7 +250,12 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         observations, sightings, hooks_ended, requests, found, preparations, triggers: triggered, stopped,
     };
     let event_loop = tokio::spawn(event_loop.run(sources));
-    Ok(Daemon { addresses, serving, control: socket.serve(asked), event_loop, stop, triggers })
+    Ok(Daemon { addresses, api_addresses, serving, control, event_loop, stop, triggers })
+}
+
+/// Reads pages of the history that the daemon itself writes.
+fn read_history(folder: PathBuf) -> Arc<control::ReadHistory> {
+    Arc::new(move |question| store::history_page(&folder, question).map_err(|error| error.to_string()))
 }
 
 /// What the saved state may lack.
@@ -317,6 +336,12 @@ impl Daemon {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses of the API over TCP, with their real ports.
+    #[must_use]
+    pub fn api_addresses(&self) -> &[SocketAddr] {
+        &self.api_addresses
     }
 
     /// Has the configuration reloaded, whoever it is that says so.

@@ -19,6 +19,7 @@ mod clock;
 mod connections;
 mod cookie_watch;
 mod counters;
+mod crowd;
 mod datagram;
 mod encrypted;
 #[cfg(test)]

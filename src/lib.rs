@@ -47,7 +47,7 @@
 //! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
 //!   telemetry · programs · trust   the log, which never blocks · programs of the operator, bounded · certificates
 //!   errand                         what gates and hooks do outside, bounded
-//!   probe · dns · control          probes of every kind · sockets, TLS · UNIX socket
+//!   probe · dns · control          probes of every kind · sockets, TLS · the HTTP API
 //!   store · recorder               state log, history · probes written down
 //!   gate · hook                    asks what regions must prove · tells others of moves
 //!   rights                         what the process may still do once all is open
@@ -75,8 +75,9 @@
 //! zone, shared between tables. *Serial*: what a zone's SOA tells. *State log*: what outlives the process; *entry*: one
 //! numbered change in it; *snapshot*: the whole state up to an entry. *History*: what was decided, ordered and refused,
 //! for people, in a chain of *history entries*; *grounds*: what such an entry rests on. *Worker*: a DNS thread with its
-//! sockets. *Part*: a shell as status shows it. *Program*: an executable of the operator's; *runner*: the process that
-//! runs programs for the daemon. *Client network*: the /24 or /56 of a client.
+//! sockets. *Part*: a shell as status shows it. *Beat*: a probe as it is kept for those who look; *heartbeat*: those of
+//! a check. *Program*: an executable of the operator's; *runner*: the process that runs programs for the daemon.
+//! *Client network*: the /24 or /56 of a client.
 //!
 //! # What never bends
 //!

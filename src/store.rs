@@ -35,7 +35,8 @@ mod writer;
 
 pub use self::error::StoreError;
 pub use self::history::{
-    HistoryHealth, HistoryReader, HistoryWriter, Recorded, Verified, VerifyError, history_folder, verify,
+    HistoryHealth, HistoryReader, HistoryWriter, Recorded, Verified, VerifyError, history_folder,
+    history_page, verify,
 };
 pub use self::recovery::{Ended, Recovered};
 pub use self::state_log::{Sequence, StateLog, boot_id, read_for_display};

@@ -12,8 +12,9 @@ fn demo(arguments: &[&str]) -> Command {
 
 #[test]
 fn a_region_dies_and_the_name_comes_back() {
-    let output =
-        demo(&["--seconds", "40", "--port", "0", "--resolver-port", "0"]).output().expect("the program runs");
+    let output = demo(&["--seconds", "40", "--port", "0", "--resolver-port", "0", "--api-port", "0"])
+        .output()
+        .expect("the program runs");
     let timeline = String::from_utf8(output.stdout).expect("text");
     let mut rest = timeline.as_str();
     for line in [
@@ -48,8 +49,11 @@ fn a_region_dies_and_the_name_comes_back() {
 fn a_port_that_is_taken_gets_an_error_that_names_the_option() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it is bound").port();
-    for (option, other) in [("--port", "--resolver-port"), ("--resolver-port", "--port")] {
-        let output = demo(&[option, &port.to_string(), other, "0"]).output().expect("the program runs");
+    let options = ["--port", "--resolver-port", "--api-port"];
+    for option in options {
+        let port_of = |of: &str| if of == option { port.to_string() } else { "0".to_owned() };
+        let arguments = options.map(|of| format!("{of}={}", port_of(of)));
+        let output = demo(&arguments.each_ref().map(String::as_str)).output().expect("the program runs");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{errors}");
         assert!(errors.contains(&format!("port {port} of 127.0.0.1 is taken")), "{errors}");

@@ -60,6 +60,9 @@ pub(super) struct Arguments {
     /// The port of the caching resolver on 127.0.0.1; 0 is any that is free
     #[arg(long, value_name = "PORT", default_value_t = 5301)]
     resolver_port: u16,
+    /// The port of the HTTP API on 127.0.0.1; 0 is any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 5380)]
+    api_port: u16,
 }
 
 /// Shorter than a cycle would always end with exit code 1, and look like a failure.
@@ -84,13 +87,13 @@ async fn play(arguments: &Arguments) -> Result<(), Failure> {
     let interrupted = interruption()?;
     let [east, west] = region::open().await.map_err(Failure::Failed)?;
     let sockets = Sockets::bind(arguments.resolver_port).await.map_err(Failure::Failed)?;
-    let stage = Stage::build(arguments.port, east.port()).map_err(Failure::Failed)?;
+    let stage = Stage::build(arguments.port, arguments.api_port, east.port()).map_err(Failure::Failed)?;
     let ready = daemon::load(&stage.config()).map_err(|problems| refused(&problems))?;
     let length = arguments.seconds.map(Duration::from_secs);
     let plan = Plan::of(&ready.config, length).expect("the demo's own configuration can fail over");
-    let opened = daemon::open(ready).map_err(|error| explain(&error, arguments.port))?;
-    let daemon = daemon::start(opened).await.map_err(|error| explain(&error, arguments.port))?;
-    let server = daemon.addresses()[0];
+    let opened = daemon::open(ready).map_err(|error| explain(&error, arguments))?;
+    let daemon = daemon::start(opened).await.map_err(|error| explain(&error, arguments))?;
+    let (server, api) = (daemon.addresses()[0], daemon.api_addresses()[0]);
     let resolver = Resolver::start(sockets, server).map_err(Failure::Failed)?;
 
     let mut screen = Screen::open();
@@ -99,6 +102,7 @@ async fn play(arguments: &Arguments) -> Result<(), Failure> {
         plan: &plan,
         server,
         resolver: resolver_address,
+        api,
         region_port: east.port(),
         program: program(),
         config,
@@ -182,15 +186,23 @@ fn verdict(story: &Story, arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn explain(error: &StartError, port: u16) -> Failure {
+fn explain(error: &StartError, arguments: &Arguments) -> Failure {
+    let taken = |port: u16, by: &str, option: &str| {
+        format!(
+            "port {port} of 127.0.0.1 is taken ({by}): choose another with {option}, or any that is free with {option} 0"
+        )
+    };
     Failure::Failed(match error {
-        StartError::Dns(error) if error.error.kind() == std::io::ErrorKind::AddrInUse => format!(
-            "port {port} of 127.0.0.1 is taken ({}): choose another with --port, or any that is free with --port 0",
-            error.protocol
-        ),
+        StartError::Dns(error) if error.error.kind() == std::io::ErrorKind::AddrInUse => {
+            taken(arguments.port, &error.protocol.to_string(), "--port")
+        }
+        StartError::Api(error) if error.error.kind() == std::io::ErrorKind::AddrInUse => {
+            taken(arguments.api_port, "TCP", "--api-port")
+        }
         StartError::Dns(_)
         | StartError::Store(_)
         | StartError::Control(_)
+        | StartError::Api(_)
         | StartError::Rights(_)
         | StartError::System(_) => error.to_string(),
     })

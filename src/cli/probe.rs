@@ -123,7 +123,7 @@ fn shown(Look { probe, observation, details }: &Look) -> CheckProbed {
         label: probe.label.as_deref().map(str::to_owned),
         address: probe.check.address,
         target: Some(probe.target).filter(|target| target.port() != 0),
-        does: render::does(probe),
+        does: probe.does(),
         outcome: observation.outcome.clone(),
         tcp: details.tcp.map(seconds),
         connect: observation.timings.connect.map(seconds),

@@ -54,6 +54,7 @@ pub fn fixed(before: &Config, after: &Config) -> Vec<Problem> {
         ("[node] landlock", *landlock != node.landlock),
         ("[node] seccomp", *seccomp != node.seccomp),
         ("[control] socket", before.control != after.control),
+        ("[api]", before.api != after.api),
         ("[history]", before.history != after.history),
         (
             "[dns] xdp",

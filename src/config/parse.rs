@@ -3,6 +3,7 @@
 //! Everything here returns `None`, or leaves something out, only after it has reported why.
 
 mod address;
+mod api;
 mod check;
 mod context;
 mod control;
@@ -44,11 +45,12 @@ use super::spec::Spec;
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     #[rustfmt::skip]
     let Spec {
-        node, dns, control, history, record, check, zone, evidence, witness, region, steer, gate, hook, safety,
+        node, dns, control, api, history, record, check, zone, evidence, witness, region, steer, gate, hook, safety,
     } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
+    let api = api::api(api, context.diagnostics);
     let history = history::history(history, context.diagnostics);
     let record = record::record(record, context.diagnostics);
     let check = check::check(check, context);
@@ -65,6 +67,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         node: node?,
         dns: dns?,
         control: control?,
+        api,
         record: record?,
         check,
         history: history?,

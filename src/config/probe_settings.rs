@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
+use url::Position;
 
 use super::probe_url::ProbeUrl;
 use crate::model::{CheckId, Name, Place, RecordType};
@@ -32,6 +33,32 @@ pub struct Probe {
     pub certificate_least: Duration,
     /// What is sent, and expected.
     pub kind: ProbeKind,
+}
+
+impl Probe {
+    /// What it does, in a few words. A query of a URL may hold a token, and is left out.
+    #[must_use]
+    pub fn does(&self) -> String {
+        let page = |url: &ProbeUrl| url.as_url()[..Position::AfterPath].to_owned();
+        match &self.kind {
+            ProbeKind::Tcp => format!("connects to port {}", self.target.port()),
+            ProbeKind::Http(http) => {
+                let version = if http.version == HttpVersion::Two { " by HTTP/2" } else { "" };
+                format!("{} {}{version}", http.method, page(&http.url))
+            }
+            ProbeKind::Grpc(grpc) if grpc.service.is_empty() => {
+                format!("gRPC health of {}", page(&grpc.url))
+            }
+            ProbeKind::Grpc(grpc) => format!("gRPC health of {} at {}", grpc.service, page(&grpc.url)),
+            ProbeKind::Dns(dns) => {
+                let over = if dns.over == DnsTransport::Tcp { " by TCP" } else { "" };
+                format!("asks for {} {}{over}", dns.name, dns.rtype)
+            }
+            ProbeKind::Exec(exec) => {
+                format!("runs {}", exec.arguments.first().map_or("", String::as_str))
+            }
+        }
+    }
 }
 
 /// What is sent, and expected.

@@ -24,6 +24,8 @@ pub struct Config {
     pub dns: DnsSettings,
     /// `[control]`
     pub control: ControlSettings,
+    /// `[api]`
+    pub api: ApiSettings,
     /// `[record]`
     pub record: RecordSettings,
     /// `[check]`
@@ -266,6 +268,13 @@ pub(super) const DNS_PORT: u16 = 53;
 pub struct ControlSettings {
     /// A UNIX socket, mode 0660.
     pub socket: PathBuf,
+}
+
+/// Where the HTTP API is served over TCP; the control socket serves it in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ApiSettings {
+    /// Each address with its port; none of them, and there is no TCP.
+    pub listen: Vec<SocketAddr>,
 }
 
 /// What is kept of the probes.

@@ -78,6 +78,7 @@ macro_rules! is_required {
     };
 }
 
+mod api;
 mod dns;
 mod evidence;
 mod gate;
@@ -87,6 +88,7 @@ mod probe;
 mod region;
 mod steer;
 
+pub(super) use api::ApiSpec;
 pub(super) use dns::{CookiesSpec, DnsSpec, HttpsSpec, RateLimitSpec, TcpSpec, TlsSpec};
 pub(super) use evidence::{EvidenceSpec, WitnessSpec};
 pub(super) use gate::{GateSpec, HttpGateSpec, PostgresGateSpec};
@@ -109,6 +111,7 @@ tables! {
         must node: NodeSpec,
         may dns: DnsSpec,
         may control: ControlSpec,
+        may api: ApiSpec,
         may record: RecordSpec,
         may check: CheckSpec,
         may history: HistorySpec,

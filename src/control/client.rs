@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Explain, ProblemDetails, ReloadWish, Reloaded, Wish};
-use crate::api::{Explanation, Status};
+use crate::api::{Explanation, Heartbeats, HistoryPage, Status};
 use crate::controller::Done;
 
 /// How long a command waits for the daemon, which answers within milliseconds when it works.
@@ -18,6 +18,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// The same for a reload, which reads zones of any size.
 const RELOAD_MAX: Duration = Duration::from_secs(120);
+/// Where everything is, on the socket.
+const ROOT: &str = "http://localhost/api/v1/";
 
 /// Why the daemon did not do what it was asked.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ fn deepest(error: &dyn Error) -> &dyn Error {
 /// # Errors
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn status(socket: &Path) -> Result<Status, ClientError> {
-    send(socket, client(socket, ANSWER_MAX)?.get("http://localhost/v1/status")).await
+    get(socket, "status", &()).await
 }
 
 /// Does what an operator wants, or tells what it would mean.
@@ -86,7 +88,7 @@ pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, ClientError> {
-    post(socket, "explain", ANSWER_MAX, question).await
+    get(socket, "explain", question).await
 }
 
 /// Takes another configuration over, or tells what it would change.
@@ -97,6 +99,30 @@ pub async fn reload(socket: &Path, wish: &ReloadWish) -> Result<Reloaded, Client
     post(socket, "reload", RELOAD_MAX, wish).await
 }
 
+/// What the last probes of every check saw.
+///
+/// # Errors
+/// When the daemon cannot be reached, or answers with an error.
+pub async fn heartbeats(socket: &Path) -> Result<Heartbeats, ClientError> {
+    get(socket, "heartbeats", &()).await
+}
+
+/// The newest entries of the history.
+///
+/// # Errors
+/// When the daemon cannot be reached, or answers with an error.
+pub async fn history(socket: &Path, limit: usize) -> Result<HistoryPage, ClientError> {
+    get(socket, "history", &[("limit", limit)]).await
+}
+
+async fn get<T: DeserializeOwned>(
+    socket: &Path,
+    what: &str,
+    query: &impl Serialize,
+) -> Result<T, ClientError> {
+    send(socket, client(socket, ANSWER_MAX)?.get(format!("{ROOT}{what}")).query(query)).await
+}
+
 async fn post<T: DeserializeOwned>(
     socket: &Path,
     what: &str,
@@ -104,7 +130,7 @@ async fn post<T: DeserializeOwned>(
     document: &impl Serialize,
 ) -> Result<T, ClientError> {
     let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
-    let request = client(socket, longest)?.post(format!("http://localhost/v1/{what}")).body(body);
+    let request = client(socket, longest)?.post(format!("{ROOT}{what}")).body(body);
     send(socket, request.header("content-type", "application/json")).await
 }
 
@@ -133,11 +159,11 @@ async fn send<T: DeserializeOwned>(socket: &Path, request: RequestBuilder) -> Re
         return serde_json::from_slice(&body).map_err(|error| ClientError::Malformed(error.into()));
     }
     Err(match serde_json::from_slice::<ProblemDetails>(&body) {
-        Ok(ProblemDetails { title, mistakes, .. }) if !mistakes.is_empty() => {
-            ClientError::Mistakes(mistakes, title)
+        Ok(ProblemDetails { detail, mistakes, .. }) if !mistakes.is_empty() => {
+            ClientError::Mistakes(mistakes, detail)
         }
-        Ok(ProblemDetails { title, by_rule: true, .. }) => ClientError::Forbidden(title),
-        Ok(ProblemDetails { title, by_rule: false, .. }) => ClientError::Refused(title),
+        Ok(ProblemDetails { detail, by_rule: true, .. }) => ClientError::Forbidden(detail),
+        Ok(ProblemDetails { detail, by_rule: false, .. }) => ClientError::Refused(detail),
         Err(_) => ClientError::Refused(format!("status {status}: {}", String::from_utf8_lossy(&body))),
     })
 }

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
 /// The user of the daemon and the socket's group may use it, no others.
 const SOCKET_MODE: u32 = 0o660;
@@ -60,7 +60,7 @@ impl Error for BindError {
 
 /// The socket, taken but not yet served. The file goes when this is dropped.
 pub struct Bound {
-    pub(super) listener: UnixListener,
+    pub(super) listener: StdListener,
     pub(super) file: SocketFile,
 }
 
@@ -84,7 +84,6 @@ pub async fn bind(path: &Path) -> Result<Bound, BindError> {
     let file = SocketFile(path.to_owned());
     // The process's umask may have taken away more.
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
-    let listener = UnixListener::from_std(listener).map_err(failed)?;
     Ok(Bound { listener, file })
 }
 

@@ -3,6 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
+use crate::control;
 
 /// What is open besides connections and probes: listeners, the log, the state, what the runtime waits with.
 const OTHERS: u64 = 64;
@@ -21,8 +22,9 @@ fn needed(config: &Config) -> u64 {
     let kinds = if config.dns.tls.is_some() { 2 } else { 1 };
     let connections = kinds * config.dns.tcp.connections;
     let tripwires = config.probes.iter().filter(|probe| probe.tripwire).count();
+    let api = if config.api.listen.is_empty() { 0 } else { control::CONNECTIONS_MAX };
     OTHERS
-        + (connections + config.probes.len() + tripwires + config.dns.listen.len() * config.dns.workers)
+        + (api + connections + config.probes.len() + tripwires + config.dns.listen.len() * config.dns.workers)
             as u64
 }
 

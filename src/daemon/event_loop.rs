@@ -17,9 +17,9 @@ use super::reloads::{Asked, Reloads};
 use super::supervised::{GaveUp, Supervised};
 use super::verify::{Found, Verifier};
 use super::watch::{FileWatcher, Trigger};
-use crate::api::{PartStatus, Status, Warning};
+use crate::api::{BeatingCheck, PartStatus, Status, Warning};
 use crate::config::Config;
-use crate::control::{ControlRequest, ReloadWish, Wish};
+use crate::control::{ControlRequest, Feed, ReloadWish, Wish};
 use crate::controller::{Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report};
 use crate::dns::{Bound, Meter, Serving, Tables};
 use crate::gate::{Asking, Sighting};
@@ -56,6 +56,8 @@ pub(super) struct EventLoop {
     pub(super) hooks: Hooks,
     pub(super) programs: Programs,
     pub(super) recorder: Option<Recorder>,
+    /// To those who look, as it happens.
+    pub(super) feed: Feed,
     pub(super) commands: Commands,
     pub(super) reloads: Reloads,
     pub(super) watcher: Option<FileWatcher>,
@@ -131,9 +133,11 @@ impl EventLoop {
     }
 
     fn observe(&mut self, observation: Observation) {
+        let now = self.clock.now();
         if let Some(recorder) = &self.recorder {
-            recorder.note(&observation, self.clock.now());
+            recorder.note(&observation, now);
         }
+        self.feed.beat(&observation, now);
         self.take(Event::Observed(observation));
     }
 
@@ -165,6 +169,7 @@ impl EventLoop {
                 Effect::Report(report) => {
                     self.record.report(&report, now);
                     tell(&report);
+                    self.feed.changed();
                 }
                 Effect::Configure(id) => self.configure(id),
                 Effect::Reply(reply) => {
@@ -306,6 +311,7 @@ impl EventLoop {
         self.probing.renew(ready.prober);
         self.asking.renew(ready.asker, &self.programs);
         self.hooks.renew(ready.hooks, &self.programs);
+        self.feed.set_checks(running.config.probes.iter().map(BeatingCheck::of).collect());
         self.record_probes(&running.config);
         if let Some(bound) = bound {
             self.serve(bound);

@@ -8,6 +8,7 @@ use super::StartError;
 use super::descriptors;
 use super::load::Ready;
 use crate::config::{Config, DnsSettings, GateSettings, HookSettings};
+use crate::control;
 use crate::dns;
 use crate::rights::{self, GivenUp, Needs};
 
@@ -15,6 +16,8 @@ use crate::rights::{self, GivenUp, Needs};
 pub struct Opened {
     pub(super) ready: Ready,
     pub(super) bound: dns::Bound,
+    /// Of `[api] listen`.
+    pub(super) listeners: control::Listeners,
     /// The lack of descriptors, if there is one.
     pub(super) few_descriptors: Option<String>,
     /// Nothing is given up in a process that does other things as well.
@@ -28,8 +31,9 @@ pub struct Opened {
 pub fn open(ready: Ready) -> Result<Opened, StartError> {
     let few_descriptors = descriptors::take(&ready.config);
     let bound = dns::bind(&ready.config.dns).map_err(StartError::Dns)?;
+    let listeners = control::listen(&ready.config.api).map_err(StartError::Api)?;
     let bound = bound.direct_to_rings();
-    Ok(Opened { ready, bound, few_descriptors, given_up: None })
+    Ok(Opened { ready, bound, listeners, few_descriptors, given_up: None })
 }
 
 impl Opened {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::crowd::Crowd;
 use super::places::{Admitted, Places};
 use crate::config::TcpSettings;
 
@@ -14,11 +15,12 @@ use crate::config::TcpSettings;
 pub(super) struct Connections {
     places: Places,
     tasks: BTreeMap<u64, AbortHandle>,
+    crowd: Crowd,
 }
 
 impl Connections {
     pub(super) fn new(settings: TcpSettings) -> Connections {
-        Connections { places: Places::new(settings), tasks: BTreeMap::new() }
+        Connections { places: Places::new(settings), tasks: BTreeMap::new(), crowd: Crowd::default() }
     }
 
     /// Takes in a connection, whose task `start` begins.
@@ -31,6 +33,7 @@ impl Connections {
     ) {
         let Admitted { number, evicted } = self.places.admit(client, must_shake_hands, now);
         self.tasks.insert(number, start(number));
+        self.crowd.grows(self.tasks.len());
         evicted.into_iter().for_each(|number| self.abort(number));
     }
 
@@ -59,6 +62,11 @@ impl Connections {
     pub(super) fn ended(&mut self, number: u64) {
         self.places.leave(number);
         self.tasks.remove(&number);
+    }
+
+    /// Whether most of a crowd has left, so that memory can be given back; told once.
+    pub(super) fn a_crowd_has_left(&mut self) -> bool {
+        self.crowd.has_left(self.tasks.len())
     }
 
     /// Closes a connection now.

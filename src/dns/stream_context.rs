@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) connections: RefCell<Connections>,
     /// A connection was admitted, so all may be idle for less long than before.
     pub(super) admitted: Notify,
+    /// Most of a crowd of connections has left.
+    pub(super) crowd_left: Notify,
     /// One stream is read at a time.
     read: RefCell<Box<[u8]>>,
     /// One reply is written at a time.
@@ -90,6 +92,7 @@ impl Shared {
             connections: RefCell::new(Connections::new(streaming.settings)),
             streaming,
             admitted: Notify::new(),
+            crowd_left: Notify::new(),
             read: RefCell::new(vec![0; READ_MAX_OCTETS].into()),
             reply: RefCell::new(vec![0; AnswerTable::REPLY_MAX_OCTETS].into()),
             memory: RefCell::new(Memory::new(MEMORY_MAX_OCTETS)),
@@ -164,6 +167,9 @@ impl Shared {
         self.memory.borrow_mut().forget(client.number);
         if let Ok(mut connections) = self.connections.try_borrow_mut() {
             connections.ended(client.number);
+            if connections.a_crowd_has_left() {
+                self.crowd_left.notify_one();
+            }
         }
         if by_panic {
             self.vitals.lost_a_connection();

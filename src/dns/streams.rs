@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet, LocalSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::crowd::give_memory_back;
 use super::handshake::shake_hands;
 use super::https;
 use super::proxy_protocol::FrontEnds;
@@ -47,6 +48,8 @@ pub(super) enum Ending {
     /// At once.
     Now,
 }
+/// From the end of a crowd to giving its memory back. Another crowd meanwhile does not make it later.
+const PAUSE_AFTER_CROWD: Duration = Duration::from_secs(1);
 
 /// What lies between TCP and DNS.
 #[derive(Clone)]
@@ -112,6 +115,7 @@ async fn serve(listeners: Vec<(TcpListener, Carrier)>, shared: Shared, mut stop:
     let until_stopped = async {
         let mut needed = JoinSet::new();
         needed.spawn_local(close_idle(Rc::clone(&shared)));
+        needed.spawn_local(give_back_what_crowds_leave(Rc::clone(&shared)));
         let mut accepting = JoinSet::new();
         for (listener, carrier) in listeners {
             accepting.spawn_local(accept(listener, carrier, Rc::clone(&shared)));
@@ -251,6 +255,15 @@ struct PlaceTaken {
 impl Drop for PlaceTaken {
     fn drop(&mut self) {
         self.shared.ended(self.client, thread::panicking());
+    }
+}
+
+/// Gives memory back after crowds, when the last of their connections has let go of what it had.
+async fn give_back_what_crowds_leave(shared: Rc<Shared>) {
+    loop {
+        shared.crowd_left.notified().await;
+        sleep(PAUSE_AFTER_CROWD).await;
+        give_memory_back();
     }
 }
 

@@ -13,11 +13,13 @@
 
 mod ledger;
 mod line;
+mod page;
 mod queue;
 mod reader;
 mod verify;
 mod writer;
 
+pub use page::history_page;
 pub use reader::{HistoryReader, Recorded};
 pub use verify::{Verified, VerifyError, verify};
 pub use writer::{HistoryHealth, HistoryWriter};

@@ -17,6 +17,8 @@ pub(super) struct Intro<'a> {
     pub(super) server: SocketAddr,
     /// The caching resolver.
     pub(super) resolver: SocketAddr,
+    /// The HTTP API.
+    pub(super) api: SocketAddr,
     /// Where the regions listen.
     pub(super) region_port: u16,
     /// How to start this program, in any folder.
@@ -74,6 +76,7 @@ impl Intro<'_> {
             dig(self.server),
             dig(self.resolver),
             format!("{program} status --config {config}"),
+            format!("curl -s http://{}/api/v1/status", self.api),
             format!("{program} check --config {config}"),
             format!("less {config}"),
         ];

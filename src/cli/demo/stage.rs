@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::region::{EU_WEST, US_EAST};
 
 /// The settings are fast, so that a whole cycle can be watched; the shape is that of any other configuration.
-pub(super) fn config(dns_port: u16, region_port: u16) -> String {
+pub(super) fn config(dns_port: u16, api_port: u16, region_port: u16) -> String {
     let [a, b] = US_EAST.addresses;
     let [c, d] = EU_WEST.addresses;
     format!(
@@ -23,6 +23,9 @@ listen = ["127.0.0.1:{dns_port}"]
 
 [control]
 socket = "control.sock"
+
+[api]
+listen = ["127.0.0.1:{api_port}"]
 
 [[zone]]
 name = "cadence.example.com"
@@ -86,14 +89,14 @@ impl Stage {
     ///
     /// # Errors
     /// When the folder for temporary files cannot be written to.
-    pub(super) fn build(dns_port: u16, region_port: u16) -> Result<Stage, String> {
+    pub(super) fn build(dns_port: u16, api_port: u16, region_port: u16) -> Result<Stage, String> {
         let folder = tempfile::Builder::new().prefix("cadence-dns-demo-").tempdir();
         let folder = folder.map_err(|error| {
             let place = std::env::temp_dir();
             format!("no temporary folder in {}: {error}; TMPDIR names another place", place.display())
         })?;
         let stage = Stage { folder };
-        stage.write(stage.config(), &config(dns_port, region_port))?;
+        stage.write(stage.config(), &config(dns_port, api_port, region_port))?;
         stage.write(stage.folder.path().join("cadence.example.com.zone"), ZONE)?;
         Ok(stage)
     }

@@ -15,7 +15,7 @@ use crate::model::{Moment, Ttl};
 use crate::policy::{Hold, Rule};
 
 fn plan(length: u64) -> Plan {
-    let parsed = config::parse("demo.toml", &stage::config(5300, 8000), Path::new("/tmp/demo"), 1)
+    let parsed = config::parse("demo.toml", &stage::config(5300, 5380, 8000), Path::new("/tmp/demo"), 1)
         .expect("the demo's own configuration is right");
     assert!(parsed.warnings.is_empty(), "{:?}", parsed.warnings);
     Plan::of(&parsed.config, Some(Duration::from_secs(length))).expect("it can fail over")
@@ -209,6 +209,7 @@ fn the_introduction() {
         plan: &plan,
         server: "127.0.0.1:5300".parse().expect("an address"),
         resolver: "127.0.0.1:5301".parse().expect("an address"),
+        api: "127.0.0.1:5380".parse().expect("an address"),
         region_port: 8000,
         program: "/usr/bin/cadence-dns".into(),
         config: "/tmp/demo/cadence-dns.toml".into(),
@@ -229,6 +230,7 @@ fn the_introduction() {
       dig @127.0.0.1 -p 5300 cadence.example.com +noall +answer
       dig @127.0.0.1 -p 5301 cadence.example.com +noall +answer
       /usr/bin/cadence-dns status --config /tmp/demo/cadence-dns.toml
+      curl -s http://127.0.0.1:5380/api/v1/status
       /usr/bin/cadence-dns check --config /tmp/demo/cadence-dns.toml
       less /tmp/demo/cadence-dns.toml
 

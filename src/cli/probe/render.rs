@@ -2,32 +2,10 @@
 
 use std::fmt::Write;
 
-use url::Position;
-
 use crate::api::{CertificateProbed, CheckProbed, Probed, RegionProbed};
 use crate::cli::text::{latency, table as plain_table};
-use crate::config::{DnsTransport, HttpVersion, Probe, ProbeKind, ProbeUrl};
 use crate::health::ProbeOutcome;
 use crate::model::Moment;
-
-/// What a probe does, in a few words. A query of a URL may hold a token, and is left out.
-pub(super) fn does(probe: &Probe) -> String {
-    let page = |url: &ProbeUrl| url.as_url()[..Position::AfterPath].to_owned();
-    match &probe.kind {
-        ProbeKind::Tcp => format!("connects to port {}", probe.target.port()),
-        ProbeKind::Http(http) => {
-            let version = if http.version == HttpVersion::Two { " by HTTP/2" } else { "" };
-            format!("{} {}{version}", http.method, page(&http.url))
-        }
-        ProbeKind::Grpc(grpc) if grpc.service.is_empty() => format!("gRPC health of {}", page(&grpc.url)),
-        ProbeKind::Grpc(grpc) => format!("gRPC health of {} at {}", grpc.service, page(&grpc.url)),
-        ProbeKind::Dns(dns) => {
-            let over = if dns.over == DnsTransport::Tcp { " by TCP" } else { "" };
-            format!("asks for {} {}{over}", dns.name, dns.rtype)
-        }
-        ProbeKind::Exec(exec) => format!("runs {}", exec.arguments.first().map_or("", String::as_str)),
-    }
-}
 
 /// A line for each probe, and one for each region.
 pub(super) fn table(probed: &Probed) -> String {

@@ -60,7 +60,7 @@ pub(super) fn bindable(text: &At<String>, port: u16, diagnostics: &Diagnostics<'
         return None;
     }
     if socket.port() == 0 {
-        let help = format!("resolvers use port {port}; port 0 is for tests");
+        let help = format!("clients look for port {port}; port 0 is for tests");
         diagnostics.warning(&text.place, format!("{socket} has a port that the system chooses"), help);
     }
     Some(socket)

@@ -99,6 +99,7 @@ fn what_is_left_out_has_its_default() {
         node,
         dns,
         control,
+        api,
         history,
         record,
         check,
@@ -115,6 +116,7 @@ fn what_is_left_out_has_its_default() {
         deeds,
     } = &parsed.config;
     assert_eq!(*history, HistorySettings::default());
+    assert!(api.listen.is_empty());
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
     assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert!(gates.is_empty() && asked.is_empty() && hooks.is_empty() && deeds.is_empty());
@@ -254,6 +256,7 @@ fn every_key_is_obeyed() {
         ("slip", "slip = 3", "slip = 4"),
         ("exempt", "192.0.2.0/25", "192.0.2.0/26"),
         ("socket", "/srv/cadence-dns/control.sock", "/srv/other.sock"),
+        ("listen", "127.0.0.1:8054", "127.0.0.1:8055"),
         ("max_size", "max_size = 33554432", "max_size = 0"),
         ("scenarios", "scenarios/outage.txt", "scenarios/other.txt"),
         ("max_size", "max_size = 1048576", "max_size = 1048577"),

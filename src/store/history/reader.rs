@@ -65,7 +65,7 @@ impl HistoryReader {
             let Some((from, octets)) = self.octets(&name, from)? else { continue };
             let whole = octets.iter().rposition(|octet| *octet == b'\n').map_or(0, |last| last + 1);
             for line in octets[..whole].split_inclusive(|octet| *octet == b'\n') {
-                match self.entry(line) {
+                match recorded(line) {
                     Some(recorded) if recorded.number > self.last => {
                         self.last = recorded.number;
                         each(recorded);
@@ -83,12 +83,6 @@ impl HistoryReader {
         Ok(troubles)
     }
 
-    fn entry(&self, line: &[u8]) -> Option<Recorded> {
-        let line = std::str::from_utf8(line).ok()?.trim_end_matches('\n');
-        let Line { number, entry } = serde_json::from_str(line).ok()?;
-        Some(Recorded { number, entry, line: line.to_owned() })
-    }
-
     /// A file from a place on, and that place: the start of a file that has become shorter. None when the file was
     /// removed meanwhile.
     fn octets(&self, name: &str, from: u64) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
@@ -100,6 +94,13 @@ impl HistoryReader {
         check_ours(&file).map_err(refused(&self.folder, name))?;
         rest_of(&mut file, from).map(Some).map_err(failed("read", &path))
     }
+}
+
+/// The entry in a line; none in a line that is none of ours.
+pub(super) fn recorded(line: &[u8]) -> Option<Recorded> {
+    let line = std::str::from_utf8(line).ok()?.trim_end_matches('\n');
+    let Line { number, entry } = serde_json::from_str(line).ok()?;
+    Some(Recorded { number, entry, line: line.to_owned() })
 }
 
 fn rest_of(file: &mut File, from: u64) -> std::io::Result<(u64, Vec<u8>)> {

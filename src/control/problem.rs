@@ -1,0 +1,110 @@
+//! What the API answers when it does not do what it was asked: problem documents (RFC 9457).
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::backend::{CONTROLLER_MAX, NoHistory, Unanswered};
+use super::{ProblemDetails, ReloadError};
+use crate::controller::Refusal;
+
+/// A problem on its way to the client.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: String,
+    by_rule: bool,
+    mistakes: Vec<String>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { status, detail: detail.into(), by_rule: false, mistakes: Vec::new() }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Problem { status, detail, by_rule, mistakes } = self;
+        let title = status.canonical_reason().unwrap_or("Error").to_owned();
+        let details = ProblemDetails {
+            kind: "about:blank".into(),
+            title,
+            status: status.as_u16(),
+            detail,
+            by_rule,
+            mistakes,
+        };
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (status, kind, Json(details)).into_response()
+    }
+}
+
+impl From<Unanswered> for Problem {
+    fn from(why: Unanswered) -> Problem {
+        match why {
+            Unanswered::Gone => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the controller has stopped; the last answers stay in service; its log says why, a restart helps",
+            ),
+            Unanswered::Late => Problem::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                format!(
+                    "the controller has not answered within {CONTROLLER_MAX:?}; a command may still be carried out: \
+                     `cadence-dns status` shows it"
+                ),
+            ),
+        }
+    }
+}
+
+impl From<ReloadError> for Problem {
+    fn from(error: ReloadError) -> Problem {
+        match error {
+            ReloadError::Refused(refusal) => refusal.into(),
+            ReloadError::Mistakes(mistakes) => {
+                let detail = "the configuration cannot be used; everything stays as it was";
+                let mistakes = mistakes.iter().map(ToString::to_string).collect();
+                Problem { mistakes, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+            }
+        }
+    }
+}
+
+impl From<NoHistory> for Problem {
+    fn from(why: NoHistory) -> Problem {
+        match why {
+            NoHistory::Unreadable(why) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why),
+            NoHistory::Late => Problem::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "the disk has not given the history in time; ask again, or for less",
+            ),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let by_rule = refusal.is_by_rule();
+        let status = match refusal {
+            Refusal::EpochMoved { .. } => StatusCode::PRECONDITION_FAILED,
+            Refusal::NotSteered(_)
+            | Refusal::NoSuchRegion { .. }
+            | Refusal::NoSuchAddress(_)
+            | Refusal::NoSuchSwitch(_)
+            | Refusal::NoBetterRegion { .. }
+            | Refusal::NothingHeld(_)
+            | Refusal::NoSuchOverride(_)
+            | Refusal::Lasts { .. }
+            | Refusal::Planned { .. }
+            | Refusal::TooMany(_)
+            | Refusal::Unsafe(_)
+            | Refusal::ChangePending(_)
+            | Refusal::Superseded(_)
+            | Refusal::Hook { .. }
+            | Refusal::Reloaded(_)
+            | Refusal::Expired => StatusCode::CONFLICT,
+        };
+        Problem { by_rule, ..Problem::new(status, refusal.to_string()) }
+    }
+}

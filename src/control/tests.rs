@@ -1,0 +1,217 @@
+//! The API over its real sockets, on a paused clock: time passes as soon as every task waits.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::connections::{CONNECTION_MAX, USERS_MAX};
+use super::serving::{Sockets, serve};
+use super::{Behind, ControlRequest, Feed, bind, feed};
+use crate::api::{HistoryPage, HistoryQuestion, Source, Status};
+use crate::controller::Refusal;
+use crate::model::Moment;
+
+const COMMAND: &str = "POST /api/v1/commands HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 46\r\n\r\n{\"what\":{\"fail-back\":\"a.t\"},\"reason\":\"needed\"}";
+
+struct Server {
+    folder: tempfile::TempDir,
+    strangers: std::net::SocketAddr,
+    requests: mpsc::Receiver<ControlRequest>,
+    _feed: Feed,
+    serving: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start() -> Server {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bound = bind(&folder.path().join("socket")).await.expect("our folder");
+        let users = UnixListener::from_std(bound.listener.try_clone().expect("a descriptor"));
+        let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let strangers = tcp.local_addr().expect("it is bound");
+        let (asked, requests) = mpsc::channel(1);
+        let (feed, fed) = feed(Vec::new());
+        let read = |question: &HistoryQuestion| {
+            assert_eq!(question.limit, 7);
+            Ok(HistoryPage::new(Vec::new(), Some(12)))
+        };
+        let behind = Behind { requests: asked, fed, history: Arc::new(read) };
+        let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp] };
+        let serving = tokio::spawn(async move {
+            serve(sockets, behind).await;
+            drop(bound);
+        });
+        Server { folder, strangers, requests, _feed: feed, serving }
+    }
+
+    async fn user(&self) -> UnixStream {
+        UnixStream::connect(self.folder.path().join("socket")).await.expect("it listens")
+    }
+
+    async fn stranger(&self) -> TcpStream {
+        TcpStream::connect(self.strangers).await.expect("it listens")
+    }
+
+    /// Answers every question for a status, and counts them.
+    async fn answer_statuses(mut self) -> usize {
+        let mut asked = 0;
+        while let Some(request) = self.requests.recv().await {
+            let ControlRequest::Status(reply) = request else { panic!("another request") };
+            asked += 1;
+            drop(reply.send(Status::new("ns1", Source::Live, Moment::default())));
+            if asked == 2 {
+                break;
+            }
+        }
+        asked
+    }
+}
+
+async fn answer(mut stream: impl AsyncRead + Unpin) -> String {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await; // it may be hung up on halfway
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn asked(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
+    let _ = stream.write_all(request.as_bytes()).await; // as above
+    answer(stream).await
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:8053\r\n\r\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_is_hung_up_on() {
+    let server = Server::start().await;
+    for begun in ["", "GET /api/v1/sta", "POST /api/v1/commands HTTP/1.1\r\ncontent-length: 9\r\n\r\n{"] {
+        let mut user = server.user().await;
+        user.write_all(begun.as_bytes()).await.expect("room");
+        assert!(!answer(user).await.starts_with("HTTP/1.1 200"));
+        let mut stranger = server.stranger().await;
+        stranger.write_all(begun.as_bytes()).await.expect("room");
+        assert!(!answer(stranger).await.starts_with("HTTP/1.1 200"));
+    }
+    assert!(!server.serving.is_finished());
+}
+
+/// What a client sends takes no more memory than a request is worth.
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_end_is_refused() {
+    let server = Server::start().await;
+    let long = "x".repeat(150_000);
+    let head = format!("GET /api/v1/status HTTP/1.1\r\nhost: {long}");
+    let kind = "content-type: application/json\r\ncontent-length: 150002";
+    let body = format!("POST /api/v1/commands HTTP/1.1\r\nhost: x\r\n{kind}\r\n\r\n\"{long}\"");
+    for (sent, code) in [(head, "431"), (body, "413")] {
+        let answer = asked(server.user().await, &sent).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_hang_keep_others_waiting_for_some_seconds_only() {
+    let mut server = Server::start().await;
+    let mut hanging = Vec::new();
+    for _ in 0..USERS_MAX {
+        hanging.push(server.user().await);
+    }
+    let mut user = server.user().await;
+    user.write_all(COMMAND.as_bytes()).await.expect("room");
+    let begin = tokio::time::Instant::now();
+    let Some(ControlRequest::Command(wish, reply)) = server.requests.recv().await else {
+        panic!("another request");
+    };
+    assert!((CONNECTION_MAX..2 * CONNECTION_MAX).contains(&begin.elapsed()), "{:?}", begin.elapsed());
+    assert!(wish.by.starts_with("uid "), "{}", wish.by);
+    reply.send(Err(Refusal::Expired)).expect("it waits");
+    assert!(answer(user).await.starts_with("HTTP/1.1 409"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_does_not_answer_is_told() {
+    let mut server = Server::start().await;
+    let mut user = server.user().await;
+    user.write_all(COMMAND.as_bytes()).await.expect("room");
+    let request = server.requests.recv().await; // and keeps it
+    let late = answer(user).await;
+    assert!(late.starts_with("HTTP/1.1 504") && late.contains("may still be carried out"), "{late}");
+    drop(request);
+    server.requests.close();
+    assert!(asked(server.user().await, COMMAND).await.starts_with("HTTP/1.1 503"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_tcp_all_is_read_and_nothing_changed() {
+    let server = Server::start().await;
+    let refused = asked(server.stranger().await, COMMAND).await;
+    assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("read-only"), "{refused}");
+    let beats = asked(server.stranger().await, &get("/api/v1/heartbeats?region=us")).await;
+    assert!(beats.ends_with("{\"schema\":\"cadence-dns/heartbeats/v1\",\"checks\":[]}"), "{beats}");
+    let page = asked(server.stranger().await, &get("/api/v1/history?limit=7")).await;
+    assert!(page.ends_with("{\"schema\":\"cadence-dns/history/v1\",\"entries\":[],\"older\":12}"), "{page}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_look_at_once_cost_the_controller_one_status() {
+    let server = Server::start().await;
+    let mut looking = Vec::new();
+    for _ in 0..10 {
+        let mut stranger = server.stranger().await;
+        stranger.write_all(get("/api/v1/status").as_bytes()).await.expect("room");
+        looking.push(stranger);
+    }
+    let mut user = server.user().await;
+    user.write_all(get("/api/v1/status").as_bytes()).await.expect("room");
+    let statuses = tokio::spawn(server.answer_statuses());
+    for stream in looking {
+        let answer = answer(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("cadence-dns/status/v1"), "{answer}");
+    }
+    assert!(answer(user).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(statuses.await.expect("no panic"), 2, "one for all of them, and one for the user");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_is_told_in_a_problem_document() {
+    let server = Server::start().await;
+    let mut told = Vec::new();
+    for request in [
+        get("/api/v2/status"),
+        get("/api/v1/history?limit=1001"),
+        get("/api/v1/history?limit=x"),
+        get("/api/v1/explain?name=a.t&type=NONE"),
+        get("/api/v1/explain?name=a..t"),
+        get("/api/v1/heartbeats?regoin=x"),
+        "DELETE /api/v1/status HTTP/1.1\r\nhost: [::1]\r\n\r\n".to_owned(),
+        get("/api/v1/status").replace("127.0.0.1", "evil.example"),
+    ] {
+        let answer = asked(server.stranger().await, &request).await;
+        assert!(answer.to_lowercase().contains("content-type: application/problem+json"), "{answer}");
+        told.push(answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned());
+    }
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    {"type":"about:blank","title":"Not Found","status":404,"detail":"there is nothing here; the API begins at /api/v1/status","by_rule":false}
+    {"type":"about:blank","title":"Bad Request","status":400,"detail":"`limit` is 1001; from 1 to 1000, 100 by default","by_rule":false}
+    {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: limit: invalid digit found in string","by_rule":false}
+    {"type":"about:blank","title":"Bad Request","status":400,"detail":"\"NONE\" is no record type","by_rule":false}
+    {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: name: an empty label (two dots in a row, or a dot at the start)","by_rule":false}
+    {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: regoin: unknown field `regoin`, expected `region`","by_rule":false}
+    {"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"this is read with GET; commands are sent with POST","by_rule":false}
+    {"type":"about:blank","title":"Misdirected Request","status":421,"detail":"the Host of the request is neither an address nor localhost: a name could be anybody's (DNS rebinding)","by_rule":false}
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_page_of_others_reads_or_frames_a_response() {
+    let server = Server::start().await;
+    let request = get("/api/v1/heartbeats").replace("\r\n\r\n", "\r\norigin: https://evil.example\r\n\r\n");
+    let answer = asked(server.stranger().await, &request).await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 200") && !answer.contains("access-control-"), "{answer}");
+    for header in ["cache-control: no-store", "x-content-type-options: nosniff", "frame-ancestors 'none'"] {
+        assert!(answer.contains(header), "{answer}");
+    }
+}
