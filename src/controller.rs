@@ -51,7 +51,7 @@ use gates::Lights;
 use hooks::Hooks;
 use judgement::Judgement;
 use step::Steps;
-use zones::{first_table, served};
+use zones::{first_table, served, steers_by_region};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
@@ -501,14 +501,4 @@ impl Controller {
 fn is_successor(before: &Standing, after: &Standing) -> bool {
     let same = before.addresses == after.addresses;
     after.epoch > before.epoch || (same && after.epoch == before.epoch)
-}
-
-fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {
-    let mut index: BTreeMap<RegionId, Vec<usize>> = BTreeMap::new();
-    for (number, steer) in steers.iter().enumerate() {
-        for region in &steer.regions {
-            index.entry(region.clone()).or_default().push(number);
-        }
-    }
-    index
 }

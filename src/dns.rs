@@ -31,6 +31,7 @@ mod limiter;
 mod memory;
 mod overflow;
 mod places;
+mod protocol;
 mod proxy_protocol;
 mod random;
 mod records;
@@ -62,12 +63,13 @@ use tracing::warn;
 use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit};
 use crate::config::{DnsSettings, TlsSettings};
 
-pub use bind::{BindError, Protocol};
+pub use bind::BindError;
 pub use certificates::check_certificate;
 pub use cookie_watch::read_secret_file;
 pub use counters::Counters;
 pub use inherited::{Listener, Sockets};
 pub use limiter::Limiter;
+pub use protocol::Protocol;
 #[doc(hidden)]
 pub use proxy_protocol::query_by_front_end;
 pub use serving::{FileWatch, Meter, Serving};

@@ -7,6 +7,8 @@ mod simulator;
 
 #[path = "rules/histories.rs"]
 mod histories;
+#[path = "rules/reloads.rs"]
+mod reloads;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -18,10 +18,10 @@ use super::judgement::Judgement;
 use super::reload::{Kept, Reload, Reloading, renamed_regions};
 use super::saved::{SavedCheck, SavedConfiguration};
 use super::subject::check_subject;
-use super::zones::{reloaded_table, served};
+use super::zones::{reloaded_table, served, steers_by_region};
 use super::{
     Change, Controller, Done, Effect, NameEffect, News, Parameters, Refusal, Reply, Report, Saved,
-    SavedState, Terms, steers_by_region,
+    SavedState, Terms,
 };
 use crate::model::{Moment, Name, RegionId};
 use crate::policy::{
@@ -174,7 +174,8 @@ impl Controller {
         let (table, serials) =
             reloaded_table(&self.table, &zones, &decisions, &moved, &parameters, &mut self.told_serials);
         news.replies.extend(self.hooks.renew(&parameters, &places));
-        decisions.iter().for_each(|decision| self.ceilings.note(decision));
+        // Also of names that are gone, and may come back.
+        self.decisions.iter().chain(&decisions).for_each(|decision| self.ceilings.note(decision));
         let configuration = SavedConfiguration { hash, at: now };
         let serials = serials.into_iter().map(|(zone, serial)| Change::Serial { zone, serial });
         news.changes = serials.chain([Change::Configuration(configuration.clone())]).collect();
@@ -266,6 +267,3 @@ fn is_much_the_same(before: &Standing, after: &Standing) -> bool {
     let has = |address: &IpAddr| after.addresses.contains(address);
     before.addresses.iter().any(has)
 }
-
-#[cfg(test)]
-mod tests;

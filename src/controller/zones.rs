@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::reload::ReloadedZone;
 use super::{Change, Controller, Missing, News, Parameters, SavedState};
 use crate::answer::{AnswerTable, Served, ZoneTable};
-use crate::model::{Moment, Name, Serial, SteerId};
+use crate::model::{Moment, Name, RegionId, Serial, SteerId};
 use crate::policy::{Decision, Steer};
 use crate::zone::Zone;
 
@@ -120,4 +120,15 @@ fn homes_of(zones: &[Zone], steers: &[Steer]) -> Vec<Vec<(Name, SteerId)>> {
         }
     }
     homes
+}
+
+/// Which steers a region matters to.
+pub(super) fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {
+    let mut index: BTreeMap<RegionId, Vec<usize>> = BTreeMap::new();
+    for (number, steer) in steers.iter().enumerate() {
+        for region in &steer.regions {
+            index.entry(region.clone()).or_default().push(number);
+        }
+    }
+    index
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 
-use super::bind::Protocol;
 use super::certificates::{Certificates, Shown};
+use super::protocol::Protocol;
 use super::streams::Carrier;
 use crate::config::TlsSettings;
 

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use serde::{Deserialize, Serialize};
 
-use super::bind::Protocol;
+use super::protocol::Protocol;
 use super::sources::Interfaces;
 
 /// Sockets that are open, each with the address that the configuration has for it.

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use super::*;
-use crate::controller::{
-    Command, CommandId, Commit, Event, HookEnded, HookOutcome, HookRun, ProposalId, ReloadedZone, What,
-    compile_zones,
+use std::net::IpAddr;
+
+use cadence_dns::controller::{
+    Command, CommandId, Commit, Controller, Done, Effect, Event, HookEnded, HookOutcome, HookRun, Kept,
+    Parameters, ProposalId, Refusal, Reload, ReloadedZone, Reply, Terms, What, compile_zones,
 };
-use crate::health::{Observation, ProbeOutcome, Timings};
-use crate::policy::{AtExpiry, Order, SafetyRule, Target};
-use crate::scenario;
-use crate::simulator::BEGINNING;
-use crate::zone::{self, MasterFile, Zone};
+use cadence_dns::health::{Observation, ProbeOutcome, Timings};
+use cadence_dns::model::{Moment, Name, RegionId};
+use cadence_dns::policy::{Affected, AtExpiry, Decision, Order, SafetyRule, Target};
+use cadence_dns::scenario;
+use cadence_dns::simulator::BEGINNING;
+use cadence_dns::zone::{self, MasterFile, Zone};
 
 const CONFIG: &str = r#"
     [[region]]
@@ -91,7 +93,7 @@ impl Server {
             let checks: Vec<_> = self.controller.states().keys().cloned().collect();
             for check in checks {
                 let outcome = match dead.contains(&check.address) {
-                    true => ProbeOutcome::failed(crate::health::Failure::Refused),
+                    true => ProbeOutcome::failed(cadence_dns::health::Failure::Refused),
                     false => ProbeOutcome::Pass,
                 };
                 let vantage = self.controller.parameters().vantage.clone();
@@ -220,7 +222,7 @@ fn a_region_that_is_renamed_keeps_its_standing() {
     server.reload(&with(&[("us-east", "us-old"), ("eu-west", "eu-new")]));
     assert_eq!(server.answers(), ["a.example.com eu-new 2", "b.example.com eu-new 1"]);
     let verdict = &server.controller.verdicts()[&RegionId::from("us-old")];
-    assert_eq!((verdict.state, verdict.since), (crate::health::State::Down, down_since));
+    assert_eq!((verdict.state, verdict.since), (cadence_dns::health::State::Down, down_since));
     let orders: Vec<String> = server.controller.overrides().iter().map(|o| o.order.to_string()).collect();
     assert_eq!(orders, ["drain us-old"], "an order goes with its region");
 }
