@@ -17,7 +17,7 @@ use super::reloads::{Asked, Reloads};
 use super::supervised::{GaveUp, Supervised};
 use super::verify::{Found, Verifier};
 use super::watch::{FileWatcher, Trigger};
-use crate::api::{BeatingCheck, PartStatus, Status, Warning};
+use crate::api::{PartStatus, Status, Warning};
 use crate::config::Config;
 use crate::control::{ControlRequest, Feed, ReloadWish, Wish};
 use crate::controller::{Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report};
@@ -311,7 +311,7 @@ impl EventLoop {
         self.probing.renew(ready.prober);
         self.asking.renew(ready.asker, &self.programs);
         self.hooks.renew(ready.hooks, &self.programs);
-        self.feed.set_checks(running.config.probes.iter().map(BeatingCheck::of).collect());
+        self.feed.configured(&running.config);
         self.record_probes(&running.config);
         if let Some(bound) = bound {
             self.serve(bound);

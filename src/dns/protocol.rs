@@ -1,4 +1,4 @@
-//! Which protocol a socket speaks.
+//! What carries queries.
 
 use std::fmt;
 

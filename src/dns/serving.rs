@@ -9,15 +9,13 @@ use std::thread::{self, Thread};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::counters::{Counters, Tally};
+use super::counters::{Counters, ProtocolFigures, Tally};
 use super::inherited::Sockets;
+use super::protocol::Protocol;
 use super::streams::Ending;
 use super::workers::{Vitals, WorkerHealth, Workers};
 use super::xdp;
 use crate::answer::CookieSecrets;
-
-/// More tallies than these are added up, the oldest first: their workers ended many reloads ago.
-const TALLIES_MAX: usize = 512;
 
 /// Has files that may change looked at without waiting for the next turn.
 #[derive(Debug, Clone)]
@@ -47,6 +45,12 @@ impl Meter {
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters::sum(&self.0.load().tallies)
+    }
+
+    /// What was asked over each protocol.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<ProtocolFigures> {
+        ProtocolFigures::of(&self.0.load().tallies)
     }
 
     /// How each worker does.
@@ -89,8 +93,8 @@ impl Serving {
         (serving, stopped)
     }
 
-    pub(super) fn new_tally(&mut self) -> Arc<Tally> {
-        let tally = Arc::<Tally>::default();
+    pub(super) fn new_tally(&mut self, protocol: Protocol) -> Arc<Tally> {
+        let tally = Arc::new(Tally::new(protocol));
         self.tallies.push(Arc::clone(&tally));
         tally
     }
@@ -160,10 +164,6 @@ impl Serving {
         others.measured = self.measured.take();
         let counted = std::mem::take(&mut others.tallies);
         others.tallies = self.tallies.iter().cloned().chain(counted).collect();
-        if let Some(over) = others.tallies.len().checked_sub(TALLIES_MAX) {
-            let ended = others.tallies.drain(..=over).collect::<Vec<_>>();
-            others.tallies.insert(0, Tally::sum_of(&ended));
-        }
         if let Some(meter) = &others.measured {
             meter.0.store(Arc::new(others.measure()));
         }
