@@ -1,6 +1,7 @@
 //! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
 
 mod advice;
+mod configuration;
 mod effective_config;
 mod explain;
 mod figures;
@@ -16,6 +17,7 @@ mod status;
 mod urgency;
 mod warning;
 
+pub use configuration::{ConfigurationStatus, ReloadStatus};
 pub use effective_config::effective_config;
 pub use explain::{
     ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,

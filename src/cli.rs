@@ -17,6 +17,7 @@ mod output;
 mod overrides;
 mod poll;
 mod probe;
+mod reload;
 mod resolver;
 mod run;
 mod runner;
@@ -58,6 +59,12 @@ struct Cli {
 enum Command {
     /// Run the name server in the foreground until SIGTERM or SIGINT; log one line for each change
     Run(ConfigFile),
+    /// Have the daemon take a changed configuration over: all of it, or none, with nothing lost
+    #[command(
+        after_help = "Exit codes: 0 it holds, 1 it has mistakes and everything stays as it was, 3 the daemon cannot be reached, 4 a\n\
+                            safety rule forbids it. Some settings cannot change while the daemon runs; they are named then"
+    )]
+    Reload(reload::Arguments),
     /// Check the configuration, its zones, certificates and scenarios, and print each failover budget
     Check(check::Arguments),
     /// Probe a region once, now, without a daemon, and show what was seen
@@ -128,6 +135,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     let cli = Cli::try_parse_from(&arguments).map_err(|error| misused(error, &arguments))?;
     match cli.command {
         Command::Run(ConfigFile { config }) => run::run(&config),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Zone(command) => zone::run(&command),

@@ -9,7 +9,9 @@
 //!                                      diagnostics
 //! ```
 
+mod changes;
 mod diagnostics;
+mod difference;
 mod errands;
 mod near;
 mod notify;
@@ -35,6 +37,8 @@ use parse::Context;
 use spec::Spec;
 use with::With;
 
+pub use changes::changes;
+pub use difference::{fixed, kept};
 pub use errands::{
     Ask, Bound, BoundLimit, Deed, GateSettings, HookSettings, PostgresServer, SecretFile, Web,
 };

@@ -21,6 +21,7 @@ mod guard;
 mod lights;
 mod listen;
 mod pages;
+mod patience;
 mod peer;
 mod problem;
 mod router;
@@ -31,13 +32,14 @@ mod tests;
 mod traffic;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
-use crate::model::{Name, ReceiverId};
+use crate::model::{Name, Problem, ReceiverId};
 
 pub use backend::{Behind, ReadFigures, ReadHistory};
 pub use beats::{Fed, Feed, feed};
@@ -57,6 +59,58 @@ pub enum ControlRequest {
     TestReceiver(ReceiverId, oneshot::Sender<Result<(), String>>),
     /// Why a name is answered as it is.
     Explain(Question, oneshot::Sender<Explanation>),
+    /// Take another configuration over, or tell what it would change.
+    Reload(ReloadWish, oneshot::Sender<Result<Reloaded, ReloadError>>),
+}
+
+/// That another configuration be taken over.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadWish {
+    /// Why; may be empty.
+    #[serde(default)]
+    pub reason: String,
+    /// On which terms.
+    #[serde(default)]
+    pub terms: Terms,
+    /// What is only looked at, in the place of the file.
+    #[serde(default)]
+    pub candidate: Option<Candidate>,
+    /// Who: filled in from the socket's peer, whatever was sent.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// A configuration that might become the one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// Its file, for messages, and for paths that are relative to it.
+    pub file: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// What a reload has changed, or would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// What it means for the names.
+    pub done: Done,
+    /// What is different in the files, each in a line.
+    pub changes: Vec<String>,
+    /// What tells the configuration from any other.
+    pub hash: String,
+    /// What is doubtful about it.
+    pub warnings: Vec<String>,
+}
+
+/// Why everything stays as it was.
+#[derive(Debug)]
+pub enum ReloadError {
+    /// Mistakes in the files, each with its place.
+    Mistakes(Vec<Problem>),
+    /// A rule forbids it.
+    Refused(Refusal),
 }
 
 /// What an operator wants done.
@@ -112,4 +166,7 @@ pub struct ProblemDetails {
     /// A safety rule, a gate or a condition forbids it: the same is right at another time, or on other terms.
     #[serde(default)]
     pub by_rule: bool,
+    /// Each mistake with its place and what would be right; warnings among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<String>,
 }

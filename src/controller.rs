@@ -4,7 +4,8 @@
 //! Observed · Voted ─▶ evidence, judgement ─▶ decide each name concerned ─┬─▶ the answer stays: Publish a TTL, Report
 //! TimePassed ─▶ evidence grows stale, holds end ─────────────────────────┤
 //! Gated ─▶ what a region has proven ──────────────────────────────────────┤
-//! Command ─▶ what an operator wants ─────────────────────────────────────┴─▶ hooks ─▶ propose: Commit ─▶ Committed ─▶ adopt
+//! Command ─▶ what an operator wants ─────────────────────────────────────┼─▶ hooks ─▶ propose: Commit ─▶ Committed ─▶ adopt
+//! Reload ─▶ another configuration ────────────────────────────────────────┘
 //! ```
 //!
 //! A decision that changes an answer is first proposed. What makes it durable (the own log; in a cluster, a transaction)
@@ -21,6 +22,8 @@ mod hooks;
 mod judgement;
 mod notice;
 mod obey;
+mod reload;
+mod reloading;
 mod report;
 mod saved;
 mod step;
@@ -35,7 +38,7 @@ use std::time::Duration;
 
 use crate::answer::{AnswerTable, Identity};
 use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, GateId, Moment, Name, RegionId, VantageId};
+use crate::model::{CheckId, GateId, Moment, Name, RegionId, Serial, VantageId};
 use crate::policy::{
     Budget, Decision, Facts, Gate, Gates, OverrideId, Overrides, Safety, Seen, Standing, Steer, Verdicts,
     budget, decide,
@@ -49,7 +52,7 @@ use gates::Lights;
 use hooks::Hooks;
 use judgement::Judgement;
 use step::Steps;
-use zones::{first_table, served};
+use zones::{first_table, served, steers_by_region};
 
 pub use adoption::{Commit, ProposalId};
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
@@ -57,9 +60,11 @@ pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
 pub use notice::{Announcement, Notice, NoticeEvent, NoticeState};
+pub use reload::{Kept, Reload, ReloadedZone, renamed_regions};
 pub use report::Report;
-pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
+pub use saved::{Change, Missing, Saved, SavedCheck, SavedConfiguration, SavedName, SavedRegion, SavedState};
 pub use step::Step;
+pub use zones::compile_zones;
 
 /// What the controller decides by.
 #[derive(Debug, Clone)]
@@ -99,6 +104,8 @@ pub enum Event {
     HookEnded(HookEnded),
     /// Somebody wants something.
     Command(Command),
+    /// Another configuration is to hold.
+    Reload(Box<Reload>),
     /// What was proposed is durable, or somebody else's change came first.
     Committed(ProposalId, Commit),
     /// What our own listeners answered after a switchover.
@@ -109,6 +116,8 @@ pub enum Event {
 
 /// What is to be done, in this order.
 pub enum Effect {
+    /// From here on the configuration holds that came with this number: whatever works by the one before is replaced.
+    Configure(CommandId),
     /// Make this durable, then tell by [`Event::Committed`]. An answer is changed after that, not before, for an answer
     /// that a client has seen must be the answer after a restart.
     Commit(ProposalId, Vec<Change>),
@@ -153,6 +162,9 @@ struct News {
     probing: Vec<Effect>,
     hooks: Vec<HookRun>,
     verify: Vec<Effect>,
+    /// Another configuration has taken over, and its table.
+    configured: Option<Effect>,
+    table: Option<Arc<AnswerTable>>,
     reports: Vec<Report>,
     replies: Vec<Reply>,
 }
@@ -167,6 +179,8 @@ pub struct Controller {
     /// One for each steer, in the same order.
     decisions: Vec<Decision>,
     proposals: Proposals,
+    /// A reload that waits until nothing is being made durable.
+    parked: Option<Box<Reload>>,
     gates: Gates,
     lights: Lights,
     hooks: Hooks,
@@ -182,6 +196,10 @@ pub struct Controller {
     due: BTreeSet<(Moment, usize)>,
     due_at: Vec<Option<Moment>>,
     table: Arc<AnswerTable>,
+    /// What zones told last that are not there any more: they may come back.
+    told_serials: BTreeMap<Name, Serial>,
+    /// Which configuration it was that a reload brought last.
+    configuration: Option<SavedConfiguration>,
     started: Moment,
     /// When the state was last given out to be saved.
     persisted: Moment,
@@ -206,26 +224,33 @@ impl Controller {
         let (mut gates, hooks) = (Gates::new(parameters.gates.clone()), Hooks::new(parameters.hooks.clone()));
         gates.turn(&state.overrides);
         let facts = Facts { verdicts: judgement.verdicts(), overrides: &state.overrides, gates: &gates };
+        let standings = state.standings();
         let first = |steer: &Steer| {
-            let before = state.standing(&steer.names);
-            let decision = decide(steer, before.as_ref(), facts, now);
-            let decision = hooks.postpone(steer, before.as_ref(), decision, now);
+            let before = standings.of(&steer.names);
+            let decision = decide(steer, before, facts, now);
+            let decision = hooks.postpone(steer, before, decision, now);
+            let decision = standings.outgrown(decision);
             // After a power cut something newer may have been told: what is told now must not look like it.
-            ceilings.lift(decision, before.as_ref().filter(|_| state.missing != Missing::Commits))
+            ceilings.lift(decision, before.filter(|_| state.missing != Missing::Commits))
         };
         let decisions: Vec<Decision> = parameters.steers.iter().map(first).collect();
         let moved = decisions.iter().filter_map(|decision| {
-            let before = state.standing(&decision.names)?;
-            Report::of_start(&before, decision).map(Effect::Report)
+            let before = standings.of(&decision.names)?;
+            Report::of_start(before, decision).map(Effect::Report)
         });
         let moved: Vec<Effect> = moved.collect();
         let table = Arc::new(first_table(zones, &parameters, &decisions, &state, now));
+        let is_gone = |(zone, _): &(&Name, &Serial)| table.serial_of(zone).is_none();
+        let told_serials = state.serials.iter().filter(is_gone).map(|(zone, told)| (zone.clone(), *told));
         let mut controller = Controller {
             steers_of: steers_by_region(&parameters.steers),
             due: BTreeSet::new(),
             due_at: vec![None; decisions.len()],
             budgets: parameters.steers.iter().map(|steer| budget(steer, &parameters.regions)).collect(),
             proposals: Proposals::default(),
+            parked: None,
+            told_serials: told_serials.collect(),
+            configuration: state.configuration,
             gates,
             lights: Lights::new(),
             hooks,
@@ -280,6 +305,7 @@ impl Controller {
             Event::Gated(gate, seen) => self.hear_of_gate(&gate, seen, now, &mut news),
             Event::HookEnded(ended) => self.hear_of_hook(ended, now, &mut news),
             Event::Command(command) => self.obey(command, now, &mut news),
+            Event::Reload(reload) => self.reload(reload, now, &mut news),
             Event::Committed(id, commit) => self.adopt(id, &commit, now, &mut news),
             Event::Verified(id, found) => self.verified(id, found, now, &mut news),
             Event::TimePassed => {
@@ -412,13 +438,13 @@ impl Controller {
 
     /// The effects of an event in the order in which they are to be done.
     fn finish(&mut self, mut news: News, now: Moment) -> Vec<Effect> {
-        let published = self.publish(&mut news);
-        let News { commits, changes, probing, hooks, verify, reports, replies, .. } = news;
+        let published = self.publish(&mut news).or_else(|| news.table.take());
+        let News { commits, changes, probing, hooks, verify, configured, reports, replies, .. } = news;
         let (hooks_before, hooks_after): (Vec<HookRun>, Vec<HookRun>) =
             hooks.into_iter().partition(|run| run.phase == HookPhase::Before);
         let is_quiet = changes.is_empty() && reports.is_empty();
         let is_due = self.save_every.is_some_and(|every| now.since(self.persisted) >= every);
-        let mut done = Vec::new();
+        let mut done: Vec<Effect> = configured.into_iter().collect();
         if !changes.is_empty() {
             done.push(Effect::Note(changes));
         }
@@ -477,14 +503,4 @@ impl Controller {
 fn is_successor(before: &Standing, after: &Standing) -> bool {
     let same = before.addresses == after.addresses;
     after.epoch > before.epoch || (same && after.epoch == before.epoch)
-}
-
-fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {
-    let mut index: BTreeMap<RegionId, Vec<usize>> = BTreeMap::new();
-    for (number, steer) in steers.iter().enumerate() {
-        for region in &steer.regions {
-            index.entry(region.clone()).or_default().push(number);
-        }
-    }
-    index
 }

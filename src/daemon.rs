@@ -19,20 +19,24 @@ mod errands;
 mod event_loop;
 mod figures;
 mod load;
+mod noted;
 mod opened;
 mod parts;
 mod record;
+mod reload;
+mod reloads;
 mod shared;
 mod supervised;
 mod unreadable;
 mod verify;
+mod watch;
 mod zone_file;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -48,13 +52,17 @@ use crate::notify::Notifier;
 use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
+use crate::zone::Zone;
 
 use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
 use record::Record;
+use reload::Running;
+use reloads::Reloads;
 use supervised::Supervised;
 use verify::{VERIFIED_MAX, Verifier};
+use watch::{FileWatcher, Trigger};
 
 pub use load::{Ready, load, load_config, load_config_with};
 pub use opened::{Opened, open};
@@ -69,6 +77,9 @@ const SIGHTINGS_MAX: usize = 64;
 
 /// Ends of hooks that may wait for the controller; beyond that the next of the name waits.
 const HOOKS_ENDED_MAX: usize = 64;
+
+/// Signals and changes of files that may wait; beyond that they are what is waiting already.
+const TRIGGERS_MAX: usize = 4;
 
 /// Requests that may wait for the controller; beyond that the client waits.
 const REQUESTS_MAX: usize = 16;
@@ -121,10 +132,12 @@ impl std::error::Error for StartError {
 pub struct Daemon {
     addresses: Vec<SocketAddr>,
     api_addresses: Vec<SocketAddr>,
-    serving: dns::Serving,
+    /// Shared with the event loop, which may have others answer.
+    serving: Arc<Mutex<Option<dns::Serving>>>,
     control: control::Serving,
     event_loop: JoinHandle<Result<(), GaveUp>>,
     stop: mpsc::Sender<()>,
+    triggers: mpsc::Sender<Trigger>,
 }
 
 /// Starts everything: answers first, probes last. Runs on the current tokio runtime.
@@ -133,7 +146,10 @@ pub struct Daemon {
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let Opened { ready, bound, listeners, proc, few_descriptors, given_up } = opened;
-    let Ready { config, zones, secrets, prober, asker, hooks, receivers, programs, .. } = ready;
+    #[rustfmt::skip]
+    let Ready {
+        file, config, zones, secrets, prober, asker, hooks, receivers, programs, text, hash, files, ..
+    } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
     }
@@ -170,7 +186,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let tables = dns::Tables::new(controller.table().clone());
     let addresses = bound.addresses().to_vec();
     let encrypted = bound.encrypted_addresses().to_vec();
-    let serving = bound.serve(&tables).map_err(StartError::System)?;
+    let mut serving = bound.serve(&tables).map_err(StartError::System)?;
     info!(event = "started", restored, ?ended, "answering on {}", list(&addresses));
     for (protocol, address) in encrypted {
         info!(event = "started.encrypted", "answering over {protocol} on {address}");
@@ -183,6 +199,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let recorder = recorder(&config).map_err(StartError::System)?;
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
+    let prober_programs = prober.programs().clone();
     let probing = prober.start(observed);
     let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
@@ -198,14 +215,31 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     }
     let history = HistoryWriter::start(&folder, &config.node.name, config.history);
     let history = history.map_err(StartError::System)?;
+    let serving = Arc::new(Mutex::new(Some(serving)));
+    let (prepared, preparations) = mpsc::channel(1);
+    let (triggers, triggered) = mpsc::channel(TRIGGERS_MAX);
+    let watcher = FileWatcher::start(triggers.clone());
+    let watcher = watcher.inspect_err(|error| {
+        warn!(event = "watch.failed", "changes of files cannot be noticed: {error}");
+    });
+    let zones: Arc<[Zone]> = zones.into();
+    let (name, state_dir) = (config.node.name.clone(), config.node.state_dir.clone());
+    let running = Running {
+        file,
+        text,
+        hash,
+        zones: Arc::clone(&zones),
+        programs: [prober_programs, programs.clone()],
+        config,
+    };
     let mut event_loop = EventLoop {
-        controller: Supervised::new(controller, parameters, zones, config.node.state_dir),
-        settings: config.dns,
+        controller: Supervised::new(controller, parameters, zones, state_dir),
         tables,
+        serving: Arc::clone(&serving),
         meter,
         clock,
         disk: Disk::new(writer, written, through, mark),
-        record: Record::begin(history, config.node.name, ended, clock.now()),
+        record: Record::begin(history, name, ended, clock.now()),
         probing,
         asking: asker.start(&programs, &sighted),
         hooks: hooks.start(&programs, hook_ended),
@@ -214,12 +248,17 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         recorder,
         feed,
         commands: Commands::default(),
+        reloads: Reloads::new(running, files, clock.now(), prepared),
+        watcher: watcher.ok(),
         verifier: Verifier::new(&addresses, verified),
     };
     event_loop.perform(effects);
-    let sources = Sources { observations, sightings, hooks_ended, requests, found, stopped };
+    #[rustfmt::skip]
+    let sources = Sources {
+        observations, sightings, hooks_ended, requests, found, preparations, triggers: triggered, stopped,
+    };
     let event_loop = tokio::spawn(event_loop.run(sources));
-    Ok(Daemon { addresses, api_addresses, serving, control, event_loop, stop })
+    Ok(Daemon { addresses, api_addresses, serving, control, event_loop, stop, triggers })
 }
 
 /// Reads pages of the history that the daemon itself writes.
@@ -306,6 +345,17 @@ fn tell_xdp(bound: &dns::Bound) {
     }
 }
 
+/// What SIGHUP asks for: a reload, and another look at the files of certificates and secrets.
+#[derive(Debug, Clone)]
+pub struct HangUps(mpsc::Sender<Trigger>);
+
+impl HangUps {
+    /// Asks for it. Several before the first is looked at are one.
+    pub fn hang_up(&self) {
+        let _ = self.0.try_send(Trigger::Signal); // full: one is on its way
+    }
+}
+
 impl Daemon {
     /// The addresses that are answered on, with their real ports.
     #[must_use]
@@ -319,10 +369,10 @@ impl Daemon {
         &self.api_addresses
     }
 
-    /// Who looks at the files of the certificate and of the cookies, besides the clock.
+    /// Has the configuration reloaded, whoever it is that says so.
     #[must_use]
-    pub fn file_watch(&self) -> dns::FileWatch {
-        self.serving.file_watch()
+    pub fn hang_ups(&self) -> HangUps {
+        HangUps(self.triggers.clone())
     }
 
     /// Runs until `shutdown` ends, then stops in order: probes, state, control, and DNS last, for an old answer
@@ -351,7 +401,10 @@ impl Daemon {
             error!(event = "controller.gave_up", "{gave_up}");
         }
         self.control.stop().await;
-        self.serving.stop();
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(serving) = serving {
+            serving.stop();
+        }
         info!(event = "stopped", "stopped");
         outcome
     }

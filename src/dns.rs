@@ -27,6 +27,7 @@ mod encrypted;
 mod faults;
 mod handshake;
 mod https;
+mod inherited;
 mod limiter;
 mod memory;
 mod overflow;
@@ -68,6 +69,7 @@ pub use certificates::check_certificate;
 pub use cookie_watch::read_secret_file;
 pub use counters::{Counters, ProtocolFigures};
 pub use durations::DurationCounts;
+pub use inherited::{Listener, Sockets};
 pub use limiter::Limiter;
 pub use protocol::Protocol;
 #[doc(hidden)]
@@ -84,22 +86,27 @@ use bind::{Listen, listen_to_streams};
 use certificates::Certificates;
 use cookie_watch::CookieWatch;
 use datagram::Datagrams;
-use encrypted::Encrypted;
+use encrypted::{Carried, Encrypted};
 use overflow::OverflowWatch;
 use proxy_protocol::FrontEnds;
 use random::random;
-use sources::Sources;
+use sources::{Interfaces, Sources};
 use stream_context::Streaming;
-use streams::{Carrier, Streams};
+use streams::{Carrier, Ending, Streams};
 
 /// All sockets, taken but not yet served.
 pub struct Bound {
     listens: Vec<Listen>,
     addresses: Vec<SocketAddr>,
     encrypted: Option<Encrypted>,
+    /// The same with its certificate.
+    carried: Option<Carried>,
     encrypted_addresses: Vec<(Protocol, SocketAddr)>,
     settings: DnsSettings,
     secrets: Option<CookieSecrets>,
+    /// The random ones of the server before.
+    own_secrets: Option<CookieSecrets>,
+    interfaces: Interfaces,
     xdp: Option<Result<xdp::Attached, XdpUnavailable>>,
     short_buffers: Option<String>,
     sources: Sources,
@@ -111,22 +118,36 @@ pub struct Bound {
 /// # Errors
 /// The first address that could not be taken, with what would help.
 pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
-    let listen = |at: &SocketAddr| bind::listen(*at, settings);
+    bind_with(settings, Sockets::default())
+}
+
+/// The same where some sockets are open already. What is not needed of them is closed.
+///
+/// # Errors
+/// The first address that could not be taken, with what would help.
+pub fn bind_with(settings: &DnsSettings, mut open: Sockets) -> Result<Bound, BindError> {
+    let listen = |at: &SocketAddr| bind::listen(*at, settings, &mut open);
     let listens: Vec<Listen> = settings.listen.iter().map(listen).collect::<Result<_, _>>()?;
     let addresses: Vec<SocketAddr> = listens.iter().map(|listen| listen.address).collect();
     let mut encrypted_addresses = Vec::new();
-    let encrypted =
-        settings.tls.as_ref().map(|tls| bind_encrypted(tls, &mut encrypted_addresses)).transpose()?;
+    let encrypted = settings
+        .tls
+        .as_ref()
+        .map(|tls| bind_encrypted(tls, &mut encrypted_addresses, &mut open))
+        .transpose()?;
     let short_buffers = listens.iter().find_map(|listen| listen.short_buffers.clone());
     let xdp = settings.xdp.as_ref().map(|xdp| xdp::attach(&xdp.interface, &addresses));
-    let (sources, unknown_sources) = Sources::of(&addresses);
+    let (sources, interfaces, unknown_sources) = Sources::of(&addresses, open.interfaces.as_ref());
     Ok(Bound {
         listens,
         addresses,
         encrypted,
+        carried: None,
         encrypted_addresses,
         settings: settings.clone(),
         secrets: None,
+        own_secrets: None,
+        interfaces,
         xdp,
         short_buffers,
         sources,
@@ -137,12 +158,13 @@ pub fn bind(settings: &DnsSettings) -> Result<Bound, BindError> {
 fn bind_encrypted(
     settings: &TlsSettings,
     addresses: &mut Vec<(Protocol, SocketAddr)>,
+    open: &mut Sockets,
 ) -> Result<Encrypted, BindError> {
     let mut listen = |protocol, listen: &[SocketAddr]| {
         let one = |at: &SocketAddr| {
-            let (address, listener) = listen_to_streams(*at, protocol)?;
+            let (address, listener) = listen_to_streams(*at, protocol, open)?;
             addresses.push((protocol, address));
-            Ok(listener)
+            Ok((*at, listener))
         };
         listen.iter().map(one).collect::<Result<Vec<_>, _>>()
     };
@@ -197,22 +219,58 @@ impl Bound {
         Bound { secrets: Some(secrets), ..self }
     }
 
+    /// Makes cookies with secrets that another process has made by chance, for it to change like its own.
+    #[must_use]
+    pub fn with_own_secrets(self, secrets: CookieSecrets) -> Bound {
+        Bound { own_secrets: Some(secrets), ..self }
+    }
+
+    /// Reads what is needed to serve, so that nothing but a lack of threads can keep it from that.
+    ///
+    /// # Errors
+    /// When there is no certificate, or none that can be used.
+    pub fn ready(self) -> io::Result<Bound> {
+        let carried = self.encrypted.map(Encrypted::ready).transpose()?;
+        Ok(Bound { encrypted: None, carried, ..self })
+    }
+
     /// Answers from now on, each socket in threads of its own. They go on until [`Serving::stop`], even if
     /// everything else is gone.
     ///
     /// # Errors
     /// When the system gives no more threads or descriptors, or no random numbers, or when there is no certificate.
     pub fn serve(self, tables: &Tables) -> io::Result<Serving> {
-        let policy = policy(&self.settings, self.secrets.clone())?;
+        let secrets = self.secrets.clone().or_else(|| self.own_secrets.clone());
+        let policy = policy(&self.settings, secrets)?;
         let file = self.settings.cookies.secret_file.clone();
         // Secrets that are given without a file are for whoever gave them to change.
         let can_change = file.is_some() || self.secrets.is_none();
         let secrets = policy.cookies.clone().filter(|_| can_change);
+        let own = policy.cookies.clone().filter(|_| self.secrets.is_none());
         let mut serving = self.serve_by(tables, Arc::new(policy), &Carrier::Plain)?;
+        serving.own_secrets = own;
         if let Some(secrets) = secrets {
             serving.watch_cookies(CookieWatch::new(secrets, file, Instant::now()))?;
         }
         Ok(serving)
+    }
+
+    /// Every socket once more, for those who take them over one day.
+    fn kept(&self) -> io::Result<Sockets> {
+        let mut kept = Sockets { all: Vec::new(), interfaces: Some(self.interfaces.clone()) };
+        for Listen { configured, tcp, udp, .. } in &self.listens {
+            kept.keep(Protocol::Tcp, *configured, tcp)?;
+            udp.iter().try_for_each(|socket| kept.keep(Protocol::Udp, *configured, socket))?;
+        }
+        if let Some(Encrypted { tls, https, .. }) = &self.encrypted {
+            tls.iter().try_for_each(|(at, listener)| kept.keep(Protocol::Tls, *at, listener))?;
+            https.iter().try_for_each(|(at, listener)| kept.keep(Protocol::Https, *at, listener))?;
+        }
+        let carried = self.carried.iter().flat_map(|carried| &carried.listeners);
+        for (protocol, at, listener, _) in carried {
+            kept.keep(*protocol, *at, listener)?;
+        }
+        Ok(kept)
     }
 
     /// Answers by a given policy, and streams on the plain listeners by a given carrier.
@@ -222,8 +280,12 @@ impl Bound {
         policy: Arc<ResponsePolicy>,
         carrier: &Carrier,
     ) -> io::Result<Serving> {
-        let encrypted = self.encrypted.map(Encrypted::ready).transpose()?;
-        let (mut serving, stopped) = Serving::new();
+        let kept = self.kept()?;
+        let encrypted = match self.carried {
+            Some(carried) => Some(carried),
+            None => self.encrypted.map(Encrypted::ready).transpose()?,
+        };
+        let (mut serving, stopped) = Serving::new(kept, self.addresses);
         let mut plain = Vec::new();
         let sources = self.sources;
         let overflow = OverflowWatch::default();
@@ -256,7 +318,9 @@ impl Bound {
         let tally = serving.new_tally(Protocol::Tcp);
         let plain_streaming = streaming(Arc::clone(&tally), tally);
         serving.serve_streams("dns-tcp", plain, plain_streaming, stopped.clone())?;
-        if let Some((encrypted, certificates)) = encrypted {
+        if let Some(Carried { listeners, certificates }) = encrypted {
+            let encrypted =
+                listeners.into_iter().map(|(_, _, listener, carrier)| (listener, carrier)).collect();
             let tally = serving.new_tally(Protocol::Tls);
             let encrypted_streaming = streaming(tally, serving.new_tally(Protocol::Https));
             serving.serve_streams("dns-tls", encrypted, encrypted_streaming, stopped)?;
@@ -293,7 +357,7 @@ impl Serving {
         name: &str,
         listeners: Vec<(TcpListener, Carrier)>,
         streaming: Streaming,
-        stopped: watch::Receiver<bool>,
+        stopped: watch::Receiver<Ending>,
     ) -> io::Result<()> {
         let streams = Streams::new(listeners, streaming, stopped)?;
         self.workers.start(name, move |vitals| streams.into_work(vitals)).map(drop)

@@ -1,7 +1,7 @@
 //! Asks at every gate, on time, and reports what was seen. What that means for a move is not known here.
 //!
 //! ```text
-//! prepare ─▶ Asker ─start─▶ Asking        one task for each gate:
+//! prepare ─▶ Asker ─start─▶ Asking        one task for each gate; renew
 //!                              │ due · a place among those that ask at once
 //!                              ▼
 //!            http ─▶ bound  ·  postgres  ·  program ─────▶ (gate, Seen)
@@ -45,6 +45,8 @@ struct Task {
     gate: GateId,
     interval: Duration,
     timeout: Duration,
+    /// As configured.
+    ask: Ask,
     way: Way,
 }
 
@@ -59,7 +61,18 @@ enum Way {
 /// The gates being asked. Dropping it ends that.
 #[derive(Debug)]
 pub struct Asking {
-    tasks: BTreeMap<GateId, AbortHandle>,
+    tasks: BTreeMap<GateId, Running>,
+    places: Arc<Semaphore>,
+    seen: mpsc::Sender<Sighting>,
+}
+
+/// A gate that is asked, and how.
+#[derive(Debug)]
+struct Running {
+    interval: Duration,
+    timeout: Duration,
+    ask: Ask,
+    task: AbortHandle,
 }
 
 /// Builds what it takes to ask. `program` gives the number of a gate's program.
@@ -79,7 +92,8 @@ pub fn prepare(
         };
         match way {
             Ok(way) => {
-                tasks.push(Task { gate: gate.clone(), interval: *interval, timeout: *timeout, way });
+                let (gate, ask) = (gate.clone(), ask.clone());
+                tasks.push(Task { gate, interval: *interval, timeout: *timeout, ask, way });
             }
             Err(problem) => problems.push(problem),
         }
@@ -93,20 +107,35 @@ impl Asker {
     #[must_use]
     pub fn start(self, programs: &Programs, seen: &mpsc::Sender<Sighting>) -> Asking {
         let places = Arc::new(Semaphore::new(ASKED_AT_ONCE));
-        let start = |task: Task| {
-            let gate = task.gate.clone();
-            let asking = task.run(programs.clone(), Arc::clone(&places), seen.clone());
-            (gate, tokio::spawn(asking).abort_handle())
-        };
-        Asking { tasks: self.tasks.into_iter().map(start).collect() }
+        let mut asking = Asking { tasks: BTreeMap::new(), places, seen: seen.clone() };
+        asking.renew(self, programs);
+        asking
     }
 }
 
 impl Asking {
+    /// Asks at these gates from now on. One that is asked as before goes on as it is; whatever has a file of authorities
+    /// begins anew, for these may be others.
+    pub fn renew(&mut self, asker: Asker, programs: &Programs) {
+        let mut before = std::mem::take(&mut self.tasks);
+        for task in asker.tasks {
+            let same = before.remove(&task.gate).filter(|running| running.does_the_same(&task));
+            let gate = task.gate.clone();
+            let running = same.unwrap_or_else(|| {
+                let Task { interval, timeout, ref ask, .. } = task;
+                let ask = ask.clone();
+                let asking = task.run(programs.clone(), Arc::clone(&self.places), self.seen.clone());
+                Running { interval, timeout, ask, task: tokio::spawn(asking).abort_handle() }
+            });
+            self.tasks.insert(gate, running);
+        }
+    }
+
     /// The gates that are asked no more, which never should be.
     #[must_use]
     pub fn ended(&self) -> Vec<GateId> {
-        self.tasks.iter().filter(|(_, task)| task.is_finished()).map(|(gate, _)| gate.clone()).collect()
+        let ended = self.tasks.iter().filter(|(_, running)| running.task.is_finished());
+        ended.map(|(gate, _)| gate.clone()).collect()
     }
 
     /// Whether there is anything to ask.
@@ -116,9 +145,23 @@ impl Asking {
     }
 }
 
-impl Drop for Asking {
+impl Running {
+    fn does_the_same(&self, task: &Task) -> bool {
+        let authorities = match &self.ask {
+            Ask::Http(web, _) => web.authorities.ca_file.as_ref(),
+            Ask::Postgres(server) => server.tls.as_ref().and_then(|trust| trust.ca_file.as_ref()),
+            Ask::Program(_) => None,
+        };
+        let as_before =
+            self.interval == task.interval && self.timeout == task.timeout && self.ask == task.ask;
+        as_before && authorities.is_none()
+    }
+}
+
+/// A gate that is taken away is asked no more.
+impl Drop for Running {
     fn drop(&mut self) {
-        self.tasks.values().for_each(AbortHandle::abort);
+        self.task.abort();
     }
 }
 

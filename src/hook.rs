@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -45,7 +46,7 @@ enum Way {
 
 /// The hooks at work. Dropping it ends those under way.
 pub struct Hooks {
-    shared: Arc<Shared>,
+    shared: Arc<ArcSwap<Shared>>,
     lanes: BTreeMap<Name, Arc<Lane>>,
     ended: mpsc::Sender<HookEnded>,
     workers: JoinSet<()>,
@@ -55,7 +56,7 @@ pub struct Hooks {
 struct Shared {
     deeds: BTreeMap<HookId, Prepare>,
     programs: Programs,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 /// Builds what it takes to run the hooks. `program` gives the number of a hook's program.
@@ -87,13 +88,25 @@ impl Prepared {
     /// Ready to run, on the current tokio runtime. The ends wait for room in the channel.
     #[must_use]
     pub fn start(self, programs: &Programs, ended: mpsc::Sender<HookEnded>) -> Hooks {
-        let places = Semaphore::new(RUN_AT_ONCE);
+        let places = Arc::new(Semaphore::new(RUN_AT_ONCE));
         let shared = Shared { deeds: self.deeds, programs: programs.clone(), places };
-        Hooks { shared: Arc::new(shared), lanes: BTreeMap::new(), ended, workers: JoinSet::new() }
+        Hooks {
+            shared: Arc::new(ArcSwap::from_pointee(shared)),
+            lanes: BTreeMap::new(),
+            ended,
+            workers: JoinSet::new(),
+        }
     }
 }
 
 impl Hooks {
+    /// Runs these from now on. A run under way ends as it began.
+    pub fn renew(&mut self, prepared: Prepared, programs: &Programs) {
+        let places = Arc::clone(&self.shared.load().places);
+        let shared = Shared { deeds: prepared.deeds, programs: programs.clone(), places };
+        self.shared.store(Arc::new(shared));
+    }
+
     /// Begins a run, or lets it wait for those of the same name. The end of one that waits no more, for this one is newer.
     #[must_use]
     pub fn run(&mut self, run: HookRun) -> Option<HookEnded> {
@@ -105,7 +118,8 @@ impl Hooks {
             let (shared, ended) = (Arc::clone(&self.shared), self.ended.clone());
             self.workers.spawn(async move {
                 while let Some(run) = turn.next() {
-                    if ended.send(shared.run(run).await).await.is_err() {
+                    let now = shared.load_full();
+                    if ended.send(now.run(run).await).await.is_err() {
                         return;
                     }
                 }

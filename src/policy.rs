@@ -36,7 +36,9 @@ pub use overrides::{
     AtExpiry, LASTS_DEFAULT, LASTS_MAX, OVERRIDES_MAX, Order, Override, OverrideId, Overrides, PLANNED_MAX,
     Scope, Target,
 };
-pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit, passed_gates};
+pub use safety::{
+    Affected, Breach, Safety, SafetyRule, breaches, lifted_limit, passed_gates, reload_breaches,
+};
 pub use urgency::Urgency;
 
 /// The verdict on each region.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! prepare ─▶ Prober ─start─▶ Probing          one task for each check:
-//!                              │ set_pace · probe_now
+//!                              │ set_pace · probe_now · renew
 //!                              ▼
 //!            timetable ─due─▶ checker ─▶ http · grpc ─▶ stream ─▶ connect ─▶ (tls) ─response─▶ expect
 //!                              │      └─▶ tcp · dns ─────────────────┘└─error─┴─error─▶ fault
@@ -36,13 +36,14 @@ mod tripwire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use self::checker::{Checker, Exchange, Wish};
 use self::dns::Dns;
@@ -61,6 +62,9 @@ use crate::programs::{Program, Programs};
 pub use self::look::{Details, Look};
 pub use self::tls::Certificate;
 
+/// The same for the same octets as long as the process lives.
+const FIXED: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::new();
+
 /// Everything that can fail is done: files are read, clients are built. Nothing is sent yet.
 #[derive(Debug)]
 pub struct Prober {
@@ -72,8 +76,20 @@ pub struct Prober {
 /// The checks at work. Dropping it ends them.
 #[derive(Debug)]
 pub struct Probing {
-    wishes: BTreeMap<CheckId, watch::Sender<Wish>>,
-    checks: JoinSet<()>,
+    checks: BTreeMap<CheckId, Running>,
+    tasks: JoinSet<()>,
+    pulse: Arc<Pulse>,
+    seed: u64,
+    observations: mpsc::Sender<Observation>,
+}
+
+/// A check at work, and what it does.
+#[derive(Debug)]
+struct Running {
+    probe: config::Probe,
+    authorities: Option<u64>,
+    wish: watch::Sender<Wish>,
+    tasks: Vec<AbortHandle>,
 }
 
 /// Builds what the probes need, or names every reason why that cannot be.
@@ -82,6 +98,7 @@ pub struct Probing {
 /// Every certificate file, URL, method, header or program that cannot be used, with its place where it has one of its own.
 pub fn prepare(probes: &[config::Probe], vantage: VantageId) -> Result<Prober, Vec<Problem>> {
     let (mut trust, pulse) = (Trust::new(), Arc::new(Pulse::new()));
+    let mut authorities = BTreeMap::new();
     let mut problems = twice_the_same(probes);
     let (programs, unfit) = programs_of(probes);
     problems.extend(unfit);
@@ -103,12 +120,22 @@ pub fn prepare(probes: &[config::Probe], vantage: VantageId) -> Result<Prober, V
         };
         let (probe, vantage, pulse) = (probe.clone(), vantage.clone(), Arc::clone(&pulse));
         match transport {
-            Ok(transport) => checkers.push(Checker { probe, vantage, transport, progress, pulse }),
+            Ok(transport) => {
+                let authorities = authorities_of(&probe, &mut authorities);
+                checkers.push(Checker { probe, vantage, transport, authorities, progress, pulse });
+            }
             Err(problem) if problems.contains(&problem) => {} // the same for each address of the region
             Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() { Ok(Prober { checkers, pulse, programs }) } else { Err(problems) }
+}
+
+/// What stands in the file that a probe believes, told apart by this; files are read once.
+fn authorities_of(probe: &config::Probe, read: &mut BTreeMap<PathBuf, Option<u64>>) -> Option<u64> {
+    let file = probe.kind.trust()?.ca_file.as_ref()?;
+    let octets = |file: &PathBuf| fs::read(file).ok().map(|octets| FIXED.hash_one(octets));
+    *read.entry(file.clone()).or_insert_with(|| octets(file))
 }
 
 /// The programs of all probes, in their order, and those that there are not.
@@ -173,28 +200,49 @@ impl Prober {
     #[must_use]
     pub fn start(self, observations: mpsc::Sender<Observation>) -> Probing {
         let seed = RandomState::new().hash_one(());
-        let mut probing = Probing { wishes: BTreeMap::new(), checks: JoinSet::new() };
-        let pulse = self.pulse;
-        probing.checks.spawn(async move { pulse.run().await });
-        for checker in self.checkers {
-            let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
-            if checker.probe.tripwire {
-                probing.checks.spawn(tripwire::hold(checker.probe.target, wish.clone()));
-            }
-            probing.wishes.insert(checker.probe.check.clone(), wish);
-            probing.checks.spawn(checker.run(seed, wish_there, observations.clone()));
-        }
+        let (checks, mut tasks, pulse) = (BTreeMap::new(), JoinSet::new(), self.pulse);
+        let beating = Arc::clone(&pulse);
+        tasks.spawn(async move { beating.run().await });
+        let mut probing = Probing { checks, tasks, pulse, seed, observations };
+        self.checkers.into_iter().for_each(|checker| probing.begin(checker));
         probing
     }
 }
 
 impl Probing {
+    fn begin(&mut self, checker: Checker<ProbeTransport>) {
+        let checker = Checker { pulse: Arc::clone(&self.pulse), ..checker };
+        let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
+        let (probe, authorities) = (checker.probe.clone(), checker.authorities);
+        let tripwire = probe.tripwire.then(|| self.tasks.spawn(tripwire::hold(probe.target, wish.clone())));
+        let checking = self.tasks.spawn(checker.run(self.seed, wish_there, self.observations.clone()));
+        let tasks = tripwire.into_iter().chain([checking]).collect();
+        self.checks.insert(probe.check.clone(), Running { probe, authorities, wish, tasks });
+    }
+
+    /// Probes what another prober was prepared for from now on. A check that does the same goes on as it is, also what is
+    /// in flight of it; another one, and one that is gone, ends at once, and nothing of it is reported any more. What was
+    /// wished of the checks that stay has to be said again.
+    pub fn renew(&mut self, prober: Prober) {
+        let mut before = std::mem::take(&mut self.checks);
+        for checker in prober.checkers {
+            let same = before.remove(&checker.probe.check).filter(|running| {
+                running.probe.does_the_same(&checker.probe) && running.authorities == checker.authorities
+            });
+            match same {
+                Some(running) => drop(self.checks.insert(running.probe.check.clone(), running)),
+                None => self.begin(checker),
+            }
+        }
+        while self.tasks.try_join_next().is_some() {}
+    }
+
     /// Lets a check be probed at its interval, or at its recheck interval while it is suspect.
     ///
     /// The pace holds from the last start on: a change to [`Pace::Recheck`] brings the next start forward, to this
     /// instant when it is due already. A check that is not there is none of our business: a reload took it.
     pub fn set_pace(&self, check: &CheckId, pace: Pace) {
-        if let Some(wish) = self.wishes.get(check) {
+        if let Some(Running { wish, .. }) = self.checks.get(check) {
             wish.send_if_modified(|wish| std::mem::replace(&mut wish.pace, pace) != pace);
         }
     }
@@ -205,14 +253,14 @@ impl Probing {
     /// asked for several times before it begins is one probe. It is reported like any other, and how often to ask is for
     /// the caller to bound. A check that is not there is ignored: a reload took it.
     pub fn probe_now(&self, check: &CheckId) {
-        if let Some(wish) = self.wishes.get(check) {
+        if let Some(Running { wish, .. }) = self.checks.get(check) {
             wish.send_modify(|wish| wish.asked = wish.asked.wrapping_add(1));
         }
     }
 
     /// Ends all checks. When it returns nothing is in flight, and nothing more will be reported.
     pub async fn stop(mut self) {
-        self.checks.shutdown().await;
+        self.tasks.shutdown().await;
     }
 }
 
@@ -228,6 +276,13 @@ impl Prober {
         let looks = look::look(self.checkers, limit).await;
         beating.abort();
         looks
+    }
+}
+
+/// A check that is taken away ends with it.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 

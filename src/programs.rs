@@ -88,14 +88,21 @@ impl Ended {
 #[derive(Debug, Clone, Default)]
 pub struct Programs {
     list: Arc<[Program]>,
-    desk: Arc<OnceLock<Desk>>,
+    runner: Arc<OnceLock<Runner>>,
+}
+
+/// Who runs them, and the number by which it knows each of them.
+#[derive(Debug)]
+struct Runner {
+    desk: Arc<Desk>,
+    numbers: Vec<usize>,
 }
 
 impl Programs {
     /// These, each known by its place in the list.
     #[must_use]
     pub fn new(list: Vec<Program>) -> Programs {
-        Programs { list: list.into(), desk: Arc::default() }
+        Programs { list: list.into(), runner: Arc::default() }
     }
 
     /// Whether there are none.
@@ -110,8 +117,24 @@ impl Programs {
     /// # Errors
     /// When there is no process to be had.
     pub fn start_runner(&self, executable: &OsStr) -> io::Result<()> {
-        let desk = Desk::open(executable, &self.list)?;
-        self.desk.set(desk).map_err(|_| io::Error::other("there is a runner already"))
+        let desk = Arc::new(Desk::open(executable, &self.list)?);
+        let runner = Runner { desk, numbers: (0..self.list.len()).collect() };
+        self.runner.set(runner).map_err(|_| io::Error::other("there is a runner already"))
+    }
+
+    /// Has the runner of others run these, too: it takes no other programs than those that it was started with.
+    ///
+    /// # Errors
+    /// The first program that it does not know.
+    pub fn share_runner(&self, others: &Programs) -> Result<(), Program> {
+        let Some(Runner { desk, numbers }) = others.runner.get() else { return Ok(()) };
+        let known = |program: &Program| {
+            let place = others.list.iter().position(|known| known == program);
+            place.map(|place| numbers[place]).ok_or_else(|| program.clone())
+        };
+        let numbers = self.list.iter().map(known).collect::<Result<_, _>>()?;
+        self.runner.set(Runner { desk: Arc::clone(desk), numbers }).ok(); // there is one already
+        Ok(())
     }
 
     /// Runs one of them for at most `limit`; then it is killed, and all that it has started within its process group.
@@ -123,9 +146,9 @@ impl Programs {
 
     /// The same, with more variables in its environment, and something to read.
     pub async fn run_with(&self, number: usize, extra: Extra, limit: Duration) -> Ended {
-        match (self.desk.get(), self.list.get(number)) {
+        match (self.runner.get(), self.list.get(number)) {
             (_, None) => Ended::not_started("there is no such program"),
-            (Some(desk), Some(_)) => desk.run(number, extra, limit).await,
+            (Some(runner), Some(_)) => runner.desk.run(runner.numbers[number], extra, limit).await,
             (None, Some(program)) => running::run(&program.with(extra.environment), extra.input, limit).await,
         }
     }
@@ -133,6 +156,6 @@ impl Programs {
     /// Whether there is still somebody who runs them.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.desk.get().is_none_or(Desk::is_open)
+        self.runner.get().is_none_or(|runner| runner.desk.is_open())
     }
 }

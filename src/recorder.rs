@@ -51,6 +51,8 @@ pub struct Recorder {
 #[derive(Debug)]
 enum Wish {
     Write(Probe),
+    /// The probes from here on are of these checks, and the recordings may take so many octets.
+    Renew(u64, Vec<CheckId>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -127,6 +129,15 @@ impl Recorder {
         if self.queue.try_send(Wish::Write(Probe::of(observation, *number, at))).is_err() {
             self.watch.lose(1);
         }
+    }
+
+    /// Records probes of other checks from here on, or in another room. False while the thread has no room for that: it is
+    /// to be asked again, and nothing is recorded until then.
+    pub fn renew(&mut self, max_size: u64, checks: Vec<CheckId>) -> bool {
+        let numbers = checks.iter().cloned().zip(0..).collect();
+        let is_told = self.queue.try_send(Wish::Renew(max_size, checks)).is_ok();
+        self.numbers = if is_told { numbers } else { BTreeMap::new() };
+        is_told
     }
 
     /// How it does.

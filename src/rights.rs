@@ -45,6 +45,8 @@ pub struct Needs {
     pub written: Vec<PathBuf>,
     /// Files and folders that are read.
     pub read: Vec<PathBuf>,
+    /// TCP ports that a reload may listen on, at other addresses.
+    pub ports: Vec<u16>,
     /// Files that are read again and again.
     pub read_again: Vec<PathBuf>,
     /// `[node] landlock`
@@ -92,7 +94,8 @@ pub fn give_up(
     capabilities::give_up().map_err(refused("capabilities"))?;
     set_no_new_privs(true).map_err(|error| RightsError::System("new privileges", error.into()))?;
     before_confinement().map_err(RightsError::Runner)?;
-    let confined = needs.landlock.then(|| files::confine(&needs.read, &needs.written)).transpose();
+    let confined =
+        needs.landlock.then(|| files::confine(&needs.read, &needs.written, &needs.ports)).transpose();
     let confined = confined.map_err(RightsError::Files)?;
     for file in &needs.read_again {
         let unreadable = |error| RightsError::Unreadable { file: file.clone(), user: shown.clone(), error };

@@ -100,6 +100,14 @@ impl<O: Onlooker> Simulator<O> {
         }
     }
 
+    /// Another configuration from now on, without a restart.
+    pub fn reload(&mut self, parameters: &Parameters) {
+        let (now, number) = (self.now, self.nodes.len());
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            node.reload(of_node(parameters, index, number), now);
+        }
+    }
+
     /// Lets time go by until the next thing happens, but not past `limit`. False when nothing happens any more.
     pub fn step(&mut self, limit: Moment) -> bool {
         let next = self.next();

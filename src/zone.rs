@@ -3,6 +3,7 @@
 //! Pure: the caller hands in the text, and a function that reads what `$INCLUDE` names.
 
 mod codec;
+mod difference;
 mod draft;
 mod findings;
 mod include;
@@ -25,6 +26,7 @@ use crate::model::{Name, Problem};
 use reader::Reading;
 
 pub use crate::model::RecordType;
+pub use difference::{Few, ZoneDifference};
 pub use include::{IncludeError, no_include};
 pub use record::{RecordSet, Zone};
 pub use show::show;

@@ -66,6 +66,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("seccompiler", &["rights"]),
     ("xdp::", &["dns"]),
     ("if_addrs", &["dns"]),
+    ("notify::", &["daemon"]),
 ];
 
 #[test]

@@ -7,6 +7,8 @@ mod simulator;
 
 #[path = "rules/histories.rs"]
 mod histories;
+#[path = "rules/reloads.rs"]
+mod reloads;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -83,6 +85,40 @@ proptest! {
             prop_assert!(before.iter().zip(epochs(&controller)).all(|(before, after)| *before <= after));
             prop_assert!(controller.decisions().iter().all(|decision| !decision.standing.addresses.is_empty()));
         }
+    }
+
+    /// A reload by itself moves nothing, whatever happened before: every name keeps its answer, its epoch and its wait, and
+    /// every check what is known of it.
+    #[test]
+    fn a_reload_of_the_same_changes_nothing(parameters in parameters(), before in history(), after in history()) {
+        let mut simulator = Simulator::start(parameters.clone());
+        play(&mut simulator, &parameters, &before);
+        simulator.run_until(simulator.now + CALM);
+        simulator.time_passes();
+        let known = known(&simulator);
+        simulator.reload(&parameters);
+        simulator.run_until(simulator.now + Duration::from_millis(100)); // a disk that hangs has had its time
+        prop_assert_eq!(self::known(&simulator), known);
+        play(&mut simulator, &parameters, &after);
+        simulator.run_until(simulator.now + CALM);
+    }
+
+    /// From any configuration to any other, in the middle of anything: no name is without an answer, epochs grow, no epoch
+    /// has two meanings, and no rule is broken afterwards; the watch looks on.
+    #[test]
+    fn no_reload_breaks_a_rule(
+        first in parameters(),
+        others in prop::collection::vec((parameters(), history()), 1..4),
+        before in history(),
+    ) {
+        let mut simulator = Simulator::start(first.clone());
+        play(&mut simulator, &first, &before);
+        for (parameters, history) in others {
+            simulator.reload(&parameters);
+            simulator.run_until(simulator.now + Duration::from_millis(100));
+            play(&mut simulator, &parameters, &history);
+        }
+        simulator.run_until(simulator.now + CALM);
     }
 
     /// A restart that loses nothing is not seen: neither at once nor in all that follows.
@@ -213,6 +249,19 @@ fn answers(simulator: &Simulator) -> Vec<Answer> {
 }
 
 /// All that an operator would read, but for the time of the start.
+/// What is answered, why, and what is known of each region.
+fn known(simulator: &Simulator) -> (Vec<String>, Vec<String>) {
+    let controller = simulator.controller().expect("it is back by now");
+    let answer = |decision: &Decision| {
+        let Decision { standing, ttl, derivation, .. } = decision;
+        format!("{standing:?} {ttl} {:?} {:?}", derivation.rule, derivation.wait)
+    };
+    let verdicts = controller.verdicts().values();
+    let verdicts =
+        verdicts.map(|verdict| format!("{} {:?} {}", verdict.region, verdict.state, verdict.since));
+    (controller.decisions().iter().map(answer).collect(), verdicts.collect())
+}
+
 fn status(simulator: &Simulator) -> Status {
     let status = simulator.us().status(simulator.now).expect("it is back by now");
     Status { started: None, ..status }

@@ -1,5 +1,7 @@
 //! One zone as it is answered from. Tables share it for as long as it does not change.
 
+use std::fmt;
+
 use crate::model::wire_name::{compare, is_within, label_count};
 use crate::model::{Name, RecordType, Serial, SteerId};
 use crate::zone::Zone;
@@ -27,6 +29,12 @@ pub struct ZoneTable {
     serial: Serial,
     /// In rising order, each once.
     steers: Box<[SteerId]>,
+}
+
+impl fmt::Debug for ZoneTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ZoneTable({} {})", self.origin, self.serial.0)
+    }
 }
 
 impl ZoneTable {

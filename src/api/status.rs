@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::configuration::ConfigurationStatus;
 use super::part::PartStatus;
 use super::receiver::ReceiverStatus;
 use super::warning::Warning;
@@ -46,6 +47,9 @@ pub struct Status {
     pub steps: Vec<Step>,
     /// What has been asked since the start; none if the daemon does not run.
     pub dns: Option<DnsStatus>,
+    /// Which configuration holds; none if the daemon does not run.
+    #[serde(default)]
+    pub configuration: Option<ConfigurationStatus>,
     /// The parts of the program around the controller; empty if the daemon does not run.
     #[serde(default)]
     pub parts: Vec<PartStatus>,
@@ -311,6 +315,7 @@ impl Status {
             overrides: Overrides::default(),
             steps: Vec::new(),
             dns: None,
+            configuration: None,
             parts: Vec::new(),
             receivers: Vec::new(),
             warnings: Vec::new(),

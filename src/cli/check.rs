@@ -8,6 +8,7 @@ use super::ConfigFile;
 use super::failure::{Failure, refused};
 use super::output::{complain, print};
 use super::probe;
+use super::reload;
 use super::story::{self, Story};
 use crate::config::{Config, ScenarioSettings};
 use crate::daemon;
@@ -25,10 +26,14 @@ pub(super) struct Arguments {
     /// Probe every region as well, once, for half a minute at most, and fail if one of them would not be up
     #[arg(long)]
     live: bool,
+    /// Ask the daemon that runs what this file would change in it, and change nothing
+    #[arg(long)]
+    diff_running: bool,
 }
 
 /// Checks the configuration; prints the budgets when it is right.
-pub(super) fn run(Arguments { file: ConfigFile { config: file }, live }: &Arguments) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { file: ConfigFile { config: file }, live, diff_running } = arguments;
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
     for warning in &ready.warnings {
         complain(&format!("{warning}\n"));
@@ -36,6 +41,9 @@ pub(super) fn run(Arguments { file: ConfigFile { config: file }, live }: &Argume
     let told = play(&ready.config).map_err(|problems| refused(&problems))?;
     print(&told);
     print(&render(&ready.config, file));
+    if *diff_running {
+        print(&reload::difference(file)?);
+    }
     if *live { probe::check_live(&ready.config, LIVE_MAX) } else { Ok(()) }
 }
 

@@ -66,6 +66,10 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::Unreachable(..) => Failure::Unreachable(error.to_string()),
             ClientError::Forbidden(_) => Failure::Forbidden(error.to_string()),
+            ClientError::Mistakes(mistakes, _) => {
+                mistakes.iter().for_each(|mistake| complain(&format!("{mistake}\n")));
+                Failure::Failed("the configuration cannot be used; everything stays as it was".into())
+            }
             ClientError::Refused(_) | ClientError::Malformed(_) => Failure::Failed(error.to_string()),
         }
     }

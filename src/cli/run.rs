@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::failure::{Failure, refused};
 use super::runtime::runtime;
-use crate::dns::FileWatch;
+use crate::daemon::HangUps;
 use crate::model::Problem;
 use crate::{daemon, rights, telemetry};
 
@@ -34,8 +34,8 @@ pub(super) fn run(file: &Path) -> Result<(), Failure> {
         let signals =
             Signals::take().map_err(|error| Failure::Failed(format!("no signal handlers: {error}")))?;
         let daemon = daemon::start(opened).await.map_err(failed)?;
-        let files = daemon.file_watch();
-        let ended = daemon.run_until(signals.until_stop(files)).await;
+        let hang_ups = daemon.hang_ups();
+        let ended = daemon.run_until(signals.until_stop(hang_ups)).await;
         ended.map_err(|gave_up| Failure::Failed(gave_up.to_string()))
     });
     runtime.shutdown_timeout(LEFT_MAX); // a disk or a user directory that hangs must not keep us
@@ -59,23 +59,14 @@ impl Signals {
         })
     }
 
-    /// Ends with the first SIGTERM or SIGINT. SIGHUP has changed certificates and secrets read at once, and logs that a changed
-    /// configuration takes a restart.
-    async fn until_stop(mut self, files: FileWatch) {
+    /// Ends with the first SIGTERM or SIGINT. SIGHUP has the configuration reloaded, and changed certificates and secrets read.
+    async fn until_stop(mut self, hang_ups: HangUps) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => hang_up(&files),
+                _ = self.hangup.recv() => hang_ups.hang_up(),
             }
         }
     }
-}
-
-fn hang_up(files: &FileWatch) {
-    let looked = match files.look().as_slice() {
-        [] => String::new(),
-        files => format!("; looked at again: {}", files.join(", ")),
-    };
-    warn!(event = "reload.ignored", "SIGHUP: a changed configuration takes effect after a restart{looked}");
 }

@@ -147,7 +147,7 @@ fn without_answer(error: &ClientError) -> Verdict {
             Level::Unknown
         }
         ClientError::Unreachable(..) | ClientError::Refused(_) => Level::Critical,
-        ClientError::Forbidden(_) | ClientError::Malformed(_) => Level::Unknown,
+        ClientError::Forbidden(_) | ClientError::Mistakes(..) | ClientError::Malformed(_) => Level::Unknown,
     };
     plugin::without_status(level, &error.to_string())
 }

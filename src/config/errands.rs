@@ -24,7 +24,7 @@ pub struct GateSettings {
 }
 
 /// What is done at a gate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Ask {
     /// One GET; any status of 2xx is fine, unless the body must say more.
     Http(Arc<Web>, Option<Bound>),
@@ -48,7 +48,7 @@ pub struct HookSettings {
 }
 
 /// What is done by a hook.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Deed {
     /// A program: its path, and its arguments.
     Program(Vec<String>),
@@ -62,7 +62,7 @@ pub enum Deed {
 }
 
 /// A place of the web, and who may speak for it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Web {
     /// Its URL.
     pub url: ProbeUrl,
@@ -91,7 +91,7 @@ pub enum BoundLimit {
 }
 
 /// A PostgreSQL server, and as whom it is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PostgresServer {
     /// A name, or an address.
     pub host: String,
@@ -108,12 +108,19 @@ pub struct PostgresServer {
 }
 
 /// A file with a secret. It is read again for each use, and kept nowhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Eq)]
 pub struct SecretFile {
     /// The file.
     pub file: PathBuf,
     /// Where the configuration names it, for messages.
     pub place: Place,
+}
+
+/// Where the configuration names the file makes no difference.
+impl PartialEq for SecretFile {
+    fn eq(&self, other: &SecretFile) -> bool {
+        self.file == other.file
+    }
 }
 
 impl GateSettings {

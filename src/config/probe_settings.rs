@@ -62,7 +62,7 @@ impl Probe {
 }
 
 /// What is sent, and expected.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ProbeKind {
     /// Connects, nothing more.
     Tcp,
@@ -78,7 +78,7 @@ pub enum ProbeKind {
 
 /// One HTTP request, the same for each address of a region. Its types are those that are sent: nothing in it can turn
 /// out to be wrong later.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HttpProbe {
     /// Its host is the server name, the `Host` header and the name in the certificate; its port is the target's. An
     /// address in it is that of each target.
@@ -124,7 +124,7 @@ pub enum HttpVersion {
 }
 
 /// Whose certificate a probe accepts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Eq, Default)]
 pub struct TrustSettings {
     /// Certificate authorities to trust instead of the system's, PEM.
     pub ca_file: Option<PathBuf>,
@@ -135,7 +135,7 @@ pub struct TrustSettings {
 }
 
 /// One call of `grpc.health.v1.Health/Check`, the same for each address of a region.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GrpcProbe {
     /// As that of [`HttpProbe`]; without a path.
     pub url: ProbeUrl,
@@ -173,7 +173,7 @@ pub enum DnsTransport {
 }
 
 /// One run of a program: its exit code 0 is a pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Eq)]
 pub struct ExecProbe {
     /// The absolute path of the program, then its arguments. `{address}` in an argument is the address that is probed.
     pub arguments: Vec<String>,
@@ -182,7 +182,7 @@ pub struct ExecProbe {
 }
 
 /// What a response must be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Expect {
     /// Accepted status codes.
     pub status: Vec<RangeInclusive<u16>>,
@@ -212,7 +212,47 @@ pub enum BodyRule {
     Regex(regex::Regex),
 }
 
+/// Where the configuration names the file makes no difference.
+impl PartialEq for TrustSettings {
+    fn eq(&self, other: &TrustSettings) -> bool {
+        self.ca_file == other.ca_file && self.insecure == other.insecure
+    }
+}
+
+/// Where the configuration names the program makes no difference.
+impl PartialEq for ExecProbe {
+    fn eq(&self, other: &ExecProbe) -> bool {
+        self.arguments == other.arguments
+    }
+}
+
+/// Expressions are the same when they are written the same.
+impl PartialEq for BodyRule {
+    fn eq(&self, other: &BodyRule) -> bool {
+        match (self, other) {
+            (BodyRule::Contains(one), BodyRule::Contains(other)) => one == other,
+            (BodyRule::Regex(one), BodyRule::Regex(other)) => one.as_str() == other.as_str(),
+            (BodyRule::Contains(_) | BodyRule::Regex(_), _) => false,
+        }
+    }
+}
+
 impl Probe {
+    /// Whether another probe asks the same of the same place, however often: what was seen by one counts for the other.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Probe) -> bool {
+        self.target == other.target
+            && self.kind == other.kind
+            && self.certificate_least == other.certificate_least
+    }
+
+    /// Whether another probe is the same in all that it does.
+    #[must_use]
+    pub fn does_the_same(&self, other: &Probe) -> bool {
+        let times = |probe: &Probe| (probe.interval, probe.recheck, probe.timeout, probe.tripwire);
+        self.check == other.check && self.asks_the_same(other) && times(self) == times(other)
+    }
+
     /// The address part of the target.
     #[must_use]
     pub fn address(&self) -> IpAddr {

@@ -74,6 +74,8 @@ pub struct NodeSettings {
     pub landlock: bool,
     /// What becomes of a system call that we should not make.
     pub seccomp: Seccomp,
+    /// Whether changed files are reloaded without a word.
+    pub watch: bool,
 }
 
 /// What becomes of a system call that is not on our list.
@@ -215,6 +217,25 @@ impl Default for RateLimitSettings {
 
 /// As many things at their full rate a network gets unless it is configured.
 pub(super) const NETWORK_RATE_FACTOR: u32 = 10;
+
+impl DnsSettings {
+    /// Whether other settings do the same; where they are written makes no difference.
+    #[must_use]
+    pub fn does_the_same(&self, other: &DnsSettings) -> bool {
+        self.without_places() == other.without_places()
+    }
+
+    fn without_places(&self) -> DnsSettings {
+        let nowhere = || Place { file: "".into(), line: 0, column: 0 };
+        let mut settings = self.clone();
+        settings.cookies.secret_file_place = None;
+        settings.xdp.iter_mut().for_each(|xdp| xdp.place = nowhere());
+        if let Some(tls) = &mut settings.tls {
+            (tls.certificate_place, tls.key_place) = (nowhere(), nowhere());
+        }
+        settings
+    }
+}
 
 impl Default for DnsSettings {
     fn default() -> DnsSettings {

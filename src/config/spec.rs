@@ -107,7 +107,8 @@ tables! {
     /// (`"500ms"`, `"5s"`, `"2m"`, `"21d"`). Relative paths start at the folder of the file. A key that is not listed here is
     /// an error, and so is one that has no effect.
     ///
-    /// A changed configuration is taken up by a restart, which goes on from the saved state.
+    /// A changed configuration is taken up by `cadence-dns reload`, SIGHUP or `watch`, as a whole or not at all. A few keys
+    /// take [a restart](operating.md#reload), and a reload that changes one of them says so.
     "the configuration" Spec {
         must node: NodeSpec,
         may dns: DnsSpec,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::beats::{Beats, Configured, Ended, Fed};
 use super::traffic::Traffic;
-use super::{ControlRequest, Wish};
+use super::{ControlRequest, ReloadError, ReloadWish, Reloaded, Wish};
 use crate::api::{
     ApiFigures, Explanation, Heartbeats, HistoryPage, HistoryQuestion, Question, Scrape, ShellFigures,
     Source, Status, Warning, metrics,
@@ -22,6 +22,9 @@ use crate::model::{ReceiverId, RegionId};
 
 /// The controller answers at once, or something is wrong with it. Less than a client waits.
 pub(super) const CONTROLLER_MAX: Duration = Duration::from_secs(3);
+
+/// A reload reads zones of any size. Less than a client waits.
+const RELOAD_MAX: Duration = Duration::from_secs(110);
 
 /// A status is shared for so long by those who ask over TCP: however many they are, the controller makes ten a second.
 const SHARED_FOR: Duration = Duration::from_millis(100);
@@ -213,6 +216,13 @@ impl Backend {
         done
     }
 
+    /// Takes another configuration over, or tells what it would change.
+    pub(super) async fn reload(&self, wish: ReloadWish) -> Result<Result<Reloaded, ReloadError>, Unanswered> {
+        let done = self.ask_for(RELOAD_MAX, |reply| ControlRequest::Reload(wish, reply)).await;
+        *self.0.recent.lock().await = None; // whoever asks next sees what it did
+        done
+    }
+
     /// A page of the history.
     pub(super) async fn history(&self, question: HistoryQuestion) -> Result<HistoryPage, NoHistory> {
         let reading = async {
@@ -252,12 +262,20 @@ impl Backend {
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
     ) -> Result<T, Unanswered> {
+        self.ask_for(CONTROLLER_MAX, request).await
+    }
+
+    async fn ask_for<T>(
+        &self,
+        longest: Duration,
+        request: impl FnOnce(oneshot::Sender<T>) -> ControlRequest,
+    ) -> Result<T, Unanswered> {
         let (reply, replied) = oneshot::channel();
         let answered = async {
             self.0.requests.send(request(reply)).await.ok()?;
             replied.await.ok()
         };
-        match timeout(CONTROLLER_MAX, answered).await {
+        match timeout(longest, answered).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(Unanswered::Gone),
             Err(_) => Err(Unanswered::Late),

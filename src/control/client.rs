@@ -9,13 +9,15 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Explain, ProblemDetails, TestReceiver, Wish};
+use super::{Explain, ProblemDetails, ReloadWish, Reloaded, TestReceiver, Wish};
 use crate::api::{Explanation, Heartbeats, HistoryPage, Status};
 use crate::controller::Done;
 
 /// How long a command waits for the daemon, which answers within milliseconds when it works.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
+/// The same for a reload, which reads zones of any size.
+const RELOAD_MAX: Duration = Duration::from_secs(120);
 /// Where everything is, on the socket.
 const ROOT: &str = "http://localhost/api/v1/";
 
@@ -28,6 +30,8 @@ pub enum ClientError {
     Refused(String),
     /// A safety rule, a gate or a condition of the command forbids it.
     Forbidden(String),
+    /// Mistakes in the configuration, each with its place, and what follows from them.
+    Mistakes(Vec<String>, String),
     /// The request or the response is not what both versions understand.
     Malformed(Box<dyn Error + Send + Sync>),
 }
@@ -38,7 +42,9 @@ impl fmt::Display for ClientError {
             ClientError::Unreachable(socket, error) => {
                 write!(f, "no daemon answers on {}: {}", socket.display(), deepest(error))
             }
-            ClientError::Refused(reason) | ClientError::Forbidden(reason) => f.write_str(reason),
+            ClientError::Refused(reason)
+            | ClientError::Forbidden(reason)
+            | ClientError::Mistakes(_, reason) => f.write_str(reason),
             ClientError::Malformed(error) => {
                 write!(f, "the daemon has another version than this command: {error}")
             }
@@ -51,7 +57,7 @@ impl Error for ClientError {
         match self {
             ClientError::Unreachable(_, error) => Some(error),
             ClientError::Malformed(error) => Some(&**error),
-            ClientError::Refused(_) | ClientError::Forbidden(_) => None,
+            ClientError::Refused(_) | ClientError::Forbidden(_) | ClientError::Mistakes(..) => None,
         }
     }
 }
@@ -89,7 +95,7 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or refuses.
 pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
-    post(socket, "commands", wish).await
+    post(socket, "commands", ANSWER_MAX, wish).await
 }
 
 /// Why a name is answered as it is.
@@ -105,7 +111,15 @@ pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, C
 /// # Errors
 /// When the daemon cannot be reached, or the receiver does not take it.
 pub async fn test_receiver(socket: &Path, receiver: &TestReceiver) -> Result<serde_json::Value, ClientError> {
-    post(socket, "notify/test", receiver).await
+    post(socket, "notify/test", ANSWER_MAX, receiver).await
+}
+
+/// Takes another configuration over, or tells what it would change.
+///
+/// # Errors
+/// When the daemon cannot be reached, or there are mistakes in the configuration, or a rule forbids it.
+pub async fn reload(socket: &Path, wish: &ReloadWish) -> Result<Reloaded, ClientError> {
+    post(socket, "reload", RELOAD_MAX, wish).await
 }
 
 /// What the last probes of every check saw.
@@ -124,26 +138,27 @@ pub async fn history(socket: &Path, limit: usize) -> Result<HistoryPage, ClientE
     get(socket, "history", &[("limit", limit)]).await
 }
 
-async fn post<T: DeserializeOwned>(
-    socket: &Path,
-    what: &str,
-    document: &impl Serialize,
-) -> Result<T, ClientError> {
-    let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
-    let request = client(socket)?.post(format!("{ROOT}{what}")).body(body);
-    send(socket, request.header("content-type", "application/json")).await
-}
-
 async fn get<T: DeserializeOwned>(
     socket: &Path,
     what: &str,
     query: &impl Serialize,
 ) -> Result<T, ClientError> {
-    send(socket, client(socket)?.get(format!("{ROOT}{what}")).query(query)).await
+    send(socket, client(socket, ANSWER_MAX)?.get(format!("{ROOT}{what}")).query(query)).await
 }
 
-fn client(socket: &Path) -> Result<Client, ClientError> {
-    let builder = Client::builder().unix_socket(socket).timeout(ANSWER_MAX).no_proxy();
+async fn post<T: DeserializeOwned>(
+    socket: &Path,
+    what: &str,
+    longest: Duration,
+    document: &impl Serialize,
+) -> Result<T, ClientError> {
+    let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
+    let request = client(socket, longest)?.post(format!("{ROOT}{what}")).body(body);
+    send(socket, request.header("content-type", "application/json")).await
+}
+
+fn client(socket: &Path, longest: Duration) -> Result<Client, ClientError> {
+    let builder = Client::builder().unix_socket(socket).timeout(longest).no_proxy();
     let client = builder.tls_backend_preconfigured(no_tls()).build();
     client.map_err(|error| ClientError::Unreachable(socket.to_owned(), error))
 }
@@ -167,6 +182,9 @@ async fn send<T: DeserializeOwned>(socket: &Path, request: RequestBuilder) -> Re
         return serde_json::from_slice(&body).map_err(|error| ClientError::Malformed(error.into()));
     }
     Err(match serde_json::from_slice::<ProblemDetails>(&body) {
+        Ok(ProblemDetails { detail, mistakes, .. }) if !mistakes.is_empty() => {
+            ClientError::Mistakes(mistakes, detail)
+        }
         Ok(ProblemDetails { detail, by_rule: true, .. }) => ClientError::Forbidden(detail),
         Ok(ProblemDetails { detail, by_rule: false, .. }) => ClientError::Refused(detail),
         Err(_) => ClientError::Refused(format!("status {status}: {}", String::from_utf8_lossy(&body))),

@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use super::caller::Caller;
+use super::patience::{LONG_MAX, Patience};
 use super::peer::Peer;
 use super::traffic::Traffic;
 
@@ -127,7 +128,8 @@ async fn serve_one(
     streams: &Semaphore,
 ) {
     let goes_on = Arc::new(AtomicBool::new(false));
-    let router = router.layer(Extension(caller));
+    let patience = Patience::default();
+    let router = router.layer(Extension(caller)).layer(Extension(patience.clone()));
     let service = service_fn(|request: Request<Incoming>| {
         let (router, goes_on) = (router.clone(), Arc::clone(&goes_on));
         async move {
@@ -143,8 +145,12 @@ async fn serve_one(
         .max_buf_size(HEAD_MAX_OCTETS)
         .serve_connection(TokioIo::new(stream), service);
     let mut http = std::pin::pin!(http);
-    if timeout(CONNECTION_MAX, &mut http).await.is_err()
-        && goes_on.load(Ordering::Relaxed)
+    if timeout(CONNECTION_MAX, &mut http).await.is_ok() {
+        return;
+    }
+    if patience.is_asked() {
+        let _ = timeout(LONG_MAX - CONNECTION_MAX, http).await;
+    } else if goes_on.load(Ordering::Relaxed)
         && let Ok(_place) = streams.try_acquire()
     {
         let _ = timeout(EVENTS_MAX - CONNECTION_MAX, http).await;

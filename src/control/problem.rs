@@ -4,8 +4,8 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::ProblemDetails;
 use super::backend::{CONTROLLER_MAX, NoHistory, Unanswered};
+use super::{ProblemDetails, ReloadError};
 use crate::controller::Refusal;
 
 /// A problem on its way to the client.
@@ -14,20 +14,27 @@ pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     by_rule: bool,
+    mistakes: Vec<String>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
-        Problem { status, detail: detail.into(), by_rule: false }
+        Problem { status, detail: detail.into(), by_rule: false, mistakes: Vec::new() }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Problem { status, detail, by_rule } = self;
+        let Problem { status, detail, by_rule, mistakes } = self;
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        let details =
-            ProblemDetails { kind: "about:blank".into(), title, status: status.as_u16(), detail, by_rule };
+        let details = ProblemDetails {
+            kind: "about:blank".into(),
+            title,
+            status: status.as_u16(),
+            detail,
+            by_rule,
+            mistakes,
+        };
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         (status, kind, Json(details)).into_response()
     }
@@ -47,6 +54,19 @@ impl From<Unanswered> for Problem {
                      `cadence-dns status` shows it"
                 ),
             ),
+        }
+    }
+}
+
+impl From<ReloadError> for Problem {
+    fn from(error: ReloadError) -> Problem {
+        match error {
+            ReloadError::Refused(refusal) => refusal.into(),
+            ReloadError::Mistakes(mistakes) => {
+                let detail = "the configuration cannot be used; everything stays as it was";
+                let mistakes = mistakes.iter().map(ToString::to_string).collect();
+                Problem { mistakes, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+            }
         }
     }
 }
@@ -82,6 +102,7 @@ impl From<Refusal> for Problem {
             | Refusal::ChangePending(_)
             | Refusal::Superseded(_)
             | Refusal::Hook { .. }
+            | Refusal::Reloaded(_)
             | Refusal::Expired => StatusCode::CONFLICT,
         };
         Problem { by_rule, ..Problem::new(status, refusal.to_string()) }

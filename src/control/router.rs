@@ -19,9 +19,10 @@ use super::etag::{held_to, tagged};
 use super::guard;
 use super::lights;
 use super::pages;
+use super::patience::Patience;
 use super::problem::Problem;
 use super::traffic::Traffic;
-use super::{Explain, TestReceiver, Wish};
+use super::{Explain, ReloadWish, Reloaded, TestReceiver, Wish};
 use crate::api::{
     Explanation, HISTORY_PAGE, HISTORY_PAGE_MAX, Heartbeats, HistoryPage, HistoryQuestion, METRICS_TYPE,
     NameStatus, Question, RegionStatus,
@@ -32,6 +33,9 @@ use crate::policy::Overrides;
 
 /// The largest request: it has an order, a reason, and the epochs that its author has seen.
 const BODY_MAX_OCTETS: usize = 128 * 1024;
+
+/// A whole configuration file, which is only looked at.
+const CONFIGURATION_MAX_OCTETS: usize = 8 << 20;
 
 /// A reason is a sentence or two.
 const REASON_MAX_CHARACTERS: usize = 500;
@@ -50,6 +54,7 @@ pub(super) fn router(backend: Backend, traffic: Arc<Traffic>) -> Router {
         .route("/api/v1/history", get(history))
         .route("/api/v1/commands", post(command))
         .route("/api/v1/notify/test", post(test_receiver))
+        .route("/api/v1/reload", post(reload).layer(DefaultBodyLimit::max(CONFIGURATION_MAX_OCTETS)))
         .route("/livez", get(lights::live))
         .route("/readyz", get(lights::ready))
         .route("/metrics", get(metrics))
@@ -262,11 +267,36 @@ async fn test_receiver(
     }
 }
 
+/// Reads a whole configuration and its zones, which may take its time.
+async fn reload(
+    State(backend): State<Backend>,
+    Extension(caller): Extension<Caller>,
+    Extension(patience): Extension<Patience>,
+    Body(wish): Body<ReloadWish>,
+) -> Result<Json<Reloaded>, Problem> {
+    let wrong = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let Caller::User(peer) = caller else {
+        let detail = "over TCP the API is read-only; `cadence-dns reload` uses the control socket";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    };
+    check_line(&wish.reason).map_err(|why| wrong(&why))?;
+    if wish.candidate.is_some() && !wish.terms.dry_run {
+        return Err(wrong("what is in no file can only be looked at"));
+    }
+    patience.ask();
+    let wish = ReloadWish { by: peer.author().await, ..wish };
+    Ok(Json(backend.reload(wish).await??))
+}
+
 /// A reason is shown in the log and in tables, so it is one line of text.
 fn check_reason(reason: &str) -> Result<(), String> {
     if reason.trim().is_empty() {
         return Err("no reason given".into());
     }
+    check_line(reason)
+}
+
+fn check_line(reason: &str) -> Result<(), String> {
     if reason.chars().any(is_deceptive) {
         return Err("the reason has a line break or another character in it that changes how a line is shown; write it in \
                     one line".into());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::reload::Reloading;
 use super::saved::SavedName;
 use super::{Change, CommandId, Controller, Done, News, Refusal, Reply};
 use crate::model::{Moment, Name};
@@ -42,6 +43,8 @@ pub(super) struct Proposal {
     pub(super) ended: Vec<Arc<Override>>,
     /// The switchover that begins with it, if one does.
     pub(super) begins: Option<OverrideId>,
+    /// The configuration that takes over, if one does: nothing else is in the same proposal, and none beside it.
+    pub(super) reload: Option<Reloading>,
     /// The command that it obeys, if any.
     pub(super) command: Option<Commanded>,
 }
@@ -55,14 +58,24 @@ pub(super) struct Commanded {
 impl Proposal {
     /// Whether nobody has ordered it.
     pub(super) fn is_automatic(&self) -> bool {
-        self.command.is_none() && self.made.is_none() && self.ended.is_empty()
+        self.command.is_none() && self.made.is_none() && self.ended.is_empty() && self.reload.is_none()
     }
 }
 
 impl Proposals {
-    /// Whether a change of this steer is being committed.
+    /// Whether a change of this steer is being committed: that of the configuration is one of every steer.
     pub(super) fn is_pending(&self, steer: usize) -> bool {
-        self.pending(steer).is_some()
+        self.pending(steer).is_some() || self.reloading().is_some()
+    }
+
+    /// Whether nothing is being committed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The configuration that is being committed, if one is.
+    pub(super) fn reloading(&self) -> Option<&Reloading> {
+        self.pending.values().find_map(|proposal| proposal.reload.as_ref())
     }
 
     /// What is being committed for a steer, if anything is.
@@ -110,8 +123,8 @@ impl Controller {
 
     /// Asks for this to be made durable, now.
     pub(super) fn commit(&mut self, proposal: Proposal, news: &mut News) {
-        let Proposal { moves, made, ended, .. } = &proposal;
-        if moves.is_empty() && made.is_none() && ended.is_empty() {
+        let Proposal { moves, made, ended, reload, .. } = &proposal;
+        if moves.is_empty() && made.is_none() && ended.is_empty() && reload.is_none() {
             return;
         }
         for index in moves.keys() {
@@ -121,13 +134,15 @@ impl Controller {
         changes.extend(ended.iter().map(|ended| Change::OverrideEnded(ended.id)));
         changes.extend(made.iter().map(|made| Change::Override(Arc::clone(made))));
         changes.extend(moves.values().flat_map(SavedName::all_of).map(Change::Name));
+        changes.extend(reload.iter().flat_map(Reloading::changes));
         let id = self.proposals.add(proposal);
         news.commits.push((id, changes));
     }
 
     /// From here on what was proposed holds. Whatever happened meanwhile is decided on after that.
     pub(super) fn adopt(&mut self, id: ProposalId, commit: &Commit, now: Moment, news: &mut News) {
-        let Some(Proposal { moves, made, ended, begins, command }) = self.proposals.take(id) else { return };
+        let Some(proposal) = self.proposals.take(id) else { return };
+        let Proposal { moves, made, ended, begins, reload, command } = proposal;
         let superseding: &[(Name, Standing)] = match commit {
             Commit::Durable | Commit::Volatile => &[],
             Commit::Superseded(standings) => standings,
@@ -151,8 +166,17 @@ impl Controller {
             news.changes.clear(); // committed already
             begins.into_iter().for_each(|id| self.has_begun(id, now, news));
         }
+        if let Some(reloading) = reload {
+            let broken = command.as_ref().map(|command| command.done.broken.clone()).unwrap_or_default();
+            self.adopt_reload(reloading, &broken, now, news);
+        }
         let overtaken = superseding.first().map(|(name, _)| name);
         news.replies.extend(command.map(|command| command.reply(commit, overtaken)));
+        if self.proposals.is_empty()
+            && let Some(parked) = self.parked.take()
+        {
+            self.reload(parked, now, news);
+        }
     }
 
     /// Takes over what another node has committed, unless it is older than what is in force.

@@ -89,7 +89,7 @@ pub struct Reply {
 }
 
 /// What was done, and is on the disk or in the cluster already; or what would be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Done {
     /// Nothing was done: this is what would happen.
     pub dry_run: bool,
@@ -103,6 +103,9 @@ pub struct Done {
     pub names: Vec<NameEffect>,
     /// The safety rules that were broken on purpose.
     pub broken: Vec<Breach>,
+    /// What else its author should know, each in a line.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// What a command means for a name.
@@ -193,6 +196,8 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// The configuration has become another one meanwhile.
+    Reloaded(Name),
     /// It came too late.
     Expired,
 }
@@ -337,6 +342,10 @@ impl fmt::Display for Refusal {
             Refusal::Hook { name, hook, why } => {
                 write!(f, "{name} stays: the hook {hook}, which must succeed before, has failed: {why}")
             }
+            Refusal::Reloaded(name) => write!(
+                f,
+                "{name} stays: the configuration has become another one meanwhile; look at `cadence-dns status`, then ask again"
+            ),
             Refusal::Expired => f.write_str("the command came too late, nothing was done; ask again"),
         }
     }

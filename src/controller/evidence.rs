@@ -86,6 +86,11 @@ impl Evidence {
         evidence
     }
 
+    /// With witnesses asked for as lately as by another, whose place it takes.
+    pub(super) fn asked_as(self, before: &Evidence) -> Evidence {
+        Evidence { asked: before.asked.clone(), ..self }
+    }
+
     /// Takes in a probe of our own. The regions that have to be judged again because of it.
     pub(super) fn observe(
         &mut self,

@@ -124,6 +124,11 @@ impl HistoryEntry {
                 reason: Some(reason.clone()),
                 ..blank()
             },
+            Report::Reloaded { author, reason, .. } => HistoryEntry {
+                author: Some(author.clone()),
+                reason: Some(reason.clone()).filter(|reason| !reason.is_empty()),
+                ..blank()
+            },
             Report::GateChanged { region, .. } => {
                 HistoryEntry { regions: region.iter().cloned().collect(), ..blank() }
             }

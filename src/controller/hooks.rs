@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::adoption::Proposal;
 use super::command::{Refusal, Reply};
 use super::hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
-use super::{Controller, News, Report};
+use super::{Controller, News, Parameters, Report};
 use crate::model::{HookId, Moment, RegionId};
 use crate::policy::{Decision, Hold, Standing, Steer, Wait, withheld};
 
@@ -60,6 +60,36 @@ struct Failed {
 impl Hooks {
     pub(super) fn new(hooks: Vec<Hook>) -> Hooks {
         Hooks { hooks, ..Hooks::default() }
+    }
+
+    /// Takes up other hooks. Moves go on waiting for theirs, as far as these, and what they are about, are still there:
+    /// `places` says where each steer whose names are the same stands now. What becomes of the commands of the others.
+    pub(super) fn renew(&mut self, parameters: &Parameters, places: &BTreeMap<usize, usize>) -> Vec<Reply> {
+        self.hooks.clone_from(&parameters.hooks);
+        let is_there = |hook: &HookId| parameters.hooks.iter().any(|known| known.id == *hook);
+        let passed = std::mem::take(&mut self.passed).into_iter();
+        self.passed = passed.filter_map(|(index, pass)| Some((*places.get(&index)?, pass))).collect();
+        let failed =
+            std::mem::take(&mut self.failed).into_iter().filter(|(_, failed)| is_there(&failed.hook));
+        self.failed = failed.filter_map(|(index, failed)| Some((*places.get(&index)?, failed))).collect();
+        let mut replies = Vec::new();
+        for mut awaited in std::mem::take(&mut self.awaited) {
+            let moves = &awaited.proposal.moves;
+            let can_go_on = awaited.runs.values().all(is_there)
+                && moves.iter().all(|(index, decision)| {
+                    places.get(index).is_some_and(|place| is_possible(parameters, *place, decision))
+                });
+            if can_go_on {
+                let moves = std::mem::take(&mut awaited.proposal.moves).into_iter();
+                awaited.proposal.moves = moves.map(|(index, decision)| (places[&index], decision)).collect();
+                self.awaited.push(awaited);
+            } else if let Some(command) = awaited.proposal.command {
+                let name = awaited.proposal.moves.values().next().map(|decision| decision.name().clone());
+                let refusal = name.map_or(Refusal::Expired, Refusal::Reloaded);
+                replies.push(Reply { id: command.id, outcome: Err(refusal) });
+            }
+        }
+        replies
     }
 
     /// Whether a move of this steer waits for hooks.
@@ -175,6 +205,14 @@ impl Hooks {
         let pause = RETRY_FIRST.saturating_mul(1 << (times - 1).min(10)).min(RETRY_MAX);
         self.failed.insert(index, Failed { to, hook, times, retry_at: now + pause });
     }
+}
+
+/// Whether the names may have that region, and it the addresses.
+fn is_possible(parameters: &Parameters, steer: usize, decision: &Decision) -> bool {
+    let Standing { region, addresses, .. } = &decision.standing;
+    let known = parameters.regions.iter().find(|known| known.id == *region);
+    parameters.steers[steer].regions.contains(region)
+        && known.is_some_and(|known| addresses.iter().all(|address| known.addresses.contains(address)))
 }
 
 impl Controller {

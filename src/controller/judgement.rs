@@ -67,7 +67,8 @@ pub(super) struct Judgement {
 }
 
 /// The last votes of another node.
-struct Received {
+#[derive(Clone)]
+pub(super) struct Received {
     /// When they were given, by our clock.
     given: Moment,
     ballots: BTreeMap<(RegionId, IpAddr), Ballot>,
@@ -81,12 +82,24 @@ impl Judgement {
         evidence: &Evidence,
         now: Moment,
     ) -> Judgement {
+        Judgement::start_with(parameters, saved, evidence, BTreeMap::new(), now)
+    }
+
+    /// The same with what other nodes have said, as far as they are members.
+    pub(super) fn start_with(
+        parameters: &Parameters,
+        saved: &SavedState,
+        evidence: &Evidence,
+        mut others: BTreeMap<VantageId, Received>,
+        now: Moment,
+    ) -> Judgement {
+        others.retain(|vantage, _| parameters.members.iter().any(|member| member.vantage == *vantage));
         let regions = parameters.regions.iter().map(|region| (region.id.clone(), region.clone()));
         let mut judgement = Judgement {
             vantage: parameters.vantage.clone(),
             members: parameters.members.clone(),
             regions: regions.collect(),
-            others: BTreeMap::new(),
+            others,
             verdicts: Verdicts::new(),
             expires: BTreeSet::new(),
             expires_at: BTreeMap::new(),
@@ -98,6 +111,19 @@ impl Judgement {
             judgement.note_expiry(&region.id, evidence, now);
         }
         judgement
+    }
+
+    /// What other nodes have said, in the names that regions have now.
+    pub(super) fn others(&self, renamed: &BTreeMap<RegionId, RegionId>) -> BTreeMap<VantageId, Received> {
+        let mut others = self.others.clone();
+        for received in others.values_mut().filter(|_| !renamed.is_empty()) {
+            let ballots = std::mem::take(&mut received.ballots).into_iter();
+            let named = |((region, address), ballot): ((RegionId, IpAddr), Ballot)| {
+                ((renamed.get(&region).cloned().unwrap_or(region), address), ballot)
+            };
+            received.ballots = ballots.map(named).collect();
+        }
+        others
     }
 
     /// The verdict on each configured region.

@@ -209,6 +209,7 @@ impl Announcement {
                     ..about.told(NoticeEvent::Override, format!("command/{command}"), report.to_string())
                 }))
             }
+            Report::Reloaded { .. } => Some(Announcement::of_reload(None, node, now)),
             Report::OverrideEnded { order } => Some(Announcement::Told(Notice {
                 names: order.order.name().cloned().into_iter().collect(),
                 regions: order.order.region().cloned().into_iter().collect(),

@@ -66,7 +66,7 @@ impl Controller {
             news.concerned.remove(index); // decided here
         }
         let command = Some(Commanded { id: *id, done });
-        self.propose(Proposal { moves: decisions, made, ended, begins: None, command }, now, news);
+        self.propose(Proposal { moves: decisions, made, ended, command, ..Proposal::default() }, now, news);
     }
 
     /// What the command means, if it means anything.
@@ -232,6 +232,7 @@ impl Controller {
             ended: plan.ended.clone(),
             names: plan.shown.as_ref().unwrap_or(&plan.decisions).iter().map(effect).collect(),
             broken: plan.breaches.clone(),
+            notes: Vec::new(),
         }
     }
 

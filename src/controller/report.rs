@@ -88,6 +88,17 @@ pub enum Report {
         /// Why it is refused.
         why: String,
     },
+    /// Another configuration has taken over.
+    Reloaded {
+        /// Who wanted it.
+        author: String,
+        /// Why; may be empty.
+        reason: String,
+        /// What is different, each in a line.
+        changes: Arc<[String]>,
+        /// The safety rules that were broken on purpose.
+        broken: BTreeSet<SafetyRule>,
+    },
     /// A planned switchover goes on, or is over.
     Switchover {
         /// What was planned.
@@ -107,6 +118,9 @@ pub enum Report {
     },
 }
 
+/// As many changes stand in a line.
+const CHANGES_SHOWN: usize = 10;
+
 impl Report {
     /// How grave it is: whether an operator should look.
     #[must_use]
@@ -118,7 +132,7 @@ impl Report {
             Report::AnswerChanged { .. } => true,
             Report::GateChanged { to, .. } => *to != Light::Green,
             Report::HookEnded(ended) => ended.outcome != HookOutcome::Done,
-            Report::Commanded { broken, .. } => !broken.is_empty(),
+            Report::Commanded { broken, .. } | Report::Reloaded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
             Report::Switchover { step, .. } => step.bad,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
@@ -137,6 +151,7 @@ impl Report {
             Report::HookEnded(_) => "hook.ended",
             Report::Commanded { .. } => "command.accepted",
             Report::Refused { .. } => "command.refused",
+            Report::Reloaded { .. } => "config.reloaded",
             Report::OverrideEnded { .. } => "override.ended",
             Report::Switchover { .. } => "switchover.step",
             Report::ReasonChanged { .. } => "decision.reason",
@@ -236,6 +251,20 @@ impl fmt::Display for Report {
             }
             Report::Refused { command, author, reason, why, names: _, region: _ } => {
                 write!(f, "refused: {command} by {author}: {reason:?}: {why}")
+            }
+            Report::Reloaded { author, reason, changes, broken } => {
+                write!(f, "the configuration has become another one, by {author}")?;
+                if !reason.is_empty() {
+                    write!(f, ": {reason:?}")?;
+                }
+                broken.iter().try_for_each(|rule| write!(f, ", breaking {rule} on purpose"))?;
+                match changes.split_at_checked(CHANGES_SHOWN) {
+                    _ if changes.is_empty() => f.write_str("; nothing is different"),
+                    Some((first, rest)) if !rest.is_empty() => {
+                        write!(f, "; {}; and {} more", first.join("; "), rest.len())
+                    }
+                    Some(_) | None => write!(f, "; {}", changes.join("; ")),
+                }
             }
             Report::Switchover { order, step } => write!(f, "switchover {}: {}", order.id, step.text),
             Report::OverrideEnded { order } => {

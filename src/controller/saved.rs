@@ -45,6 +45,9 @@ pub struct SavedState {
     /// The number of the last override that there ever was.
     #[serde(default)]
     pub last_override: OverrideId,
+    /// The configuration that a reload brought last.
+    #[serde(default)]
+    pub configuration: Option<SavedConfiguration>,
     /// What of the last run may not be here.
     #[serde(skip)]
     pub(super) missing: Missing,
@@ -83,6 +86,17 @@ pub enum Change {
     Override(Arc<Override>),
     /// That is over.
     OverrideEnded(OverrideId),
+    /// A reload has brought another configuration.
+    Configuration(SavedConfiguration),
+}
+
+/// Which configuration was in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedConfiguration {
+    /// The files, told apart by this.
+    pub hash: String,
+    /// Since when.
+    pub at: Moment,
 }
 
 /// What a name was answered with.
@@ -160,6 +174,7 @@ impl Saved {
                     state.overrides = state.overrides.with(order);
                 }
                 Change::OverrideEnded(id) => state.overrides = state.overrides.without(&[id]),
+                Change::Configuration(configuration) => state.configuration = Some(configuration),
                 Change::Check(check) => {
                     drop(checks.insert((check.vantage.clone(), check.check.clone()), *check))
                 }
@@ -204,13 +219,18 @@ impl Saved {
 
 impl SavedState {
     /// This state in the names that the regions have now: a region that was renamed is recognised by its addresses.
-    pub(super) fn recognised(mut self, parameters: &Parameters) -> SavedState {
+    pub(super) fn recognised(self, parameters: &Parameters) -> SavedState {
         let renamed: BTreeMap<RegionId, RegionId> = self
             .regions
             .iter()
             .filter(|saved| !parameters.regions.iter().any(|region| region.id == saved.region))
             .filter_map(|saved| Some((saved.region.clone(), self.new_name(&saved.region, parameters)?)))
             .collect();
+        self.renamed(&renamed)
+    }
+
+    /// This state with other names for some regions. What operators have ordered about them goes with them.
+    pub(super) fn renamed(mut self, renamed: &BTreeMap<RegionId, RegionId>) -> SavedState {
         let rename = |region: &mut RegionId| {
             if let Some(new) = renamed.get(region) {
                 *region = new.clone();
@@ -219,7 +239,13 @@ impl SavedState {
         self.regions.iter_mut().for_each(|saved| rename(&mut saved.region));
         self.checks.iter_mut().for_each(|saved| rename(&mut saved.check.region));
         self.names.iter_mut().for_each(|saved| rename(&mut saved.standing.region));
+        self.overrides = self.overrides.renamed(renamed);
         self
+    }
+
+    /// This state with these checks, and no others.
+    pub(super) fn with_checks(self, checks: Vec<SavedCheck>) -> SavedState {
+        SavedState { checks, ..self }
     }
 
     /// The configured region, unknown until now, that has an address of this one.
@@ -248,10 +274,9 @@ impl SavedState {
         ceilings
     }
 
-    /// What the names of a group were answered with: the newest, if they were not together.
-    pub(super) fn standing(&self, names: &[Name]) -> Option<Standing> {
-        let of_group = self.names.iter().filter(|saved| names.contains(&saved.name));
-        of_group.map(|saved| &saved.standing).max_by_key(|standing| standing.epoch).cloned()
+    /// What each name was answered with, to be looked up.
+    pub(super) fn standings(&self) -> Standings<'_> {
+        Standings(self.names.iter().map(|saved| (&saved.name, &saved.standing)).collect())
     }
 
     /// What a vantage believed about each check.
@@ -279,6 +304,31 @@ impl SavedState {
             endpoints: Vec::new(),
             word: None,
         })
+    }
+}
+
+/// What each name was answered with.
+pub(super) struct Standings<'s>(BTreeMap<&'s Name, &'s Standing>);
+
+impl Standings<'_> {
+    /// What the names of a group were answered with: the newest, if they were not together.
+    pub(super) fn of(&self, names: &[Name]) -> Option<&Standing> {
+        self.all_of(names).max_by_key(|standing| standing.epoch)
+    }
+
+    /// The decision with an epoch after that of each of its names which gets another answer: names that were apart
+    /// have told the same number with different answers.
+    pub(super) fn outgrown(&self, mut decision: Decision) -> Decision {
+        let new = &decision.standing;
+        let is_other = |old: &&Standing| old.addresses != new.addresses && old.epoch >= new.epoch;
+        if let Some(told) = self.all_of(&decision.names).filter(is_other).map(|old| old.epoch).max() {
+            decision.standing.epoch = told + 1;
+        }
+        decision
+    }
+
+    fn all_of(&self, names: &[Name]) -> impl Iterator<Item = &Standing> {
+        names.iter().filter_map(|name| self.0.get(name).copied())
     }
 }
 
@@ -324,18 +374,31 @@ impl Controller {
         // What is being committed stands in the log already: what is written after it must not take it back.
         let decisions = self.decisions.iter().enumerate();
         let decisions = decisions.map(|(index, decision)| self.proposals.pending(index).unwrap_or(decision));
+        let decisions = match self.proposals.reloading() {
+            Some(reloading) => reloading.decisions.iter().collect(),
+            None => decisions.collect::<Vec<&Decision>>(),
+        };
         Saved::V1(SavedState {
             written: now,
             node: self.parameters.vantage.to_string(),
-            names: decisions.flat_map(SavedName::all_of).collect(),
+            names: decisions.into_iter().flat_map(SavedName::all_of).collect(),
             regions: self.judgement.verdicts().values().map(|verdict| SavedRegion::of(verdict)).collect(),
             checks: self.evidence.states().iter().map(check).collect(),
             ceilings: self.ceilings.clone(),
-            serials: self.table.zones().map(|(zone, serial)| (zone.clone(), serial)).collect(),
+            serials: self.serials(),
             overrides: self.proposals.overrides(&self.overrides),
             last_override: self.last_override,
+            configuration: self.configuration.clone(),
             missing: Missing::Nothing,
         })
+    }
+}
+
+impl Controller {
+    /// What each zone tells, and what those told that are gone.
+    fn serials(&self) -> BTreeMap<Name, Serial> {
+        let told = self.table.zones().map(|(zone, serial)| (zone.clone(), serial));
+        self.told_serials.clone().into_iter().chain(told).collect()
     }
 }
 

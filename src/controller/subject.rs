@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Controller;
 use super::command::Refusal;
+use super::{Controller, Parameters};
 use crate::model::{Moment, Name, RegionId, shown};
 use crate::policy::{Gate, LASTS_MAX, OVERRIDES_MAX, Order, PLANNED_MAX, Proof, Scope, Steer, Target};
 
@@ -26,47 +26,46 @@ impl Controller {
             return Err(Refusal::TooMany(OVERRIDES_MAX));
         }
         starts.map_or(Ok(()), |starts| check_start(order, starts, now))?;
-        self.check_subject(order)
+        check_subject(&self.parameters, order)
     }
 
     /// Whether an order is about anything that is configured: a restart may have taken it away.
     #[must_use]
     pub fn knows_subject(&self, order: &Order) -> bool {
-        self.check_subject(order).is_ok()
+        check_subject(&self.parameters, order).is_ok()
     }
+}
 
-    fn check_subject(&self, order: &Order) -> Result<(), Refusal> {
-        let all: Vec<RegionId> = self.parameters.regions.iter().map(|region| region.id.clone()).collect();
-        let has_region = |region: &RegionId, regions: &[RegionId]| {
-            let refusal = || Refusal::NoSuchRegion { region: region.clone(), regions: regions.to_vec() };
-            if regions.contains(region) { Ok(()) } else { Err(refusal()) }
-        };
-        match order {
-            Order::ForceUp(target) | Order::ForceDown(target) | Order::Drain(target) => match target {
-                Target::Region(region) => has_region(region, &all),
-                Target::Address(address) => {
-                    let mut regions = self.parameters.regions.iter();
-                    let is_known = regions.any(|region| region.addresses.contains(address));
-                    if is_known { Ok(()) } else { Err(Refusal::NoSuchAddress(*address)) }
-                }
-            },
-            Order::Pin { name, region } => has_region(region, &self.steer_of(name)?.regions),
-            Order::Freeze(Scope::OfName(name)) => self.steer_of(name).map(drop),
-            Order::Freeze(Scope::InRegion(region)) => has_region(region, &all),
-            Order::Freeze(Scope::All) => Ok(()),
-            Order::Switch { gate, .. } => {
-                let is_meant =
-                    |known: &&Gate| known.id == *gate && matches!(known.proof, Proof::Switch { .. });
-                let found = self.parameters.gates.iter().find(is_meant);
-                found.map(drop).ok_or_else(|| Refusal::NoSuchSwitch(gate.clone()))
+/// Refuses an order that is about nothing that is configured.
+pub(super) fn check_subject(parameters: &Parameters, order: &Order) -> Result<(), Refusal> {
+    let all: Vec<RegionId> = parameters.regions.iter().map(|region| region.id.clone()).collect();
+    let has_region = |region: &RegionId, regions: &[RegionId]| {
+        let refusal = || Refusal::NoSuchRegion { region: region.clone(), regions: regions.to_vec() };
+        if regions.contains(region) { Ok(()) } else { Err(refusal()) }
+    };
+    match order {
+        Order::ForceUp(target) | Order::ForceDown(target) | Order::Drain(target) => match target {
+            Target::Region(region) => has_region(region, &all),
+            Target::Address(address) => {
+                let is_known = parameters.regions.iter().any(|region| region.addresses.contains(address));
+                if is_known { Ok(()) } else { Err(Refusal::NoSuchAddress(*address)) }
             }
+        },
+        Order::Pin { name, region } => has_region(region, &steer_of(parameters, name)?.regions),
+        Order::Freeze(Scope::OfName(name)) => steer_of(parameters, name).map(drop),
+        Order::Freeze(Scope::InRegion(region)) => has_region(region, &all),
+        Order::Freeze(Scope::All) => Ok(()),
+        Order::Switch { gate, .. } => {
+            let is_meant = |known: &&Gate| known.id == *gate && matches!(known.proof, Proof::Switch { .. });
+            let found = parameters.gates.iter().find(is_meant);
+            found.map(drop).ok_or_else(|| Refusal::NoSuchSwitch(gate.clone()))
         }
     }
+}
 
-    fn steer_of(&self, name: &Name) -> Result<&Steer, Refusal> {
-        let steer = self.parameters.steers.iter().find(|steer| steer.names.contains(name));
-        steer.ok_or_else(|| Refusal::NotSteered(name.clone()))
-    }
+fn steer_of<'p>(parameters: &'p Parameters, name: &Name) -> Result<&'p Steer, Refusal> {
+    let steer = parameters.steers.iter().find(|steer| steer.names.contains(name));
+    steer.ok_or_else(|| Refusal::NotSteered(name.clone()))
 }
 
 /// Only a name can be planned to move, within days.

@@ -74,8 +74,13 @@ impl Controller {
         }
         let ended = self.overrides.iter().filter(|known| begun.replaces(known) && known.id != begun.id);
         let ended = ended.cloned().collect();
-        let proposal =
-            Proposal { moves: plan, made: Some(begun), ended, begins: Some(planned.id), command: None };
+        let proposal = Proposal {
+            moves: plan,
+            made: Some(begun),
+            ended,
+            begins: Some(planned.id),
+            ..Proposal::default()
+        };
         self.propose(proposal, now, news);
     }
 
@@ -252,6 +257,7 @@ mod tests {
                     Effect::Verify { id, .. } => self.verified.push(id),
                     Effect::Note(_)
                     | Effect::Publish(_)
+                    | Effect::Configure(_)
                     | Effect::Persist
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)

@@ -1,11 +1,12 @@
 //! The zones as the controller knows them: which steer decides which name of which zone, and what serial each tells.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::reload::ReloadedZone;
 use super::{Change, Controller, Missing, News, Parameters, SavedState};
 use crate::answer::{AnswerTable, Served, ZoneTable};
-use crate::model::{Moment, Name, Serial, SteerId};
+use crate::model::{Moment, Name, RegionId, Serial, SteerId};
 use crate::policy::{Decision, Steer};
 use crate::zone::Zone;
 
@@ -31,15 +32,50 @@ pub(super) fn first_table(
     saved: &SavedState,
     now: Moment,
 ) -> AnswerTable {
-    let homes = homes_of(zones, &parameters.steers);
-    let tables = zones.iter().zip(&homes).map(|(zone, steers)| Arc::new(ZoneTable::compile(zone, steers)));
-    let answers: Vec<(SteerId, Served)> =
-        (0..).zip(decisions).map(|(index, decision)| (steer_id(index), served(decision))).collect();
-    let table = AnswerTable::of(tables.collect(), &answers, parameters.identity.clone());
+    let tables = compile_zones(zones, &parameters.steers);
+    let table = AnswerTable::of(tables, &answers(decisions), parameters.identity.clone());
     let step = serial_step(saved, now);
     let later = |(zone, serial): (&Name, &Serial)| (zone.clone(), Serial(serial.0.wrapping_add(step)));
     let serials: Vec<(Name, Serial)> = saved.serials.iter().map(later).collect();
     table.with(&[], &serials)
+}
+
+/// Compiles zones with the steers that decide names in them. It takes about a second for some millions of names.
+#[must_use]
+pub fn compile_zones(zones: &[Zone], steers: &[Steer]) -> Vec<Arc<ZoneTable>> {
+    let homes = homes_of(zones, steers);
+    zones.iter().zip(&homes).map(|(zone, steers)| Arc::new(ZoneTable::compile(zone, steers))).collect()
+}
+
+fn answers(decisions: &[Decision]) -> Vec<(SteerId, Served)> {
+    (0..).zip(decisions).map(|(index, decision)| (steer_id(index), served(decision))).collect()
+}
+
+/// The table after a reload, and the serial that each zone tells. A zone that has changed, or one of whose names gets
+/// another answer, tells another one than before. `gone` is what zones told that are not there any more.
+pub(super) fn reloaded_table(
+    before: &AnswerTable,
+    zones: &[ReloadedZone],
+    decisions: &[Decision],
+    moved: &[usize],
+    parameters: &Parameters,
+    gone: &mut BTreeMap<Name, Serial>,
+) -> (AnswerTable, Vec<(Name, Serial)>) {
+    let tables = zones.iter().map(|zone| Arc::clone(&zone.table)).collect();
+    let table = AnswerTable::of(tables, &answers(decisions), parameters.identity.clone());
+    let moved: Vec<SteerId> = moved.iter().map(|index| steer_id(*index)).collect();
+    let concerned: BTreeSet<Name> = table.zones_of(&moved).cloned().collect();
+    gone.extend(before.zones().map(|(zone, serial)| (zone.clone(), serial)));
+    let mut serials = Vec::new();
+    for ReloadedZone { table: zone, changed } in zones {
+        let apex = zone.origin();
+        let Some(told) = gone.remove(apex) else { continue };
+        let is_another = *changed || concerned.contains(apex) || before.serial_of(apex).is_none();
+        serials.push((apex.clone(), if is_another { told.next() } else { told }));
+    }
+    let table = table.with(&[], &serials);
+    let told = table.zones().map(|(zone, serial)| (zone.clone(), serial)).collect();
+    (table, told)
 }
 
 /// How far ahead of the saved serials a start goes on. One at least, for the zone file may have changed meanwhile. With
@@ -84,4 +120,15 @@ fn homes_of(zones: &[Zone], steers: &[Steer]) -> Vec<Vec<(Name, SteerId)>> {
         }
     }
     homes
+}
+
+/// Which steers a region matters to.
+pub(super) fn steers_by_region(steers: &[Steer]) -> BTreeMap<RegionId, Vec<usize>> {
+    let mut index: BTreeMap<RegionId, Vec<usize>> = BTreeMap::new();
+    for (number, steer) in steers.iter().enumerate() {
+        for region in &steer.regions {
+            index.entry(region.clone()).or_default().push(number);
+        }
+    }
+    index
 }

@@ -1,25 +1,29 @@
 //! Feeds the controller and does what it says: the only place where effects become deeds. Nothing here blocks.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::disk::{Disk, DiskNews};
 use super::parts;
 use super::record::Record;
+use super::reload::{Open, Preparation, Prepared, folders};
+use super::reloads::{Asked, Reloads};
 use super::supervised::{GaveUp, Supervised};
 use super::verify::{Found, Verifier};
+use super::watch::{FileWatcher, Trigger};
 use crate::api::{PartStatus, ReceiverStatus, Status, Warning};
-use crate::config::DnsSettings;
-use crate::control::{ControlRequest, Feed, Wish};
+use crate::config::Config;
+use crate::control::{ControlRequest, Feed, ReloadWish, Wish};
 use crate::controller::{
     Announcement, Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report,
 };
-use crate::dns::{Meter, Tables};
+use crate::dns::{Bound, Meter, Serving, Tables};
 use crate::gate::{Asking, Sighting};
 use crate::health::Observation;
 use crate::hook::Hooks;
@@ -46,9 +50,9 @@ const COMMAND_MAX: Duration = Duration::from_secs(10);
 /// The controller and all that its effects act upon.
 pub(super) struct EventLoop {
     pub(super) controller: Supervised,
-    /// How clients are answered, to be explained.
-    pub(super) settings: DnsSettings,
     pub(super) tables: Tables,
+    /// Shared with whoever stops it last; none when it has stopped.
+    pub(super) serving: Arc<Mutex<Option<Serving>>>,
     pub(super) meter: Meter,
     pub(super) clock: Clock,
     pub(super) disk: Disk,
@@ -62,6 +66,8 @@ pub(super) struct EventLoop {
     /// To those who look, as it happens.
     pub(super) feed: Feed,
     pub(super) commands: Commands,
+    pub(super) reloads: Reloads,
+    pub(super) watcher: Option<FileWatcher>,
     pub(super) verifier: Verifier,
 }
 
@@ -72,6 +78,8 @@ pub(super) struct Sources {
     pub(super) hooks_ended: mpsc::Receiver<HookEnded>,
     pub(super) requests: mpsc::Receiver<ControlRequest>,
     pub(super) found: mpsc::Receiver<Found>,
+    pub(super) preparations: mpsc::Receiver<Preparation>,
+    pub(super) triggers: mpsc::Receiver<Trigger>,
     pub(super) stopped: mpsc::Receiver<()>,
 }
 
@@ -94,8 +102,11 @@ impl EventLoop {
             mut hooks_ended,
             mut requests,
             mut found,
+            mut preparations,
+            mut triggers,
             mut stopped,
         } = sources;
+        self.watch();
         let mut watchdog = interval(WATCHDOG);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -116,10 +127,13 @@ impl EventLoop {
                 Some(ended) = hooks_ended.recv() => self.take(Event::HookEnded(ended)),
                 Some(request) = requests.recv() => self.answer(request),
                 Some((id, seen)) = found.recv() => self.take(Event::Verified(id, seen)),
+                Some(preparation) = preparations.recv() => self.reload(preparation),
+                Some(trigger) = triggers.recv() => self.pull(trigger),
             }
             if self.controller.has_panicked() {
                 self.rebuild().await?;
             }
+            self.prepare_next_reload();
         }
         self.finish().await;
         Ok(())
@@ -167,7 +181,12 @@ impl EventLoop {
                     tell(&report);
                     self.feed.changed();
                 }
-                Effect::Reply(reply) => self.commands.reply(reply),
+                Effect::Configure(id) => self.configure(id),
+                Effect::Reply(reply) => {
+                    if let Some(reply) = self.reloads.hear(reply, now) {
+                        self.commands.reply(reply);
+                    }
+                }
             }
         }
         events
@@ -191,6 +210,7 @@ impl EventLoop {
         let missing = self.disk.missing();
         self.disk.forget_proposals();
         self.commands.waiting.clear(); // a dropped reply tells that the controller is gone
+        self.reloads.forget();
         let now = self.clock.now();
         self.record.panicked(self.controller.panic(), now);
         let effects = self.controller.rebuild(missing, now).await?;
@@ -213,10 +233,14 @@ impl EventLoop {
                 self.notifier.test(&receiver, notice, reply);
             }
             ControlRequest::Explain(question, reply) => {
-                let explained = self.controller.explain(&question, &self.settings, self.clock.now());
+                let settings = &self.reloads.running().config.dns;
+                let explained = self.controller.explain(&question, settings, self.clock.now());
                 if let Some(explanation) = explained {
                     drop(reply.send(explanation)); // a client that hung up needs none
                 }
+            }
+            ControlRequest::Reload(wish, reply) => {
+                self.reloads.ask(Asked { wish, reply: Some(reply), if_changed: false });
             }
         }
     }
@@ -230,6 +254,9 @@ impl EventLoop {
             let help = "free space, or mend the rights on [node] state_dir".into();
             status.warnings.insert(0, Warning { text, help });
         }
+        let configuration = self.reloads.status();
+        status.warnings.splice(0..0, configuration.warning());
+        status.configuration = Some(configuration);
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
         status.parts.extend(parts::errands(&self.asking, &self.programs));
@@ -246,6 +273,113 @@ impl EventLoop {
         let expires = self.clock.now() + COMMAND_MAX;
         let id = self.commands.expect_reply(reply);
         self.take(Event::Command(Command { id, author: by, reason, expires, what, terms }));
+    }
+
+    /// Somebody who waits for no reply wants a reload.
+    fn pull(&mut self, trigger: Trigger) {
+        let by = match trigger {
+            Trigger::Signal => {
+                let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+                let looked = serving.as_ref().map(|serving| serving.file_watch().look()).unwrap_or_default();
+                drop(serving);
+                info!(
+                    event = "reload.signal",
+                    "SIGHUP: the configuration is read again {}",
+                    looked.join(", ")
+                );
+                "SIGHUP"
+            }
+            Trigger::Files => "the watch on the files",
+        };
+        let wish = ReloadWish { by: by.into(), ..ReloadWish::default() };
+        self.reloads.ask(Asked { wish, reply: None, if_changed: trigger == Trigger::Files });
+    }
+
+    fn prepare_next_reload(&mut self) {
+        let serving = &self.serving;
+        self.reloads.begin(|| {
+            let serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
+            let serving = serving.as_ref().ok_or_else(|| std::io::Error::other("it stops"))?;
+            Ok(Open { sockets: serving.sockets()?, own_secrets: serving.own_secrets().cloned() })
+        });
+    }
+
+    /// Another configuration is ready, or turned out wrong.
+    fn reload(&mut self, preparation: Preparation) {
+        let (id, now) = (self.commands.next(), self.clock.now());
+        let reload = self.reloads.take(preparation, id, now);
+        if let Some((by, why)) = self.reloads.take_failure() {
+            self.record.reload_failed(&by, &why, now);
+        }
+        match reload {
+            Some(reload) => self.take(Event::Reload(Box::new(reload))),
+            None => self.watch(), // what was read may be other files
+        }
+    }
+
+    /// From here on the shells work by the configuration that the controller has just adopted. None of this waits.
+    fn configure(&mut self, id: CommandId) {
+        let Some(prepared) = self.reloads.take_over(id, self.clock.now()) else { return };
+        let Prepared { ready, bound, .. } = *prepared;
+        let running = Arc::clone(self.reloads.running());
+        self.controller.configured(running.config.parameters(), Arc::clone(&running.zones));
+        self.programs = ready.programs;
+        self.probing.renew(ready.prober);
+        self.asking.renew(ready.asker, &self.programs);
+        self.hooks.renew(ready.hooks, &self.programs);
+        self.feed.configured(&running.config);
+        self.record_probes(&running.config);
+        if let Some(bound) = bound {
+            self.serve(bound);
+        }
+        self.watch();
+    }
+
+    /// Others answer from now on; where they cannot start, those before go on.
+    fn serve(&mut self, bound: Bound) {
+        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(serving) = serving.as_mut() else { return };
+        match bound.serve(&self.tables) {
+            Ok(others) => {
+                serving.give_way_to(others);
+                self.verifier.listen(serving.addresses());
+                info!(event = "dns.renewed", "answering by other settings of [dns]");
+            }
+            Err(error) => error!(
+                event = "dns.kept",
+                "the settings of [dns] before stay, the system gives no threads for others: {error}"
+            ),
+        }
+    }
+
+    /// The checks are others now, or the room for their recordings.
+    fn record_probes(&mut self, config: &Config) {
+        let max_size = config.record.max_size;
+        let checks = || config.probes.iter().map(|probe| probe.check.clone()).collect();
+        match (&mut self.recorder, max_size) {
+            (Some(_), 0) => self.recorder = None, // its thread writes what it has, and ends
+            (Some(recorder), _) => {
+                if !recorder.renew(max_size, checks()) {
+                    warn!(
+                        event = "recorder.full",
+                        "probes are recorded again after the next reload: the disk is too slow"
+                    );
+                }
+            }
+            (None, 0) => {}
+            (None, _) => match Recorder::start(&config.node.state_dir, max_size, checks()) {
+                Ok(recorder) => self.recorder = Some(recorder),
+                Err(error) => warn!(event = "recorder.off", "probes cannot be recorded: {error}"),
+            },
+        }
+    }
+
+    /// Looks at the files of the configuration, if that is wanted.
+    fn watch(&mut self) {
+        let wanted = self.reloads.running().config.node.watch;
+        if let Some(watcher) = &mut self.watcher {
+            watcher.look_at(if wanted { folders(self.reloads.files()) } else { Vec::new() });
+        }
     }
 
     async fn finish(mut self) {
@@ -269,9 +403,13 @@ impl EventLoop {
 }
 
 impl Commands {
-    fn expect_reply(&mut self, reply: oneshot::Sender<Result<Done, Refusal>>) -> CommandId {
+    fn next(&mut self) -> CommandId {
         self.last += 1;
-        let id = CommandId(self.last);
+        CommandId(self.last)
+    }
+
+    fn expect_reply(&mut self, reply: oneshot::Sender<Result<Done, Refusal>>) -> CommandId {
+        let id = self.next();
         self.waiting.insert(id, reply);
         id
     }

@@ -13,9 +13,10 @@ use crate::programs::Programs;
 use crate::zone::Zone;
 use crate::{dns, gate, hook, notify, rights};
 
+use super::noted::Noted;
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
-use super::zone_file::read_zone;
+use super::zone_file::read_noted;
 use super::{deeds, errands};
 
 /// Everything is read and right; nothing is started.
@@ -40,6 +41,12 @@ pub struct Ready {
     pub programs: Programs,
     /// Warnings about all of them.
     pub warnings: Vec<Problem>,
+    /// The text of the configuration file.
+    pub text: String,
+    /// What tells this configuration and its zones from any other.
+    pub hash: String,
+    /// The configuration file, the zones and what they include.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads the configuration, the zones, the secrets and the certificates: as strict for `check` as for the start.
@@ -47,11 +54,23 @@ pub struct Ready {
 /// # Errors
 /// Every mistake in all of them, with its place.
 pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
-    let Parsed { config, warnings: mut problems } = load_config(file)?;
+    load_noted(file, None, &mut Noted::default())
+}
+
+/// The same with another text in the place of the file's, if one is given; what is read is noted, also where it is wrong.
+pub(super) fn load_noted(
+    file: &Path,
+    text: Option<String>,
+    noted: &mut Noted,
+) -> Result<Ready, Vec<Problem>> {
+    noted.file(file);
+    let text = text.map_or_else(|| read_config(file), Ok)?;
+    noted.text(text.as_bytes());
+    let Parsed { config, warnings: mut problems } = parse(file, &text, None)?;
     let mut zones = Vec::with_capacity(config.zones.len());
     for settings in &config.zones {
         let ZoneSettings { name, file, place, steered } = settings;
-        match read_zone(name, file, steered, Some(place)) {
+        match read_noted(name, file, steered, Some(place), noted) {
             Ok(accepted) => {
                 problems.extend(accepted.warnings);
                 zones.push(accepted.zone);
@@ -88,8 +107,12 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
         (Ok(prober), Ok(asker), Ok(hooks), Ok(receivers)) if !has_errors(&problems) => {
             let file = file.to_owned();
             let programs = deeds::programs(&config);
-            let warnings = problems;
-            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, receivers, programs, warnings })
+            let (hash, files) = (noted.hash(), noted.files().to_vec());
+            #[rustfmt::skip]
+            let ready = Ready {
+                file, config, zones, secrets, prober, asker, hooks, receivers, programs, warnings: problems, text, hash, files,
+            };
+            Ok(ready)
         }
         (prober, asker, hooks, receivers) => {
             let mistakes = [prober.err(), asker.err(), hooks.err(), receivers.err()];
@@ -112,15 +135,23 @@ pub fn load_config(file: &Path) -> Result<Parsed, Vec<Problem>> {
 /// # Errors
 /// Every mistake in both, with its place.
 pub fn load_config_with(file: &Path, with: Option<&str>) -> Result<Parsed, Vec<Problem>> {
+    parse(file, &read_config(file)?, with)
+}
+
+fn read_config(file: &Path) -> Result<String, Vec<Problem>> {
     let shown = file.display().to_string();
     let text = fs::read(file).map_err(|error| vec![unreadable(&shown, "the configuration file", &error)])?;
-    let text = String::from_utf8(text).map_err(|error| {
+    String::from_utf8(text).map_err(|error| {
         let line =
             1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
         vec![Problem::error(None, format!("{shown}: line {line} is not UTF-8"), "TOML is UTF-8 text")]
-    })?;
+    })
+}
+
+fn parse(file: &Path, text: &str, with: Option<&str>) -> Result<Parsed, Vec<Problem>> {
+    let shown = file.display().to_string();
     let base = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    config::parse_with(&shown, &text, base, available_parallelism().map_or(1, NonZero::get), with)
+    config::parse_with(&shown, text, base, available_parallelism().map_or(1, NonZero::get), with)
 }
 
 /// A warning about `[dns] xdp` in a build without it: the sockets answer everything.

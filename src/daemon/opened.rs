@@ -8,7 +8,7 @@ use super::StartError;
 use super::descriptors;
 use super::figures::Proc;
 use super::load::Ready;
-use crate::config::{Config, GateSettings, HookSettings, ReceiverSettings};
+use crate::config::{Config, DnsSettings, GateSettings, HookSettings, ReceiverSettings};
 use crate::control;
 use crate::dns;
 use crate::rights::{self, GivenUp, Needs};
@@ -79,10 +79,21 @@ fn needs(file: &Path, config: &Config) -> Needs {
         user: node.user.clone(),
         written: vec![node.state_dir.clone(), folder_of(&control.socket)],
         read: read.into_iter().collect(),
+        ports: ports(dns),
         read_again: read_again.map(Path::to_owned).collect(),
         landlock: node.landlock,
         seccomp: node.seccomp,
     }
+}
+
+/// Those that are listened on: another address of this machine may come with a reload.
+fn ports(dns: &DnsSettings) -> Vec<u16> {
+    let encrypted = dns
+        .tls
+        .iter()
+        .flat_map(|tls| tls.listen.iter().chain(tls.https.iter().flat_map(|https| &https.listen)));
+    let ports: BTreeSet<u16> = dns.listen.iter().chain(encrypted).map(std::net::SocketAddr::port).collect();
+    ports.into_iter().filter(|port| *port > 0).collect()
 }
 
 fn folder_of(file: &Path) -> PathBuf {

@@ -51,6 +51,13 @@ impl Record {
         self.say("controller.panicked", text, now);
     }
 
+    /// Another configuration was wanted and cannot be used.
+    pub(super) fn reload_failed(&self, by: &str, why: &str, now: Moment) {
+        let text = format!("a reload by {by} failed, the configuration before stays: {why}");
+        self.writer
+            .add(HistoryEntry { bad: true, ..HistoryEntry::told(&self.node, now, "config.kept", text) });
+    }
+
     fn say(&self, kind: &str, text: String, now: Moment) {
         self.writer.add(HistoryEntry::told(&self.node, now, kind, text));
     }

@@ -65,13 +65,13 @@ impl Supervised {
     pub(super) fn new(
         controller: Controller,
         parameters: Parameters,
-        zones: Vec<Zone>,
+        zones: Arc<[Zone]>,
         state_dir: PathBuf,
     ) -> Supervised {
         Supervised {
             controller,
             parameters,
-            zones: zones.into(),
+            zones,
             state_dir,
             panicked: None,
             panics: VecDeque::new(),
@@ -80,6 +80,11 @@ impl Supervised {
             #[cfg(test)]
             inject_panic: false,
         }
+    }
+
+    /// What it takes to build another one is something else from now on.
+    pub(super) fn configured(&mut self, parameters: Parameters, zones: Arc<[Zone]>) {
+        (self.parameters, self.zones) = (parameters, zones);
     }
 
     /// As [`Controller::handle`]; no effects after a panic.
@@ -248,7 +253,7 @@ mod tests {
             StateLog::open::<Saved, Change>(folder.path(), "boot", NOW).expect("a folder of our own");
         log.snapshot(&saved, log.last(), NOW).expect("room");
         let (controller, _) = Controller::start(parameters(), &[], Some(saved), NOW);
-        Supervised::new(controller, parameters(), Vec::new(), folder.path().to_owned())
+        Supervised::new(controller, parameters(), Arc::default(), folder.path().to_owned())
     }
 
     fn epoch(supervised: &Supervised) -> u64 {

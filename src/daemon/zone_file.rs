@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use super::noted::Noted;
 use super::unreadable::unreadable;
 use crate::model::{Name, Place, Problem};
 use crate::zone::{self, Accepted, IncludeError, MasterFile};
@@ -19,12 +20,28 @@ pub fn read_zone(
     steered: &BTreeSet<Name>,
     named_at: Option<&Place>,
 ) -> Result<Accepted, Vec<Problem>> {
+    read_noted(origin, file, steered, named_at, &mut Noted::default())
+}
+
+/// The same, and what was read is noted.
+pub(super) fn read_noted(
+    origin: &Name,
+    file: &Path,
+    steered: &BTreeSet<Name>,
+    named_at: Option<&Place>,
+    noted: &mut Noted,
+) -> Result<Accepted, Vec<Problem>> {
+    noted.file(file);
     let shown = file.display().to_string();
     let text = fs::read(file).map_err(|error| {
         vec![Problem { place: named_at.cloned(), ..unreadable(&shown, "the zone file", &error) }]
     })?;
+    noted.text(&text);
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut include = |named: &str| read_included(folder, named);
+    let mut include = |named: &str| {
+        noted.file(&folder.join(named));
+        read_included(folder, named).inspect(|text| noted.text(text))
+    };
     zone::parse(origin, &MasterFile { file: &shown, text: &text }, steered, &mut include)
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::batch::{ignore_path_mtu, tell_destinations};
+use super::inherited::Sockets;
 use super::protocol::Protocol;
 use super::socket_options::Buffers;
 use super::udp::LOOK_UP_EVERY;
@@ -79,6 +80,8 @@ impl std::error::Error for BindError {
 
 /// The sockets of one address.
 pub(super) struct Listen {
+    /// As configured.
+    pub(super) configured: SocketAddr,
     pub(super) address: SocketAddr,
     pub(super) tcp: TcpListener,
     pub(super) udp: Vec<UdpSocket>,
@@ -88,7 +91,16 @@ pub(super) struct Listen {
 
 /// Takes one address, TCP first: its port is not shared, so a second server of the same user is noticed, which UDP
 /// would not do because our workers share their port.
-pub(super) fn listen(address: SocketAddr, settings: &DnsSettings) -> Result<Listen, BindError> {
+///
+/// What is open already is taken over as it is, with other buffers perhaps.
+pub(super) fn listen(
+    address: SocketAddr,
+    settings: &DnsSettings,
+    open: &mut Sockets,
+) -> Result<Listen, BindError> {
+    if let Some(tcp) = open.take_listener(Protocol::Tcp, address) {
+        return take_over(address, tcp, settings, open);
+    }
     let mut trials = if address.port() == 0 { PORT_TRIALS } else { 1 };
     loop {
         trials -= 1;
@@ -103,8 +115,10 @@ pub(super) fn listen(address: SocketAddr, settings: &DnsSettings) -> Result<List
 pub(super) fn listen_to_streams(
     address: SocketAddr,
     protocol: Protocol,
+    open: &mut Sockets,
 ) -> Result<(SocketAddr, TcpListener), BindError> {
-    let listener = tcp_listener(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let listener = open.take_listener(protocol, address).map_or_else(|| tcp_listener(address), Ok);
+    let listener = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
     listener.map_err(|error| BindError { address, protocol, error })
 }
 
@@ -119,7 +133,29 @@ fn listen_once(address: SocketAddr, settings: &DnsSettings) -> Result<Listen, Bi
         short_buffers = wanted.shortfall(granted);
         udp.push(socket);
     }
-    Ok(Listen { address: real, tcp, udp, short_buffers })
+    Ok(Listen { configured: address, address: real, tcp, udp, short_buffers })
+}
+
+/// The sockets of an address that are open already, and as many more as there are workers now.
+fn take_over(
+    address: SocketAddr,
+    tcp: TcpListener,
+    settings: &DnsSettings,
+    open: &mut Sockets,
+) -> Result<Listen, BindError> {
+    let failed = |protocol| move |error| BindError { address, protocol, error };
+    let real = tcp.local_addr().map_err(failed(Protocol::Tcp))?;
+    let wanted = Buffers { receive: settings.receive_buffer, send: settings.send_buffer };
+    let (mut udp, mut short_buffers) = (Vec::new(), None);
+    while let Some(socket) = open.take_datagrams(address) {
+        let granted = wanted.request(&socket).map_err(failed(Protocol::Udp))?;
+        short_buffers = wanted.shortfall(granted);
+        udp.push(socket);
+    }
+    while udp.len() < settings.workers.max(1) {
+        udp.push(udp_socket(real, wanted).map_err(failed(Protocol::Udp))?.0);
+    }
+    Ok(Listen { configured: address, address: real, tcp, udp, short_buffers })
 }
 
 fn tcp_listener(address: SocketAddr) -> io::Result<TcpListener> {

@@ -53,6 +53,11 @@ impl Connections {
         self.places.active(number, now);
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
     /// Forgets a connection that has ended by itself.
     pub(super) fn ended(&mut self, number: u64) {
         self.places.leave(number);

@@ -1,13 +1,14 @@
 //! TLS under streams: DNS over TLS (RFC 7858), and over HTTPS.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 
 use super::certificates::{Certificates, Shown};
+use super::protocol::Protocol;
 use super::streams::Carrier;
 use crate::config::TlsSettings;
 
@@ -19,23 +20,34 @@ const HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
 /// Listeners of encrypted streams.
 pub(super) struct Encrypted {
     pub(super) settings: TlsSettings,
-    pub(super) tls: Vec<TcpListener>,
-    pub(super) https: Vec<TcpListener>,
+    /// Each with its address as configured.
+    pub(super) tls: Vec<(SocketAddr, TcpListener)>,
+    /// The same of HTTPS.
+    pub(super) https: Vec<(SocketAddr, TcpListener)>,
+}
+
+/// The same, ready to be served, and the certificate that they show, to be watched.
+pub(super) struct Carried {
+    /// Each with its address as configured.
+    pub(super) listeners: Vec<(Protocol, SocketAddr, TcpListener, Carrier)>,
+    pub(super) certificates: Certificates,
 }
 
 impl Encrypted {
     /// What the listeners carry, and the certificate that they show, to be watched.
-    pub(super) fn ready(self) -> io::Result<(Vec<(TcpListener, Carrier)>, Certificates)> {
+    pub(super) fn ready(self) -> io::Result<Carried> {
         let Encrypted { settings, tls, https } = self;
         let certificates =
             Certificates::read(&settings).map_err(|problem| io::Error::other(problem.to_string()))?;
         let dot = Carrier::Tls(config(certificates.shown(), DOT)?);
-        let mut carried: Vec<_> = tls.into_iter().map(|listener| (listener, dot.clone())).collect();
+        let dot = |(at, listener)| (Protocol::Tls, at, listener, dot.clone());
+        let mut listeners: Vec<_> = tls.into_iter().map(dot).collect();
         if let Some(settings) = settings.https {
             let carrier = Carrier::Https(config(certificates.shown(), HTTP)?, settings.path);
-            carried.extend(https.into_iter().map(|listener| (listener, carrier.clone())));
+            let doh = |(at, listener)| (Protocol::Https, at, listener, carrier.clone());
+            listeners.extend(https.into_iter().map(doh));
         }
-        Ok((carried, certificates))
+        Ok(Carried { listeners, certificates })
     }
 }
 

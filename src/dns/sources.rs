@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
@@ -21,14 +22,21 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// For a server that listens there; and why the addresses of this machine are not among them, if that is so. It
+    /// For a server that listens there, on this machine, whose addresses may be known already; and why the addresses of this machine are not among them, if that is so. It
     /// takes a socket of a kind that nothing else takes, so it is asked for together with those that are served.
-    pub(super) fn of(listens: &[SocketAddr]) -> (Sources, Option<String>) {
+    pub(super) fn of(
+        listens: &[SocketAddr],
+        known: Option<&Interfaces>,
+    ) -> (Sources, Interfaces, Option<String>) {
+        if let Some(known) = known {
+            return (Sources::new(listens, &known.0), known.clone(), None);
+        }
         let interfaces = getifaddrs().map(|all| all.filter_map(Interface::of).collect::<Vec<_>>());
         let trouble = interfaces.as_ref().err().map(|error| {
             format!("the addresses of this machine cannot be read, queries that claim to be from them are answered: {error}")
         });
-        (Sources::new(listens, &interfaces.unwrap_or_default()), trouble)
+        let interfaces = Interfaces(interfaces.unwrap_or_default().into());
+        (Sources::new(listens, &interfaces.0), interfaces, trouble)
     }
 
     fn new(listens: &[SocketAddr], interfaces: &[Interface]) -> Sources {
@@ -100,6 +108,10 @@ fn is_chatty(port: u16) -> bool {
         _ => false,
     }
 }
+
+/// The addresses of this machine, as they were when they were read.
+#[derive(Debug, Clone)]
+pub(super) struct Interfaces(Arc<[Interface]>);
 
 /// An address of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -216,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_addresses_of_this_machine_are_found() {
-        let (sources, trouble) = Sources::of(&["0.0.0.0:53".parse().expect("an address")]);
+        let (sources, _, trouble) = Sources::of(&["0.0.0.0:53".parse().expect("an address")], None);
         assert_eq!(trouble, None);
         assert!(sources.own.contains(&"127.0.0.1:53".parse().expect("an address")), "{sources:?}");
     }

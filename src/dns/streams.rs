@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::task::{JoinSet, LocalSet, yield_now};
+use tokio::task::{JoinError, JoinSet, LocalSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::crowd::give_memory_back;
@@ -33,6 +33,22 @@ use super::workers::Vitals;
 /// The pause when the system has no descriptors or memory left; without it a listener would spin.
 const PAUSE_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(10);
 
+/// The longest that the open connections may go on when no new ones are accepted any more.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether any are left.
+const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How streams end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Not yet.
+    No,
+    /// Nothing is accepted any more, for another has taken the listeners over; open connections end by themselves.
+    Drain,
+    /// At once.
+    Now,
+}
 /// From the end of a crowd to giving its memory back. Another crowd meanwhile does not make it later.
 const PAUSE_AFTER_CROWD: Duration = Duration::from_secs(1);
 
@@ -58,7 +74,7 @@ pub(super) enum Carrier {
 pub(super) struct Streams {
     listeners: Vec<(net::TcpListener, Carrier)>,
     streaming: Streaming,
-    stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<Ending>,
     /// Made before the thread starts, so that a lack of descriptors is an error of the start.
     first: Runtime,
 }
@@ -67,7 +83,7 @@ impl Streams {
     pub(super) fn new(
         listeners: Vec<(net::TcpListener, Carrier)>,
         streaming: Streaming,
-        stopped: watch::Receiver<bool>,
+        stopped: watch::Receiver<Ending>,
     ) -> io::Result<Streams> {
         Ok(Streams { listeners, streaming, stopped, first: runtime()? })
     }
@@ -99,25 +115,44 @@ fn runtime() -> io::Result<Runtime> {
 
 /// Answers on all listeners until `stop` changes. A panic in a connection ends that connection; one in what all
 /// connections need goes on from here.
-async fn serve(listeners: Vec<(TcpListener, Carrier)>, shared: Shared, mut stop: watch::Receiver<bool>) {
+async fn serve(listeners: Vec<(TcpListener, Carrier)>, shared: Shared, mut stop: watch::Receiver<Ending>) {
     let shared = Rc::new(shared);
     let tasks = LocalSet::new();
     let until_stopped = async {
         let mut needed = JoinSet::new();
         needed.spawn_local(close_idle(Rc::clone(&shared)));
         needed.spawn_local(give_back_what_crowds_leave(Rc::clone(&shared)));
+        let mut accepting = JoinSet::new();
         for (listener, carrier) in listeners {
-            needed.spawn_local(accept(listener, carrier, Rc::clone(&shared)));
+            accepting.spawn_local(accept(listener, carrier, Rc::clone(&shared)));
         }
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => {} // an error means that the sender is gone: stop as well
-            Some(Err(ended)) = needed.join_next() => match ended.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(cancelled) => panic!("{cancelled}"),
-            },
+            _ = stop.wait_for(|stop| *stop != Ending::No) => {} // an error means that the sender is gone: stop as well
+            Some(Err(ended)) = needed.join_next() => go_on(ended),
+            Some(Err(ended)) = accepting.join_next() => go_on(ended),
+        }
+        accepting.shutdown().await;
+        let is_over = || shared.connections.borrow().is_empty();
+        let drained = async {
+            while !is_over() {
+                sleep(DRAIN_LOOK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop == Ending::Now) => {}
+            () = drained => {}
+            () = sleep(DRAIN_MAX) => {}
         }
     };
     tasks.run_until(until_stopped).await; // with `tasks` the connections end
+}
+
+/// A panic of what all connections need.
+fn go_on(ended: JoinError) {
+    match ended.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(cancelled) => panic!("{cancelled}"),
+    }
 }
 
 /// Accepts connections. Without descriptors the system fails at once whether a client waits or not: only if one does,

@@ -144,6 +144,17 @@ impl Workers {
         self.vitals.as_slice().into()
     }
 
+    /// Ends all of them when they have done what they have in hand: those of streams take some seconds.
+    pub(super) fn retire(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in &self.threads {
+            thread.thread().unpark();
+        }
+        for thread in self.threads {
+            drop(thread.join()); // a panic is told where it happened
+        }
+    }
+
     /// Ends all of them. Takes at most [`STOP_MAX`].
     pub(super) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);

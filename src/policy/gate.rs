@@ -10,7 +10,7 @@
 mod postgres;
 mod seen;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -145,6 +145,17 @@ impl Gates {
     #[must_use]
     pub fn new(gates: Vec<Gate>) -> Gates {
         Gates { gates, ..Gates::default() }
+    }
+
+    /// Other gates, with what was seen at those of these that are `kept`.
+    #[must_use]
+    pub fn renewed(&self, gates: Vec<Gate>, kept: &BTreeSet<GateId>) -> Gates {
+        let seen = self.seen.iter().filter(|(gate, _)| kept.contains(gate));
+        Gates {
+            seen: seen.map(|(gate, seen)| (gate.clone(), seen.clone())).collect(),
+            primaries: self.primaries.kept(kept),
+            ..Gates::new(gates)
+        }
     }
 
     /// In the order of the configuration.

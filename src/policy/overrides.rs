@@ -1,5 +1,6 @@
 //! What operators have ordered: it beats health, and it always ends.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -176,6 +177,20 @@ impl Order {
         }
     }
 
+    /// The same about the new name of its region; none if it has no other name.
+    fn renamed(&self, renamed: &BTreeMap<RegionId, RegionId>) -> Option<Order> {
+        let new = renamed.get(self.region()?)?;
+        let target = || Target::Region(new.clone());
+        Some(match self {
+            Order::ForceUp(_) => Order::ForceUp(target()),
+            Order::ForceDown(_) => Order::ForceDown(target()),
+            Order::Drain(_) => Order::Drain(target()),
+            Order::Pin { name, .. } => Order::Pin { name: name.clone(), region: new.clone() },
+            Order::Freeze(_) => Order::Freeze(Scope::InRegion(new.clone())),
+            Order::Switch { .. } => return None,
+        })
+    }
+
     fn word(&self) -> Option<(&Target, Says)> {
         match self {
             Order::ForceUp(target) => Some((target, Says::Up)),
@@ -247,6 +262,16 @@ impl Overrides {
     pub fn with(&self, order: Arc<Override>) -> Overrides {
         let others = self.0.iter().filter(|known| !order.replaces(known));
         Overrides(others.cloned().chain([Arc::clone(&order)]).collect())
+    }
+
+    /// With other names for some regions.
+    #[must_use]
+    pub fn renamed(&self, renamed: &BTreeMap<RegionId, RegionId>) -> Overrides {
+        let named = |known: &Arc<Override>| match known.order.renamed(renamed) {
+            Some(order) => Arc::new(Override { order, ..Override::clone(known) }),
+            None => Arc::clone(known),
+        };
+        Overrides(self.0.iter().map(named).collect())
     }
 
     /// Without some of them.

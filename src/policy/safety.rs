@@ -17,11 +17,28 @@ pub struct Safety {
     /// The least number of a name's regions that are neither down nor drained after a command; all of them, where the name
     /// has fewer.
     pub min_serving: usize,
+    /// The largest share of the names of all zones, and of the steered names, in percent, that a reload may take away or
+    /// give other answers.
+    pub reload_max_share: u8,
 }
+
+/// How many names of a kind a reload concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Affected {
+    /// How many there are before it.
+    pub names: usize,
+    /// Those that are not there any more after it.
+    pub gone: usize,
+    /// Those that are answered with something else.
+    pub changed: usize,
+}
+
+/// So many names of zones may change whatever their share: small zones are edited by hand.
+const RELOAD_FEW: usize = 10;
 
 impl Default for Safety {
     fn default() -> Safety {
-        Safety { min_serving: 1 }
+        Safety { min_serving: 1, reload_max_share: 50 }
     }
 }
 
@@ -37,6 +54,8 @@ pub enum SafetyRule {
     FlipLimit,
     /// No name moves to a region behind a gate that is not green.
     Gate,
+    /// No reload takes away or changes too large a share of the answers.
+    ReloadShare,
 }
 
 /// A rule that a command would break.
@@ -50,8 +69,13 @@ pub struct Breach {
 
 impl SafetyRule {
     /// All of them.
-    pub const ALL: [SafetyRule; 4] =
-        [SafetyRule::TargetDown, SafetyRule::MinServing, SafetyRule::FlipLimit, SafetyRule::Gate];
+    pub const ALL: [SafetyRule; 5] = [
+        SafetyRule::TargetDown,
+        SafetyRule::MinServing,
+        SafetyRule::FlipLimit,
+        SafetyRule::Gate,
+        SafetyRule::ReloadShare,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -59,6 +83,7 @@ impl SafetyRule {
             SafetyRule::MinServing => "min-serving",
             SafetyRule::FlipLimit => "flip-limit",
             SafetyRule::Gate => "gate",
+            SafetyRule::ReloadShare => "reload-share",
         }
     }
 }
@@ -77,6 +102,26 @@ pub fn breaches(
     let target = dead_target(before, after, facts);
     let regions = too_few_regions(safety, steer, facts, then);
     target.into_iter().chain(regions).collect()
+}
+
+/// The rules that a reload breaks, by the names of all zones and by those that are steered. Of the latter only such count
+/// as changed that clients are sent elsewhere for.
+#[must_use]
+pub fn reload_breaches(safety: Safety, zones: Affected, steered: Affected) -> Vec<Breach> {
+    let too_many = |affected: &Affected, few: usize| {
+        let concerned = affected.gone + affected.changed;
+        concerned > few && concerned * 100 > affected.names * usize::from(safety.reload_max_share)
+    };
+    let breach = |what: &str, Affected { names, gone, changed }: Affected| Breach {
+        rule: SafetyRule::ReloadShare,
+        text: format!(
+            "of {names} {what}, {gone} would be gone and {changed} answered otherwise, and `reload_max_share` is {} %",
+            safety.reload_max_share
+        ),
+    };
+    let zones = too_many(&zones, RELOAD_FEW).then(|| breach("names in the zones", zones));
+    let steered = too_many(&steered, 0).then(|| breach("steered names", steered));
+    zones.into_iter().chain(steered).collect()
 }
 
 /// The gates that a move would pass though they bar.

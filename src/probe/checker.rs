@@ -34,6 +34,8 @@ pub(super) struct Checker<T> {
     pub(super) probe: config::Probe,
     pub(super) vantage: VantageId,
     pub(super) transport: T,
+    /// What stands in the file of the authorities that it believes, told apart by this.
+    pub(super) authorities: Option<u64>,
     /// Shared with the layers of the transport.
     pub(super) progress: Arc<Progress>,
     /// Shared by all checks.
@@ -212,7 +214,14 @@ mod tests {
         let (progress, pulse) = (Arc::new(Progress::new()), Arc::new(Pulse::new()));
         let beating = Arc::clone(&pulse);
         tokio::spawn(async move { beating.run().await });
-        let checker = Checker { probe, vantage: "ns1".into(), transport: endpoint.clone(), progress, pulse };
+        let checker = Checker {
+            probe,
+            vantage: "ns1".into(),
+            transport: endpoint.clone(),
+            authorities: None,
+            progress,
+            pulse,
+        };
         let (wish, wish_here) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
         let (sender, observations) = mpsc::channel(1_000);
         tokio::spawn(checker.run(7, wish_here, sender));

@@ -42,6 +42,11 @@ impl<F: Files> Segments<F> {
         Segments { files, file_max: max_size / FILES, table: table(checks), open: None }
     }
 
+    /// What is written from now on is about these checks: the next block comes after their table.
+    pub(super) fn renew(&mut self, max_size: u64, checks: &[CheckId]) {
+        (self.file_max, self.table, self.open) = (max_size / FILES, table(checks), None);
+    }
+
     /// Looks at what is there, so that trouble is known before the first block.
     ///
     /// # Errors

@@ -37,6 +37,10 @@ impl<F: Files> Worker<F> {
             let wait = self.due.map_or(Duration::MAX, |due| due.saturating_duration_since(Instant::now()));
             match self.wishes.recv_timeout(wait.min(BLOCK_EVERY)) {
                 Ok(Wish::Write(probe)) => self.take(&probe),
+                Ok(Wish::Renew(max_size, checks)) => {
+                    self.write();
+                    self.segments.renew(max_size, &checks);
+                }
                 Ok(Wish::Stop(done)) => {
                     self.write();
                     done.send(()).ok(); // who has given up needs no word

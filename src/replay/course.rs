@@ -158,6 +158,7 @@ impl<'h> Run<'h> {
                 Effect::ProbeNow(check) => self.schedule.probe_now(&check, self.now),
                 Effect::Report(_) => self.trouble.settled_since = self.now,
                 Effect::RunHook(_)
+                | Effect::Configure(_)
                 | Effect::Note(_)
                 | Effect::Persist
                 | Effect::Verify { .. }

@@ -64,6 +64,10 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_ftruncate,
     libc::SYS_getcwd,
     libc::SYS_getdents64,
+    // `[node] watch` looks at the folders of the configuration.
+    libc::SYS_inotify_add_watch,
+    libc::SYS_inotify_init1,
+    libc::SYS_inotify_rm_watch,
     libc::SYS_mkdirat,
     libc::SYS_newfstatat,
     libc::SYS_openat,

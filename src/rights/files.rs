@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, RestrictionStatus, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, RestrictionStatus, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags, path_beneath_rules,
 };
 
 /// What is read by the C library to name the user of a command (`nsswitch.conf`, whose modules may be libraries that
@@ -50,8 +50,12 @@ pub(super) enum Confined {
 }
 
 /// From now on, this thread and those that it starts read below `read` and the system's own folders, write below
-/// `written`, listen on no further TCP port, and signal no other process. Paths that are missing are left out.
-pub(super) fn confine(read: &[PathBuf], written: &[PathBuf]) -> Result<Confined, RulesetError> {
+/// `written`, listen on no other TCP ports than these, and signal no other process. Paths that are missing are left out.
+pub(super) fn confine(
+    read: &[PathBuf],
+    written: &[PathBuf],
+    ports: &[u16],
+) -> Result<Confined, RulesetError> {
     let read: BTreeSet<&Path> =
         SYSTEM.iter().map(Path::new).chain(read.iter().map(PathBuf::as_path)).collect();
     let status = Ruleset::default()
@@ -61,6 +65,7 @@ pub(super) fn confine(read: &[PathBuf], written: &[PathBuf]) -> Result<Confined,
         .create()?
         .add_rules(path_beneath_rules(read, READ))?
         .add_rules(path_beneath_rules(written, WRITE))?
+        .add_rules(ports.iter().map(|port| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::BindTcp))))?
         .restrict_self()?;
     Ok(confined(&status))
 }
@@ -96,7 +101,7 @@ mod tests {
         symlink(outside.path().join("there"), read.path().join("link")).expect("our folder");
         let attempts = move || {
             let (may_read, may_write) = ([read.path().to_owned()], [written.path().to_owned()]);
-            let confined = confine(&may_read, &may_write).expect("it is given up or not there");
+            let confined = confine(&may_read, &may_write, &[]).expect("it is given up or not there");
             if confined == Confined::NotAtAll {
                 return; // the kernel of this machine has none
             }

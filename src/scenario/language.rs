@@ -110,6 +110,8 @@ pub enum What {
     Says(Box<(Wish, Terms)>),
     /// Killed, or without power, and started again after this long.
     Restart(Restart),
+    /// Another configuration is reloaded, without a restart: its name.
+    Configuration(String),
     /// This is expected.
     Expect(Expectation),
 }
@@ -307,6 +309,7 @@ fn happening(words: &[&str]) -> Result<What, String> {
         ["an", "operator", "fails", "back", name] => What::FailBack(Some((*name).to_owned())),
         ["an", "operator", "says", words @ ..] => What::Says(Box::new(order(words)?)),
         ["the", "power", "fails", "for", gap] => What::Restart(restart(gap, true)?),
+        ["the", "configuration", "becomes", name] => What::Configuration((*name).to_owned()),
         ["restart", "after", gap] => What::Restart(restart(gap, false)?),
         ["restart", "after", gap, "with", "the", "clock", "set", "back", back] => {
             What::Restart(Restart { back: span(back)?, ..restart(gap, false)? })

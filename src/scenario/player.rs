@@ -137,6 +137,10 @@ impl<O: Onlooker> Player<O> {
                 self.simulator.us_mut().set_hook(hook, *fails);
             }
             What::Restart(restart) => return self.restart(restart, column),
+            What::Configuration(name) => {
+                self.configure(name, column)?;
+                self.simulator.reload(&self.parameters);
+            }
             What::Expect(expectation) => return self.compare(expectation),
         }
         Ok(())
@@ -153,18 +157,24 @@ impl<O: Onlooker> Player<O> {
     fn restart(&mut self, restart: &Restart, column: u32) -> Result<(), Mistake> {
         let Restart { gap, back, power_lost, config } = restart;
         if let Some(name) = config {
-            let Some(parameters) = self.others.others.get(name) else {
-                let found = format!("there is no configuration `{name}`");
-                let help = format!("write it after the story, below a line `--- {name}`");
-                return Err(Mistake { column, found, help });
-            };
-            self.parameters = parameters.clone();
+            self.configure(name, column)?;
             self.simulator.configure(&self.parameters);
         }
         let (now, millis) = (self.simulator.now, i64::try_from(back.as_millis()).unwrap_or(i64::MAX));
         let us = self.simulator.us_mut();
         us.set_clock_back(millis);
         us.restart_after(*gap, *power_lost, now);
+        Ok(())
+    }
+
+    /// Another configuration of the story.
+    fn configure(&mut self, name: &str, column: u32) -> Result<(), Mistake> {
+        let Some(parameters) = self.others.others.get(name) else {
+            let found = format!("there is no configuration `{name}`");
+            let help = format!("write it after the story, below a line `--- {name}`");
+            return Err(Mistake { column, found, help });
+        };
+        self.parameters = parameters.clone();
         Ok(())
     }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::api::Status;
 use crate::controller::{
-    Command, CommandId, Commit, Controller, Effect, Event, HookEnded, HookOutcome, HookRun, Parameters,
-    Reply, Terms, What,
+    Command, CommandId, Commit, Controller, Effect, Event, HookEnded, HookOutcome, HookRun, Kept, Parameters,
+    Reload, ReloadedZone, Reply, Terms, What, compile_zones,
 };
 use crate::health::Observation;
 use crate::model::{CheckId, GateId, HookId, Moment, Name};
-use crate::policy::Seen;
+use crate::policy::{Affected, SafetyRule, Seen};
 use crate::zone::Zone;
 
 use super::clock::NodeClock;
@@ -40,6 +40,8 @@ pub struct Node<O> {
     /// What became of the last command.
     pub reply: Option<Reply>,
     commands: u64,
+    /// The configuration that a reload brings, once it holds.
+    next: Option<Parameters>,
     /// What those who ask at the gates see, whenever they do.
     gates: BTreeMap<GateId, Seen>,
     /// The hooks that fail.
@@ -66,6 +68,7 @@ impl<O: Onlooker> Node<O> {
             journal: Vec::new(),
             reply: None,
             commands: 0,
+            next: None,
             gates: BTreeMap::new(),
             failing_hooks: BTreeSet::new(),
         };
@@ -101,6 +104,30 @@ impl<O: Onlooker> Node<O> {
         self.zones = zones(&parameters.steers);
         self.watch.configured(&parameters);
         self.parameters = parameters;
+    }
+
+    /// Another configuration is to hold from now on, without a restart; one that is away has it at its next start.
+    pub fn reload(&mut self, parameters: Parameters, now: Moment) {
+        if matches!(self.daemon, Daemon::Away { .. }) {
+            return self.configure(parameters);
+        }
+        self.commands += 1;
+        let tables = compile_zones(&zones(&parameters.steers), &parameters.steers);
+        let reload = Reload {
+            id: CommandId(self.commands),
+            author: "operator".into(),
+            reason: "a story".into(),
+            expires: self.clock.of(now) + Duration::from_secs(10),
+            terms: Terms { break_glass: vec![SafetyRule::ReloadShare], ..Terms::default() },
+            kept: Kept::between(&self.parameters, &parameters),
+            zones: tables.into_iter().map(|table| ReloadedZone { table, changed: true }).collect(),
+            affected: Affected::default(),
+            hash: String::new(),
+            changes: Default::default(),
+            parameters: parameters.clone(),
+        };
+        self.next = Some(parameters);
+        self.handle(Event::Reload(Box::new(reload)), now);
     }
 
     /// Somebody sets the clock, by milliseconds: back if positive. A daemon that runs does not follow.
@@ -246,8 +273,15 @@ impl<O: Onlooker> Node<O> {
     /// Takes in an event; returns how much there was to do.
     pub fn handle(&mut self, event: Event, now: Moment) -> usize {
         let clock = self.clock.of(now);
-        let Daemon::Runs { controller, frozen_until: None, .. } = &mut self.daemon else { return 0 };
+        let Daemon::Runs { controller, prober, frozen_until: None, .. } = &mut self.daemon else { return 0 };
         let effects = controller.handle(event.clone(), clock);
+        let next = self.next.take_if(|_| matches!(effects.first(), Some(Effect::Configure(_))));
+        if let Some(parameters) = next {
+            prober.renew(&Kept::between(&self.parameters, &parameters), &parameters, now);
+            self.zones = zones(&parameters.steers);
+            self.watch.configured(&parameters);
+            self.parameters = parameters;
+        }
         let seen = Handled { event: &event, controller, effects: &effects };
         self.watch.handled(seen, clock, now);
         for event in self.perform(&effects, now) {
@@ -283,6 +317,7 @@ impl<O: Onlooker> Node<O> {
                 }
                 Effect::Report(report) => self.journal.push((now, report.to_string())),
                 Effect::Reply(reply) => self.reply = Some(reply.clone()),
+                Effect::Configure(_) => {} // done before anybody looks on
             }
         }
         follows
@@ -335,6 +370,7 @@ impl<O: Onlooker> Node<O> {
             watch: self.watch.clone(),
             reply: None,
             commands: 0,
+            next: None,
             gates: self.gates.clone(),
             failing_hooks: self.failing_hooks.clone(),
         };

@@ -1,8 +1,10 @@
 //! When each check is probed: the paces that the controller asks for, on simulated time.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::controller::{Kept, Parameters};
 use crate::health::{Check, Observation, Pace, ProbeOutcome, Rules, Timings};
 use crate::model::{CheckId, Moment, VantageId};
 
@@ -78,6 +80,20 @@ impl Prober {
         let slots = checks.zip(numbers).map(|(check, number)| Slot::new(&check.id, check.rules, number, now));
         let slots = slots.collect();
         Prober { node, vantage: vantage.clone(), slots, stuck: false }
+    }
+
+    /// Other checks. Those that stay go on as they are, also what is in flight of them.
+    pub fn renew(&mut self, kept: &Kept, parameters: &Parameters, now: Moment) {
+        let mut before: BTreeMap<CheckId, Slot> =
+            std::mem::take(&mut self.slots).into_iter().map(|slot| (slot.check.clone(), slot)).collect();
+        let of_regions = parameters.regions.iter().flat_map(|region| &region.checks);
+        let checks = of_regions.chain(&parameters.witnesses).zip((self.node as u64 * 13)..);
+        let slot = |(check, number): (&Check, u64)| {
+            let same = kept.checks.get(&check.id).and_then(|was| before.remove(was));
+            let same = same.filter(|slot| slot.check == check.id && slot.rules == check.rules);
+            same.unwrap_or_else(|| Slot::new(&check.id, check.rules, number, now))
+        };
+        self.slots = checks.map(slot).collect();
     }
 
     /// Stops in the middle of everything, or starts again.

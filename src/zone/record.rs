@@ -3,6 +3,7 @@
 use crate::model::{Name, RecordType, Serial, Ttl};
 
 /// A zone that keeps the rules: one SOA, nothing out of the zone, one TTL per set.
+#[derive(PartialEq, Eq)]
 pub struct Zone {
     origin: Name,
     /// Set after set: owner length, owner, type, TTL, octets of the records, then each with its length before it.

@@ -113,7 +113,8 @@ impl Bench {
                     }
                     Effect::Publish(table) => self.tables.publish(table),
                     // After the answers, or on another thread.
-                    Effect::Note(_)
+                    Effect::Configure(_)
+                    | Effect::Note(_)
                     | Effect::Persist
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)

@@ -20,6 +20,7 @@ mod orders;
 mod packaging;
 mod probe_command;
 mod programs;
+mod reload;
 mod rights;
 mod sample;
 mod secrets;

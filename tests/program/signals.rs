@@ -60,7 +60,7 @@ fn sighup_ends_nothing_and_is_told() {
     let place = Place::new();
     let daemon = place.started();
     daemon.signal(Signal::HUP);
-    daemon.wait_for_line("SIGHUP", PATIENCE);
+    daemon.wait_for_line("config.adopted", PATIENCE);
     let reply = ask_by_udp(place.listen, &query(7, NAME, RecordType::SOA));
     assert_eq!(reply[..2], [0, 7]);
     place.status().assert_code(0);

@@ -102,6 +102,7 @@ mod tests {
             ended: Vec::new(),
             names: vec![effect],
             broken: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

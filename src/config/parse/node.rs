@@ -20,7 +20,7 @@ const SECCOMP: [(&str, Seccomp); 3] =
 
 /// `[node]`
 pub(super) fn node(spec: Option<At<NodeSpec>>, context: Context<'_>) -> Option<NodeSettings> {
-    let NodeSpec { name, state_dir, user, landlock, seccomp } = spec?.value;
+    let NodeSpec { name, state_dir, user, landlock, seccomp, watch } = spec?.value;
     let name = label("the node's name", &name?, context.diagnostics);
     let state_dir = context.path_or("state_dir", state_dir.as_ref(), STATE_DIR);
     let (user, user_place) = user.map(|At { value, place }| (value, place)).unzip();
@@ -33,6 +33,7 @@ pub(super) fn node(spec: Option<At<NodeSpec>>, context: Context<'_>) -> Option<N
         user_place,
         landlock: landlock?,
         seccomp: seccomp?,
+        watch: watch.is_some_and(|watch| watch.value),
     })
 }
 

@@ -38,5 +38,8 @@ tables! {
         /// The least number of a name's regions that are neither down nor drained after a command (all of them, where it
         /// has fewer): rule `min-serving`.
         may min_serving: i64 { default: "1", least: "0", most: "100", unit: "regions" },
+        /// The largest share that a reload may take away or give other answers: of the names of all zones (ten may always),
+        /// and of the steered names, which count where clients are sent elsewhere: rule `reload-share`.
+        may reload_max_share: i64 { default: "50", least: "0", most: "100", unit: "percent" },
     }
 }

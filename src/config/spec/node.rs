@@ -15,6 +15,9 @@ tables! {
         may landlock: String { default: "enforce", one_of: &["enforce", "off"] },
         /// `"enforce"`: no system call but those that it needs. `"log"` has the kernel log others, `"off"` leaves that out.
         may seccomp: String { default: "enforce", one_of: &["enforce", "log", "off"] },
+        /// This file, the zones and what they include are reloaded when they have changed and nobody has written to them for
+        /// half a second.
+        may watch: bool { default: "false" },
     }
 
     /// Where the command line reaches the daemon.

@@ -232,6 +232,7 @@ fn every_key_is_obeyed() {
         ("user", "user = \"dns\"", "user = \"other\""),
         ("landlock", "landlock = \"off\"", "landlock = \"enforce\""),
         ("seccomp", "seccomp = \"log\"", "seccomp = \"enforce\""),
+        ("watch", "watch = true", "watch = false"),
         ("listen", "192.0.2.53:5353", "192.0.2.54:5353"),
         ("allow", "203.0.113.0/24", "203.0.113.0/25"),
         ("proxy_protocol_from", "198.51.100.53", "198.51.100.54"),
@@ -391,6 +392,7 @@ fn every_key_is_obeyed() {
         ("rate", "rate = 60", "rate = 61"),
         ("repeat", "repeat = \"45s\"", "repeat = \"46s\""),
         ("min_serving", "min_serving = 2", "min_serving = 3"),
+        ("reload_max_share", "reload_max_share = 20", "reload_max_share = 21"),
     ];
     for (key, old, new) in rows {
         assert!(COMPLETE.contains(old), "{old} is in the file");

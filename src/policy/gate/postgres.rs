@@ -3,7 +3,7 @@
 //! What a replica lacks is measured against what was known of its primary, for a replica that is cut off says that it has
 //! all that it received. The primary is whatever gate found to be one, with the same data.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::Light;
@@ -62,6 +62,12 @@ struct Position {
 }
 
 impl Primaries {
+    /// Those that these gates have found.
+    pub(super) fn kept(&self, gates: &BTreeSet<GateId>) -> Primaries {
+        let kept = self.0.iter().filter(|(gate, _)| gates.contains(gate));
+        Primaries(kept.map(|(gate, primary)| (gate.clone(), primary.clone())).collect())
+    }
+
     pub(super) const NONE: Primaries = Primaries(BTreeMap::new());
 
     /// A gate has seen a server.

@@ -1,0 +1,24 @@
+//! A request that says so may take longer than others: it reads files of any size.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The longest that such a request takes, with its connection.
+pub(super) const LONG_MAX: Duration = Duration::from_secs(120);
+
+/// One for each connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// This request may take long.
+    pub(super) fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has said so.
+    pub(super) fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
