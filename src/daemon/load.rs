@@ -11,7 +11,7 @@ use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::programs::Programs;
 use crate::zone::Zone;
-use crate::{dns, gate, hook, rights};
+use crate::{control, dns, gate, hook, rights};
 
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
@@ -36,6 +36,8 @@ pub struct Ready {
     pub hooks: hook::Prepared,
     /// The programs of both.
     pub programs: Programs,
+    /// What protects the API over TCP.
+    pub api: control::Protection,
     /// Warnings about all of them.
     pub warnings: Vec<Problem>,
 }
@@ -81,14 +83,21 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     let prober = probe::prepare(&config.probes, config.node.name.clone());
     let asker = gate::prepare(&config.asked, |gate| deeds::of_gate(&config, gate));
     let hooks = hook::prepare(&config.deeds, |hook| deeds::of_hook(&config, hook));
-    match (prober, asker, hooks) {
-        (Ok(prober), Ok(asker), Ok(hooks)) if !has_errors(&problems) => {
+    let api = control::protect(&config.api);
+    if let Some(tls) = &config.api.tls {
+        let shared = shared_too_widely(&tls.key, &tls.key.display().to_string());
+        problems.extend(shared.map(|problem| Problem { place: Some(tls.place.clone()), ..problem }));
+    }
+    match (prober, asker, hooks, api) {
+        (Ok(prober), Ok(asker), Ok(hooks), Ok(api)) if !has_errors(&problems) => {
             let file = file.to_owned();
             let programs = deeds::programs(&config);
-            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, programs, warnings: problems })
+            let warnings = problems;
+            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, programs, api, warnings })
         }
-        (prober, asker, hooks) => {
-            problems.extend([prober.err(), asker.err(), hooks.err()].into_iter().flatten().flatten());
+        (prober, asker, hooks, api) => {
+            problems
+                .extend([prober.err(), asker.err(), hooks.err(), api.err()].into_iter().flatten().flatten());
             Err(problems)
         }
     }
