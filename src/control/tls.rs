@@ -157,9 +157,8 @@ pub(super) fn names(certificate: &[u8]) -> Vec<String> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return Vec::new() };
     let alternative = certificate.subject_alternative_name().ok().flatten();
     let of_alternative = alternative.iter().flat_map(|names| &names.value.general_names);
-    let dns = of_alternative.filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        _ => None,
+    let dns = of_alternative.filter_map(|name| {
+        if let GeneralName::DNSName(name) = name { Some((*name).to_owned()) } else { None }
     });
     let common =
         certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok().map(str::to_owned));
