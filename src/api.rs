@@ -11,7 +11,9 @@ mod live;
 mod metrics;
 mod part;
 mod probed;
+mod receiver;
 mod status;
+mod urgency;
 mod warning;
 
 pub use effective_config::effective_config;
@@ -33,6 +35,7 @@ pub use incident::{Incident, Stay};
 pub use metrics::{METRICS_TYPE, Scrape, metrics};
 pub use part::PartStatus;
 pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
+pub use receiver::ReceiverStatus;
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,

@@ -41,7 +41,7 @@ use tokio::sync::oneshot;
 
 use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
-use crate::model::Name;
+use crate::model::{Name, ReceiverId};
 
 pub use access::{Scope, hash_of_token};
 pub use backend::{Behind, ReadFigures, ReadHistory};
@@ -59,6 +59,8 @@ pub enum ControlRequest {
     Status(oneshot::Sender<Status>),
     /// Do this, or tell what it would mean.
     Command(Wish, oneshot::Sender<Result<Done, Refusal>>),
+    /// Send a notice to this receiver, and tell how that ended.
+    TestReceiver(ReceiverId, oneshot::Sender<Result<(), String>>),
     /// Why a name is answered as it is.
     Explain(Question, oneshot::Sender<Explanation>),
 }
@@ -91,6 +93,14 @@ pub struct Explain {
     /// Who asks.
     #[serde(default)]
     pub client: Option<IpAddr>,
+}
+
+/// Who is to be sent a notice that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestReceiver {
+    /// The receiver.
+    pub receiver: ReceiverId,
 }
 
 /// What the API answers when it does not do what it was asked, as `application/problem+json` (RFC 9457).

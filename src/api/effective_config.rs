@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{ApiSettings, Config, DnsSettings, Probe, TlsSettings};
+use crate::config::{ApiSettings, Config, DnsSettings, Probe, ReceiverSettings, TlsSettings};
 use crate::controller::{Hook, HookPhase};
 use crate::health::{Check, Region};
 use crate::model::shown;
@@ -25,6 +25,7 @@ pub fn effective_config(config: &Config) -> Value {
         steers,
         gates,
         hooks,
+        receivers,
         safety,
         alone: _,
         check: _,
@@ -52,6 +53,7 @@ pub fn effective_config(config: &Config) -> Value {
         "steer": steers.iter().map(steer).collect::<Vec<_>>(),
         "gate": gates.iter().map(gate).collect::<Vec<_>>(),
         "hook": hooks.iter().map(hook).collect::<Vec<_>>(),
+        "notify": receivers.iter().map(receiver).collect::<Vec<_>>(),
         "safety": { "min_serving": safety.min_serving },
     })
 }
@@ -65,6 +67,14 @@ fn api_table(api: &ApiSettings) -> Value {
         "certificate": api.tls.as_ref().map(|tls| &tls.certificate),
         "key": api.tls.as_ref().map(|tls| &tls.key),
         "client_ca": api.tls.as_ref().and_then(|tls| tls.client_ca.as_ref()),
+    })
+}
+
+/// Without a place where it is told: a URL may be a secret.
+fn receiver(settings: &ReceiverSettings) -> Value {
+    let ReceiverSettings { receiver, kind, urgency, events, names, rate, .. } = settings;
+    json!({
+        "name": receiver, "kind": kind.word(), "urgency": urgency, "events": events, "names": names, "rate": rate,
     })
 }
 

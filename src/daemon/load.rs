@@ -11,7 +11,7 @@ use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::programs::Programs;
 use crate::zone::Zone;
-use crate::{control, dns, gate, hook, rights};
+use crate::{control, dns, gate, hook, notify, rights};
 
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
@@ -34,7 +34,9 @@ pub struct Ready {
     pub asker: gate::Asker,
     /// Who runs the hooks.
     pub hooks: hook::Prepared,
-    /// The programs of both.
+    /// Who tells the receivers of notices.
+    pub receivers: notify::Prepared,
+    /// The programs of all three.
     pub programs: Programs,
     /// What protects the API over TCP.
     pub api: control::Protection,
@@ -83,21 +85,34 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     let prober = probe::prepare(&config.probes, config.node.name.clone());
     let asker = gate::prepare(&config.asked, |gate| deeds::of_gate(&config, gate));
     let hooks = hook::prepare(&config.deeds, |hook| deeds::of_hook(&config, hook));
+    let receivers = notify::prepare(&config.receivers, |receiver| deeds::of_receiver(&config, receiver));
     let api = control::protect(&config.api);
     if let Some(tls) = &config.api.tls {
         let shared = shared_too_widely(&tls.key, &tls.key.display().to_string());
         problems.extend(shared.map(|problem| Problem { place: Some(tls.place.clone()), ..problem }));
     }
-    match (prober, asker, hooks, api) {
-        (Ok(prober), Ok(asker), Ok(hooks), Ok(api)) if !has_errors(&problems) => {
+    match (prober, asker, hooks, receivers, api) {
+        (Ok(prober), Ok(asker), Ok(hooks), Ok(receivers), Ok(api)) if !has_errors(&problems) => {
             let file = file.to_owned();
             let programs = deeds::programs(&config);
             let warnings = problems;
-            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, programs, api, warnings })
+            Ok(Ready {
+                file,
+                config,
+                zones,
+                secrets,
+                prober,
+                asker,
+                hooks,
+                receivers,
+                programs,
+                api,
+                warnings,
+            })
         }
-        (prober, asker, hooks, api) => {
-            problems
-                .extend([prober.err(), asker.err(), hooks.err(), api.err()].into_iter().flatten().flatten());
+        (prober, asker, hooks, receivers, api) => {
+            let mistakes = [prober.err(), asker.err(), hooks.err(), receivers.err(), api.err()];
+            problems.extend(mistakes.into_iter().flatten().flatten());
             Err(problems)
         }
     }
