@@ -56,6 +56,7 @@ pub fn fixed(before: &Config, after: &Config) -> Vec<Problem> {
         ("[control] socket", before.control != after.control),
         ("[api]", before.api != after.api),
         ("[history]", before.history != after.history),
+        ("[[notify]]", before.receivers != after.receivers),
         (
             "[dns] xdp",
             before.dns.xdp.as_ref().map(|xdp| &xdp.interface)
@@ -64,7 +65,7 @@ pub fn fixed(before: &Config, after: &Config) -> Vec<Problem> {
     ];
     let problem = |key: &str| {
         let found = format!("{key} cannot become another one while the daemon runs");
-        Problem::error(None, found, "`cadence-dns upgrade` takes it up without a gap, or a restart does")
+        Problem::error(None, found, "a restart takes it up")
     };
     kinds.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| problem(key)).collect()
 }

@@ -34,7 +34,7 @@ pub struct ReceiverSettings {
 }
 
 /// A template, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Eq)]
 pub struct TemplateText {
     /// Its source.
     pub source: String,
@@ -42,8 +42,15 @@ pub struct TemplateText {
     pub place: Place,
 }
 
+/// Where it stands makes no difference.
+impl PartialEq for TemplateText {
+    fn eq(&self, other: &TemplateText) -> bool {
+        self.source == other.source
+    }
+}
+
 /// What a receiver is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ReceiverKind {
     /// A POST of the notice as JSON, signed if there is a secret.
     Webhook {
@@ -75,7 +82,7 @@ pub enum ReceiverKind {
 }
 
 /// How an e-mail goes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Email {
     /// The program that takes the message on stdin, with its arguments.
     pub sendmail: Vec<String>,
@@ -88,7 +95,7 @@ pub struct Email {
 }
 
 /// Where requests go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Destination {
     /// To a URL.
     Web(Arc<Web>),
@@ -118,6 +125,16 @@ impl ReceiverKind {
             | ReceiverKind::Alertmanager { destination, .. } => Some(destination),
             ReceiverKind::Email(_) | ReceiverKind::Command(_) => None,
         }
+    }
+}
+
+/// Where the configuration has it makes no difference.
+impl PartialEq for ReceiverSettings {
+    fn eq(&self, other: &ReceiverSettings) -> bool {
+        let ReceiverSettings { receiver, place: _, kind, urgency, events, names, text, deadline, rate } =
+            self;
+        (receiver, kind, urgency, events) == (&other.receiver, &other.kind, &other.urgency, &other.events)
+            && (names, text, deadline, rate) == (&other.names, &other.text, &other.deadline, &other.rate)
     }
 }
 

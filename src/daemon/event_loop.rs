@@ -310,6 +310,7 @@ impl EventLoop {
         let reload = self.reloads.take(preparation, id, now);
         if let Some((by, why)) = self.reloads.take_failure() {
             self.record.reload_failed(&by, &why, now);
+            self.notifier.take(&Announcement::of_reload(Some(&why), self.record.node(), now), now);
         }
         match reload {
             Some(reload) => self.take(Event::Reload(Box::new(reload))),

@@ -122,7 +122,7 @@ fn differences(before: &[Zone], after: &[Zone]) -> BTreeMap<Name, ZoneDifference
 
 /// For an address that takes a right.
 const NO_RIGHT: &str = "the daemon has given up the rights to it: it may listen on the ports that it started with, and on \
-                        none below 1024; `cadence-dns upgrade` takes the address up without a gap";
+                        none below 1024; a restart takes the address up";
 
 /// The sockets, where they are others or answer otherwise: those that stay are taken over, new ones are bound.
 fn bind(before: &Config, ready: &Ready, open: Open) -> Result<Option<dns::Bound>, Problem> {
@@ -162,13 +162,13 @@ fn bind(before: &Config, ready: &Ready, open: Open) -> Result<Option<dns::Bound>
 fn unknown_program(arguments: &[String]) -> Problem {
     let found =
         format!("the daemon may execute no program that it did not start with: {}", arguments.join(" "));
-    Problem::error(None, found, "`cadence-dns upgrade` takes it up without a gap, or a restart does")
+    Problem::error(None, found, "a restart takes it up")
 }
 
 /// A file that cannot be read may be one that the daemon may read no more.
 fn explained(problems: Vec<Problem>) -> Vec<Problem> {
-    const CONFINED: &str = "; the daemon reads only below the folders that it knew when it started: for others \
-                            `cadence-dns upgrade`, or a restart";
+    const CONFINED: &str = "; the daemon reads only below the folders that it knew when it started: others \
+                            take a restart";
     let is_unreadable = |problem: &Problem| {
         problem.found.contains("cannot read") && problem.found.contains("Permission denied")
     };
