@@ -1,6 +1,7 @@
 //! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
 
 mod advice;
+mod configured;
 mod explain;
 mod heartbeats;
 mod history_page;
@@ -9,11 +10,13 @@ mod live;
 mod part;
 mod probed;
 mod status;
+mod text;
 mod warning;
 
+pub use configured::{CONFIGURED_SCHEMA, Configured, ConfiguredTable, ConfiguredValue};
 pub use explain::{
     ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,
-    ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, PathStep, Question,
+    ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, Outline, PathStep, Question,
     RegionExplanation, RuleExplanation, TtlExplanation, WitnessExplanation,
 };
 pub use heartbeats::{
@@ -29,4 +32,5 @@ pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,
 };
+pub use text::{age, latency, probe_of};
 pub use warning::Warning;

@@ -16,6 +16,7 @@ mod caller;
 pub mod client;
 mod connections;
 mod documents;
+mod events;
 mod guard;
 mod listen;
 mod pages;

@@ -38,7 +38,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::api::BeatingCheck;
+use crate::api::{BeatingCheck, Configured};
 use crate::config::Config;
 use crate::control;
 use crate::controller::{Change, Controller, Missing, Saved};
@@ -185,7 +185,8 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
     let folder = store::history_folder(&config.node.state_dir);
-    let (feed, fed) = control::feed(config.probes.iter().map(BeatingCheck::of).collect());
+    let (feed, fed) =
+        control::feed(Configured::of(&config), config.probes.iter().map(BeatingCheck::of).collect());
     let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()) };
     let api_addresses = listeners.addresses().to_vec();
     let control = socket.serve(listeners, behind).map_err(StartError::System)?;

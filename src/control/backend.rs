@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::beats::{Beats, Fed};
 use super::{ControlRequest, Wish};
-use crate::api::{Explanation, Heartbeats, HistoryPage, HistoryQuestion, Question, Status};
+use crate::api::{Configured, Explanation, Heartbeats, HistoryPage, HistoryQuestion, Question, Status};
 use crate::controller::{Done, Refusal};
 use crate::model::RegionId;
 
@@ -48,11 +48,20 @@ struct Inner {
     requests: mpsc::Sender<ControlRequest>,
     recent: tokio::sync::Mutex<Option<Recent>>,
     beats: Mutex<Beats>,
-    #[allow(dead_code, reason = "the pages watch it")]
+    /// What the controller said last, however long ago.
+    known: Mutex<Option<Known>>,
+    configured: watch::Receiver<Arc<Configured>>,
     changes: watch::Receiver<u64>,
     history: Arc<ReadHistory>,
     /// One page is read at a time.
     reading: Semaphore,
+}
+
+/// A status, and when it came.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) status: Arc<Status>,
+    pub(super) at: Instant,
 }
 
 /// What came of the last question for a status.
@@ -83,13 +92,15 @@ impl Backend {
     /// And the task that takes what is told; it ends with the daemon.
     pub(super) fn new(behind: Behind) -> (Backend, impl Future<Output = ()> + Send + 'static) {
         let Behind { requests, fed, history } = behind;
-        let Fed { beats: mut told, mut checks, changes, lost: _ } = fed;
+        let Fed { beats: mut told, mut checks, configured, changes, lost: _ } = fed;
         let mut beats = Beats::default();
         beats.set_checks(&checks.borrow_and_update());
         let backend = Backend(Arc::new(Inner {
             requests,
             recent: tokio::sync::Mutex::new(None),
             beats: Mutex::new(beats),
+            known: Mutex::new(None),
+            configured,
             changes,
             history,
             reading: Semaphore::new(1),
@@ -127,8 +138,26 @@ impl Backend {
             }
         }
         let status = self.status_now().await;
-        *recent = Some(Recent { at: Instant::now(), status: status.clone() });
+        let at = Instant::now();
+        if let Ok(status) = &status {
+            *self.known_status() = Some(Known { status: Arc::clone(status), at });
+        }
+        *recent = Some(Recent { at, status: status.clone() });
         status
+    }
+
+    /// What the controller said last to those who share a status; it may be silent since.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.known_status().clone()
+    }
+
+    fn known_status(&self) -> MutexGuard<'_, Option<Known>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The configuration that is in effect.
+    pub(super) fn configured(&self) -> Arc<Configured> {
+        Arc::clone(&self.0.configured.borrow())
     }
 
     /// What the last probes saw, of all regions or of one.
@@ -137,7 +166,6 @@ impl Backend {
     }
 
     /// Changes when something that status shows has changed; it is no counter of anything.
-    #[allow(dead_code, reason = "the pages watch it")]
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.clone()
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::api::{Beat, BeatingCheck, HEARTBEATS_SCHEMA, Heartbeats, beats_kept};
+use crate::api::{Beat, BeatingCheck, Configured, HEARTBEATS_SCHEMA, Heartbeats, beats_kept};
 use crate::health::Observation;
 use crate::model::{CheckId, Moment, RegionId};
 
@@ -18,6 +18,7 @@ const WAITING_MAX: usize = 4096;
 pub struct Feed {
     beats: mpsc::Sender<(CheckId, Beat)>,
     checks: watch::Sender<Arc<[BeatingCheck]>>,
+    configured: watch::Sender<Arc<Configured>>,
     changes: watch::Sender<u64>,
     lost: Arc<AtomicU64>,
 }
@@ -27,20 +28,28 @@ pub struct Feed {
 pub struct Fed {
     pub(super) beats: mpsc::Receiver<(CheckId, Beat)>,
     pub(super) checks: watch::Receiver<Arc<[BeatingCheck]>>,
+    pub(super) configured: watch::Receiver<Arc<Configured>>,
     pub(super) changes: watch::Receiver<u64>,
     #[allow(dead_code, reason = "the metrics tell it")]
     pub(super) lost: Arc<AtomicU64>,
 }
 
-/// A feed about these checks.
+/// A feed about a configuration and its checks.
 #[must_use]
-pub fn feed(checks: Vec<BeatingCheck>) -> (Feed, Fed) {
+pub fn feed(configured: Configured, checks: Vec<BeatingCheck>) -> (Feed, Fed) {
     let (beats, fed_beats) = mpsc::channel(WAITING_MAX);
     let (checks, fed_checks) = watch::channel(checks.into());
+    let (configured, fed_configured) = watch::channel(Arc::new(configured));
     let (changes, fed_changes) = watch::channel(0);
     let lost = Arc::<AtomicU64>::default();
-    let fed = Fed { beats: fed_beats, checks: fed_checks, changes: fed_changes, lost: Arc::clone(&lost) };
-    (Feed { beats, checks, changes, lost }, fed)
+    let fed = Fed {
+        beats: fed_beats,
+        checks: fed_checks,
+        configured: fed_configured,
+        changes: fed_changes,
+        lost: Arc::clone(&lost),
+    };
+    (Feed { beats, checks, configured, changes, lost }, fed)
 }
 
 impl Feed {
@@ -50,6 +59,11 @@ impl Feed {
         if self.beats.try_send((observation.check.clone(), beat)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Another configuration is in effect from now on.
+    pub fn set_configured(&self, configured: Configured) {
+        self.configured.send_replace(Arc::new(configured));
     }
 
     /// Other checks are probed from now on; those that stay keep their beats.
@@ -177,7 +191,7 @@ mod tests {
     /// The thread of the API stands still: the control thread goes on.
     #[test]
     fn beats_that_nobody_takes_are_counted_and_nobody_waits() {
-        let (feed, mut fed) = feed(vec![check(1)]);
+        let (feed, mut fed) = feed(Configured { schema: String::new(), tables: Vec::new() }, vec![check(1)]);
         let observation = Observation {
             check: check(1).id,
             vantage: "ns1".into(),

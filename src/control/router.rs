@@ -1,7 +1,8 @@
 //! The routes of the API, for the UNIX socket and for TCP alike.
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::ACCEPT;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -33,6 +34,7 @@ pub(super) fn router(backend: Backend) -> Router {
         .route("/api/v1/heartbeats", get(heartbeats))
         .route("/api/v1/explain", get(explain))
         .route("/api/v1/history", get(history))
+        .route("/api/v1/config", get(config))
         .route("/api/v1/commands", post(command))
         .merge(pages::routes())
         .fallback(nothing_there)
@@ -42,8 +44,16 @@ pub(super) fn router(backend: Backend) -> Router {
         .with_state(backend)
 }
 
-async fn nothing_there() -> Problem {
+/// A browser gets a page, a program a document.
+async fn nothing_there(State(backend): State<Backend>, request: Request) -> Response {
+    let accepts = request.headers().get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if accepts.is_some_and(|accepted| accepted.contains("text/html"))
+        && !request.uri().path().starts_with("/api/")
+    {
+        return pages::nowhere(&backend).await;
+    }
     Problem::new(StatusCode::NOT_FOUND, "there is nothing here; the API begins at /api/v1/status")
+        .into_response()
 }
 
 async fn not_so() -> Problem {
@@ -107,6 +117,11 @@ async fn history(
     }
     let question = HistoryQuestion { limit, before, since, name, region };
     Ok(Json(backend.history(question).await?))
+}
+
+/// The configuration that is in effect, without secrets.
+async fn config(State(backend): State<Backend>) -> Response {
+    Json(&*backend.configured()).into_response()
 }
 
 async fn command(

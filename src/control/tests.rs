@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::connections::{CONNECTION_MAX, USERS_MAX};
 use super::serving::{Sockets, serve};
 use super::{Behind, ControlRequest, Feed, bind, feed};
-use crate::api::{HistoryPage, HistoryQuestion, Source, Status};
+use crate::api::{Configured, HistoryPage, HistoryQuestion, Source, Status};
 use crate::controller::Refusal;
 use crate::model::Moment;
 
@@ -32,7 +32,7 @@ impl Server {
         let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let strangers = tcp.local_addr().expect("it is bound");
         let (asked, requests) = mpsc::channel(1);
-        let (feed, fed) = feed(Vec::new());
+        let (feed, fed) = feed(Configured { schema: String::new(), tables: Vec::new() }, Vec::new());
         let read = |question: &HistoryQuestion| {
             assert_eq!(question.limit, 7);
             Ok(HistoryPage::new(Vec::new(), Some(12)))
