@@ -7,7 +7,7 @@
 //! `brownout` a region that half works · `glitches` what must flip nothing · `starved` no processor for the prober ·
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
 //! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
-//! `postgres` gates and hooks of a database · `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
+//! `dashboard` in Chromium · `postgres` gates and hooks of a database · `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
 //! `differential` what NSD and Knot answer · `compose` docker-compose.yml
 
 // A test may give up; the program may not.
@@ -17,9 +17,11 @@
 mod kit;
 
 mod brownout;
+mod browser;
 mod certificates;
 mod client;
 mod compose;
+mod dashboard;
 mod differential;
 mod disk;
 mod dns;
