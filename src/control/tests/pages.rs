@@ -50,7 +50,8 @@ async fn a_wrong_path_is_a_page_for_a_browser_and_a_document_for_a_program() {
 async fn a_page_outlives_the_controller() {
     let mut server = Server::start().await;
     let stranger = server.stranger().await;
-    let (page, ()) = tokio::join!(asked(stranger, &get("/")), controller(&mut server.requests, 1));
+    let (page, ()) =
+        tokio::join!(async { asked(stranger, &get("/")).await }, controller(&mut server.requests, 1));
     assert!(!page.contains("does not answer"), "{page}");
     server.requests.close();
     let page = asked(server.stranger().await, &get("/")).await;
