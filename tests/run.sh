@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 needs="haproxy:haproxy nginx:nginx-light dnsdist:dnsdist nsd:nsd knotd:knot unbound:unbound ip:iproute2 nft:nftables ethtool:ethtool
     ping:iputils-ping sysctl:procps python3:python3 setpriv:util-linux taskset:util-linux cc:gcc debootstrap:debootstrap
     docker:docker.io mkfs.ext4:e2fsprogs fsfreeze:util-linux losetup:mount mount:mount systemd-analyze:systemd strace:strace
-    /usr/lib/postgresql/15/bin/postgres:postgresql flock:util-linux chromium:chromium"
+    /usr/lib/postgresql/15/bin/postgres:postgresql flock:util-linux prometheus:prometheus promtool:prometheus chromium:chromium"
 
 fail() {
     echo "tests/run.sh: $*" >&2

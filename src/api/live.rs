@@ -70,6 +70,7 @@ impl NameStatus {
         let budget = budget.map(|budget| BudgetStatus::new(budget, steer));
         NameStatus {
             name: name.clone(),
+            regions: steer.regions.clone(),
             region: standing.region.clone(),
             addresses: standing.addresses.to_vec(),
             ttl: Some(decision.ttl),
@@ -86,6 +87,7 @@ impl NameStatus {
     fn from_saved(saved: &SavedName, now: Moment) -> NameStatus {
         NameStatus {
             name: saved.name.clone(),
+            regions: Vec::new(),
             region: saved.standing.region.clone(),
             addresses: saved.standing.addresses.to_vec(),
             ttl: None,

@@ -190,7 +190,7 @@ fn no_history(why: NoHistory) -> String {
 
 async fn settings(State(backend): State<Backend>) -> Html {
     let asking = Asking::of(&backend).await;
-    asking.show(|sight| Html(StatusCode::OK, dashboard::settings(sight, &backend.configured())))
+    asking.show(|sight| Html(StatusCode::OK, dashboard::settings(sight, &backend.configured().config)))
 }
 
 impl Asking {

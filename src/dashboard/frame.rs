@@ -69,6 +69,7 @@ impl Sight<'_> {
         match (trouble, status.source) {
             (Some(trouble), _) => Some(format!("The controller does not answer: {trouble}. {told}")),
             (None, Source::Saved) => Some(format!("The daemon does not run. {told}")),
+            (None, Source::Stale) => Some(format!("The controller does not answer. {told}")),
             (None, Source::Live) if old > OLD => Some(format!("This is old. {told}")),
             (None, Source::Live) => None,
         }

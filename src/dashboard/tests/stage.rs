@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::api::{
-    BEATS_MAX, Beat, CONFIGURED_SCHEMA, CheckHeartbeat, Configured, ConfiguredTable, ConfiguredValue,
-    Explanation, HEARTBEATS_SCHEMA, Heartbeats, HistoryPage, NumberedEntry, Question, Status,
+    BEATS_MAX, Beat, CheckHeartbeat, Explanation, HEARTBEATS_SCHEMA, Heartbeats, HistoryPage, NumberedEntry,
+    Question, Status,
 };
 use crate::config::DnsSettings;
 use crate::controller::{Effect, Event, HistoryEntry, Parameters};
@@ -138,8 +138,6 @@ pub(super) fn many_names(number: usize, bad: usize) -> Status {
 }
 
 /// A configuration in which everything is called the same.
-pub(super) fn configured(word: &str) -> Configured {
-    let value = ConfiguredValue { key: word.into(), value: word.into() };
-    let table = ConfiguredTable { table: word.into(), values: vec![value] };
-    Configured { schema: CONFIGURED_SCHEMA.into(), tables: vec![table] }
+pub(super) fn configured(word: &str) -> serde_json::Value {
+    serde_json::json!({ word: { word: word }, "region": [{ "name": word, "addresses": [word] }] })
 }
