@@ -8,7 +8,8 @@
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
 //! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
 //! `dashboard` in Chromium · `postgres` gates and hooks of a database · `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
-//! `prometheus` alerts and dashboard of a failover · `differential` what NSD and Knot answer · `compose` docker-compose.yml
+//! `prometheus` alerts and dashboard of a failover · `differential` what NSD and Knot answer · `compose` docker-compose.yml ·
+//! `debian` the package
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -22,6 +23,7 @@ mod certificates;
 mod client;
 mod compose;
 mod dashboard;
+mod debian;
 mod differential;
 mod disk;
 mod dns;
