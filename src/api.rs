@@ -11,8 +11,10 @@ mod live;
 mod metrics;
 mod part;
 mod probed;
+mod receiver;
 mod status;
 mod text;
+mod urgency;
 mod warning;
 
 pub use effective_config::effective_config;
@@ -34,6 +36,7 @@ pub use incident::{Incident, Stay};
 pub use metrics::{METRICS_TYPE, Scrape, metrics};
 pub use part::PartStatus;
 pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
+pub use receiver::ReceiverStatus;
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,

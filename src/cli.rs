@@ -12,13 +12,16 @@ mod failback;
 mod failover;
 mod failure;
 mod history;
+mod notify;
 mod output;
 mod overrides;
+mod poll;
 mod probe;
 mod resolver;
 mod run;
 mod runner;
 mod runtime;
+mod screen;
 mod simulate;
 mod status;
 mod story;
@@ -26,6 +29,7 @@ mod switchover;
 #[cfg(test)]
 mod tests;
 mod text;
+mod top;
 mod when;
 mod zone;
 
@@ -67,6 +71,8 @@ enum Command {
     Zone(zone::Command),
     /// Show the current answer for each name, since when it holds, and why
     Status(status::Arguments),
+    /// Watch names, addresses, probes and queries live, on the whole terminal
+    Top(top::Arguments),
     /// Give a name to a region now, whatever probes say: leave a region that is green and broken
     Failover(failover::Failover),
     /// Plan the move of a name: caches are made ready, it moves on time, and is looked at from outside
@@ -93,6 +99,9 @@ enum Command {
     /// Check that nobody has changed the history
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Show who is told of what happens, and try whether it arrives
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Rehearse the death of a region: what would happen (--shadow), or how long clients take to follow
     Drill(drill::Arguments),
     /// Watch a failover on this machine, with nothing else installed
@@ -115,13 +124,15 @@ struct ConfigFile {
 /// # Errors
 /// See [`Failure`].
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    let cli = Cli::try_parse_from(arguments).map_err(Failure::Usage)?;
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = Cli::try_parse_from(&arguments).map_err(|error| misused(error, &arguments))?;
     match cli.command {
         Command::Run(ConfigFile { config }) => run::run(&config),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Zone(command) => zone::run(&command),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Failover(arguments) => failover::failover(&arguments),
         Command::Switchover(arguments) => switchover::run(&arguments),
         Command::Failback(arguments) => failback::fail_back(&arguments),
@@ -134,8 +145,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Explain(arguments) => explain::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Audit(command) => audit::run(&command),
+        Command::Notify(command) => notify::run(&command),
         Command::Drill(arguments) => drill::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::RunPrograms => runner::run(),
     }
+}
+
+/// Exit code 2, which clap has for wrong usage, is CRITICAL for those who run plugins; theirs for it is 3.
+fn misused(error: clap::Error, arguments: &[OsString]) -> Failure {
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    if !(error.use_stderr() && has("status") && has("--check")) {
+        return Failure::Usage(error);
+    }
+    let text = error.to_string();
+    status::misused(text.lines().next().unwrap_or("wrong usage"))
 }

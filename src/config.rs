@@ -12,6 +12,7 @@
 mod diagnostics;
 mod errands;
 mod near;
+mod notify;
 mod parameters;
 mod parse;
 mod probe_settings;
@@ -37,6 +38,7 @@ use with::With;
 pub use errands::{
     Ask, Bound, BoundLimit, Deed, GateSettings, HookSettings, PostgresServer, SecretFile, Web,
 };
+pub use notify::{Destination, Email, ReceiverKind, ReceiverSettings, TemplateText};
 pub use probe_settings::{
     BodyRule, DnsProbe, DnsTransport, ExecProbe, Expect, Fresh, GrpcProbe, HttpProbe, HttpVersion, Probe,
     ProbeKind, TrustSettings,

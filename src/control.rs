@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 
 use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
-use crate::model::Name;
+use crate::model::{Name, ReceiverId};
 
 pub use backend::{Behind, ReadFigures, ReadHistory};
 pub use beats::{Fed, Feed, feed};
@@ -54,6 +54,8 @@ pub enum ControlRequest {
     Status(oneshot::Sender<Status>),
     /// Do this, or tell what it would mean.
     Command(Wish, oneshot::Sender<Result<Done, Refusal>>),
+    /// Send a notice to this receiver, and tell how that ended.
+    TestReceiver(ReceiverId, oneshot::Sender<Result<(), String>>),
     /// Why a name is answered as it is.
     Explain(Question, oneshot::Sender<Explanation>),
 }
@@ -86,6 +88,14 @@ pub struct Explain {
     /// Who asks.
     #[serde(default)]
     pub client: Option<IpAddr>,
+}
+
+/// Who is to be sent a notice that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestReceiver {
+    /// The receiver.
+    pub receiver: ReceiverId,
 }
 
 /// What the API answers when it does not do what it was asked, as `application/problem+json` (RFC 9457).

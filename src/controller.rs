@@ -19,6 +19,7 @@ mod history;
 mod hook;
 mod hooks;
 mod judgement;
+mod notice;
 mod obey;
 mod report;
 mod saved;
@@ -55,6 +56,7 @@ pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, W
 pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
+pub use notice::{Announcement, Notice, NoticeEvent, NoticeState};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedName, SavedRegion, SavedState};
 pub use step::Step;

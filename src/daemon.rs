@@ -41,9 +41,10 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Change, Controller, Missing, Saved};
+use crate::controller::{Announcement, Change, Controller, Missing, Notice, Parameters, Saved};
 use crate::dns;
 use crate::model::Moment;
+use crate::notify::Notifier;
 use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
@@ -132,7 +133,7 @@ pub struct Daemon {
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let Opened { ready, bound, listeners, proc, few_descriptors, given_up } = opened;
-    let Ready { config, zones, secrets, prober, asker, hooks, programs, .. } = ready;
+    let Ready { config, zones, secrets, prober, asker, hooks, receivers, programs, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
     }
@@ -164,6 +165,8 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let restored = saved.is_some();
     let (controller, effects) = Controller::start(parameters.clone(), &zones, saved, clock.now());
     make_durable(&controller, &mut log, &mark, clock.now());
+    let notifier = receivers.start(&programs, &config.node.state_dir, clock.now());
+    tell_receivers(&notifier, &controller, clock.now());
     let tables = dns::Tables::new(controller.table().clone());
     let addresses = bound.addresses().to_vec();
     let encrypted = bound.encrypted_addresses().to_vec();
@@ -206,6 +209,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         probing,
         asking: asker.start(&programs, &sighted),
         hooks: hooks.start(&programs, hook_ended),
+        notifier,
         programs,
         recorder,
         feed,
@@ -221,6 +225,23 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
 /// Reads pages of the history that the daemon itself writes.
 fn read_history(folder: PathBuf) -> Arc<control::ReadHistory> {
     Arc::new(move |question| store::history_page(&folder, question).map_err(|error| error.to_string()))
+}
+
+/// How things stand at the start; and alerts about what is not configured any more are over.
+fn tell_receivers(notifier: &Notifier, controller: &Controller, now: Moment) {
+    let Parameters { vantage, steers, regions, gates, .. } = controller.parameters();
+    for news in
+        controller.decisions().iter().filter_map(|decision| Announcement::of_start(decision, vantage, now))
+    {
+        notifier.take(&news, now);
+    }
+    let is_known = |notice: &Notice| match notice.key.split_once('/') {
+        Some(("name", name)) => steers.iter().any(|steer| steer.name().to_string() == name),
+        Some(("region", region)) => regions.iter().any(|known| known.id.as_str() == region),
+        Some(("gate", gate)) => gates.iter().any(|known| gate.split('/').next() == Some(known.id.as_str())),
+        Some(_) | None => true,
+    };
+    notifier.keep_known(is_known, now);
 }
 
 /// What the saved state may lack.

@@ -50,7 +50,7 @@
 //!   errand                         what gates and hooks do outside, bounded
 //!   probe · dns · control          probes of every kind · sockets, TLS · the HTTP API
 //!   store · recorder               state log, history · probes written down
-//!   gate · hook                    asks what regions must prove · tells others of moves
+//!   gate · hook · notify           asks what regions must prove · tells others of moves · tells people what happens
 //!   rights                         what the process may still do once all is open
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
@@ -78,7 +78,9 @@
 //! for people, in a chain of *history entries*; *grounds*: what such an entry rests on. *Worker*: a DNS thread with its
 //! sockets. *Part*: a shell as status shows it. *Beat*: a probe as it is kept for those who look; *heartbeat*: those of
 //! a check. *Program*: an executable of the operator's; *runner*: the process that runs programs for the daemon.
-//! *Client network*: the /24 or /56 of a client.
+//! *Notice*: what people elsewhere are told; an *alert* is one that lasts: it *fires*, and is *resolved*. *Receiver*: who
+//! is told; its *outbox* has what it does not know yet. *Urgency*: how soon an operator is needed. *Client network*: the
+//! /24 or /56 of a client.
 //!
 //! # What never bends
 //!
@@ -100,6 +102,7 @@ pub mod gate;
 pub mod health;
 pub mod hook;
 pub mod model;
+pub mod notify;
 pub mod policy;
 pub mod probe;
 pub mod programs;

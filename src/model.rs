@@ -144,6 +144,10 @@ label_type! {
     /// A hook, by its name in the configuration.
     HookId
 }
+label_type! {
+    /// Somebody who is told, by the name in the configuration.
+    ReceiverId
+}
 
 /// An address that we may serve, in the region that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ mod hold;
 mod imagined;
 mod overrides;
 mod safety;
+mod urgency;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -36,6 +37,7 @@ pub use overrides::{
     Scope, Target,
 };
 pub use safety::{Breach, Safety, SafetyRule, breaches, lifted_limit, passed_gates};
+pub use urgency::Urgency;
 
 /// The verdict on each region.
 pub type Verdicts = BTreeMap<RegionId, Arc<Verdict>>;

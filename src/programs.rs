@@ -47,6 +47,15 @@ impl Program {
     }
 }
 
+/// What one run has besides.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Extra {
+    /// More variables of its environment.
+    pub environment: Vec<(String, String)>,
+    /// What it reads from stdin; nothing, if it is empty.
+    pub input: String,
+}
+
 /// What became of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -109,15 +118,15 @@ impl Programs {
     ///
     /// The same happens when the future is dropped, or soon after it.
     pub async fn run(&self, number: usize, limit: Duration) -> Ended {
-        self.run_with(number, Vec::new(), limit).await
+        self.run_with(number, Extra::default(), limit).await
     }
 
-    /// The same, with more variables in its environment.
-    pub async fn run_with(&self, number: usize, more: Vec<(String, String)>, limit: Duration) -> Ended {
+    /// The same, with more variables in its environment, and something to read.
+    pub async fn run_with(&self, number: usize, extra: Extra, limit: Duration) -> Ended {
         match (self.desk.get(), self.list.get(number)) {
             (_, None) => Ended::not_started("there is no such program"),
-            (Some(desk), Some(_)) => desk.run(number, more, limit).await,
-            (None, Some(program)) => running::run(&program.with(more), limit).await,
+            (Some(desk), Some(_)) => desk.run(number, extra, limit).await,
+            (None, Some(program)) => running::run(&program.with(extra.environment), extra.input, limit).await,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, DnsSettings, Probe, TlsSettings};
+use crate::config::{Config, DnsSettings, Probe, ReceiverSettings, TlsSettings};
 use crate::controller::{Hook, HookPhase};
 use crate::health::{Check, Region};
 use crate::model::shown;
@@ -25,6 +25,7 @@ pub fn effective_config(config: &Config) -> Value {
         steers,
         gates,
         hooks,
+        receivers,
         safety,
         alone: _,
         check: _,
@@ -52,7 +53,16 @@ pub fn effective_config(config: &Config) -> Value {
         "steer": steers.iter().map(steer).collect::<Vec<_>>(),
         "gate": gates.iter().map(gate).collect::<Vec<_>>(),
         "hook": hooks.iter().map(hook).collect::<Vec<_>>(),
+        "notify": receivers.iter().map(receiver).collect::<Vec<_>>(),
         "safety": { "min_serving": safety.min_serving },
+    })
+}
+
+/// Without a place where it is told: a URL may be a secret.
+fn receiver(settings: &ReceiverSettings) -> Value {
+    let ReceiverSettings { receiver, kind, urgency, events, names, rate, .. } = settings;
+    json!({
+        "name": receiver, "kind": kind.word(), "urgency": urgency, "events": events, "names": names, "rate": rate,
     })
 }
 

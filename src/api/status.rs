@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::part::PartStatus;
+use super::receiver::ReceiverStatus;
 use super::warning::Warning;
 use crate::answer::Counter;
 use crate::controller::Step;
@@ -48,6 +49,9 @@ pub struct Status {
     /// The parts of the program around the controller; empty if the daemon does not run.
     #[serde(default)]
     pub parts: Vec<PartStatus>,
+    /// Who is told of what happens; empty if nobody is, or the daemon does not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receivers: Vec<ReceiverStatus>,
     /// What an operator should look at, gravest first.
     pub warnings: Vec<Warning>,
     /// What is worth knowing before the next outage, and no trouble now.
@@ -308,6 +312,7 @@ impl Status {
             steps: Vec::new(),
             dns: None,
             parts: Vec::new(),
+            receivers: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! How commands fail.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ pub enum Failure {
     Unreachable(String),
     /// A safety rule, a gate or `--if-epoch` forbids it: exit code 4.
     Forbidden(String),
+    /// All is told already, on stdout: this exit code.
+    Told(u8),
 }
 
 impl Failure {
@@ -28,6 +31,7 @@ impl Failure {
     #[must_use]
     pub fn report(self) -> ExitCode {
         let (text, code) = match self {
+            Failure::Told(code) => return ExitCode::from(code),
             Failure::Usage(error) => {
                 drop(error.print()); // a closed pipe needs no second message
                 return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -41,6 +45,19 @@ impl Failure {
             complain(&format!("cadence-dns: {text}"));
         }
         ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Failed(text)
+            | Failure::Misused(text)
+            | Failure::Unreachable(text)
+            | Failure::Forbidden(text) => f.write_str(text),
+            Failure::Usage(error) => write!(f, "{error}"),
+            Failure::Told(code) => write!(f, "exit code {code}"),
+        }
     }
 }
 

@@ -1,74 +1,162 @@
 //! `cadence-dns status`: the current answers, since when they hold, and why.
 
+mod changes;
+mod filter;
+mod plugin;
 mod render;
+#[cfg(test)]
+pub(in crate::cli) mod sample;
+mod watch;
+pub(in crate::cli) mod words;
 
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::daemon_address::DaemonAddress;
 use super::failure::Failure;
-use super::output::{Output, complain, print, print_as_it_is};
+use super::output::{Output, complain, print, print_as_it_is, put};
 use super::runtime::runtime;
+use super::when::now;
 use crate::api::Status;
 use crate::config::Whereabouts;
 use crate::control::client::{self, ClientError};
 use crate::controller::{Change, Saved};
-use crate::model::Moment;
 use crate::store::{self, Recovered};
 
-use render::render;
+use filter::narrow;
+use plugin::{Level, Verdict};
+use render::{Look, render};
 
 /// `cadence-dns status`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With --check it is a monitoring plugin: one line with figures, and exit code 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. \
+CRITICAL: a name fails open, is held or frozen on a region that is down or unknown, a part that answers or decides is dead, \
+or no daemon answers. WARNING: a name is not with its preferred region, an operator's order keeps it, or `status` warns of \
+anything. UNKNOWN: wrong usage, a configuration or socket that may not be read, an unknown name or region.")]
 pub(super) struct Arguments {
+    /// Only this steered name, with the regions that it may have; or only this region, with the names that may have it
+    #[arg(value_name = "NAME|REGION")]
+    what: Option<String>,
     #[command(flatten)]
     daemon: DaemonAddress,
-    /// How to print it
+    /// Go on until `q` or Ctrl-C, and mark what changes; without a terminal, a line a change
+    #[arg(long, short, conflicts_with = "check")]
+    watch: bool,
+    /// One line and an exit code for Nagios, Icinga and what runs their plugins
+    #[arg(long, conflicts_with = "output")]
+    check: bool,
+    /// How to print it; with --watch, as JSON, one line a change
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
 
 /// Shows the daemon's status, or the saved state when the daemon cannot be reached.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.check {
+        return check(arguments);
+    }
     let Whereabouts { socket, state_dir } = arguments.daemon.whereabouts()?;
+    if arguments.watch {
+        return watch::run(socket, arguments.what.clone(), arguments.output);
+    }
     match runtime()?.block_on(client::status(&socket)) {
-        Ok(status) => show(&status, arguments.output),
+        Ok(status) => show(status, arguments),
         Err(error) => {
             if let ClientError::Unreachable(..) = error {
-                show_saved(&state_dir, arguments.output);
+                show_saved(&state_dir, arguments)?;
             }
-            return Err(error.into());
+            Err(error.into())
+        }
+    }
+}
+
+fn show_saved(state_dir: &Path, arguments: &Arguments) -> Result<(), Failure> {
+    let read = store::read_for_display::<Saved, Change>(state_dir);
+    let Recovered { snapshot, entries, troubles, .. } = match read {
+        Ok(recovered) => recovered,
+        Err(error) => {
+            complain(&format!("cadence-dns: {error}"));
+            return Ok(());
+        }
+    };
+    for trouble in &troubles {
+        complain(&format!("cadence-dns: {trouble}"));
+    }
+    match Saved::with_changes(snapshot, entries) {
+        Some(saved) => show(Status::from_saved(saved, now()), arguments),
+        None => Ok(()),
+    }
+}
+
+fn show(status: Status, arguments: &Arguments) -> Result<(), Failure> {
+    let status = match &arguments.what {
+        Some(what) => narrow(status, what).map_err(Failure::Failed)?,
+        None => status,
+    };
+    match arguments.output {
+        Output::Table => {
+            let look = Look { now: now(), width: terminal_width(), marked: &BTreeSet::new() };
+            print(&render(&status, &look));
+        }
+        Output::Json => {
+            let text = serde_json::to_string_pretty(&status).expect("a status is plain data");
+            print_as_it_is(&format!("{text}\n"));
         }
     }
     Ok(())
 }
 
-fn show_saved(state_dir: &Path, output: Output) {
-    let read = store::read_for_display::<Saved, Change>(state_dir);
-    let Recovered { snapshot, entries, troubles, .. } = match read {
-        Ok(recovered) => recovered,
-        Err(error) => return complain(&format!("cadence-dns: {error}")),
+/// As a monitoring plugin: whatever happens is one line on stdout and an exit code of its own.
+fn check(arguments: &Arguments) -> Result<(), Failure> {
+    let Verdict { state, line } = checked(arguments);
+    put(&line); // plain already, and a plugin's reader that has gone away reads the exit code
+    match state.code() {
+        0 => Ok(()),
+        code => Err(Failure::Told(code)),
+    }
+}
+
+fn checked(arguments: &Arguments) -> Verdict {
+    let unknown = |why: &str| plugin::without_status(Level::Unknown, why);
+    let socket = match arguments.daemon.whereabouts() {
+        Ok(Whereabouts { socket, .. }) => socket,
+        Err(failure) => return unknown(&failure.to_string()),
     };
-    for trouble in &troubles {
-        complain(&format!("cadence-dns: {trouble}"));
-    }
-    if let Some(saved) = Saved::with_changes(snapshot, entries) {
-        show(&Status::from_saved(saved, now()), output);
+    let status = match runtime() {
+        Ok(runtime) => runtime.block_on(client::status(&socket)),
+        Err(failure) => return unknown(&failure.to_string()),
+    };
+    match status.map_err(|error| without_answer(&error)) {
+        Err(verdict) => verdict,
+        Ok(status) => match &arguments.what {
+            None => plugin::verdict(&status, now()),
+            Some(what) => match narrow(status, what) {
+                Ok(status) => plugin::verdict(&status, now()),
+                Err(why) => unknown(&why),
+            },
+        },
     }
 }
 
-fn show(status: &Status, output: Output) {
-    match output {
-        Output::Table => print(&render(status, now(), terminal_width())),
-        Output::Json => {
-            let text = serde_json::to_string_pretty(status).expect("a status is plain data");
-            print_as_it_is(&format!("{text}\n"));
+/// A daemon that does not run is what a monitoring system is there for, so that is CRITICAL; UNKNOWN is what it cannot tell.
+fn without_answer(error: &ClientError) -> Verdict {
+    let level = match error {
+        ClientError::Unreachable(..) if error.io_kind() == Some(ErrorKind::PermissionDenied) => {
+            Level::Unknown
         }
-    }
+        ClientError::Unreachable(..) | ClientError::Refused(_) => Level::Critical,
+        ClientError::Forbidden(_) | ClientError::Malformed(_) => Level::Unknown,
+    };
+    plugin::without_status(level, &error.to_string())
 }
 
-fn now() -> Moment {
-    Moment::default() + SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+/// What a plugin says of a command line that is wrong.
+pub(super) fn misused(why: &str) -> Failure {
+    let Verdict { state, line } = plugin::without_status(Level::Unknown, why);
+    put(&line);
+    Failure::Told(state.code())
 }
 
 /// None when stdout is no terminal: then nothing is wrapped.

@@ -20,6 +20,7 @@ mod kind;
 mod label;
 mod limit;
 mod node;
+mod notify;
 mod passes;
 mod probe;
 mod program;
@@ -45,7 +46,8 @@ use super::spec::Spec;
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     #[rustfmt::skip]
     let Spec {
-        node, dns, control, api, history, record, check, zone, evidence, witness, region, steer, gate, hook, safety,
+        node, dns, control, api, history, record, check, zone, evidence, witness, region, steer, gate, hook, notify,
+        safety,
     } = spec;
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
@@ -62,6 +64,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     let gates = gate::gates(entries(gate), &regions, &steers, context);
     gate::keep_data(&mut steers, &undecided, &gates.gates);
     let hooks = hook::hooks(entries(hook), &steers, context);
+    let receivers = notify::receivers(entries(notify), &steers, context);
     let safety = safety::safety(safety, context.diagnostics);
     Some(Config {
         node: node?,
@@ -81,6 +84,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         asked: gates.settings,
         hooks: hooks.hooks,
         deeds: hooks.settings,
+        receivers,
         safety: safety?,
     })
 }

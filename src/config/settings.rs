@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::errands::{GateSettings, HookSettings};
+use super::notify::ReceiverSettings;
 use super::probe_settings::Probe;
 use crate::controller::Hook;
 use crate::health::{Alone, Check, Region};
@@ -52,6 +53,8 @@ pub struct Config {
     pub hooks: Vec<Hook>,
     /// The same for those who run them.
     pub deeds: Vec<HookSettings>,
+    /// `[[notify]]`
+    pub receivers: Vec<ReceiverSettings>,
     /// `[safety]`: what no command may do by mistake.
     pub safety: Safety,
 }

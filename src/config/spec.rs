@@ -84,6 +84,7 @@ mod evidence;
 mod gate;
 mod hook;
 mod node;
+mod notify;
 mod probe;
 mod region;
 mod steer;
@@ -94,6 +95,7 @@ pub(super) use evidence::{EvidenceSpec, WitnessSpec};
 pub(super) use gate::{GateSpec, HttpGateSpec, PostgresGateSpec};
 pub(super) use hook::{HookSpec, SafetySpec};
 pub(super) use node::{CheckSpec, ControlSpec, HistorySpec, NodeSpec, RecordSpec, ZoneSpec};
+pub(super) use notify::NotifySpec;
 pub(super) use probe::{
     BodySpec, BrownoutSpec, CertificateSpec, ExpectSpec, FreshSpec, ProbeSpec, QuestionSpec, SlowSpec,
 };
@@ -121,6 +123,7 @@ tables! {
         may steer: Vec<At<SteerSpec>>,
         may gate: Vec<At<GateSpec>>,
         may hook: Vec<At<HookSpec>>,
+        may notify: Vec<At<NotifySpec>>,
         may safety: SafetySpec,
     }
 }

@@ -18,7 +18,7 @@ use crate::api::{
     Source, Status, Warning, metrics,
 };
 use crate::controller::{Done, Refusal};
-use crate::model::RegionId;
+use crate::model::{ReceiverId, RegionId};
 
 /// The controller answers at once, or something is wrong with it. Less than a client waits.
 pub(super) const CONTROLLER_MAX: Duration = Duration::from_secs(3);
@@ -244,6 +244,17 @@ impl Backend {
 
     fn beats(&self) -> MutexGuard<'_, Beats> {
         self.0.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a receiver says to a notice that changes nothing, or in words why it says nothing.
+    pub(super) async fn test_receiver(&self, receiver: ReceiverId) -> Result<Result<(), String>, Unanswered> {
+        match self.ask(|reply| ControlRequest::TestReceiver(receiver, reply)).await {
+            // The controller only passes it on; it is the receiver that is late.
+            Err(Unanswered::Late) => Ok(Err(format!(
+                "the receiver has not answered within {CONTROLLER_MAX:?}; the notice may still arrive"
+            ))),
+            answered => answered,
+        }
     }
 
     /// Asks the controller, which must answer in time.

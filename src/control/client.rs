@@ -9,7 +9,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Explain, ProblemDetails, Wish};
+use super::{Explain, ProblemDetails, TestReceiver, Wish};
 use crate::api::{Explanation, Heartbeats, HistoryPage, Status};
 use crate::controller::Done;
 
@@ -56,6 +56,21 @@ impl Error for ClientError {
     }
 }
 
+impl ClientError {
+    /// What the system said when the socket was opened or used, if it is that.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<std::io::Error>() {
+                return Some(error.kind());
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
 /// The first cause, such as "connection refused": reqwest's own text only says that a request failed.
 fn deepest(error: &dyn Error) -> &dyn Error {
     error.source().map_or(error, deepest)
@@ -74,9 +89,7 @@ pub async fn status(socket: &Path) -> Result<Status, ClientError> {
 /// # Errors
 /// When the daemon cannot be reached, or refuses.
 pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
-    let body = serde_json::to_vec(wish).map_err(|error| ClientError::Malformed(error.into()))?;
-    let request = client(socket)?.post(format!("{ROOT}commands")).body(body);
-    send(socket, request.header("content-type", "application/json")).await
+    post(socket, "commands", wish).await
 }
 
 /// Why a name is answered as it is.
@@ -85,6 +98,14 @@ pub async fn command(socket: &Path, wish: &Wish) -> Result<Done, ClientError> {
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn explain(socket: &Path, question: &Explain) -> Result<Explanation, ClientError> {
     get(socket, "explain", question).await
+}
+
+/// Sends a notice to a receiver.
+///
+/// # Errors
+/// When the daemon cannot be reached, or the receiver does not take it.
+pub async fn test_receiver(socket: &Path, receiver: &TestReceiver) -> Result<serde_json::Value, ClientError> {
+    post(socket, "notify/test", receiver).await
 }
 
 /// What the last probes of every check saw.
@@ -101,6 +122,16 @@ pub async fn heartbeats(socket: &Path) -> Result<Heartbeats, ClientError> {
 /// When the daemon cannot be reached, or answers with an error.
 pub async fn history(socket: &Path, limit: usize) -> Result<HistoryPage, ClientError> {
     get(socket, "history", &[("limit", limit)]).await
+}
+
+async fn post<T: DeserializeOwned>(
+    socket: &Path,
+    what: &str,
+    document: &impl Serialize,
+) -> Result<T, ClientError> {
+    let body = serde_json::to_vec(document).map_err(|error| ClientError::Malformed(error.into()))?;
+    let request = client(socket)?.post(format!("{ROOT}{what}")).body(body);
+    send(socket, request.header("content-type", "application/json")).await
 }
 
 async fn get<T: DeserializeOwned>(

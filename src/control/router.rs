@@ -21,7 +21,7 @@ use super::lights;
 use super::pages;
 use super::problem::Problem;
 use super::traffic::Traffic;
-use super::{Explain, Wish};
+use super::{Explain, TestReceiver, Wish};
 use crate::api::{
     Explanation, HISTORY_PAGE, HISTORY_PAGE_MAX, Heartbeats, HistoryPage, HistoryQuestion, METRICS_TYPE,
     NameStatus, Question, RegionStatus,
@@ -49,6 +49,7 @@ pub(super) fn router(backend: Backend, traffic: Arc<Traffic>) -> Router {
         .route("/api/v1/explain", get(explain))
         .route("/api/v1/history", get(history))
         .route("/api/v1/commands", post(command))
+        .route("/api/v1/notify/test", post(test_receiver))
         .route("/livez", get(lights::live))
         .route("/readyz", get(lights::ready))
         .route("/metrics", get(metrics))
@@ -248,6 +249,24 @@ async fn command(
     }
     let wish = Wish { by: peer.author().await, ..wish };
     Ok(Json(backend.command(wish).await??))
+}
+
+/// What a receiver says to a notice that changes nothing.
+async fn test_receiver(
+    State(backend): State<Backend>,
+    Extension(caller): Extension<Caller>,
+    Body(TestReceiver { receiver }): Body<TestReceiver>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let Caller::User(_) = caller else {
+        let detail = "over TCP the API is read-only; receivers are tried with `cadence-dns notify test`";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    };
+    match backend.test_receiver(receiver).await? {
+        Ok(()) => {
+            Ok(Json(serde_json::json!({ "schema": "cadence-dns/receiver-test/v1", "delivered": true })))
+        }
+        Err(why) => Err(Problem::new(StatusCode::BAD_GATEWAY, why)),
+    }
 }
 
 /// A reason is shown in the log and in tables, so it is one line of text.

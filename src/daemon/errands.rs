@@ -1,4 +1,4 @@
-//! Programs and secrets of gates and hooks: whether they are there.
+//! Programs and secrets of gates, hooks and receivers: whether they are there.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -6,16 +6,22 @@ use std::path::Path;
 
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
-use crate::config::{Config, GateSettings, HookSettings, SecretFile};
+use crate::config::{Config, GateSettings, HookSettings, ReceiverSettings, SecretFile};
 use crate::model::{Place, Problem};
 
 /// What is wrong with them, and what may be.
 pub(super) fn doubts(config: &Config) -> Vec<Problem> {
     let gates = config.asked.iter().filter_map(|gate| Some((gate.program()?, &gate.place)));
     let hooks = config.deeds.iter().filter_map(|hook| Some((hook.program()?, &hook.place)));
-    let programs = gates.chain(hooks).filter_map(|(words, place)| program(Path::new(words.first()?), place));
+    let receivers =
+        config.receivers.iter().filter_map(|receiver| Some((receiver.program()?, &receiver.place)));
+    let programs = gates
+        .chain(hooks)
+        .chain(receivers)
+        .filter_map(|(words, place)| program(Path::new(words.first()?), place));
     let of_gates = config.asked.iter().filter_map(GateSettings::secret_file);
     let secrets = of_gates.chain(config.deeds.iter().filter_map(HookSettings::secret_file));
+    let secrets = secrets.chain(config.receivers.iter().flat_map(ReceiverSettings::secret_files));
     programs.chain(secrets.filter_map(secret)).collect()
 }
 

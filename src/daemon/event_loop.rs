@@ -13,14 +13,17 @@ use super::parts;
 use super::record::Record;
 use super::supervised::{GaveUp, Supervised};
 use super::verify::{Found, Verifier};
-use crate::api::{PartStatus, Status, Warning};
+use crate::api::{PartStatus, ReceiverStatus, Status, Warning};
 use crate::config::DnsSettings;
 use crate::control::{ControlRequest, Feed, Wish};
-use crate::controller::{Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report};
+use crate::controller::{
+    Announcement, Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report,
+};
 use crate::dns::{Meter, Tables};
 use crate::gate::{Asking, Sighting};
 use crate::health::Observation;
 use crate::hook::Hooks;
+use crate::notify::Notifier;
 use crate::probe::Probing;
 use crate::programs::Programs;
 use crate::recorder::Recorder;
@@ -33,6 +36,9 @@ pub(super) const STAGE_MAX: Duration = Duration::from_secs(3);
 
 /// The longest that the history may take for its last entries: less than the state, which has the same disk.
 const HISTORY_MAX: Duration = Duration::from_secs(2);
+
+/// The longest that receivers may take for what is due: the rest is told after the next start.
+const NOTICES_MAX: Duration = Duration::from_secs(1);
 
 /// A command that has waited for longer than this is refused: its sender has given up.
 const COMMAND_MAX: Duration = Duration::from_secs(10);
@@ -50,6 +56,7 @@ pub(super) struct EventLoop {
     pub(super) probing: Probing,
     pub(super) asking: Asking,
     pub(super) hooks: Hooks,
+    pub(super) notifier: Notifier,
     pub(super) programs: Programs,
     pub(super) recorder: Option<Recorder>,
     /// To those who look, as it happens.
@@ -154,6 +161,9 @@ impl EventLoop {
                 Effect::Verify { id, name, addresses } => self.verifier.verify(id, name, addresses),
                 Effect::Report(report) => {
                     self.record.report(&report, now);
+                    if let Some(news) = Announcement::of(&report, self.record.node(), now) {
+                        self.notifier.take(&news, now);
+                    }
                     tell(&report);
                     self.feed.changed();
                 }
@@ -198,6 +208,10 @@ impl EventLoop {
                 }
             }
             ControlRequest::Command(wish, reply) => self.obey(wish, reply),
+            ControlRequest::TestReceiver(receiver, reply) => {
+                let notice = Announcement::of_test(self.record.node(), self.clock.now());
+                self.notifier.test(&receiver, notice, reply);
+            }
             ControlRequest::Explain(question, reply) => {
                 let explained = self.controller.explain(&question, &self.settings, self.clock.now());
                 if let Some(explanation) = explained {
@@ -220,6 +234,8 @@ impl EventLoop {
         status.parts.push(self.controller.part());
         status.parts.extend(parts::errands(&self.asking, &self.programs));
         status.parts.push(self.record.part());
+        status.receivers = parts::receivers(self.notifier.health());
+        status.warnings.extend(status.receivers.iter().filter_map(ReceiverStatus::warning));
         status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
@@ -235,7 +251,7 @@ impl EventLoop {
     async fn finish(mut self) {
         let now = self.clock.now();
         let last = self.controller.saved(now);
-        let EventLoop { disk, record, probing, recorder, .. } = self;
+        let EventLoop { disk, record, probing, recorder, notifier, .. } = self;
         if timeout(STAGE_MAX, probing.stop()).await.is_err() {
             warn!(event = "stop.forced", "the probes did not end in time");
         }
@@ -244,6 +260,7 @@ impl EventLoop {
         {
             warn!(event = "stop.forced", "the last probes were not recorded in time");
         }
+        notifier.stop(NOTICES_MAX).await;
         record.finish(now, HISTORY_MAX).await;
         if let Some(last) = last {
             disk.finish(last, now, STAGE_MAX).await;

@@ -11,7 +11,7 @@ use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::programs::Programs;
 use crate::zone::Zone;
-use crate::{dns, gate, hook, rights};
+use crate::{dns, gate, hook, notify, rights};
 
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
@@ -34,7 +34,9 @@ pub struct Ready {
     pub asker: gate::Asker,
     /// Who runs the hooks.
     pub hooks: hook::Prepared,
-    /// The programs of both.
+    /// Who tells the receivers of notices.
+    pub receivers: notify::Prepared,
+    /// The programs of all three.
     pub programs: Programs,
     /// Warnings about all of them.
     pub warnings: Vec<Problem>,
@@ -81,14 +83,17 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     let prober = probe::prepare(&config.probes, config.node.name.clone());
     let asker = gate::prepare(&config.asked, |gate| deeds::of_gate(&config, gate));
     let hooks = hook::prepare(&config.deeds, |hook| deeds::of_hook(&config, hook));
-    match (prober, asker, hooks) {
-        (Ok(prober), Ok(asker), Ok(hooks)) if !has_errors(&problems) => {
+    let receivers = notify::prepare(&config.receivers, |receiver| deeds::of_receiver(&config, receiver));
+    match (prober, asker, hooks, receivers) {
+        (Ok(prober), Ok(asker), Ok(hooks), Ok(receivers)) if !has_errors(&problems) => {
             let file = file.to_owned();
             let programs = deeds::programs(&config);
-            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, programs, warnings: problems })
+            let warnings = problems;
+            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, receivers, programs, warnings })
         }
-        (prober, asker, hooks) => {
-            problems.extend([prober.err(), asker.err(), hooks.err()].into_iter().flatten().flatten());
+        (prober, asker, hooks, receivers) => {
+            let mistakes = [prober.err(), asker.err(), hooks.err(), receivers.err()];
+            problems.extend(mistakes.into_iter().flatten().flatten());
             Err(problems)
         }
     }

@@ -1,9 +1,10 @@
 //! How the shells do, in the words of status.
 
-use crate::api::PartStatus;
+use crate::api::{PartStatus, ReceiverStatus};
 use crate::dns::{Meter, WorkerHealth, WorkerState};
 use crate::gate::Asking;
 use crate::model::GateId;
+use crate::notify::ReceiverHealth;
 use crate::programs::Programs;
 use crate::recorder::RecorderHealth;
 use crate::telemetry;
@@ -30,12 +31,23 @@ fn gates(ended: &[GateId]) -> PartStatus {
         .with_trouble(found, "a panic is a bug: the log has its place, please report it; restart the program")
 }
 
+/// Who is told of what happens.
+pub(super) fn receivers(health: Vec<ReceiverHealth>) -> Vec<ReceiverStatus> {
+    let of = |health: ReceiverHealth| {
+        let ReceiverHealth { receiver, kind, sent, failed, dead, waiting, firing, last, trouble } = health;
+        let (since, trouble) = trouble.unzip();
+        let kind = kind.to_owned();
+        ReceiverStatus { receiver, kind, sent, failed, dead, waiting, firing, last, since, trouble }
+    };
+    health.into_iter().map(of).collect()
+}
+
 fn runner(healthy: bool) -> PartStatus {
     let status = PartStatus { healthy, ..PartStatus::working("runner") };
     if healthy {
         return status;
     }
-    let found = "the process that runs the programs of gates and hooks is gone".to_owned();
+    let found = "the process that runs the programs of gates, hooks and receivers is gone".to_owned();
     status.with_trouble(found, "restart cadence-dns; look into the log for who ended it")
 }
 

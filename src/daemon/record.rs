@@ -33,6 +33,11 @@ impl Record {
         record
     }
 
+    /// The name server that tells.
+    pub(super) fn node(&self) -> &VantageId {
+        &self.node
+    }
+
     /// Something that the controller tells.
     pub(super) fn report(&self, report: &Report, now: Moment) {
         if let Some(entry) = HistoryEntry::of(report, &self.node, now) {

@@ -1,4 +1,4 @@
-//! A program of a gate or a hook, and in words how it ended.
+//! A program of a gate, a hook or a receiver, and in words how it ended.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::model::plain;
-use crate::programs::{Ended, How, Programs};
+use crate::programs::{Ended, Extra, How, Programs};
 
 /// How long after the end of its time a program's end is waited for: whoever runs programs may stand still.
 const GRACE: Duration = Duration::from_secs(2);
@@ -53,9 +53,18 @@ pub async fn run_program(
     environment: Vec<(String, String)>,
     limit: Duration,
 ) -> Ran {
+    run_program_with_input(programs, number, Extra { environment, input: String::new() }, limit).await
+}
+
+/// The same with something to read from stdin.
+pub async fn run_program_with_input(
+    programs: &Programs,
+    number: usize,
+    extra: Extra,
+    limit: Duration,
+) -> Ran {
     let late = || format!("it had not ended after {} s", limit.as_secs_f64());
-    let Ok(Ended { how, output }) =
-        timeout(limit + GRACE, programs.run_with(number, environment, limit)).await
+    let Ok(Ended { how, output }) = timeout(limit + GRACE, programs.run_with(number, extra, limit)).await
     else {
         return Ran { end: End::Broken(late()), output: String::new() };
     };

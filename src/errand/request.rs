@@ -3,12 +3,14 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
+
+use tokio::time::{Instant, timeout};
 
 use super::trust::client_config;
-use crate::config::Web;
+use crate::config::{TrustSettings, Web};
 use crate::model::{Problem, plain};
 
 /// As much of a body is read, in octets; one that is longer is no reply.
@@ -31,6 +33,8 @@ pub struct Reply {
     pub status: u16,
     /// The body, whole.
     pub body: Vec<u8>,
+    /// How long the far end wants to be left alone (`Retry-After`, RFC 9110 section 10.2.3).
+    pub retry_after: Option<Duration>,
 }
 
 impl Reply {
@@ -47,17 +51,50 @@ impl Requests {
     /// # Errors
     /// When that cannot be used.
     pub fn new(web: &Web) -> Result<Requests, Problem> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(client_config(&web.authorities)?)
-            .redirect(Policy::none())
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .user_agent(OUR_NAME)
-            .build();
+        let client = builder(&web.authorities)?.build();
         let url = web.url.as_url().to_string();
         let client = client
             .map_err(|error| Problem::error(None, format!("cannot ask {url}: {error}"), "another URL"))?;
         Ok(Requests { client, url })
+    }
+
+    /// The same client for a URL that is a secret: it stands in no message.
+    ///
+    /// # Errors
+    /// When whom to trust cannot be used.
+    pub fn without_url(authorities: &TrustSettings) -> Result<Requests, Problem> {
+        let client = builder(authorities)?.build();
+        let client = client
+            .map_err(|error| Problem::error(None, format!("cannot send requests: {error}"), "report it"))?;
+        Ok(Requests { client, url: String::new() })
+    }
+
+    /// A POST of JSON to another URL than the one that it was made with, of which only success counts: the body of a reply is
+    /// read where it is none, as far as it comes.
+    ///
+    /// # Errors
+    /// Why there is no reply, in words without the URL.
+    pub async fn post_to(
+        &self,
+        url: &str,
+        body: Vec<u8>,
+        headers: HeaderMap,
+        within: Duration,
+    ) -> Result<Reply, String> {
+        let request = self.client.post(url).header("content-type", "application/json");
+        let request = request.headers(headers).body(body);
+        let began = Instant::now();
+        let response = match timeout(within, request.send()).await {
+            Ok(response) => response.map_err(|error| in_words(&error))?,
+            Err(_) => return Err(late(within)),
+        };
+        let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+        let blank = Reply { status, body: Vec::new(), retry_after };
+        if blank.is_success() {
+            return Ok(blank);
+        }
+        let left = within.saturating_sub(began.elapsed());
+        Ok(timeout(left, read(response)).await.ok().and_then(Result::ok).unwrap_or(blank))
     }
 
     /// A GET.
@@ -79,15 +116,36 @@ impl Requests {
 
     async fn send(&self, request: RequestBuilder, within: Duration) -> Result<Reply, String> {
         let exchange = async { read(request.send().await.map_err(|error| in_words(&error))?).await };
-        match tokio::time::timeout(within, exchange).await {
+        match timeout(within, exchange).await {
             Ok(reply) => reply,
-            Err(_) => Err(format!("no reply within {} s", within.as_secs_f64())),
+            Err(_) => Err(late(within)),
         }
     }
 }
 
+fn late(within: Duration) -> String {
+    format!("no reply within {} s", within.as_secs_f64())
+}
+
+fn builder(authorities: &TrustSettings) -> Result<ClientBuilder, Problem> {
+    let builder = Client::builder()
+        .tls_backend_preconfigured(client_config(authorities)?)
+        .redirect(Policy::none())
+        .no_proxy()
+        .pool_max_idle_per_host(0)
+        .user_agent(OUR_NAME);
+    Ok(builder)
+}
+
+/// Seconds; a date is as good as none, for clocks differ.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
 async fn read(mut response: Response) -> Result<Reply, String> {
     let status = response.status().as_u16();
+    let retry_after = retry_after(&response);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| in_words(&error))? {
         if body.len() + chunk.len() > BODY_MAX {
@@ -95,7 +153,7 @@ async fn read(mut response: Response) -> Result<Reply, String> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, body })
+    Ok(Reply { status, body, retry_after })
 }
 
 /// The deepest cause, such as "connection refused": the others only say that a request failed.

@@ -64,7 +64,7 @@ mod tests {
 
     fn check(limit: BoundLimit, status: u16, body: &str, expected: &str) {
         let bound = Bound { pointer: "/replica/lag".into(), limit };
-        let seen = judge(&Reply { status, body: body.as_bytes().to_vec() }, Some(&bound));
+        let seen = judge(&Reply { status, body: body.as_bytes().to_vec(), retry_after: None }, Some(&bound));
         let told = match seen {
             Seen::Fine(says) => format!("fine: {says}"),
             Seen::Unfit(says) => format!("unfit: {says}"),
@@ -100,7 +100,9 @@ mod tests {
     fn a_flood_of_text_is_cut() {
         let body = format!(r#"{{"replica":{{"lag":"{}"}}}}"#, "x".repeat(60_000));
         let bound = Bound { pointer: "/replica/lag".into(), limit: BoundLimit::AtMost(1.0) };
-        let Seen::Blind(told) = judge(&Reply { status: 200, body: body.into() }, Some(&bound)) else {
+        let Seen::Blind(told) =
+            judge(&Reply { status: 200, body: body.into(), retry_after: None }, Some(&bound))
+        else {
             panic!("a text is no number");
         };
         assert!(told.chars().count() < 100, "{told}");

@@ -3,16 +3,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue};
-use ring::hmac;
 use serde_json::json;
 
 use crate::config::SecretFile;
 use crate::controller::{HookOutcome, HookPhase, HookRun};
-use crate::errand::{Requests, read_secret};
+use crate::errand::{Requests, SIGNATURE_HEADER, read_secret, signature};
 use crate::model::plain;
-
-/// The header with the signature: `t=1795363200,v1=` and hexadecimal digits.
-const HEADER: &str = "cadence-signature";
 
 /// As much of a reply is shown, in characters.
 const SHOWN_MAX: usize = 500;
@@ -48,7 +44,7 @@ impl Signed {
             let secret = read_secret(&secret.file).await?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             let value = HeaderValue::from_str(&signature(secret.as_bytes(), now, body));
-            headers.insert(HEADER, value.expect("digits and letters"));
+            headers.insert(SIGNATURE_HEADER, value.expect("digits and letters"));
         }
         Ok(headers)
     }
@@ -66,26 +62,4 @@ fn body(run: &HookRun) -> Vec<u8> {
         "reason": reason,
     });
     document.to_string().into_bytes()
-}
-
-/// HMAC-SHA256 over the time, a dot and the body: whoever repeats an old request cannot make it look new.
-fn signature(secret: &[u8], now: u64, body: &[u8]) -> String {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
-    context.update(format!("{now}.").as_bytes());
-    context.update(body);
-    format!("t={now},v1={}", data_encoding::HEXLOWER.encode(context.sign().as_ref()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `printf '1795363200.{}' | openssl dgst -sha256 -hmac s3cr3t`
-    #[test]
-    fn a_signature_is_what_openssl_makes_of_it() {
-        assert_eq!(
-            signature(b"s3cr3t", 1_795_363_200, b"{}"),
-            "t=1795363200,v1=fa6b2b2a5ab0e51091dda1295a2cd4ae988060408a2f7dbadbb48a6ab20501a6"
-        );
-    }
 }

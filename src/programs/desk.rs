@@ -16,7 +16,7 @@ use tokio::sync::{OnceCell, mpsc, oneshot};
 
 use super::runner::ARGUMENT;
 use super::wire::{Reply, Request, octets, receive, send};
-use super::{Ended, Program};
+use super::{Ended, Extra, Program};
 
 /// Requests on their way to the runner; beyond that a shell waits, within its own time.
 const REQUESTS_MAX: usize = 64;
@@ -36,7 +36,7 @@ pub(super) struct Desk {
 #[derive(Debug)]
 struct Question {
     number: usize,
-    more: Vec<(String, String)>,
+    extra: Extra,
     limit: Duration,
 }
 
@@ -58,13 +58,13 @@ impl Desk {
         self.requests.get().is_none_or(|requests| !requests.is_closed())
     }
 
-    pub(super) async fn run(&self, number: usize, more: Vec<(String, String)>, limit: Duration) -> Ended {
+    pub(super) async fn run(&self, number: usize, extra: Extra, limit: Duration) -> Ended {
         let requests = match self.requests.get_or_try_init(async || self.attend()).await {
             Ok(requests) => requests,
             Err(error) => return Ended::not_started(error),
         };
         let (reply, replied) = oneshot::channel();
-        if requests.send((Question { number, more, limit }, reply)).await.is_err() {
+        if requests.send((Question { number, extra, limit }, reply)).await.is_err() {
             return Ended::not_started(GONE);
         }
         replied.await.unwrap_or_else(|_| Ended::not_started(GONE))
@@ -102,11 +102,11 @@ async fn pass_on(stream: UnixStream, mut requests: mpsc::Receiver<(Question, one
                 }
             }
             asked = requests.recv() => {
-                let Some((Question { number, more, limit }, reply)) = asked else { break };
+                let Some((Question { number, extra, limit }, reply)) = asked else { break };
                 last += 1;
                 waiting.insert(last, reply);
                 let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-                if send(&mut to_runner, &Request { id: last, number, more, limit_ms }).await.is_err() {
+                if send(&mut to_runner, &Request { id: last, number, extra, limit_ms }).await.is_err() {
                     break;
                 }
             }

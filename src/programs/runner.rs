@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::running;
 use super::wire::{List, Reply, Request, receive, send};
-use super::{Ended, Program};
+use super::{Ended, Extra, Program};
 
 /// The argument that makes the executable a runner.
 pub(super) const ARGUMENT: &str = "run-programs";
@@ -57,12 +57,13 @@ async fn serve_on(stream: UnixStream) -> io::Result<()> {
             request = receive(&mut from_daemon) => request,
             _ = terminate.recv() => break,
         };
-        let Ok(Request { id, number, more, limit_ms }) = request else { break };
+        let Ok(Request { id, number, extra, limit_ms }) = request else { break };
         while work.try_join_next().is_some() {}
         let (list, room, replied) = (Arc::clone(&list), Arc::clone(&room), replied.clone());
         work.spawn(async move {
-            let program = list.get(number).map(|program| program.with(more));
-            let ended = run(program.as_ref(), Duration::from_millis(limit_ms), &room).await;
+            let Extra { environment, input } = extra;
+            let program = list.get(number).map(|program| program.with(environment));
+            let ended = run(program.as_ref(), input, Duration::from_millis(limit_ms), &room).await;
             drop(replied.send(Reply { id, ended }).await);
         });
     }
@@ -70,11 +71,13 @@ async fn serve_on(stream: UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn run(program: Option<&Program>, limit: Duration, room: &Semaphore) -> Ended {
+async fn run(program: Option<&Program>, input: String, limit: Duration, room: &Semaphore) -> Ended {
     let Some(program) = program else { return Ended::not_started("there is no such program") };
     let deadline = Instant::now() + limit;
     match timeout_at(deadline, room.acquire()).await {
-        Ok(Ok(_place)) => running::run(program, deadline.saturating_duration_since(Instant::now())).await,
+        Ok(Ok(_place)) => {
+            running::run(program, input, deadline.saturating_duration_since(Instant::now())).await
+        }
         Ok(Err(_)) | Err(_) => Ended::not_started(format!("{TOGETHER_MAX} programs run already")),
     }
 }
@@ -99,8 +102,9 @@ mod tests {
         let list: List = vec![sh("sleep 1000"), sh("echo $WHO; exit 2")];
         wire::send(&mut daemon, &list).await.expect("it listens");
         for (id, number) in [(1, 0), (2, 1), (3, 7)] {
-            let more = vec![("WHO".to_owned(), format!("number {number}"))];
-            let request = Request { id, number, more, limit_ms: PLENTY };
+            let environment = vec![("WHO".to_owned(), format!("number {number}"))];
+            let extra = Extra { environment, input: String::new() };
+            let request = Request { id, number, extra, limit_ms: PLENTY };
             wire::send(&mut daemon, &request).await.expect("it listens");
         }
         let mut replies: Vec<(u64, Ended)> = Vec::new();

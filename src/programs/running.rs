@@ -1,5 +1,6 @@
 //! One program at work, from its start to its end.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io::{self, pipe};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -7,8 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Ended, How, OUTPUT_MAX_OCTETS, Program};
@@ -17,9 +18,9 @@ use super::{Ended, How, OUTPUT_MAX_OCTETS, Program};
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Runs it here.
-pub(super) async fn run(program: &Program, limit: Duration) -> Ended {
+pub(super) async fn run(program: &Program, input: String, limit: Duration) -> Ended {
     let deadline = Instant::now() + limit;
-    let (mut running, mut output) = match Running::start(program) {
+    let (mut running, mut output, stdin) = match Running::start(program, !input.is_empty()) {
         Ok(started) => started,
         Err(error) => return Ended::not_started(shown(program, &error)),
     };
@@ -31,10 +32,19 @@ pub(super) async fn run(program: &Program, limit: Duration) -> Ended {
         },
         () = sleep_until(deadline) => How::OutOfTime,
         never = output.collect() => match never {},
+        never = feed(stdin, input) => match never {},
     };
     drop(running); // what it left behind holds the pipe no longer
     output.take_rest();
     Ended { how, output: output.text() }
+}
+
+/// Writes all of it, and closes the pipe; for ever after that. A program that does not read it all does not have to.
+async fn feed(stdin: Option<Sender>, input: String) -> Infallible {
+    if let Some(mut stdin) = stdin {
+        drop(stdin.write_all(input.as_bytes()).await);
+    }
+    pending().await
 }
 
 fn shown(program: &Program, error: &io::Error) -> String {
@@ -58,9 +68,16 @@ struct Running {
 }
 
 impl Running {
-    fn start(program: &Program) -> io::Result<(Running, Output)> {
+    fn start(program: &Program, reads: bool) -> io::Result<(Running, Output, Option<Sender>)> {
         let (path, arguments) = program.arguments.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let (reader, writer) = pipe()?;
+        let (stdin, input) = match reads {
+            true => {
+                let (reader, writer) = pipe()?;
+                (Stdio::from(reader), Some(Sender::from_owned_fd(writer.into())?))
+            }
+            false => (Stdio::null(), None),
+        };
         let mut command = Command::new(path);
         command
             .args(arguments)
@@ -68,7 +85,7 @@ impl Running {
             .env("PATH", PATH)
             .envs(program.environment.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(writer.try_clone()?)
             .stderr(writer)
             .process_group(0);
@@ -78,7 +95,7 @@ impl Running {
         let mut running = Running { child: Some(child), group, end: None };
         running.end = Some(Receiver::from_file_unchecked(pidfd_open(group, PidfdFlags::NONBLOCK)?.into())?);
         let output = Output { pipe: Some(Receiver::from_owned_fd(reader.into())?), kept: Vec::new() };
-        Ok((running, output))
+        Ok((running, output, input))
     }
 
     /// Waits for its end, kills what it left behind in its group, and buries it.
@@ -123,7 +140,7 @@ struct Output {
 
 impl Output {
     /// Takes in all that comes, for ever.
-    async fn collect(&mut self) -> std::convert::Infallible {
+    async fn collect(&mut self) -> Infallible {
         let mut octets = [0; 4096];
         while let Some(pipe) = &mut self.pipe {
             match pipe.read(&mut octets).await {
@@ -167,7 +184,7 @@ mod tests {
     }
 
     async fn check(script: &str, how: How, output: &str) {
-        let ended = run(&sh(script), PLENTY).await;
+        let ended = run(&sh(script), String::new(), PLENTY).await;
         assert_eq!(ended, Ended { how, output: output.to_owned() }, "{script}");
     }
 
@@ -182,16 +199,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_it_is_given_it_reads() {
+        let long = "x".repeat(200_000); // more than a pipe holds
+        let read = run(&sh("wc -c"), long.clone(), PLENTY).await;
+        assert_eq!((read.how, read.output.trim()), (How::Exited(0), "200000"));
+        let unread = run(&sh("echo no, thanks"), long, PLENTY).await;
+        assert_eq!(unread, Ended { how: How::Exited(0), output: "no, thanks\n".into() });
+    }
+
+    #[tokio::test]
     async fn what_is_no_program_is_not_started() {
         let program = Program { arguments: vec!["/nowhere".into()], environment: Vec::new() };
-        let How::NotStarted(why) = run(&program, PLENTY).await.how else { panic!("there is none") };
+        let How::NotStarted(why) = run(&program, String::new(), PLENTY).await.how else {
+            panic!("there is none")
+        };
         assert_eq!(why, "cannot run /nowhere: No such file or directory (os error 2)");
     }
 
     /// A program that writes without end is read without end, and little of it is kept.
     #[tokio::test]
     async fn output_is_bounded() {
-        let ended = run(&sh("head -c 10000000 /dev/zero | tr '\\0' x"), PLENTY).await;
+        let ended = run(&sh("head -c 10000000 /dev/zero | tr '\\0' x"), String::new(), PLENTY).await;
         assert_eq!((ended.how, ended.output.len()), (How::Exited(0), OUTPUT_MAX_OCTETS));
     }
 
@@ -214,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn out_of_time_it_is_killed_with_its_children() {
-        let ended = run(&sh("sleep 1000 & echo $!; wait"), Duration::from_millis(300)).await;
+        let ended = run(&sh("sleep 1000 & echo $!; wait"), String::new(), Duration::from_millis(300)).await;
         assert_eq!(ended.how, How::OutOfTime);
         wait_until_gone(number_in(&ended.output)).await;
     }
@@ -222,7 +250,7 @@ mod tests {
     /// The pipe stays open in the child; nobody waits for that.
     #[tokio::test]
     async fn what_it_leaves_behind_is_killed() {
-        let ended = run(&sh("sleep 1000 & echo $!; exit 5"), PLENTY).await;
+        let ended = run(&sh("sleep 1000 & echo $!; exit 5"), String::new(), PLENTY).await;
         assert_eq!(ended.how, How::Exited(5));
         wait_until_gone(number_in(&ended.output)).await;
     }
@@ -232,7 +260,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("number");
         let script = sh(&format!("echo $$ > {}; exec sleep 1000", file.display()));
-        let task = tokio::spawn(async move { run(&script, PLENTY).await });
+        let task = tokio::spawn(async move { run(&script, String::new(), PLENTY).await });
         let number = loop {
             match std::fs::read_to_string(&file) {
                 Ok(text) if text.ends_with('\n') => break number_in(&text),

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::{Ended, Program};
+use super::{Ended, Extra, Program};
 
 /// No message is longer: a list of programs is the operator's own, and output is bounded.
 const MESSAGE_MAX_OCTETS: u32 = 16 << 20;
@@ -21,8 +21,8 @@ pub(super) struct Request {
     pub(super) id: u64,
     /// The place of the program in the list.
     pub(super) number: usize,
-    /// What its environment has besides.
-    pub(super) more: Vec<(String, String)>,
+    /// What this run has besides.
+    pub(super) extra: Extra,
     /// The longest that it may run.
     pub(super) limit_ms: u64,
 }

@@ -14,6 +14,7 @@ mod errands;
 mod exhausted;
 mod history;
 mod log;
+mod monitoring;
 mod operator;
 mod orders;
 mod packaging;

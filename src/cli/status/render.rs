@@ -1,30 +1,53 @@
 //! A status as text: a pure function, so that its look is a golden text.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use comfy_table::Table;
 
+use super::changes::Subject;
+use super::words::endpoint_state;
 use crate::api::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, Source, Status,
 };
 use crate::cli::overrides::shown;
 use crate::cli::text::{age, latency, probe_of, table};
-use crate::health::{Doubt, Health, State};
+use crate::health::Health;
 use crate::model::Moment;
 use crate::policy::Hold;
 
-/// The whole screen. `now` is what ages are measured against; `width` the terminal's, if it is one.
-pub(super) fn render(status: &Status, now: Moment, width: Option<u16>) -> String {
-    let mut text = head(status, now);
+/// What begins the row of a subject that has just changed.
+pub(super) const MARK: &str = "* ";
+
+/// How a status is looked at.
+pub(super) struct Look<'m> {
+    /// What ages are measured against.
+    pub(super) now: Moment,
+    /// The terminal's width, if it is one.
+    pub(super) width: Option<u16>,
+    /// What has just changed.
+    pub(super) marked: &'m BTreeSet<Subject>,
+}
+
+impl Look<'_> {
+    fn marked(&self, subject: &Subject, text: impl Display) -> String {
+        if self.marked.contains(subject) { format!("{MARK}{text}") } else { text.to_string() }
+    }
+}
+
+/// The whole screen.
+pub(super) fn render(status: &Status, look: &Look<'_>) -> String {
+    let mut text = head(status, look.now);
     let sections = [
-        names(status, now, width),
+        names(status, look),
         budgets(status),
-        overrides(status, now, width),
-        regions(status, now, width),
-        endpoints(status, now, width),
-        gates(status, now, width),
+        overrides(status, look),
+        regions(status, look),
+        endpoints(status, look),
+        gates(status, look),
         status.dns.as_ref().map(asked).unwrap_or_default(),
     ];
     for section in sections.into_iter().filter(|section| !section.is_empty()) {
@@ -59,14 +82,15 @@ fn head(status: &Status, now: Moment) -> String {
     }
 }
 
-fn names(status: &Status, now: Moment, width: Option<u16>) -> String {
-    let mut table = table(&["NAME", "ANSWER", "TTL", "SINCE", "EPOCH", "WHY"], width);
+fn names(status: &Status, look: &Look<'_>) -> String {
+    let mut table = table(&["NAME", "ANSWER", "TTL", "SINCE", "EPOCH", "WHY"], look.width);
     for name in &status.names {
         let ttl = name.ttl.map_or_else(|| "-".into(), |ttl| ttl.to_string());
         let answer = format!("{} ({})", name.region, families(&name.addresses));
-        let since = age(now.since(name.since));
+        let since = age(look.now.since(name.since));
         let epoch = name.epoch.to_string();
-        table.add_row([name.name.to_string(), answer, ttl, since, epoch, why(name, now)]);
+        let shown = look.marked(&Subject::Name(name.name.clone()), &name.name);
+        table.add_row([shown, answer, ttl, since, epoch, why(name, look.now)]);
     }
     finish(&table, status.names.is_empty())
 }
@@ -99,33 +123,35 @@ fn budgets(status: &Status) -> String {
     status.names.iter().filter_map(line).collect()
 }
 
-fn gates(status: &Status, now: Moment, width: Option<u16>) -> String {
-    let mut table = table(&["GATE", "BEFORE", "LIGHT", "SEEN", "WHY"], width);
+fn gates(status: &Status, look: &Look<'_>) -> String {
+    let mut table = table(&["GATE", "BEFORE", "LIGHT", "SEEN", "WHY"], look.width);
     for GateStatus { gate, region, light, says, seen, .. } in &status.gates {
-        let seen = seen.map_or_else(|| "-".into(), |seen| age(now.since(seen)));
-        table.add_row([gate.to_string(), region.to_string(), light.to_string(), seen, says.clone()]);
+        let seen = seen.map_or_else(|| "-".into(), |seen| age(look.now.since(seen)));
+        let shown = look.marked(&Subject::Gate(gate.clone(), region.clone()), gate);
+        table.add_row([shown, region.to_string(), light.to_string(), seen, says.clone()]);
     }
     finish(&table, status.gates.is_empty())
 }
 
-fn overrides(status: &Status, now: Moment, width: Option<u16>) -> String {
-    if status.overrides.is_empty() { String::new() } else { shown(&status.overrides, now, width) }
+fn overrides(status: &Status, look: &Look<'_>) -> String {
+    if status.overrides.is_empty() { String::new() } else { shown(&status.overrides, look.now, look.width) }
 }
 
-fn regions(status: &Status, now: Moment, width: Option<u16>) -> String {
-    let mut table = table(&["REGION", "SINCE", "VERDICT"], width);
+fn regions(status: &Status, look: &Look<'_>) -> String {
+    let mut table = table(&["REGION", "SINCE", "VERDICT"], look.width);
     for region in &status.regions {
-        table.add_row([region.region.to_string(), age(now.since(region.since)), region.why.clone()]);
+        let shown = look.marked(&Subject::Region(region.region.clone()), &region.region);
+        table.add_row([shown, age(look.now.since(region.since)), region.why.clone()]);
     }
     finish(&table, status.regions.is_empty())
 }
 
-fn endpoints(status: &Status, now: Moment, width: Option<u16>) -> String {
-    let mut table = table(&["ENDPOINT", "STATE", "PROBE", "SEEN", "LATENCY", "LAST PROBE"], width);
+fn endpoints(status: &Status, look: &Look<'_>) -> String {
+    let mut table = table(&["ENDPOINT", "STATE", "PROBE", "SEEN", "LATENCY", "LAST PROBE"], look.width);
     let mut empty = true;
     for region in &status.regions {
         for endpoint in &region.endpoints {
-            for row in rows(region, endpoint, now) {
+            for row in rows(region, endpoint, look) {
                 table.add_row(row);
                 empty = false;
             }
@@ -135,9 +161,10 @@ fn endpoints(status: &Status, now: Moment, width: Option<u16>) -> String {
 }
 
 /// One row for each check; a single one for an endpoint without a probe.
-fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[String; 6]> {
+fn rows(region: &RegionStatus, endpoint: &EndpointStatus, look: &Look<'_>) -> Vec<[String; 6]> {
     let place = format!("{} {}", region.region, endpoint.address);
-    let state = state(endpoint);
+    let place = look.marked(&Subject::Endpoint(region.region.clone(), endpoint.address), place);
+    let state = endpoint_state(endpoint).to_owned();
     if endpoint.checks.is_empty() {
         let nothing = || "-".to_owned();
         return vec![[place, state, nothing(), nothing(), nothing(), "not probed".into()]];
@@ -154,23 +181,10 @@ fn rows(region: &RegionStatus, endpoint: &EndpointStatus, now: Moment) -> Vec<[S
             format!("{} {}", probe_of(check), count(check.health)),
             seen,
             latency,
-            last(check, now),
+            last(check, look.now),
         ]
     };
     endpoint.checks.iter().map(row).collect()
-}
-
-fn state(endpoint: &EndpointStatus) -> String {
-    match (endpoint.state, endpoint.doubt) {
-        (State::Down, _) => "DOWN".into(),
-        (State::Up, _) if endpoint.suspect => "up, failing".into(),
-        (State::Up, _) => "up".into(),
-        (State::Unknown, Some(Doubt::NotProbed)) => "unknown, not probed".into(),
-        (State::Unknown, Some(Doubt::Isolated)) => "unknown, isolated?".into(),
-        (State::Unknown, Some(Doubt::Stale)) => "unknown, stale".into(),
-        (State::Unknown, Some(Doubt::Divided)) => "unknown, divided".into(),
-        (State::Unknown, Some(Doubt::Unproven) | None) => "unknown".into(),
-    }
 }
 
 /// The belief, and how far it is on the way to another one.
@@ -224,121 +238,32 @@ fn finish(table: &Table, empty: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{NOW, ago, failed_over};
     use super::*;
-    use crate::api::{STATUS_SCHEMA, WaitStatus, Warning};
-    use crate::health::Failure;
-    use crate::model::Ttl;
-    use crate::policy::{GatePolicy, Light, Rule};
+    use crate::policy::{GatePolicy, Light};
 
-    const NOW: Moment = Moment::from_millis(1_795_363_451_000);
+    static NOTHING: BTreeSet<Subject> = BTreeSet::new();
+    const LOOK: Look<'static> = Look { now: NOW, width: None, marked: &NOTHING };
 
-    fn ago(seconds: u64) -> Moment {
-        Moment::from_millis(NOW.as_millis() - seconds * 1000)
-    }
-
-    fn check(health: Health, failure: Option<Failure>) -> CheckStatus {
-        CheckStatus {
-            vantage: "ns1".into(),
-            probe: 0,
-            label: None,
-            health,
-            seen: Some(ago(2)),
-            age: Some(2.0),
-            latency: Some(0.012),
-            connect: None,
-            last_failure: failure.clone().map(|failure| (ago(2), failure)),
-            failure,
-            certificate_expires: None,
-            trouble: None,
-        }
-    }
-
-    fn region(name: &str, address: &str, state: State, why: &str, check: CheckStatus) -> RegionStatus {
-        let address = address.parse().expect("an address");
-        let endpoint = EndpointStatus {
-            address,
-            state,
-            doubt: None,
-            suspect: false,
-            degraded: None,
-            checks: vec![check],
-            votes: Vec::new(),
-        };
-        let (region, why) = (name.into(), why.into());
-        RegionStatus {
-            region,
-            state,
-            since: ago(764),
-            why,
-            min_up: Some(1),
-            families: Vec::new(),
-            degraded: Vec::new(),
-            endpoints: vec![endpoint],
-        }
-    }
-
-    fn failed_over() -> Status {
-        let mut status = Status::new("ns1", Source::Live, NOW);
-        assert_eq!(status.schema, STATUS_SCHEMA);
-        status.version = "1.0.0".into();
-        status.started = Some(ago(3_553_964));
-        status.names = vec![NameStatus {
-            name: "cadence.example.com".parse().expect("a name"),
-            regions: vec!["us-east".into(), "eu-west".into()],
-            region: "eu-west".into(),
-            addresses: vec![
-                "192.0.2.20".parse().expect("an address"),
-                "2001:db8::20".parse().expect("an address"),
-            ],
-            ttl: Ttl::from_secs(30),
-            epoch: 17,
-            since: ago(764),
-            rule: Rule::FailedOver { from: "us-east".into() },
-            why: "failed over: us-east down: 0/1 up, 1 needed, connection refused".into(),
-            wait: Some(WaitStatus {
-                to: "us-east".into(),
-                hold: Hold::Failback,
-                until: Some(NOW + Duration::from_secs(101)),
-                left: Some(101.0),
-            }),
-            flips_within_hour: 1,
-            budget: Some(BudgetStatus {
-                total: 37.0,
-                detect: 11.0,
-                rto: Some(45.0),
-                derivation: "5s + 2s".into(),
-            }),
-        }];
-        status.regions = vec![
-            region("eu-west", "192.0.2.20", State::Up, "up: 1/1 up", check(Health::Up { failures: 0 }, None)),
-            region(
-                "us-east",
-                "192.0.2.10",
-                State::Down,
-                "down: 0/1 up, 1 needed, connection refused",
-                check(Health::Down { passes: 1 }, Some(Failure::Refused)),
-            ),
-        ];
-        status.dns = Some(DnsStatus {
-            queries: 5000,
-            noerror: 4000,
-            nxdomain: 300,
-            refused: 20,
-            other: 1,
-            dropped: 9,
-            limited: LimitedStatus { dropped: 300, slipped: 330, badcookie: 40 },
-            truncated: 7,
-            unsent: 2,
-            xdp: 4500,
-            overflowed: 3,
-        });
-        status.warnings = vec![Warning { text: "region us-east is down".into(), help: "look at it".into() }];
-        status
+    #[test]
+    fn what_has_just_changed_is_marked() {
+        let marked = BTreeSet::from([
+            Subject::Name("cadence.example.com".parse().expect("a name")),
+            Subject::Region("us-east".into()),
+            Subject::Endpoint("us-east".into(), [192, 0, 2, 10].into()),
+        ]);
+        let text = render(&failed_over(), &Look { marked: &marked, ..LOOK });
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(MARK)).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        * cadence.example.com  eu-west (1 A, 1 AAAA)  30s  12:44  17     failed over: us-east down: 0/1 up, 1 needed, connection refused; failback hold, to us-east in 01:41
+        * us-east  12:44  down: 0/1 up, 1 needed, connection refused
+        * us-east 192.0.2.10  DOWN   #0 down, 1 passed  00:02 ago  12 ms    connection refused
+        ");
     }
 
     #[test]
     fn a_failover_at_a_glance() {
-        insta::assert_snapshot!(render(&failed_over(), NOW, None), @r"
+        insta::assert_snapshot!(render(&failed_over(), &LOOK), @r"
         cadence-dns 1.0.0  node ns1  up 41d 03:12  2026-11-22T16:04:11.000Z
 
         NAME                 ANSWER                 TTL  SINCE  EPOCH  WHY
@@ -366,7 +291,7 @@ mod tests {
     #[test]
     fn what_a_dead_daemon_left_behind_is_marked_as_old() {
         let status = Status { source: Source::Saved, started: None, dns: None, ..failed_over() };
-        let text = render(&status, NOW + Duration::from_secs(90), Some(80));
+        let text = render(&status, &Look { now: NOW + Duration::from_secs(90), width: Some(80), ..LOOK });
         assert!(
             text.starts_with("OLD: the daemon does not answer; this is what it saved 01:30 ago"),
             "{text}"
@@ -390,11 +315,11 @@ mod tests {
             gate("room", Light::Green, "3 of 3 IPv4 endpoints are up, 2 needed", None),
         ];
         let status = Status { gates: shown, ..failed_over() };
-        insta::assert_snapshot!(gates(&status, NOW, None), @r"
+        insta::assert_snapshot!(gates(&status, &LOOK), @r"
         GATE  BEFORE   LIGHT  SEEN   WHY
         lag   eu-west  red    00:03  replay lag 48 s > 10 s
         room  eu-west  green  -      3 of 3 IPv4 endpoints are up, 2 needed
         ");
-        assert!(gates(&failed_over(), NOW, None).is_empty());
+        assert!(gates(&failed_over(), &LOOK).is_empty());
     }
 }

@@ -114,12 +114,14 @@ fn what_is_left_out_has_its_default() {
         asked,
         hooks,
         deeds,
+        receivers,
     } = &parsed.config;
     assert_eq!(*history, HistorySettings::default());
     assert!(api.listen.is_empty());
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
     assert_eq!((*alone, witnesses.len(), safety.min_serving), (Alone::Freeze, 0, 1));
     assert!(gates.is_empty() && asked.is_empty() && hooks.is_empty() && deeds.is_empty());
+    assert!(receivers.is_empty());
     assert_eq!((node.state_dir.to_str(), &node.user), (Some("/var/lib/cadence-dns"), &None));
     assert_eq!((node.landlock, node.seccomp), (true, Seccomp::Enforce));
     assert_eq!(dns.listen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["0.0.0.0:53", "[::]:53"]);
@@ -370,6 +372,24 @@ fn every_key_is_obeyed() {
             "others.example.com/hook\"\ninsecure = true",
             "others.example.com/hook\"\ninsecure = false",
         ),
+        ("name", "name = \"everything\"", "name = \"all\""),
+        ("kind", "kind = \"slack\"", "kind = \"webhook\""),
+        ("url", "https://events.example.com/in", "https://events.example.com/out"),
+        ("url_file", "slack.url", "other.url"),
+        ("secret_file", "events.secret", "other.secret"),
+        ("ca_file", "events-ca.pem", "other-ca.pem"),
+        ("insecure", "9093\"\ninsecure = true", "9093\"\ninsecure = false"),
+        ("command", "\"--json\"", "\"--text\""),
+        ("from", "from = \"dns@", "from = \"ns@"),
+        ("to", "boss@example.com", "chief@example.com"),
+        ("urgency", "urgency = \"warning\"", "urgency = \"critical\""),
+        ("events", "\"fail-open\"]", "\"held\"]"),
+        ("names", "names = [\"api.example.com\"]\ntext", "names = [\"www.example.com\"]\ntext"),
+        ("text", "{{ urgency }}: {{ text }}", "{{ text }}"),
+        ("subject", "{{ headline }}", "{{ text }}"),
+        ("deadline", "deadline = \"3s\"", "deadline = \"4s\""),
+        ("rate", "rate = 60", "rate = 61"),
+        ("repeat", "repeat = \"45s\"", "repeat = \"46s\""),
         ("min_serving", "min_serving = 2", "min_serving = 3"),
     ];
     for (key, old, new) in rows {
