@@ -15,6 +15,7 @@ mod exhausted;
 mod history;
 mod log;
 mod monitoring;
+mod openapi;
 mod operator;
 mod orders;
 mod packaging;
