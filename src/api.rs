@@ -14,6 +14,7 @@ mod part;
 mod probed;
 mod receiver;
 mod status;
+mod text;
 mod urgency;
 mod warning;
 
@@ -21,7 +22,7 @@ pub use configuration::{ConfigurationStatus, ReloadStatus};
 pub use effective_config::effective_config;
 pub use explain::{
     ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,
-    ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, PathStep, Question,
+    ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, Outline, PathStep, Question,
     RegionExplanation, RuleExplanation, TtlExplanation, WitnessExplanation,
 };
 pub use figures::{
@@ -42,4 +43,5 @@ pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,
 };
+pub use text::{age, latency, probe_of};
 pub use warning::Warning;

@@ -19,6 +19,7 @@ mod clients;
 mod connections;
 mod documents;
 mod etag;
+mod events;
 mod guard;
 mod lights;
 mod listen;

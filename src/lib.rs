@@ -45,6 +45,7 @@
 //! ○ recording                      probes of the past ↔ octets
 //! ○ simulator                      the controller in a world without sockets and clocks
 //! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
+//! ○ dashboard                      what operators see in a browser: pages with charts, as text
 //!   telemetry · programs · trust   the log, which never blocks · programs of the operator, bounded · certificates
 //!   errand                         what gates and hooks do outside, bounded
 //!   probe · dns · control          probes of every kind · sockets, TLS · the HTTP API
@@ -94,6 +95,7 @@ pub mod config;
 pub mod control;
 pub mod controller;
 pub mod daemon;
+pub mod dashboard;
 pub mod dns;
 pub mod errand;
 pub mod gate;

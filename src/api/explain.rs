@@ -4,6 +4,7 @@
 mod client;
 mod earliest;
 mod live;
+mod outline;
 mod past;
 mod path;
 mod rules;
@@ -17,6 +18,8 @@ use super::status::{BudgetStatus, CheckStatus, WaitStatus};
 use crate::health::{Ballot, Degradation, Doubt, State, Word};
 use crate::model::{Family, Moment, Name, RegionId, Ttl};
 use crate::policy::{GateView, Override, Rule, TtlRule};
+
+pub use outline::Outline;
 
 /// The name of the document's shape. Within it, fields are added and never change their meaning.
 pub const EXPLANATION_SCHEMA: &str = "cadence-dns/explanation/v1";

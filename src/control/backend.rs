@@ -60,9 +60,8 @@ pub(super) struct Backend(Arc<Inner>);
 struct Inner {
     requests: mpsc::Sender<ControlRequest>,
     recent: tokio::sync::Mutex<Option<Recent>>,
-    last: Mutex<Option<Arc<Status>>>,
+    last: Mutex<Option<Known>>,
     beats: Mutex<Beats>,
-    #[allow(dead_code, reason = "the pages watch it")]
     changes: watch::Receiver<u64>,
     configured: watch::Receiver<Arc<Configured>>,
     history: Arc<ReadHistory>,
@@ -71,6 +70,13 @@ struct Inner {
     beats_lost: Arc<AtomicU64>,
     /// One page is read at a time.
     reading: Semaphore,
+}
+
+/// A status, and when it came.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) status: Arc<Status>,
+    pub(super) at: Instant,
 }
 
 /// What came of the last question for a status.
@@ -141,7 +147,7 @@ impl Backend {
     /// The status as of now.
     pub(super) async fn status_now(&self) -> Result<Arc<Status>, Unanswered> {
         let status = self.ask(ControlRequest::Status).await.map(Arc::new)?;
-        *self.last() = Some(Arc::clone(&status));
+        *self.last() = Some(Known { status: Arc::clone(&status), at: Instant::now() });
         Ok(status)
     }
 
@@ -159,9 +165,14 @@ impl Backend {
         status
     }
 
+    /// The last status that the controller made, however old, and when it came.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.last().clone()
+    }
+
     /// The last status that the controller made, however old: it says so.
     pub(super) fn stale_status(&self) -> Option<Status> {
-        let mut status = Status::clone(self.last().as_deref()?);
+        let mut status = Status::clone(&self.last().as_ref()?.status);
         status.source = Source::Stale;
         let text = format!(
             "the controller does not answer, and nothing would fail over; this is what it said at {}",
@@ -175,7 +186,7 @@ impl Backend {
     /// The page of metrics; what the controller does not say any more is as old as the page says.
     pub(super) async fn metrics(&self) -> String {
         let live = self.status().await.ok();
-        let status = live.clone().or_else(|| self.last().clone());
+        let status = live.clone().or_else(|| self.known().map(|known| known.status));
         let (shells, probes) = (self.figures(), self.beats().figures());
         let api =
             ApiFigures { beats_lost: self.0.beats_lost.load(Ordering::Relaxed), ..self.0.traffic.figures() };
@@ -199,7 +210,6 @@ impl Backend {
     }
 
     /// Changes when something that status shows has changed; it is no counter of anything.
-    #[allow(dead_code, reason = "the pages watch it")]
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.clone()
     }
@@ -238,7 +248,7 @@ impl Backend {
         self.beats().take(ended);
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<Arc<Status>>> {
+    fn last(&self) -> MutexGuard<'_, Option<Known>> {
         self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -3,8 +3,8 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
@@ -76,8 +76,15 @@ pub(super) fn router(backend: Backend, protection: Arc<Protection>, traffic: Arc
         .with_state(backend)
 }
 
-async fn nothing_there() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is nothing here; the API begins at /api/v1/status")
+/// A browser gets a page, a program a document.
+async fn nothing_there(State(backend): State<Backend>, request: Request) -> Response {
+    let accepts = request.headers().get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let is_page = accepts.is_some_and(|accepted| accepted.contains("text/html"));
+    if is_page && !request.uri().path().starts_with("/api/") {
+        return pages::nowhere(&backend).await;
+    }
+    let detail = "there is nothing here; the API begins at /api/v1/status";
+    Problem::new(StatusCode::NOT_FOUND, detail).into_response()
 }
 
 async fn not_so() -> Problem {

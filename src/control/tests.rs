@@ -1,5 +1,7 @@
 //! The API over its real sockets, on a paused clock: time passes as soon as every task waits.
 
+mod pages;
+
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -29,7 +31,7 @@ struct Server {
     folder: tempfile::TempDir,
     strangers: std::net::SocketAddr,
     requests: mpsc::Receiver<ControlRequest>,
-    _feed: Feed,
+    feed: Feed,
     serving: JoinHandle<()>,
 }
 
@@ -65,7 +67,7 @@ impl Server {
             serve(sockets, protection, behind).await;
             drop(bound);
         });
-        Server { folder, strangers, requests, _feed: feed, serving }
+        Server { folder, strangers, requests, feed, serving }
     }
 
     async fn user(&self) -> UnixStream {

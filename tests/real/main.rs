@@ -7,7 +7,7 @@
 //! `brownout` a region that half works · `glitches` what must flip nothing · `starved` no processor for the prober ·
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
 //! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
-//! `postgres` gates and hooks of a database · `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
+//! `dashboard` in Chromium · `postgres` gates and hooks of a database · `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
 //! `prometheus` alerts and dashboard of a failover · `differential` what NSD and Knot answer · `compose` docker-compose.yml ·
 //! `debian` the package
 
@@ -18,9 +18,11 @@
 mod kit;
 
 mod brownout;
+mod browser;
 mod certificates;
 mod client;
 mod compose;
+mod dashboard;
 mod debian;
 mod differential;
 mod disk;

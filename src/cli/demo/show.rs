@@ -84,6 +84,9 @@ impl Intro<'_> {
         for command in commands {
             writeln!(text, "  {}", Tone::Bold.paint(&command, colour)).expect("a string takes everything");
         }
+        let page = Tone::Bold.paint(&format!("http://{}/", self.api), colour);
+        writeln!(text, "\nOr look at {page} in a browser: the page changes by itself.")
+            .expect("a string takes everything");
         text
     }
 }

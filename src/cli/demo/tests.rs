@@ -235,6 +235,8 @@ fn the_introduction() {
       /usr/bin/cadence-dns check --config /tmp/demo/cadence-dns.toml
       less /tmp/demo/cadence-dns.toml
 
+    Or look at http://127.0.0.1:5380/ in a browser: the page changes by itself.
+
      SECONDS   AFTER  SEEN BY  WHAT
     ");
 }
