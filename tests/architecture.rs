@@ -58,6 +58,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("axum", &["control"]),
     ("clap", &["cli"]),
     ("ratatui", &["cli"]),
+    ("pulldown_cmark", &["cli"]),
+    ("flate2", &["cli"]),
     ("libc", &["dns", "probe", "rights"]),
     ("prost", &["probe"]),
     ("h2::", &["probe"]),
