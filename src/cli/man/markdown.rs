@@ -6,12 +6,12 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 pub(super) fn page(title: &str, section: u8, about: &str, text: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let name = escaped(&title.to_lowercase());
-    let mut page = Writer::default();
-    page.out = format!(
+    let out = format!(
         ".TH \"{}\" \"{section}\" \"\" \"cadence\\-dns {version}\" \"cadence\\-dns\"\n.SH NAME\n{name} \\- {}\n.SH DESCRIPTION\n",
         escaped(title),
         escaped(about)
     );
+    let mut page = Writer { out, ..Writer::default() };
     for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
         page.take(event);
     }
@@ -40,6 +40,7 @@ struct Writer {
     is_item: bool,
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "of Markdown, what our documents have")]
 impl Writer {
     fn take(&mut self, event: Event<'_>) {
         match event {
