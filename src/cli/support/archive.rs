@@ -22,11 +22,9 @@ const FOLDER: &str = "cadence-dns-support";
 pub(super) fn write(file: &Path, parts: &[Part], now: Moment) -> Result<(), String> {
     let shown = file.display();
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let opened = opened.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            format!("{shown} is there already; move it away, or name another with --file")
-        }
-        _ => format!("cannot write {shown}: {error}"),
+    let opened = opened.map_err(|error| match error.kind() == ErrorKind::AlreadyExists {
+        true => format!("{shown} is there already; move it away, or name another with --file"),
+        false => format!("cannot write {shown}: {error}"),
     })?;
     let packed = pack(GzEncoder::new(opened, Compression::default()), parts, now);
     packed.map_err(|error| format!("cannot write {shown}: {error}"))
