@@ -5,12 +5,13 @@
 # Around the name server: load balancers, a resolver, and the stand-ins of instances and of a user.
 FROM debian:bookworm-slim AS surroundings
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends haproxy unbound python3-minimal libpython3-stdlib \
+    && apt-get install --yes --no-install-recommends haproxy nsd unbound python3-minimal libpython3-stdlib \
     && rm -rf /var/lib/apt/lists/*
 ENV PYTHONUNBUFFERED=1
 COPY tests/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
-COPY tests/compose/unbound.conf /etc/unbound/unbound.conf
-COPY tests/compose/standin.py tests/compose/client.py /opt/
+COPY tests/compose/unbound.conf tests/compose/root.hints /etc/unbound/
+COPY tests/compose/nsd.conf tests/compose/root.zone tests/compose/example.com.zone /etc/nsd/
+COPY tests/compose/standin.py tests/compose/client.py tests/compose/listens.py /opt/
 USER 65532:65532
 # HAProxy lets connections finish at SIGUSR1, which its package asks for; a region that is stopped is gone at once.
 STOPSIGNAL SIGTERM

@@ -29,6 +29,7 @@ mod node;
 mod rate_limit;
 mod records;
 mod reply;
+mod reply_kind;
 mod request;
 mod respond;
 mod rrl_key;
@@ -57,6 +58,7 @@ use request::Request;
 pub use counter::Counter;
 pub use freshness::freshness;
 pub use rate_limit::{ResponseRateLimit, Ruling};
+pub use reply_kind::{QueryType, ReplyCode, ReplyKind};
 pub use rrl_key::RrlKey;
 pub use secrets::{CookieSecrets, Secret};
 pub use steered::{Scope, Served};
@@ -163,10 +165,21 @@ impl Outcome {
 /// [`AnswerTable::REPLY_MAX_OCTETS`] for TCP.
 #[must_use]
 pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, reply: &mut [u8]) -> Outcome {
+    respond_counted(table, query, context, reply).0
+}
+
+/// The same, and what the query is counted by if there is a reply.
+#[must_use]
+pub fn respond_counted(
+    table: &AnswerTable,
+    query: &[u8],
+    context: &QueryContext<'_>,
+    reply: &mut [u8],
+) -> (Outcome, Option<ReplyKind>) {
     let is_allowed = context.is_allowed();
     let request = request::read(query, context);
     let Some(request) = request.as_ref().filter(|_| is_allowed || context.transport == Transport::Tcp) else {
-        return Outcome::Silence;
+        return (Outcome::Silence, None);
     };
     let cookie = request.proof.cookie();
     let opt =
@@ -184,12 +197,15 @@ pub fn respond(table: &AnswerTable, query: &[u8], context: &QueryContext<'_>, re
         true => respond::fill(table, request, context, &mut reply),
         false => respond::prohibit(&mut reply),
     };
-    match context.rule(request, rrl_key) {
+    let outcome = match context.rule(request, rrl_key) {
         Ruling::Whole => Outcome::Reply(reply.finish(request, code, opt.as_ref())),
         Ruling::Drop => Outcome::Dropped,
         Ruling::Slip => slipped(request, reply, code, opt),
         Ruling::Challenge => challenged(query.len(), request, reply, code, opt),
-    }
+    };
+    let qtype = request.question.as_ref().map_or(QueryType::None, |question| QueryType::of(question.rtype));
+    let code = if let Outcome::Challenged(_) = outcome { ReplyCode::BadCookie } else { code.into() };
+    (outcome, outcome.octets().map(|_| ReplyKind { qtype, code }))
 }
 
 /// Instead of a reply that somebody had too often: the same without records and options, which is never longer than

@@ -1,11 +1,14 @@
 //! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
 
 mod advice;
+mod effective_config;
 mod explain;
+mod figures;
 mod heartbeats;
 mod history_page;
 mod incident;
 mod live;
+mod metrics;
 mod part;
 mod probed;
 mod receiver;
@@ -13,10 +16,14 @@ mod status;
 mod urgency;
 mod warning;
 
+pub use effective_config::effective_config;
 pub use explain::{
     ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,
     ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, PathStep, Question,
     RegionExplanation, RuleExplanation, TtlExplanation, WitnessExplanation,
+};
+pub use figures::{
+    ApiFigures, HistogramFigures, ProbeFigures, ProbePhase, ProcessFigures, QueryFigures, ShellFigures,
 };
 pub use heartbeats::{
     BEATS_MAX, Beat, BeatOutcome, BeatingCheck, CheckHeartbeat, HEARTBEATS_SCHEMA, Heartbeats, beats_kept,
@@ -25,6 +32,7 @@ pub use history_page::{
     HISTORY_PAGE, HISTORY_PAGE_MAX, HISTORY_SCHEMA, HistoryPage, HistoryQuestion, NumberedEntry,
 };
 pub use incident::{Incident, Stay};
+pub use metrics::{METRICS_TYPE, Scrape, metrics};
 pub use part::PartStatus;
 pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
 pub use receiver::ReceiverStatus;

@@ -16,7 +16,9 @@ mod caller;
 pub mod client;
 mod connections;
 mod documents;
+mod etag;
 mod guard;
+mod lights;
 mod listen;
 mod pages;
 mod peer;
@@ -26,6 +28,7 @@ mod serving;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::net::IpAddr;
 
@@ -36,7 +39,7 @@ use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
 use crate::model::{Name, ReceiverId};
 
-pub use backend::{Behind, ReadHistory};
+pub use backend::{Behind, ReadFigures, ReadHistory};
 pub use beats::{Fed, Feed, feed};
 pub use connections::STRANGERS_MAX as CONNECTIONS_MAX;
 pub use listen::{ListenError, Listeners, listen};

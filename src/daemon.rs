@@ -17,6 +17,7 @@ mod descriptors;
 mod disk;
 mod errands;
 mod event_loop;
+mod figures;
 mod load;
 mod opened;
 mod parts;
@@ -38,7 +39,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::api::BeatingCheck;
 use crate::config::Config;
 use crate::control;
 use crate::controller::{Announcement, Change, Controller, Missing, Notice, Parameters, Saved};
@@ -132,7 +132,7 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
-    let Opened { ready, bound, listeners, few_descriptors, given_up } = opened;
+    let Opened { ready, bound, listeners, proc, few_descriptors, given_up } = opened;
     let Ready { config, zones, secrets, prober, asker, hooks, receivers, programs, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
@@ -188,8 +188,9 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
     let folder = store::history_folder(&config.node.state_dir);
-    let (feed, fed) = control::feed(config.probes.iter().map(BeatingCheck::of).collect());
-    let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()) };
+    let (feed, fed) = control::feed(&config);
+    let figures = figures::reader(meter.clone(), proc, clock);
+    let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()), figures };
     let api_addresses = listeners.addresses().to_vec();
     let control = socket.serve(listeners, behind).map_err(StartError::System)?;
     for address in &api_addresses {

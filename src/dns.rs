@@ -21,6 +21,7 @@ mod cookie_watch;
 mod counters;
 mod crowd;
 mod datagram;
+mod durations;
 mod encrypted;
 #[cfg(test)]
 mod faults;
@@ -30,6 +31,7 @@ mod limiter;
 mod memory;
 mod overflow;
 mod places;
+mod protocol;
 mod proxy_protocol;
 mod random;
 mod records;
@@ -61,11 +63,13 @@ use tracing::warn;
 use crate::answer::{CookieSecrets, ResponsePolicy, ResponseRateLimit};
 use crate::config::{DnsSettings, TlsSettings};
 
-pub use bind::{BindError, Protocol};
+pub use bind::BindError;
 pub use certificates::check_certificate;
 pub use cookie_watch::read_secret_file;
-pub use counters::Counters;
+pub use counters::{Counters, ProtocolFigures};
+pub use durations::DurationCounts;
 pub use limiter::Limiter;
+pub use protocol::Protocol;
 #[doc(hidden)]
 pub use proxy_protocol::query_by_front_end;
 pub use serving::{FileWatch, Meter, Serving};
@@ -233,7 +237,7 @@ impl Bound {
                 let tables = tables.clone();
                 let datagrams = Arc::clone(&datagrams);
                 let stop = Arc::clone(&serving.workers.stop);
-                let tally = serving.new_tally();
+                let tally = serving.new_tally(Protocol::Udp);
                 let prepare = move |_| move || udp::serve(&socket, &tables, &datagrams, &stop, &tally);
                 serving.workers.start(&format!("dns-{number}-{}", address.port()), prepare)?;
             }
@@ -245,14 +249,16 @@ impl Bound {
             warn!(event = "xdp.off", "AF_XDP does not start, the sockets answer everything: {error}");
         }
         let settings = self.settings.tcp;
-        let streaming = |tally| {
+        let streaming = |tally, tally_of_https| {
             let (tables, policy, front_ends) = (tables.clone(), Arc::clone(&policy), front_ends.clone());
-            Streaming { tables, policy, front_ends, settings, tally }
+            Streaming { tables, policy, front_ends, settings, tally, tally_of_https }
         };
-        let plain_streaming = streaming(serving.new_tally());
+        let tally = serving.new_tally(Protocol::Tcp);
+        let plain_streaming = streaming(Arc::clone(&tally), tally);
         serving.serve_streams("dns-tcp", plain, plain_streaming, stopped.clone())?;
         if let Some((encrypted, certificates)) = encrypted {
-            let encrypted_streaming = streaming(serving.new_tally());
+            let tally = serving.new_tally(Protocol::Tls);
+            let encrypted_streaming = streaming(tally, serving.new_tally(Protocol::Https));
             serving.serve_streams("dns-tls", encrypted, encrypted_streaming, stopped)?;
             serving.watch_certificate(certificates)?;
         }
@@ -274,7 +280,7 @@ impl Serving {
             let tables = tables.clone();
             let datagrams = Arc::clone(datagrams);
             let stop = Arc::clone(&self.workers.stop);
-            let tally = self.new_tally();
+            let tally = self.new_tally(Protocol::Udp);
             let prepare = move |_| xdp::work(queue, tables, datagrams, stop, tally);
             self.workers.start(&format!("dns-xdp-{number}"), prepare)?;
         }

@@ -168,6 +168,20 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every word that [`label`](Rule::label) can say.
+    pub const LABELS: [&str; 10] = [
+        "unproven",
+        "preferred",
+        "failed-over",
+        "fail-open",
+        "none-proven",
+        "freeze",
+        "held",
+        "pinned",
+        "frozen",
+        "draining",
+    ];
+
     /// A word for logs, metrics and JSON.
     #[must_use]
     pub fn label(&self) -> &'static str {

@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 needs="haproxy:haproxy nginx:nginx-light dnsdist:dnsdist nsd:nsd knotd:knot unbound:unbound ip:iproute2 nft:nftables ethtool:ethtool
     ping:iputils-ping sysctl:procps python3:python3 setpriv:util-linux taskset:util-linux cc:gcc debootstrap:debootstrap
     docker:docker.io mkfs.ext4:e2fsprogs fsfreeze:util-linux losetup:mount mount:mount systemd-analyze:systemd strace:strace
-    /usr/lib/postgresql/15/bin/postgres:postgresql flock:util-linux"
+    /usr/lib/postgresql/15/bin/postgres:postgresql flock:util-linux prometheus:prometheus promtool:prometheus
+    lintian:lintian strip:binutils dpkg-shlibdeps:dpkg-dev xz:xz-utils"
 
 fail() {
     echo "tests/run.sh: $*" >&2
@@ -57,6 +58,9 @@ fi
 [ "$(id -u)" = 0 ] || fail "the tests build network namespaces: run this as root"
 command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.89 or later (https://rustup.rs)"
 docker info >/dev/null 2>&1 || service docker start >/dev/null 2>&1 || true
+# Once a machine: it builds the Debian package.
+cargo deb --version >/dev/null 2>&1 || cargo install --quiet --locked --version 3.8.0 --no-default-features cargo-deb ||
+    fail "cargo-deb cannot be installed"
 docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it (service docker start)"
 
 # The tests with real servers wait more than they compute. cargo runs one test binary after the other, so the many small

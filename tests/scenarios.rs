@@ -91,6 +91,7 @@ scenarios! {
     loss_of_ipv6
     manual_failback_and_a_third_region
     middlebox_that_refuses_everything
+    nothing_is_proven_up
     one_address_and_a_page
     one_address_and_a_witness
     one_address_that_is_trusted

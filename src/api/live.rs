@@ -70,8 +70,8 @@ impl NameStatus {
         let budget = budget.map(|budget| BudgetStatus::new(budget, steer));
         NameStatus {
             name: name.clone(),
-            region: standing.region.clone(),
             regions: steer.regions.clone(),
+            region: standing.region.clone(),
             addresses: standing.addresses.to_vec(),
             ttl: Some(decision.ttl),
             epoch: standing.epoch,
@@ -87,8 +87,8 @@ impl NameStatus {
     fn from_saved(saved: &SavedName, now: Moment) -> NameStatus {
         NameStatus {
             name: saved.name.clone(),
-            region: saved.standing.region.clone(),
             regions: Vec::new(),
+            region: saved.standing.region.clone(),
             addresses: saved.standing.addresses.to_vec(),
             ttl: None,
             epoch: saved.standing.epoch,

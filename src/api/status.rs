@@ -67,6 +67,8 @@ pub enum Source {
     Live,
     /// The saved state: the daemon could not be reached.
     Saved,
+    /// The daemon, some time ago: its controller does not answer any more.
+    Stale,
 }
 
 /// What a name is answered with.
@@ -74,11 +76,11 @@ pub enum Source {
 pub struct NameStatus {
     /// The name.
     pub name: Name,
+    /// The regions that it may have, in order of preference; empty if they are not known.
+    #[serde(default)]
+    pub regions: Vec<RegionId>,
     /// The region in service.
     pub region: RegionId,
-    /// The regions that it may have, in order of preference; empty if they are not known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub regions: Vec<RegionId>,
     /// Its addresses that are served.
     pub addresses: Vec<IpAddr>,
     /// Their TTL, in seconds; none if it is not known.

@@ -2,6 +2,7 @@
 //!
 //! Everything here runs on the thread of the API. The controller makes a status, and nothing more; many clients share one.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,9 +10,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
-use super::beats::{Beats, Fed};
+use super::beats::{Beats, Configured, Ended, Fed};
+use super::traffic::Traffic;
 use super::{ControlRequest, Wish};
-use crate::api::{Explanation, Heartbeats, HistoryPage, HistoryQuestion, Question, Status};
+use crate::api::{
+    ApiFigures, Explanation, Heartbeats, HistoryPage, HistoryQuestion, Question, Scrape, ShellFigures,
+    Source, Status, Warning, metrics,
+};
 use crate::controller::{Done, Refusal};
 use crate::model::{ReceiverId, RegionId};
 
@@ -30,6 +35,9 @@ const HISTORY_MAX: Duration = Duration::from_secs(5);
 /// How a page of the history is read. It may block.
 pub type ReadHistory = dyn Fn(&HistoryQuestion) -> Result<HistoryPage, String> + Send + Sync;
 
+/// What the shells have counted. It does not block.
+pub type ReadFigures = dyn Fn() -> ShellFigures + Send + Sync;
+
 /// What the daemon hands in.
 pub struct Behind {
     /// To the owner of the controller.
@@ -38,6 +46,8 @@ pub struct Behind {
     pub fed: Fed,
     /// Reads the history.
     pub history: Arc<ReadHistory>,
+    /// Reads what the shells have counted.
+    pub figures: Arc<ReadFigures>,
 }
 
 /// What the handlers ask; cheap to clone.
@@ -47,10 +57,15 @@ pub(super) struct Backend(Arc<Inner>);
 struct Inner {
     requests: mpsc::Sender<ControlRequest>,
     recent: tokio::sync::Mutex<Option<Recent>>,
+    last: Mutex<Option<Arc<Status>>>,
     beats: Mutex<Beats>,
     #[allow(dead_code, reason = "the pages watch it")]
     changes: watch::Receiver<u64>,
+    configured: watch::Receiver<Arc<Configured>>,
     history: Arc<ReadHistory>,
+    figures: Arc<ReadFigures>,
+    traffic: Arc<Traffic>,
+    beats_lost: Arc<AtomicU64>,
     /// One page is read at a time.
     reading: Semaphore,
 }
@@ -81,17 +96,25 @@ pub(super) enum NoHistory {
 
 impl Backend {
     /// And the task that takes what is told; it ends with the daemon.
-    pub(super) fn new(behind: Behind) -> (Backend, impl Future<Output = ()> + Send + 'static) {
-        let Behind { requests, fed, history } = behind;
-        let Fed { beats: mut told, mut checks, changes, lost: _ } = fed;
+    pub(super) fn new(
+        behind: Behind,
+        traffic: Arc<Traffic>,
+    ) -> (Backend, impl Future<Output = ()> + Send + 'static) {
+        let Behind { requests, fed, history, figures } = behind;
+        let Fed { beats: mut told, mut configured, changes, lost } = fed;
         let mut beats = Beats::default();
-        beats.set_checks(&checks.borrow_and_update());
+        beats.set_checks(&configured.borrow_and_update().checks);
         let backend = Backend(Arc::new(Inner {
             requests,
             recent: tokio::sync::Mutex::new(None),
+            last: Mutex::new(None),
             beats: Mutex::new(beats),
             changes,
+            configured: configured.clone(),
             history,
+            figures,
+            traffic,
+            beats_lost: lost,
             reading: Semaphore::new(1),
         }));
         let taker = backend.clone();
@@ -99,12 +122,12 @@ impl Backend {
             loop {
                 tokio::select! {
                     told = told.recv() => match told {
-                        Some((check, beat)) => taker.beats().take(&check, beat),
+                        Some(ended) => taker.take(ended),
                         None => return,
                     },
-                    Ok(()) = checks.changed() => {
-                        let checks = Arc::clone(&checks.borrow_and_update());
-                        taker.beats().set_checks(&checks);
+                    Ok(()) = configured.changed() => {
+                        let configured = Arc::clone(&configured.borrow_and_update());
+                        taker.beats().set_checks(&configured.checks);
                     }
                 }
             }
@@ -114,7 +137,9 @@ impl Backend {
 
     /// The status as of now.
     pub(super) async fn status_now(&self) -> Result<Arc<Status>, Unanswered> {
-        self.ask(ControlRequest::Status).await.map(Arc::new)
+        let status = self.ask(ControlRequest::Status).await.map(Arc::new)?;
+        *self.last() = Some(Arc::clone(&status));
+        Ok(status)
     }
 
     /// The status as of a moment ago, shared with whoever asks at the same time.
@@ -129,6 +154,40 @@ impl Backend {
         let status = self.status_now().await;
         *recent = Some(Recent { at: Instant::now(), status: status.clone() });
         status
+    }
+
+    /// The last status that the controller made, however old: it says so.
+    pub(super) fn stale_status(&self) -> Option<Status> {
+        let mut status = Status::clone(self.last().as_deref()?);
+        status.source = Source::Stale;
+        let text = format!(
+            "the controller does not answer, and nothing would fail over; this is what it said at {}",
+            status.time
+        );
+        let help = "the last answers stay in service; its log says why, a restart helps".into();
+        status.warnings.insert(0, Warning { text, help });
+        Some(status)
+    }
+
+    /// The page of metrics; what the controller does not say any more is as old as the page says.
+    pub(super) async fn metrics(&self) -> String {
+        let live = self.status().await.ok();
+        let status = live.clone().or_else(|| self.last().clone());
+        let (shells, probes) = (self.figures(), self.beats().figures());
+        let api =
+            ApiFigures { beats_lost: self.0.beats_lost.load(Ordering::Relaxed), ..self.0.traffic.figures() };
+        let (status, is_live) = (status.as_deref(), live.is_some());
+        metrics(&Scrape { status, is_live, shells: &shells, probes: &probes, api })
+    }
+
+    /// What the shells have counted and how they do.
+    pub(super) fn figures(&self) -> ShellFigures {
+        (self.0.figures)()
+    }
+
+    /// The configuration in force, without secrets.
+    pub(super) fn configured(&self) -> Arc<Configured> {
+        Arc::clone(&self.0.configured.borrow())
     }
 
     /// What the last probes saw, of all regions or of one.
@@ -163,6 +222,14 @@ impl Backend {
             read.map_err(NoHistory::Unreadable)
         };
         timeout(HISTORY_MAX, reading).await.unwrap_or(Err(NoHistory::Late))
+    }
+
+    fn take(&self, ended: Ended) {
+        self.beats().take(ended);
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Arc<Status>>> {
+        self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn beats(&self) -> MutexGuard<'_, Beats> {

@@ -1,13 +1,16 @@
 //! The last probes of every check, kept for those who ask, and how they come here without anybody waiting.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::api::{Beat, BeatingCheck, HEARTBEATS_SCHEMA, Heartbeats, beats_kept};
-use crate::health::Observation;
+use crate::api::{
+    Beat, BeatingCheck, HEARTBEATS_SCHEMA, Heartbeats, ProbeFigures, beats_kept, effective_config,
+};
+use crate::config::Config;
+use crate::health::{Failure, Observation};
 use crate::model::{CheckId, Moment, RegionId};
 
 /// Beats that may wait for the thread of the API: some seconds of a thousand checks.
@@ -16,45 +19,77 @@ const WAITING_MAX: usize = 4096;
 /// Where the owner of the controller tells what happens. Nothing here ever waits.
 #[derive(Debug)]
 pub struct Feed {
-    beats: mpsc::Sender<(CheckId, Beat)>,
-    checks: watch::Sender<Arc<[BeatingCheck]>>,
+    beats: mpsc::Sender<Ended>,
+    configured: watch::Sender<Arc<Configured>>,
     changes: watch::Sender<u64>,
     lost: Arc<AtomicU64>,
+}
+
+/// A probe that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) check: CheckId,
+    pub(super) beat: Beat,
+    /// The label of its failure.
+    pub(super) failure: Option<&'static str>,
+}
+
+/// What the configuration in force says to those who look.
+#[derive(Debug, Default)]
+pub(super) struct Configured {
+    /// Every check.
+    pub(super) checks: Vec<BeatingCheck>,
+    /// All of it, without secrets.
+    pub(super) config: serde_json::Value,
 }
 
 /// The other end of a [`Feed`].
 #[derive(Debug)]
 pub struct Fed {
-    pub(super) beats: mpsc::Receiver<(CheckId, Beat)>,
-    pub(super) checks: watch::Receiver<Arc<[BeatingCheck]>>,
+    pub(super) beats: mpsc::Receiver<Ended>,
+    pub(super) configured: watch::Receiver<Arc<Configured>>,
     pub(super) changes: watch::Receiver<u64>,
-    #[allow(dead_code, reason = "the metrics tell it")]
     pub(super) lost: Arc<AtomicU64>,
 }
 
-/// A feed about these checks.
+/// A feed about what is configured.
 #[must_use]
-pub fn feed(checks: Vec<BeatingCheck>) -> (Feed, Fed) {
+pub fn feed(config: &Config) -> (Feed, Fed) {
     let (beats, fed_beats) = mpsc::channel(WAITING_MAX);
-    let (checks, fed_checks) = watch::channel(checks.into());
+    let (configured, fed_configured) = watch::channel(Arc::new(Configured::of(config)));
     let (changes, fed_changes) = watch::channel(0);
     let lost = Arc::<AtomicU64>::default();
-    let fed = Fed { beats: fed_beats, checks: fed_checks, changes: fed_changes, lost: Arc::clone(&lost) };
-    (Feed { beats, checks, changes, lost }, fed)
+    let fed =
+        Fed { beats: fed_beats, configured: fed_configured, changes: fed_changes, lost: Arc::clone(&lost) };
+    (Feed { beats, configured, changes, lost }, fed)
+}
+
+impl Configured {
+    fn of(config: &Config) -> Configured {
+        Configured {
+            checks: config.probes.iter().map(BeatingCheck::of).collect(),
+            config: effective_config(config),
+        }
+    }
 }
 
 impl Feed {
     /// A probe has ended. Where too many wait already, it is counted as lost.
     pub fn beat(&self, observation: &Observation, at: Moment) {
-        let beat = Beat::of(observation, at);
-        if self.beats.try_send((observation.check.clone(), beat)).is_err() {
+        let ended = Ended {
+            check: observation.check.clone(),
+            beat: Beat::of(observation, at),
+            failure: observation.outcome.failure().map(Failure::label),
+        };
+        if self.beats.try_send(ended).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Other checks are probed from now on; those that stay keep their beats.
-    pub fn set_checks(&self, checks: Vec<BeatingCheck>) {
-        self.checks.send_replace(checks.into());
+    /// Another configuration is in force; checks that stay keep their beats.
+    pub fn configured(&self, config: &Config) {
+        self.configured.send_replace(Arc::new(Configured::of(config)));
+        self.changed();
     }
 
     /// Something that status shows has changed: whoever shows it looks again.
@@ -69,6 +104,7 @@ pub(super) struct Beats {
     checks: Vec<(BeatingCheck, VecDeque<Beat>)>,
     places: BTreeMap<CheckId, usize>,
     kept: usize,
+    figures: BTreeMap<RegionId, ProbeFigures>,
 }
 
 impl Beats {
@@ -85,13 +121,18 @@ impl Beats {
         self.checks = checks.iter().map(with_beats).collect();
         self.places = checks.iter().map(|check| check.id.clone()).zip(0..).collect();
         self.kept = kept;
+        let regions: BTreeSet<&RegionId> = checks.iter().map(|check| &check.id.region).collect();
+        self.figures.retain(|region, _| regions.contains(region));
     }
 
     /// A probe of a check has ended. One that is not there is ignored: it was taken away meanwhile.
-    pub(super) fn take(&mut self, check: &CheckId, beat: Beat) {
-        let Some((_, beats)) = self.places.get(check).and_then(|place| self.checks.get_mut(*place)) else {
+    pub(super) fn take(&mut self, Ended { check, beat, failure }: Ended) {
+        let Some((_, beats)) = self.places.get(&check).and_then(|place| self.checks.get_mut(*place)) else {
             return;
         };
+        let region = check.region;
+        let figures = self.figures.entry(region.clone()).or_insert_with(|| ProbeFigures::new(region));
+        figures.add(&beat, failure);
         if beats.len() >= self.kept {
             beats.pop_front();
         }
@@ -104,6 +145,13 @@ impl Beats {
         let wanted = self.checks.iter().filter(|(check, _)| is_wanted(check));
         let checks = wanted.map(|(check, beats)| check.with(beats.iter().cloned().collect()));
         Heartbeats { schema: HEARTBEATS_SCHEMA.into(), checks: checks.collect() }
+    }
+}
+
+impl Beats {
+    /// What was seen since the start, region by region.
+    pub(super) fn figures(&self) -> Vec<ProbeFigures> {
+        self.figures.values().cloned().collect()
     }
 }
 
@@ -129,6 +177,10 @@ mod tests {
         }
     }
 
+    fn ended(check: u8, number: u64) -> Ended {
+        Ended { check: self::check(check).id, beat: beat(number), failure: None }
+    }
+
     fn moments(beats: &Beats, check: usize) -> Vec<u64> {
         beats.shown(None).checks[check].beats.iter().map(|beat| beat.at.as_millis()).collect()
     }
@@ -138,7 +190,7 @@ mod tests {
         let mut beats = Beats::default();
         beats.set_checks(&[check(1), check(2)]);
         for number in 0..BEATS_MAX as u64 + 5 {
-            beats.take(&check(2).id, beat(number));
+            beats.take(ended(2, number));
         }
         assert!(moments(&beats, 0).is_empty());
         assert_eq!(moments(&beats, 1), (5..125).collect::<Vec<_>>());
@@ -148,10 +200,10 @@ mod tests {
     fn checks_that_stay_keep_their_beats_and_others_go() {
         let mut beats = Beats::default();
         beats.set_checks(&[check(1), check(2)]);
-        beats.take(&check(1).id, beat(1));
-        beats.take(&check(2).id, beat(2));
+        beats.take(ended(1, 1));
+        beats.take(ended(2, 2));
         beats.set_checks(&[check(3), check(2)]);
-        beats.take(&check(1).id, beat(3)); // the last probe of a check that is gone
+        beats.take(ended(1, 3)); // the last probe of a check that is gone
         assert_eq!((moments(&beats, 0), moments(&beats, 1)), (vec![], vec![2]));
         assert_eq!(beats.shown(Some(&"eu".into())).checks, []);
         assert_eq!(beats.shown(Some(&"us".into())).checks.len(), 2);
@@ -168,7 +220,9 @@ mod tests {
         let mut beats = Beats::default();
         beats.set_checks(&checks);
         for check in &checks {
-            (0..9).for_each(|number| beats.take(&check.id, beat(number)));
+            (0..9).for_each(|number| {
+                beats.take(Ended { check: check.id.clone(), beat: beat(number), failure: None });
+            });
         }
         let total: usize = beats.shown(None).checks.iter().map(|check| check.beats.len()).sum();
         assert_eq!(total, 120_000);
@@ -177,7 +231,12 @@ mod tests {
     /// The thread of the API stands still: the control thread goes on.
     #[test]
     fn beats_that_nobody_takes_are_counted_and_nobody_waits() {
-        let (feed, mut fed) = feed(vec![check(1)]);
+        let (beats, fed_beats) = mpsc::channel(WAITING_MAX);
+        let (configured, fed_configured) = watch::channel(Arc::default());
+        let (changes, fed_changes) = watch::channel(0);
+        let lost = Arc::<AtomicU64>::default();
+        let feed = Feed { beats, configured, changes, lost };
+        let mut fed_beats = fed_beats;
         let observation = Observation {
             check: check(1).id,
             vantage: "ns1".into(),
@@ -188,9 +247,9 @@ mod tests {
         for number in 0..WAITING_MAX as u64 + 7 {
             feed.beat(&observation, Moment::from_millis(number));
         }
-        assert_eq!(fed.lost.load(Ordering::Relaxed), 7);
-        assert!(fed.beats.try_recv().is_ok());
-        feed.set_checks(Vec::new());
-        assert!(fed.checks.borrow().is_empty());
+        assert_eq!(feed.lost.load(Ordering::Relaxed), 7);
+        assert!(fed_beats.try_recv().is_ok());
+        feed.changed();
+        assert_eq!((*fed_changes.borrow(), fed_configured.borrow().checks.len()), (1, 0));
     }
 }

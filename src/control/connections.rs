@@ -26,6 +26,7 @@ use tower::ServiceExt;
 
 use super::caller::Caller;
 use super::peer::Peer;
+use super::traffic::Traffic;
 
 /// The largest head of a request; ours has some hundred octets.
 const HEAD_MAX_OCTETS: usize = 16 * 1024;
@@ -81,14 +82,16 @@ pub(super) struct Places {
     all: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     clients: Arc<Clients>,
+    traffic: Arc<Traffic>,
 }
 
 impl Places {
-    pub(super) fn new() -> Places {
+    pub(super) fn new(traffic: Arc<Traffic>) -> Places {
         Places {
             all: Arc::new(Semaphore::new(STRANGERS_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             clients: Arc::default(),
+            traffic,
         }
     }
 }
@@ -99,14 +102,16 @@ pub(super) async fn accept_strangers(listener: TcpListener, router: Router, plac
     while let Ok(place) = Arc::clone(&places.all).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, client)) => {
-                if let Some(of_client) = Clients::one_more(&places.clients, client) {
-                    let (router, streams) = (router.clone(), Arc::clone(&places.streams));
-                    connections.spawn(async move {
-                        let _ = stream.set_nodelay(true); // slower without, and no worse
-                        serve_one(stream, Caller::Stranger, router, &streams).await;
-                        drop((place, of_client));
-                    });
-                }
+                let Some(of_client) = Clients::one_more(&places.clients, client) else {
+                    places.traffic.turned_away();
+                    continue;
+                };
+                let (router, streams) = (router.clone(), Arc::clone(&places.streams));
+                connections.spawn(async move {
+                    let _ = stream.set_nodelay(true); // slower without, and no worse
+                    serve_one(stream, Caller::Stranger, router, &streams).await;
+                    drop((place, of_client));
+                });
             }
             Err(_) => sleep(PAUSE_AFTER_ERROR).await,
         }

@@ -1,25 +1,34 @@
 //! The routes of the API, for the UNIX socket and for TCP alike.
 
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
-use axum::middleware::from_fn;
+use std::future::ready;
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
 use super::caller::Caller;
 use super::documents::{Asked, Body};
+use super::etag::{held_to, tagged};
 use super::guard;
+use super::lights;
 use super::pages;
 use super::problem::Problem;
+use super::traffic::Traffic;
 use super::{Explain, TestReceiver, Wish};
 use crate::api::{
-    Explanation, HISTORY_PAGE, HISTORY_PAGE_MAX, Heartbeats, HistoryPage, HistoryQuestion, Question,
+    Explanation, HISTORY_PAGE, HISTORY_PAGE_MAX, Heartbeats, HistoryPage, HistoryQuestion, METRICS_TYPE,
+    NameStatus, Question, RegionStatus,
 };
 use crate::controller::Done;
 use crate::model::{Moment, Name, RecordType, RegionId, is_deceptive};
+use crate::policy::Overrides;
 
 /// The largest request: it has an order, a reason, and the epochs that its author has seen.
 const BODY_MAX_OCTETS: usize = 128 * 1024;
@@ -27,19 +36,32 @@ const BODY_MAX_OCTETS: usize = 128 * 1024;
 /// A reason is a sentence or two.
 const REASON_MAX_CHARACTERS: usize = 500;
 
-pub(super) fn router(backend: Backend) -> Router {
+pub(super) fn router(backend: Backend, traffic: Arc<Traffic>) -> Router {
     Router::new()
         .route("/api/v1/status", get(status))
+        .route("/api/v1/names", get(names))
+        .route("/api/v1/names/{name}", get(name))
+        .route("/api/v1/regions", get(regions))
+        .route("/api/v1/regions/{region}", get(region))
+        .route("/api/v1/overrides", get(overrides))
+        .route("/api/v1/config", get(config))
         .route("/api/v1/heartbeats", get(heartbeats))
         .route("/api/v1/explain", get(explain))
         .route("/api/v1/history", get(history))
         .route("/api/v1/commands", post(command))
         .route("/api/v1/notify/test", post(test_receiver))
+        .route("/livez", get(lights::live))
+        .route("/readyz", get(lights::ready))
+        .route("/metrics", get(metrics))
         .merge(pages::routes())
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
         .layer(from_fn(guard::guard))
+        .layer(map_response(move |response: Response| {
+            traffic.responded(response.status());
+            ready(response)
+        }))
         .with_state(backend)
 }
 
@@ -51,16 +73,104 @@ async fn not_so() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is read with GET; commands are sent with POST")
 }
 
+/// A controller that does not answer is told in the last status that it made; without one, there is only that to tell.
 async fn status(
     State(backend): State<Backend>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Problem> {
     let status = match caller {
-        Caller::User(_) => backend.status_now().await?,
-        Caller::Stranger => backend.status().await?,
+        Caller::User(_) => backend.status_now().await,
+        Caller::Stranger => backend.status().await,
     };
-    Ok(Json(&*status).into_response())
+    match (status, backend.stale_status()) {
+        (Ok(status), _) => Ok(Json(&*status).into_response()),
+        (Err(_), Some(stale)) => Ok(Json(stale).into_response()),
+        (Err(why), None) => Err(why.into()),
+    }
 }
+
+/// All names, or one of them; what passes with time alone is not in their tags.
+async fn names(State(backend): State<Backend>, headers: HeaderMap) -> Result<Response, Problem> {
+    let status = backend.status().await?;
+    let lasting: Vec<NameStatus> = status.names.iter().map(lasting).collect();
+    Ok(tagged(&headers, None, &lasting, Names { schema: NAMES_SCHEMA, names: &status.names }))
+}
+
+async fn name(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let status = backend.status().await?;
+    let wanted: Option<Name> = name.parse().ok();
+    let Some(found) = status.names.iter().find(|status| Some(&status.name) == wanted.as_ref()) else {
+        let detail = format!("{name:?} is not steered; /api/v1/names lists the names that are");
+        return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+    };
+    Ok(tagged(&headers, Some(found.epoch), &lasting(found), found))
+}
+
+/// Without what is counted down.
+fn lasting(name: &NameStatus) -> NameStatus {
+    let mut lasting = name.clone();
+    if let Some(wait) = &mut lasting.wait {
+        wait.left = None;
+    }
+    lasting
+}
+
+async fn regions(State(backend): State<Backend>) -> Result<Response, Problem> {
+    let status = backend.status().await?;
+    Ok(Json(Regions { schema: REGIONS_SCHEMA, regions: &status.regions }).into_response())
+}
+
+async fn region(State(backend): State<Backend>, Path(region): Path<String>) -> Result<Response, Problem> {
+    let status = backend.status().await?;
+    let Some(found) = status.regions.iter().find(|status| status.region.as_str() == region) else {
+        let detail = format!("there is no region {region:?}; /api/v1/regions lists those that there are");
+        return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+    };
+    Ok(Json(found).into_response())
+}
+
+async fn overrides(State(backend): State<Backend>, headers: HeaderMap) -> Result<Response, Problem> {
+    let status = backend.status().await?;
+    let overrides = Orders { schema: OVERRIDES_SCHEMA, overrides: &status.overrides };
+    Ok(tagged(&headers, None, &status.overrides, overrides))
+}
+
+async fn config(State(backend): State<Backend>) -> Response {
+    Json(&backend.configured().config).into_response()
+}
+
+async fn metrics(State(backend): State<Backend>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, METRICS_TYPE)], backend.metrics().await)
+}
+
+/// All names.
+#[derive(Serialize)]
+struct Names<'s> {
+    schema: &'static str,
+    names: &'s [NameStatus],
+}
+
+/// All regions.
+#[derive(Serialize)]
+struct Regions<'s> {
+    schema: &'static str,
+    regions: &'s [RegionStatus],
+}
+
+/// What operators have ordered and is in force.
+#[derive(Serialize)]
+struct Orders<'s> {
+    schema: &'static str,
+    overrides: &'s Overrides,
+}
+
+const NAMES_SCHEMA: &str = "cadence-dns/names/v1";
+const REGIONS_SCHEMA: &str = "cadence-dns/regions/v1";
+const OVERRIDES_SCHEMA: &str = "cadence-dns/overrides/v1";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,7 +223,8 @@ async fn history(
 async fn command(
     State(backend): State<Backend>,
     Extension(caller): Extension<Caller>,
-    Body(wish): Body<Wish>,
+    headers: HeaderMap,
+    Body(mut wish): Body<Wish>,
 ) -> Result<Json<Done>, Problem> {
     let Caller::User(peer) = caller else {
         let detail =
@@ -121,6 +232,14 @@ async fn command(
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     };
     check_reason(&wish.reason).map_err(|why| Problem::new(StatusCode::BAD_REQUEST, why))?;
+    if let Some(epoch) = held_to(&headers)? {
+        let Some(name) = wish.what.name() else {
+            let detail =
+                "If-Match is about a name, and this command is not about one; say `if_epochs` in its terms";
+            return Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail));
+        };
+        wish.terms.if_epochs.push((name.clone(), epoch));
+    }
     let wish = Wish { by: peer.author().await, ..wish };
     Ok(Json(backend.command(wish).await??))
 }

@@ -1,6 +1,7 @@
 //! The API at work, on a thread of its own: whatever it does, neither the control thread nor an answer waits for it.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::connections::{Places, accept_strangers, accept_users};
 use super::listen::Listeners;
 use super::router::router;
 use super::socket::{Bound, SocketFile};
+use super::traffic::Traffic;
 
 /// The longest that connections under way may take to end; then they are left alone.
 const STOP_MAX: Duration = Duration::from_secs(1);
@@ -80,12 +82,13 @@ pub(super) struct Sockets {
 
 /// Serves for ever, on the current runtime.
 pub(super) async fn serve(sockets: Sockets, behind: Behind) {
-    let (backend, take) = Backend::new(behind);
-    let router = router(backend);
+    let traffic = Arc::<Traffic>::default();
+    let (backend, take) = Backend::new(behind, Arc::clone(&traffic));
+    let router = router(backend, Arc::clone(&traffic));
     let mut tasks: JoinSet<()> = JoinSet::new();
     tasks.spawn(take);
     tasks.spawn(accept_users(sockets.users, router.clone()));
-    let places = Places::new();
+    let places = Places::new(traffic);
     for listener in sockets.strangers {
         tasks.spawn(accept_strangers(listener, router.clone(), places.clone()));
     }

@@ -10,11 +10,18 @@ use tokio::task::JoinHandle;
 use super::connections::{CONNECTION_MAX, USERS_MAX};
 use super::serving::{Sockets, serve};
 use super::{Behind, ControlRequest, Feed, bind, feed};
-use crate::api::{HistoryPage, HistoryQuestion, Source, Status};
+use crate::api::{
+    DnsStatus, HistoryPage, HistoryQuestion, NameStatus, PartStatus, ShellFigures, Source, Status,
+};
 use crate::controller::Refusal;
 use crate::model::Moment;
 
 const COMMAND: &str = "POST /api/v1/commands HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 46\r\n\r\n{\"what\":{\"fail-back\":\"a.t\"},\"reason\":\"needed\"}";
+
+const CONFIG: &str = "[node]\nname = \"ns1\"\n[[zone]]\nname = \"t\"\nfile = \"t\"\n\
+                      [[region]]\nname = \"us\"\naddresses = [\"192.0.2.1\"]\n[[region.probe]]\n\
+                      url = \"http://t/?token=s3cr3t\"\nheaders = { Authorization = \"s3cr3t\" }\n\
+                      [[steer]]\nname = \"a.t\"\nregions = [\"us\"]\n";
 
 struct Server {
     folder: tempfile::TempDir,
@@ -32,12 +39,21 @@ impl Server {
         let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let strangers = tcp.local_addr().expect("it is bound");
         let (asked, requests) = mpsc::channel(1);
-        let (feed, fed) = feed(Vec::new());
+        let config =
+            crate::config::parse("c", CONFIG, std::path::Path::new("/"), 1).expect("it is right").config;
+        let (feed, fed) = feed(&config);
         let read = |question: &HistoryQuestion| {
             assert_eq!(question.limit, 7);
             Ok(HistoryPage::new(Vec::new(), Some(12)))
         };
-        let behind = Behind { requests: asked, fed, history: Arc::new(read) };
+        let figures = || ShellFigures {
+            now: Moment::default(),
+            dns: DnsStatus { queries: 7, ..DnsStatus::default() },
+            queries: Vec::new(),
+            parts: vec![PartStatus::working("dns-0-53"), PartStatus::working("log")],
+            process: None,
+        };
+        let behind = Behind { requests: asked, fed, history: Arc::new(read), figures: Arc::new(figures) };
         let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp] };
         let serving = tokio::spawn(async move {
             serve(sockets, behind).await;
@@ -150,7 +166,7 @@ async fn over_tcp_all_is_read_and_nothing_changed() {
     let refused = asked(server.stranger().await, COMMAND).await;
     assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("read-only"), "{refused}");
     let beats = asked(server.stranger().await, &get("/api/v1/heartbeats?region=us")).await;
-    assert!(beats.ends_with("{\"schema\":\"cadence-dns/heartbeats/v1\",\"checks\":[]}"), "{beats}");
+    assert!(beats.ends_with(",\"beats\":[]}]}"), "{beats}");
     let page = asked(server.stranger().await, &get("/api/v1/history?limit=7")).await;
     assert!(page.ends_with("{\"schema\":\"cadence-dns/history/v1\",\"entries\":[],\"older\":12}"), "{page}");
 }
@@ -214,4 +230,114 @@ async fn no_page_of_others_reads_or_frames_a_response() {
     for header in ["cache-control: no-store", "x-content-type-options: nosniff", "frame-ancestors 'none'"] {
         assert!(answer.contains(header), "{answer}");
     }
+}
+
+/// A status of one name, as the controller makes it.
+fn status() -> Status {
+    let mut status = Status::new("ns1", Source::Live, Moment::from_millis(1_795_363_451_007));
+    status.names.push(NameStatus {
+        name: "a.t".parse().expect("a name"),
+        regions: vec!["us".into(), "eu".into()],
+        region: "us".into(),
+        addresses: vec![[192, 0, 2, 1].into()],
+        ttl: None,
+        epoch: 17,
+        since: Moment::from_millis(1_795_363_000_000),
+        rule: crate::policy::Rule::Preferred,
+        why: "preferred region, up".into(),
+        wait: None,
+        flips_within_hour: 0,
+        budget: None,
+    });
+    status
+}
+
+/// Asks while the controller answers the next question for a status.
+async fn asked_live(server: &mut Server, request: &str) -> String {
+    let mut stranger = server.stranger().await;
+    stranger.write_all(request.as_bytes()).await.expect("room");
+    let answering = tokio::spawn(answer(stranger));
+    // Shared for a moment, so that perhaps nobody asks.
+    tokio::select! {
+        request = server.requests.recv() => {
+            let Some(ControlRequest::Status(reply)) = request else { panic!("another request") };
+            reply.send(status()).expect("it waits");
+        }
+        () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+    }
+    answering.await.expect("no panic")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_told_once_until_it_changes() {
+    let mut server = Server::start().await;
+    let told = asked_live(&mut server, &get("/api/v1/names/A.t")).await;
+    assert!(told.starts_with("HTTP/1.1 200") && told.contains("\"epoch\":17"), "{told}");
+    let tag = told.split("etag: ").nth(1).and_then(|rest| rest.split("\r\n").next()).expect("a tag");
+    assert!(tag.starts_with("\"17-"), "{tag}");
+    let again = get("/api/v1/names/a.t").replace("\r\n\r\n", &format!("\r\nif-none-match: {tag}\r\n\r\n"));
+    let again = asked_live(&mut server, &again).await;
+    assert!(again.starts_with("HTTP/1.1 304") && !again.contains("epoch"), "{again}");
+    let unknown = asked_live(&mut server, &get("/api/v1/names/b.t")).await;
+    assert!(unknown.starts_with("HTTP/1.1 404") && unknown.contains("not steered"), "{unknown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_may_be_held_to_the_epoch_that_was_seen() {
+    let mut server = Server::start().await;
+    let with = |condition: &str| COMMAND.replace("\r\n\r\n", &format!("\r\nif-match: {condition}\r\n\r\n"));
+    let mut user = server.user().await;
+    user.write_all(with("\"17-0a0a0a0a\"").as_bytes()).await.expect("room");
+    let Some(ControlRequest::Command(wish, reply)) = server.requests.recv().await else {
+        panic!("another request");
+    };
+    let name: crate::model::Name = "a.t".parse().expect("a name");
+    assert_eq!(wish.terms.if_epochs, [(name.clone(), 17)]);
+    reply.send(Err(Refusal::EpochMoved { name, seen: 17, found: 18 })).expect("it waits");
+    let refused = answer(user).await;
+    assert!(refused.starts_with("HTTP/1.1 412") && refused.contains("epoch 18"), "{refused}");
+    let unknown = asked(server.user().await, &with("*")).await;
+    assert!(unknown.starts_with("HTTP/1.1 412") && unknown.contains("one epoch in quotes"), "{unknown}");
+}
+
+/// Rule: DNS stops last, and who looks is told that nothing would fail over.
+#[tokio::test(start_paused = true)]
+async fn a_dead_controller_is_told_everywhere_and_nothing_stops() {
+    let mut server = Server::start().await;
+    let live = asked_live(&mut server, &get("/livez")).await;
+    assert!(live.starts_with("HTTP/1.1 200") && live.ends_with("ok\n"), "{live}");
+    let metrics = asked_live(&mut server, &get("/metrics")).await;
+    assert!(metrics.contains("\ncadence_dns_controller_up 1\n"), "{metrics}");
+    server.requests.close();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let dead = asked(server.stranger().await, &get("/livez?verbose")).await;
+    assert!(dead.starts_with("HTTP/1.1 503") && dead.contains("[-] controller: it has stopped"), "{dead}");
+    let metrics = asked(server.stranger().await, &get("/metrics")).await;
+    assert!(
+        metrics.starts_with("HTTP/1.1 200") && metrics.contains("\ncadence_dns_controller_up 0\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("cadence_dns_decision_epoch{name=\"a.t\"} 17\n"),
+        "the last that was known: {metrics}"
+    );
+    assert!(
+        metrics.contains("\ncadence_dns_messages_total 7\n"),
+        "what the workers count goes on: {metrics}"
+    );
+    let status = asked(server.stranger().await, &get("/api/v1/status")).await;
+    assert!(
+        status.contains("\"source\":\"stale\"") && status.contains("nothing would fail over"),
+        "{status}"
+    );
+    let ready = asked(server.stranger().await, &get("/readyz?verbose")).await;
+    assert!(ready.starts_with("HTTP/1.1 200") && ready.ends_with("[+] dns-0-53\nok\n"), "{ready}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_configuration_is_shown_without_its_secrets() {
+    let server = Server::start().await;
+    let shown = asked(server.stranger().await, &get("/api/v1/config")).await;
+    assert!(shown.contains("cadence-dns/config/v1") && shown.contains("GET http://t/"), "{shown}");
+    assert!(!shown.contains("s3cr3t"), "{shown}");
 }

@@ -199,7 +199,8 @@ pub enum Refusal {
 
 impl What {
     /// The name that it is about, if it is about one.
-    pub(super) fn name(&self) -> Option<&Name> {
+    #[must_use]
+    pub fn name(&self) -> Option<&Name> {
         match self {
             What::FailBack(name)
             | What::Release(name)

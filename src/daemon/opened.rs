@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::StartError;
 use super::descriptors;
+use super::figures::Proc;
 use super::load::Ready;
 use crate::config::{Config, GateSettings, HookSettings, ReceiverSettings};
 use crate::control;
@@ -18,6 +19,7 @@ pub struct Opened {
     pub(super) bound: dns::Bound,
     /// Of `[api] listen`.
     pub(super) listeners: control::Listeners,
+    pub(super) proc: Proc,
     /// The lack of descriptors, if there is one.
     pub(super) few_descriptors: Option<String>,
     /// Nothing is given up in a process that does other things as well.
@@ -33,7 +35,8 @@ pub fn open(ready: Ready) -> Result<Opened, StartError> {
     let bound = dns::bind(&ready.config.dns).map_err(StartError::Dns)?;
     let listeners = control::listen(&ready.config.api).map_err(StartError::Api)?;
     let bound = bound.direct_to_rings();
-    Ok(Opened { ready, bound, listeners, few_descriptors, given_up: None })
+    let proc = Proc::open();
+    Ok(Opened { ready, bound, listeners, proc, few_descriptors, given_up: None })
 }
 
 impl Opened {

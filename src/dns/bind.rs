@@ -8,6 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::batch::{ignore_path_mtu, tell_destinations};
+use super::protocol::Protocol;
 use super::socket_options::Buffers;
 use super::udp::LOOK_UP_EVERY;
 use crate::config::DnsSettings;
@@ -24,19 +25,6 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 /// With port 0 the system chooses a port for TCP, which may be taken for UDP; another one is tried this many times.
 const PORT_TRIALS: usize = 16;
 
-/// The protocol of a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// Datagrams.
-    Udp,
-    /// Streams.
-    Tcp,
-    /// Encrypted streams.
-    Tls,
-    /// HTTP on encrypted streams.
-    Https,
-}
-
 /// An address that could not be taken.
 #[derive(Debug)]
 pub struct BindError {
@@ -46,28 +34,6 @@ pub struct BindError {
     pub protocol: Protocol,
     /// What the system said.
     pub error: io::Error,
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Protocol::Udp => "UDP",
-            Protocol::Tcp => "TCP",
-            Protocol::Tls => "TLS",
-            Protocol::Https => "HTTPS",
-        })
-    }
-}
-
-impl Protocol {
-    /// The part of the configuration that names its addresses.
-    fn table(self) -> &'static str {
-        match self {
-            Protocol::Udp | Protocol::Tcp => "[dns]",
-            Protocol::Tls => "[dns.tls]",
-            Protocol::Https => "[dns.https]",
-        }
-    }
 }
 
 /// What happened and what helps, over two lines.

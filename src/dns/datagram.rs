@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::clock::wall_clock;
-use super::counters::Counters;
+use super::counters::{Counters, Tally};
 use super::overflow::OverflowWatch;
 use super::proxy_protocol::FrontEnds;
 use super::sources::Sources;
-use crate::answer::{AnswerTable, Outcome, QueryContext, ResponsePolicy, Transport, respond};
+use crate::answer::{
+    AnswerTable, Outcome, QueryContext, ReplyKind, ResponsePolicy, Transport, respond_counted,
+};
 use crate::model::Moment;
 
 /// What all workers for datagrams share.
@@ -29,22 +31,33 @@ pub(super) struct DatagramBatch<'b> {
     datagrams: &'b Datagrams,
     now: Moment,
     counted: Counters,
+    tally: &'b Tally,
 }
 
 impl<'b> DatagramBatch<'b> {
-    pub(super) fn begin(table: &'b AnswerTable, datagrams: &'b Datagrams) -> DatagramBatch<'b> {
-        DatagramBatch { table, datagrams, now: wall_clock(), counted: Counters::default() }
+    pub(super) fn begin(
+        table: &'b AnswerTable,
+        datagrams: &'b Datagrams,
+        tally: &'b Tally,
+    ) -> DatagramBatch<'b> {
+        DatagramBatch { table, datagrams, now: wall_clock(), counted: Counters::default(), tally }
     }
 
     /// Writes the reply to a datagram that says it came from `source`; returns its length, or nothing for silence.
     pub(super) fn answer(&mut self, source: SocketAddr, datagram: &[u8], reply: &mut [u8]) -> Option<usize> {
-        let outcome = self.outcome(source, datagram, reply).unwrap_or(Outcome::Silence);
-        self.counted.count(outcome, reply);
+        let (outcome, kind) = self.outcome(source, datagram, reply).unwrap_or((Outcome::Silence, None));
+        self.counted.count(outcome, kind, reply);
+        self.tally.count_kind(kind);
         outcome.octets()
     }
 
     /// None for a datagram that nobody sent who waits for a reply.
-    fn outcome(&self, source: SocketAddr, datagram: &[u8], reply: &mut [u8]) -> Option<Outcome> {
+    fn outcome(
+        &self,
+        source: SocketAddr,
+        datagram: &[u8],
+        reply: &mut [u8],
+    ) -> Option<(Outcome, Option<ReplyKind>)> {
         let Datagrams { policy, front_ends, sources, .. } = self.datagrams;
         let (client, query) = front_ends.unwrap(source, datagram)?;
         if !sources.may_ask(client) {
@@ -52,7 +65,7 @@ impl<'b> DatagramBatch<'b> {
         }
         let (transport, address, now) = (Transport::Udp, client.ip(), self.now);
         let context = QueryContext { transport, address, now, idle: None, policy };
-        Some(respond(self.table, query, &context, reply))
+        Some(respond_counted(self.table, query, &context, reply))
     }
 
     /// What has been counted.

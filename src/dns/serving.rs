@@ -5,7 +5,8 @@ use std::thread::Thread;
 
 use tokio::sync::watch;
 
-use super::counters::{Counters, Tally};
+use super::counters::{Counters, ProtocolFigures, Tally};
+use super::protocol::Protocol;
 use super::workers::{Vitals, WorkerHealth, Workers};
 use super::xdp;
 
@@ -36,6 +37,12 @@ impl Meter {
         Counters::sum(&self.tallies)
     }
 
+    /// What was asked over each protocol.
+    #[must_use]
+    pub fn protocols(&self) -> Vec<ProtocolFigures> {
+        ProtocolFigures::of(&self.tallies)
+    }
+
     /// How each worker does.
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerHealth> {
@@ -61,8 +68,8 @@ impl Serving {
         (Serving { workers, stop_streams, watches: Vec::new(), tallies: Vec::new(), link: None }, stopped)
     }
 
-    pub(super) fn new_tally(&mut self) -> Arc<Tally> {
-        let tally = Arc::<Tally>::default();
+    pub(super) fn new_tally(&mut self, protocol: Protocol) -> Arc<Tally> {
+        let tally = Arc::new(Tally::new(protocol));
         self.tallies.push(Arc::clone(&tally));
         tally
     }

@@ -22,7 +22,7 @@ use super::proxy_protocol::FrontEnds;
 use super::tables::Tables;
 use super::turns::Turns;
 use super::workers::Vitals;
-use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond};
+use crate::answer::{AnswerTable, QueryContext, ResponsePolicy, Transport, respond_counted};
 use crate::config::TcpSettings;
 
 /// Octets that are taken from one stream at a time.
@@ -37,6 +37,8 @@ pub(super) struct Streaming {
     pub(super) front_ends: FrontEnds,
     pub(super) settings: TcpSettings,
     pub(super) tally: Arc<Tally>,
+    /// The same of queries over HTTPS.
+    pub(super) tally_of_https: Arc<Tally>,
 }
 
 /// A client: its address, and its number among the connections.
@@ -139,14 +141,19 @@ impl Shared {
         idle: Option<Duration>,
         take: impl FnOnce(&[u8]),
     ) {
-        let Streaming { tables, policy, tally, .. } = &self.streaming;
+        let Streaming { tables, policy, tally, tally_of_https, .. } = &self.streaming;
+        // A connection of HTTPS is not DNS's to keep.
+        let tally = if idle.is_some() { tally } else { tally_of_https };
+        let begin = Instant::now();
         let (transport, address) = (Transport::Tcp, client.address);
         let context = QueryContext { transport, address, now: wall_clock(), idle, policy };
         let mut reply = self.reply.borrow_mut();
-        let outcome = respond(&tables.load(), query, &context, &mut reply);
+        let (outcome, kind) = respond_counted(&tables.load(), query, &context, &mut reply);
         let mut counted = Counters::default();
-        counted.count(outcome, &reply);
+        counted.count(outcome, kind, &reply);
         tally.add(counted);
+        tally.count_kind(kind);
+        tally.took(begin.elapsed(), 1);
         if let Some(octets) = outcome.octets() {
             take(&reply[..octets]);
         }
@@ -196,7 +203,9 @@ impl Shared {
         let tables = Tables::new(Arc::new(table));
         let settings = TcpSettings::default();
         let front_ends = FrontEnds::default();
-        let streaming = Streaming { tables, policy, front_ends, settings, tally: Arc::default() };
+        let tally = Arc::new(Tally::new(super::protocol::Protocol::Tcp));
+        let tally_of_https = Arc::clone(&tally);
+        let streaming = Streaming { tables, policy, front_ends, settings, tally, tally_of_https };
         Shared::new(streaming, Arc::new(Vitals::new("test")))
     }
 

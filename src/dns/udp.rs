@@ -3,7 +3,7 @@
 use std::io;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::counters::Tally;
@@ -40,11 +40,13 @@ pub(super) fn serve(
         }
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         match received {
-            Ok(_) => {
-                let mut answering = DatagramBatch::begin(table, datagrams);
+            Ok(queries) => {
+                let begin = Instant::now();
+                let mut answering = DatagramBatch::begin(table, datagrams, tally);
                 batch.answer(|source, query, reply| answering.answer(source, query, reply));
                 tally.add(answering.counted()); // before they leave: a client that has its reply finds it counted
                 tally.add_to(Counter::Unsent, batch.send(socket));
+                tally.took(begin.elapsed(), queries as u64);
             }
             Err(error) if is_quiet(&error) => {}
             Err(_) => std::thread::sleep(PAUSE_AFTER_ERROR),

@@ -64,5 +64,8 @@ DOCKERFILE
 }
 
 need docker "apt-get install docker.io"
+# Whoever comes second finds them.
+exec 9>"${TMPDIR:-/tmp}/cadence-dns-base-images.lock"
+flock 9
 have "$debian" || make_debian
 [ "${1-}" = debian ] || have "$rust" || make_rust

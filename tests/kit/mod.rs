@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod demand;
+pub(crate) mod documents;
 pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod query;

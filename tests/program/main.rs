@@ -6,6 +6,7 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod api;
 mod bad_input;
 mod daemon;
 mod drill;

@@ -57,3 +57,26 @@ fn the_unit_leaves_little_open() {
         told.lines().filter(|line| line.starts_with('✗') || line.starts_with('→')).collect();
     assert!(output.status.success(), "{}\n{}", open.join("\n"), String::from_utf8_lossy(&output.stderr));
 }
+
+/// The SBOM of a release: what is compiled, each with its licence and checksum, and the same each time.
+#[test]
+fn the_bill_of_materials_names_what_is_compiled() {
+    let print = || {
+        let output = Command::new("python3").arg(packaging("sbom.py")).output();
+        output.ok().filter(|output| output.status.success()).map(|output| output.stdout)
+    };
+    let Some(printed) = print() else { return skip("python3 is missing: tests/run.sh installs it") };
+    assert_eq!(print().as_ref(), Some(&printed));
+    let bill: serde_json::Value = serde_json::from_slice(&printed).expect("it is JSON");
+    assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.5".into()));
+    let components = bill["components"].as_array().expect("a list");
+    let names: Vec<&str> = components.iter().filter_map(|component| component["name"].as_str()).collect();
+    assert!(names.contains(&"ring") && names.contains(&"tokio"), "{names:?}");
+    assert!(
+        !names.contains(&"proptest") && !names.contains(&"insta"),
+        "what only tests need is no part of it"
+    );
+    for component in components {
+        assert!(component["licenses"].is_array() && component["hashes"].is_array(), "{component}");
+    }
+}

@@ -76,6 +76,16 @@ fn docker_build(context: &Path, arguments: &[&str]) {
     assert!(status.success(), "docker build {arguments:?} failed:\n{said}{complained}");
 }
 
+/// What is mounted, each with addresses in it.
+const FILES: [&str; 6] = [
+    "cadence-dns.toml",
+    "cadence.example.com.zone",
+    "example.com.zone",
+    "root.hints",
+    "root.zone",
+    "unbound.conf",
+];
+
 /// The containers of one run; removed when dropped.
 struct Project {
     name: String,
@@ -92,7 +102,7 @@ impl Project {
         let number = std::process::id();
         let net = format!("10.{}", 200 + number % 50);
         let files = tempfile::tempdir().expect("a folder");
-        for file in ["cadence-dns.toml", "cadence.example.com.zone", "unbound.conf"] {
+        for file in FILES {
             let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compose").join(file);
             let text = fs::read_to_string(text).expect("a file of the repository");
             fs::write(files.path().join(file), text.replace("10.253", &net)).expect("our folder");
@@ -153,7 +163,8 @@ impl Project {
             .env("CADENCE_DNS_TAG", &self.name)
             .env("CADENCE_DNS_NET", &self.net)
             .env("CADENCE_DNS_FILES", self.files.path())
-            .env("CADENCE_DNS_PORT", (20_000 + std::process::id() % 10_000).to_string())
+            .env("CADENCE_DNS_PORT", (20_000 + std::process::id() % 5_000).to_string())
+            .env("CADENCE_DNS_API_PORT", (25_000 + std::process::id() % 5_000).to_string())
             .stdin(Stdio::null())
             .output()
             .expect("docker-compose is there; tests/run.sh installs it")

@@ -8,7 +8,8 @@
 //! `speed` the fastest flip · `kills` kill -9 · `disk` a disk that stands still · `limits` too many queries ·
 //! `neighbours` hosts that are not there · `reflection` services that answer whatever comes ·
 //! `postgres` gates and hooks of a database · `front_ends` HAProxy and dnsdist before us · `xdp` past the kernel's network stack ·
-//! `differential` what NSD and Knot answer · `compose` docker-compose.yml
+//! `prometheus` alerts and dashboard of a failover · `differential` what NSD and Knot answer · `compose` docker-compose.yml ·
+//! `debian` the package
 
 // A test may give up; the program may not.
 #![allow(clippy::missing_panics_doc)]
@@ -20,6 +21,7 @@ mod brownout;
 mod certificates;
 mod client;
 mod compose;
+mod debian;
 mod differential;
 mod disk;
 mod dns;
@@ -34,6 +36,7 @@ mod neighbours;
 mod network;
 mod postgres;
 mod process;
+mod prometheus;
 mod proof;
 mod reflection;
 mod region;

@@ -88,8 +88,8 @@ fn name(left: Option<f64>) -> NameStatus {
         |left| WaitStatus { to: "us-east".into(), hold: Hold::Failback, until: None, left: Some(left) };
     NameStatus {
         name: "cadence.example.com".parse().expect("a name"),
-        region: "us-east".into(),
         regions: Vec::new(),
+        region: "us-east".into(),
         addresses: Vec::new(),
         ttl: None,
         epoch: 1,

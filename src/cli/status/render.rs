@@ -71,6 +71,10 @@ fn head(status: &Status, now: Moment) -> String {
     let up = started.map(|started| format!("  up {}", age(now.since(started)))).unwrap_or_default();
     match source {
         Source::Live => format!("cadence-dns {version}  node {node}{up}  {time}\n"),
+        Source::Stale => format!(
+            "OLD: the controller does not answer; this is what it said {} ago, at {time}\ncadence-dns {version}  node {node}{up}\n",
+            age(now.since(*time))
+        ),
         Source::Saved => format!(
             "OLD: the daemon does not answer; this is what it saved {} ago, at {time}\ncadence-dns {version}  node {node}\n",
             age(now.since(*time))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use super::frame;
 use super::program::QUERY_MAX_OCTETS;
@@ -38,12 +39,14 @@ fn serve(rings: &mut Rings, tables: &Tables, datagrams: &Datagrams, stop: &Atomi
         }
         let table = tables.load(); // also when nothing came: a table that is out of date is let go
         if received > 0 {
-            let mut answering = DatagramBatch::begin(table, datagrams);
+            let begin = Instant::now();
+            let mut answering = DatagramBatch::begin(table, datagrams, tally);
             rings.answer(|frame, octets| answer(frame, octets, &mut kept, &mut answering));
             // Before they leave: a client that has its reply finds it counted.
             let mut counted = answering.counted();
             counted.add(Counter::Xdp, counted[Counter::Queries]);
             tally.add(counted);
+            tally.took(begin.elapsed(), counted[Counter::Queries]);
         }
         if rings.turn(LOOK_UP_EVERY).is_err() {
             thread::sleep(PAUSE_AFTER_ERROR);
