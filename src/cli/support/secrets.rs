@@ -100,7 +100,7 @@ fn of_file(file: &Path) -> Vec<String> {
     let octets = fs::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&octets[..octets.len().min(FILE_MAX)]);
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
-    lines.map(str::to_owned).collect()
+    lines.flat_map(|line| std::iter::once(line.to_owned()).chain(of_url(line))).collect()
 }
 
 /// A password, what is asked with, and a path that is too long to be one that people type.
