@@ -1,6 +1,7 @@
 //! The command line. One file for each command, and one for each thing that several commands share; what is printed
 //! comes from pure functions.
 
+mod api_token;
 mod audit;
 mod check;
 mod command;
@@ -112,6 +113,8 @@ enum Command {
     SupportBundle(support::Arguments),
     /// Rehearse the death of a region: what would happen (--shadow), or how long clients take to follow
     Drill(drill::Arguments),
+    /// Make a token for the API over TCP, and its line for the access file
+    ApiToken(api_token::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
     /// Print what this program is, for programs with --output json
@@ -162,6 +165,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Notify(command) => notify::run(&command),
         Command::SupportBundle(arguments) => support::run(&arguments),
         Command::Drill(arguments) => drill::run(&arguments),
+        Command::ApiToken(arguments) => api_token::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Cli::command()),

@@ -46,9 +46,9 @@ pub use probe_settings::{
 pub use probe_url::{ProbeUrl, ProbeUrlError};
 pub use reference::{Facts, KeyReference, Kind, TableReference};
 pub use settings::{
-    ApiSettings, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings, HistorySettings,
-    HttpsSettings, NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings, Seccomp, TcpSettings,
-    TlsSettings, XdpSettings, ZoneSettings,
+    ApiSettings, ApiTlsSettings, CheckSettings, Config, ControlSettings, CookieSettings, DnsSettings,
+    HistorySettings, HttpsSettings, NodeSettings, RateLimitSettings, RecordSettings, ScenarioSettings,
+    Seccomp, TcpSettings, TlsSettings, XdpSettings, ZoneSettings,
 };
 pub use spec::REFERENCE;
 pub use whereabouts::Whereabouts;

@@ -10,10 +10,12 @@
 //! All of it runs on a thread of its own (`serving`). Connections are bounded in number and time (`connections`); what
 //! holds for every request is in `guard`.
 
+mod access;
 mod backend;
 mod beats;
 mod caller;
 pub mod client;
+mod clients;
 mod connections;
 mod documents;
 mod etag;
@@ -23,11 +25,13 @@ mod listen;
 mod pages;
 mod peer;
 mod problem;
+mod protection;
 mod router;
 mod serving;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod traffic;
 
 use std::net::IpAddr;
@@ -39,10 +43,12 @@ use crate::api::{Explanation, Question, Status};
 use crate::controller::{Done, Refusal, Terms, What};
 use crate::model::{Name, ReceiverId};
 
+pub use access::{Scope, hash_of_token};
 pub use backend::{Behind, ReadFigures, ReadHistory};
 pub use beats::{Fed, Feed, feed};
 pub use connections::STRANGERS_MAX as CONNECTIONS_MAX;
 pub use listen::{ListenError, Listeners, listen};
+pub use protection::{Protection, protect};
 pub use serving::Serving;
 pub use socket::{BindError, Bound, bind};
 

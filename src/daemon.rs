@@ -133,7 +133,7 @@ pub struct Daemon {
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let Opened { ready, bound, listeners, proc, few_descriptors, given_up } = opened;
-    let Ready { config, zones, secrets, prober, asker, hooks, receivers, programs, .. } = ready;
+    let Ready { config, zones, secrets, prober, asker, hooks, receivers, programs, api, .. } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
     }
@@ -192,7 +192,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let figures = figures::reader(meter.clone(), proc, clock);
     let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()), figures };
     let api_addresses = listeners.addresses().to_vec();
-    let control = socket.serve(listeners, behind).map_err(StartError::System)?;
+    let control = socket.serve(listeners, api, behind).map_err(StartError::System)?;
     for address in &api_addresses {
         info!(event = "started.api", "the API is on http://{address}/api/v1/status");
     }

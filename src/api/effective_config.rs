@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, DnsSettings, Probe, ReceiverSettings, TlsSettings};
+use crate::config::{ApiSettings, Config, DnsSettings, Probe, ReceiverSettings, TlsSettings};
 use crate::controller::{Hook, HookPhase};
 use crate::health::{Check, Region};
 use crate::model::shown;
@@ -44,7 +44,7 @@ pub fn effective_config(config: &Config) -> Value {
         },
         "dns": dns_table(dns),
         "control": { "socket": control.socket },
-        "api": { "listen": api.listen },
+        "api": api_table(api),
         "record": { "max_size": record.max_size },
         "history": { "max_size": history.max_size, "files": history.files },
         "zone": zones.iter().map(zone).collect::<Vec<_>>(),
@@ -55,6 +55,18 @@ pub fn effective_config(config: &Config) -> Value {
         "hook": hooks.iter().map(hook).collect::<Vec<_>>(),
         "notify": receivers.iter().map(receiver).collect::<Vec<_>>(),
         "safety": { "min_serving": safety.min_serving },
+    })
+}
+
+fn api_table(api: &ApiSettings) -> Value {
+    json!({
+        "listen": api.listen,
+        "hosts": api.hosts,
+        "anonymous": api.anonymous,
+        "access_file": api.access_file.as_ref().map(|access| &access.file),
+        "certificate": api.tls.as_ref().map(|tls| &tls.certificate),
+        "key": api.tls.as_ref().map(|tls| &tls.key),
+        "client_ca": api.tls.as_ref().and_then(|tls| tls.client_ca.as_ref()),
     })
 }
 

@@ -52,7 +52,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     let node = node::node(node, context);
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
-    let api = api::api(api, context.diagnostics);
+    let api = api::api(api, context);
     let history = history::history(history, context.diagnostics);
     let record = record::record(record, context.diagnostics);
     let check = check::check(check, context);
@@ -70,7 +70,7 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         node: node?,
         dns: dns?,
         control: control?,
-        api,
+        api: api?,
         record: record?,
         check,
         history: history?,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::errands::{GateSettings, HookSettings};
+use super::errands::{GateSettings, HookSettings, SecretFile};
 use super::notify::ReceiverSettings;
 use super::probe_settings::Probe;
 use crate::controller::Hook;
@@ -253,10 +253,37 @@ pub struct ControlSettings {
 }
 
 /// Where the HTTP API is served over TCP; the control socket serves it in any case.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiSettings {
     /// Each address with its port; none of them, and there is no TCP.
     pub listen: Vec<SocketAddr>,
+    /// Names that a request may have as its host, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// Whether those who are not known may read.
+    pub anonymous: bool,
+    /// Who may do what.
+    pub access_file: Option<SecretFile>,
+    /// The certificate that clients are shown, and theirs.
+    pub tls: Option<ApiTlsSettings>,
+}
+
+impl Default for ApiSettings {
+    fn default() -> ApiSettings {
+        ApiSettings { listen: Vec::new(), hosts: Vec::new(), anonymous: true, access_file: None, tls: None }
+    }
+}
+
+/// TLS of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiTlsSettings {
+    /// The certificate and those that lead to its authority, PEM.
+    pub certificate: PathBuf,
+    /// The certificate's private key, PEM.
+    pub key: PathBuf,
+    /// Whose client certificates are believed, PEM.
+    pub client_ca: Option<PathBuf>,
+    /// Where the configuration names the certificate, for messages.
+    pub place: Place,
 }
 
 /// What is kept of the probes.

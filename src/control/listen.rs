@@ -94,12 +94,16 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 mod tests {
     use super::*;
 
+    fn at(listen: Vec<SocketAddr>) -> ApiSettings {
+        ApiSettings { listen, ..ApiSettings::default() }
+    }
+
     #[test]
     fn an_address_that_is_taken_is_told_with_what_helps() {
-        let first = listen(&ApiSettings { listen: vec!["127.0.0.1:0".parse().expect("an address")] });
+        let first = listen(&at(vec!["127.0.0.1:0".parse().expect("an address")]));
         let first = first.expect("a port is free");
         assert_ne!(first.addresses()[0].port(), 0);
-        let error = listen(&ApiSettings { listen: first.addresses().to_vec() }).expect_err("it is taken");
+        let error = listen(&at(first.addresses().to_vec())).expect_err("it is taken");
         let told = error.to_string();
         assert!(told.contains("for the API") && told.contains("[api] listen"), "{told}");
     }

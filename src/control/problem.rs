@@ -1,7 +1,7 @@
 //! What the API answers when it does not do what it was asked: problem documents (RFC 9457).
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::ProblemDetails;
@@ -29,7 +29,14 @@ impl IntoResponse for Problem {
         let details =
             ProblemDetails { kind: "about:blank".into(), title, status: status.as_u16(), detail, by_rule };
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, kind, Json(details)).into_response()
+        let mut response = (status, kind, Json(details)).into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::access::Scope;
 use super::backend::Backend;
 use super::caller::Caller;
 use super::documents::{Asked, Body};
@@ -20,6 +21,7 @@ use super::guard;
 use super::lights;
 use super::pages;
 use super::problem::Problem;
+use super::protection::Protection;
 use super::traffic::Traffic;
 use super::{Explain, TestReceiver, Wish};
 use crate::api::{
@@ -30,13 +32,16 @@ use crate::controller::Done;
 use crate::model::{Moment, Name, RecordType, RegionId, is_deceptive};
 use crate::policy::Overrides;
 
+/// Held to what is served by a test.
+const OPENAPI: &str = include_str!("../../docs/openapi.json");
+
 /// The largest request: it has an order, a reason, and the epochs that its author has seen.
 const BODY_MAX_OCTETS: usize = 128 * 1024;
 
 /// A reason is a sentence or two.
 const REASON_MAX_CHARACTERS: usize = 500;
 
-pub(super) fn router(backend: Backend, traffic: Arc<Traffic>) -> Router {
+pub(super) fn router(backend: Backend, protection: Arc<Protection>, traffic: Arc<Traffic>) -> Router {
     Router::new()
         .route("/api/v1/status", get(status))
         .route("/api/v1/names", get(names))
@@ -48,6 +53,7 @@ pub(super) fn router(backend: Backend, traffic: Arc<Traffic>) -> Router {
         .route("/api/v1/heartbeats", get(heartbeats))
         .route("/api/v1/explain", get(explain))
         .route("/api/v1/history", get(history))
+        .route("/api/v1/openapi.json", get(openapi))
         .route("/api/v1/commands", post(command))
         .route("/api/v1/notify/test", post(test_receiver))
         .route("/livez", get(lights::live))
@@ -57,7 +63,7 @@ pub(super) fn router(backend: Backend, traffic: Arc<Traffic>) -> Router {
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(BODY_MAX_OCTETS))
-        .layer(from_fn(guard::guard))
+        .layer(from_fn_with_state(protection, guard::guard))
         .layer(map_response(move |response: Response| {
             traffic.responded(response.status());
             ready(response)
@@ -80,7 +86,7 @@ async fn status(
 ) -> Result<Response, Problem> {
     let status = match caller {
         Caller::User(_) => backend.status_now().await,
-        Caller::Stranger => backend.status().await,
+        Caller::Stranger(_) | Caller::Known { .. } => backend.status().await,
     };
     match (status, backend.stale_status()) {
         (Ok(status), _) => Ok(Json(&*status).into_response()),
@@ -141,6 +147,11 @@ async fn overrides(State(backend): State<Backend>, headers: HeaderMap) -> Result
 
 async fn config(State(backend): State<Backend>) -> Response {
     Json(&backend.configured().config).into_response()
+}
+
+/// What is here, for programs: OpenAPI 3.1.
+async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI)
 }
 
 async fn metrics(State(backend): State<Backend>) -> impl IntoResponse {
@@ -226,11 +237,7 @@ async fn command(
     headers: HeaderMap,
     Body(mut wish): Body<Wish>,
 ) -> Result<Json<Done>, Problem> {
-    let Caller::User(peer) = caller else {
-        let detail =
-            "over TCP the API is read-only; commands go over the control socket, as `cadence-dns` sends them";
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
-    };
+    may(&caller, &wish)?;
     check_reason(&wish.reason).map_err(|why| Problem::new(StatusCode::BAD_REQUEST, why))?;
     if let Some(epoch) = held_to(&headers)? {
         let Some(name) = wish.what.name() else {
@@ -240,8 +247,25 @@ async fn command(
         };
         wish.terms.if_epochs.push((name.clone(), epoch));
     }
-    let wish = Wish { by: peer.author().await, ..wish };
+    let wish = Wish { by: caller.author().await, ..wish };
     Ok(Json(backend.command(wish).await??))
+}
+
+/// Who is not known gives no order, and who may not do everything breaks no safety rule.
+fn may(caller: &Caller, wish: &Wish) -> Result<(), Problem> {
+    let needed = if wish.terms.break_glass.is_empty() { Scope::Operate } else { Scope::Admin };
+    if caller.scope() >= Some(needed) {
+        return Ok(());
+    }
+    let detail = match caller.scope() {
+        None => {
+            "over TCP the API is read-only to those who are not known; commands go over the control socket, or with a token of \
+             [api] access_file"
+                .to_owned()
+        }
+        Some(scope) => format!("this takes the scope {needed}, and yours is {scope}"),
+    };
+    Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
 /// What a receiver says to a notice that changes nothing.
@@ -251,7 +275,7 @@ async fn test_receiver(
     Body(TestReceiver { receiver }): Body<TestReceiver>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let Caller::User(_) = caller else {
-        let detail = "over TCP the API is read-only; receivers are tried with `cadence-dns notify test`";
+        let detail = "receivers are tried over the control socket, with `cadence-dns notify test`";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     };
     match backend.test_receiver(receiver).await? {

@@ -15,6 +15,7 @@ use tracing::error;
 use super::backend::{Backend, Behind};
 use super::connections::{Places, accept_strangers, accept_users};
 use super::listen::Listeners;
+use super::protection::Protection;
 use super::router::router;
 use super::socket::{Bound, SocketFile};
 use super::traffic::Traffic;
@@ -34,7 +35,7 @@ impl Bound {
     ///
     /// # Errors
     /// When the system gives no thread, or no descriptors.
-    pub fn serve(self, tcp: Listeners, behind: Behind) -> io::Result<Serving> {
+    pub fn serve(self, tcp: Listeners, protection: Protection, behind: Behind) -> io::Result<Serving> {
         let Bound { listener, file } = self;
         let (stop, stopped) = oneshot::channel();
         let (ending, ended) = oneshot::channel();
@@ -48,7 +49,7 @@ impl Bound {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = serve(listeners, behind) => {}
+                    () = serve(listeners, protection, behind) => {}
                 }
             });
             runtime.shutdown_timeout(STOP_MAX / 2); // a disk or a user directory may hang
@@ -81,14 +82,15 @@ pub(super) struct Sockets {
 }
 
 /// Serves for ever, on the current runtime.
-pub(super) async fn serve(sockets: Sockets, behind: Behind) {
+pub(super) async fn serve(sockets: Sockets, protection: Protection, behind: Behind) {
+    let protection = Arc::new(protection);
     let traffic = Arc::<Traffic>::default();
     let (backend, take) = Backend::new(behind, Arc::clone(&traffic));
-    let router = router(backend, Arc::clone(&traffic));
+    let router = router(backend, Arc::clone(&protection), Arc::clone(&traffic));
     let mut tasks: JoinSet<()> = JoinSet::new();
     tasks.spawn(take);
     tasks.spawn(accept_users(sockets.users, router.clone()));
-    let places = Places::new(traffic);
+    let places = Places::new(protection, traffic);
     for listener in sockets.strangers {
         tasks.spawn(accept_strangers(listener, router.clone(), places.clone()));
     }

@@ -7,9 +7,11 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::clients::REQUESTS_AT_ONCE;
 use super::connections::{CONNECTION_MAX, USERS_MAX};
+use super::protection::{Protection, protect};
 use super::serving::{Sockets, serve};
-use super::{Behind, ControlRequest, Feed, bind, feed};
+use super::{Behind, ControlRequest, Feed, bind, feed, hash_of_token};
 use crate::api::{
     DnsStatus, HistoryPage, HistoryQuestion, NameStatus, PartStatus, ShellFigures, Source, Status,
 };
@@ -33,6 +35,10 @@ struct Server {
 
 impl Server {
     async fn start() -> Server {
+        Server::protected(Protection::none()).await
+    }
+
+    async fn protected(protection: Protection) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
         let bound = bind(&folder.path().join("socket")).await.expect("our folder");
         let users = UnixListener::from_std(bound.listener.try_clone().expect("a descriptor"));
@@ -56,7 +62,7 @@ impl Server {
         let behind = Behind { requests: asked, fed, history: Arc::new(read), figures: Arc::new(figures) };
         let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp] };
         let serving = tokio::spawn(async move {
-            serve(sockets, behind).await;
+            serve(sockets, protection, behind).await;
             drop(bound);
         });
         Server { folder, strangers, requests, _feed: feed, serving }
@@ -217,7 +223,7 @@ async fn what_is_wrong_is_told_in_a_problem_document() {
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: name: an empty label (two dots in a row, or a dot at the start)","by_rule":false}
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: regoin: unknown field `regoin`, expected `region`","by_rule":false}
     {"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"this is read with GET; commands are sent with POST","by_rule":false}
-    {"type":"about:blank","title":"Misdirected Request","status":421,"detail":"the Host of the request is neither an address nor localhost: a name could be anybody's (DNS rebinding)","by_rule":false}
+    {"type":"about:blank","title":"Misdirected Request","status":421,"detail":"the Host of the request is neither an address nor localhost nor one of [api] hosts: it could be anybody's (DNS rebinding)","by_rule":false}
     "#);
 }
 
@@ -340,4 +346,162 @@ async fn the_configuration_is_shown_without_its_secrets() {
     let shown = asked(server.stranger().await, &get("/api/v1/config")).await;
     assert!(shown.contains("cadence-dns/config/v1") && shown.contains("GET http://t/"), "{shown}");
     assert!(!shown.contains("s3cr3t"), "{shown}");
+}
+
+/// Settings with three who are known, each by a token that is their name.
+fn with_tokens(folder: &tempfile::TempDir, anonymous: bool) -> Protection {
+    let file = folder.path().join("access");
+    let line = |name: &str, scope: &str| format!("{name} {scope} token {}\n", hash_of_token(name));
+    let text = [line("looker", "read"), line("operator", "operate"), line("chief", "admin")].concat();
+    std::fs::write(&file, text).expect("our folder");
+    let place = crate::model::Place { file: "c.toml".into(), line: 1, column: 1 };
+    let access_file = Some(crate::config::SecretFile { file, place });
+    let settings =
+        crate::config::ApiSettings { anonymous, access_file, ..crate::config::ApiSettings::default() };
+    protect(&settings).expect("it is right")
+}
+
+fn by(token: &str, request: &str) -> String {
+    request.replacen("\r\n\r\n", &format!("\r\nauthorization: Bearer {token}\r\n\r\n"), 1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_gives_what_its_scope_gives_and_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Server::protected(with_tokens(&folder, false)).await;
+    let terms = "\"terms\":{\"break_glass\":[\"min-serving\"]},";
+    let breaking = COMMAND
+        .replace("content-length: 46", &format!("content-length: {}", 46 + terms.len()))
+        .replace("\"reason\"", &format!("{terms}\"reason\""));
+    for (token, request, code) in [
+        ("nobody", COMMAND, "401"),
+        ("", COMMAND, "401"),
+        ("looker", COMMAND, "403"),
+        ("operator", &breaking, "403"),
+    ] {
+        let answer = asked(server.stranger().await, &by(token, request)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{token}: {answer}");
+    }
+    let anonymous = asked(server.stranger().await, &get("/api/v1/heartbeats")).await;
+    assert!(
+        anonymous.starts_with("HTTP/1.1 401") && anonymous.contains("www-authenticate: Bearer"),
+        "{anonymous}"
+    );
+    let known = asked(server.stranger().await, &by("looker", &get("/api/v1/heartbeats"))).await;
+    assert!(known.starts_with("HTTP/1.1 200"), "{known}");
+    let ready = asked(server.stranger().await, &get("/readyz")).await;
+    assert!(ready.starts_with("HTTP/1.1 200"), "for all: {ready}");
+    for (token, request) in [("operator", COMMAND), ("chief", &breaking)] {
+        let mut stranger = server.stranger().await;
+        stranger.write_all(by(token, request).as_bytes()).await.expect("room");
+        let Some(ControlRequest::Command(wish, reply)) = server.requests.recv().await else {
+            panic!("another request");
+        };
+        assert_eq!(wish.by, format!("{token} at 127.0.0.1"), "whatever was sent");
+        reply.send(Err(Refusal::Expired)).expect("it waits");
+        assert!(answer(stranger).await.starts_with("HTTP/1.1 409"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_too_often_is_told_to_wait() {
+    let server = Server::start().await;
+    let mut codes = Vec::new();
+    for _ in 0..=REQUESTS_AT_ONCE as usize {
+        codes.push(asked(server.stranger().await, &get("/readyz")).await[..12].to_owned());
+    }
+    let last = codes.pop().expect("many");
+    assert!(codes.iter().all(|code| code == "HTTP/1.1 200"), "{codes:?}");
+    assert_eq!(last, "HTTP/1.1 429");
+    let user = get("/readyz");
+    assert!(asked(server.user().await, &user).await.starts_with("HTTP/1.1 200"), "not on the socket");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(asked(server.stranger().await, &get("/readyz")).await.starts_with("HTTP/1.1 200"));
+}
+
+/// A server and an operator who show each other certificates that sign themselves.
+struct Shown {
+    folder: tempfile::TempDir,
+    server: rcgen::CertifiedKey<rcgen::KeyPair>,
+    operator: rcgen::CertifiedKey<rcgen::KeyPair>,
+}
+
+impl Shown {
+    fn new() -> Shown {
+        let issue =
+            |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("randomness");
+        let folder = tempfile::tempdir().expect("a folder");
+        Shown { folder, server: issue("ns1.example.net"), operator: issue("deploy.example.com") }
+    }
+
+    fn protection(&self) -> Protection {
+        let write = |name: &str, text: &str| {
+            let file = self.folder.path().join(name);
+            std::fs::write(&file, text).expect("our folder");
+            file
+        };
+        let place = crate::model::Place { file: "c.toml".into(), line: 1, column: 1 };
+        let tls = crate::config::ApiTlsSettings {
+            certificate: write("chain.pem", &self.server.cert.pem()),
+            key: write("key.pem", &self.server.signing_key.serialize_pem()),
+            client_ca: Some(write("ca.pem", &self.operator.cert.pem())),
+            place: place.clone(),
+        };
+        let file = write("access", "deploy operate certificate deploy.example.com\n");
+        let access_file = Some(crate::config::SecretFile { file, place });
+        let settings = crate::config::ApiSettings {
+            access_file,
+            tls: Some(tls),
+            ..crate::config::ApiSettings::default()
+        };
+        protect(&settings).expect("it is right")
+    }
+
+    /// A connection of somebody who shows this certificate, if any.
+    async fn connect(
+        &self,
+        server: &Server,
+        shows: Option<&rcgen::CertifiedKey<rcgen::KeyPair>>,
+    ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.server.cert.der().clone()).expect("a certificate");
+        let config =
+            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("the provider has suites")
+                .with_root_certificates(roots);
+        let config = match shows {
+            None => config.with_no_client_auth(),
+            Some(shown) => {
+                let key = rustls::pki_types::PrivateKeyDer::try_from(shown.signing_key.serialize_der());
+                let chain = vec![shown.cert.der().clone()];
+                config.with_client_auth_cert(chain, key.expect("a key")).expect("they belong together")
+            }
+        };
+        let name = rustls::pki_types::ServerName::try_from("ns1.example.net").expect("a name");
+        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, server.stranger().await).await
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_known_by_its_name() {
+    let shown = Shown::new();
+    let mut server = Server::protected(shown.protection()).await;
+    let command = COMMAND.replace("127.0.0.1", "ns1.example.net");
+    let mut known = shown.connect(&server, Some(&shown.operator)).await.expect("a handshake");
+    known.write_all(command.as_bytes()).await.expect("room");
+    let Some(ControlRequest::Command(wish, reply)) = server.requests.recv().await else {
+        panic!("another request");
+    };
+    assert_eq!(wish.by, "deploy at 127.0.0.1");
+    reply.send(Err(Refusal::Expired)).expect("it waits");
+    assert!(answer(known).await.starts_with("HTTP/1.1 409"));
+    let unknown = shown.connect(&server, None).await.expect("a handshake");
+    assert!(asked(unknown, &command).await.starts_with("HTTP/1.1 403"), "who shows none may look");
+    let forged =
+        rcgen::generate_simple_self_signed(vec!["deploy.example.com".to_owned()]).expect("randomness");
+    if let Ok(forged) = shown.connect(&server, Some(&forged)).await {
+        assert_eq!(asked(forged, &command).await, "", "nobody has signed it whom we believe");
+    }
+    assert_eq!(asked(server.stranger().await, &command).await, "", "what is no TLS is no request");
 }

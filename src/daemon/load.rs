@@ -11,7 +11,7 @@ use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::programs::Programs;
 use crate::zone::Zone;
-use crate::{dns, gate, hook, notify, rights};
+use crate::{control, dns, gate, hook, notify, rights};
 
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
@@ -38,6 +38,8 @@ pub struct Ready {
     pub receivers: notify::Prepared,
     /// The programs of all three.
     pub programs: Programs,
+    /// What protects the API over TCP.
+    pub api: control::Protection,
     /// Warnings about all of them.
     pub warnings: Vec<Problem>,
 }
@@ -84,15 +86,32 @@ pub fn load(file: &Path) -> Result<Ready, Vec<Problem>> {
     let asker = gate::prepare(&config.asked, |gate| deeds::of_gate(&config, gate));
     let hooks = hook::prepare(&config.deeds, |hook| deeds::of_hook(&config, hook));
     let receivers = notify::prepare(&config.receivers, |receiver| deeds::of_receiver(&config, receiver));
-    match (prober, asker, hooks, receivers) {
-        (Ok(prober), Ok(asker), Ok(hooks), Ok(receivers)) if !has_errors(&problems) => {
+    let api = control::protect(&config.api);
+    if let Some(tls) = &config.api.tls {
+        let shared = shared_too_widely(&tls.key, &tls.key.display().to_string());
+        problems.extend(shared.map(|problem| Problem { place: Some(tls.place.clone()), ..problem }));
+    }
+    match (prober, asker, hooks, receivers, api) {
+        (Ok(prober), Ok(asker), Ok(hooks), Ok(receivers), Ok(api)) if !has_errors(&problems) => {
             let file = file.to_owned();
             let programs = deeds::programs(&config);
             let warnings = problems;
-            Ok(Ready { file, config, zones, secrets, prober, asker, hooks, receivers, programs, warnings })
+            Ok(Ready {
+                file,
+                config,
+                zones,
+                secrets,
+                prober,
+                asker,
+                hooks,
+                receivers,
+                programs,
+                api,
+                warnings,
+            })
         }
-        (prober, asker, hooks, receivers) => {
-            let mistakes = [prober.err(), asker.err(), hooks.err(), receivers.err()];
+        (prober, asker, hooks, receivers, api) => {
+            let mistakes = [prober.err(), asker.err(), hooks.err(), receivers.err(), api.err()];
             problems.extend(mistakes.into_iter().flatten().flatten());
             Err(problems)
         }

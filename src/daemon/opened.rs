@@ -59,10 +59,15 @@ impl Opened {
 /// What is used for as long as the process runs. Files are read again when they have changed, and the new ones are
 /// others for the kernel, so it is their folders that are needed.
 fn needs(file: &Path, config: &Config) -> Needs {
-    let Config { node, dns, control, zones, probes, asked, deeds, receivers, .. } = config;
+    let Config { node, dns, control, api, zones, probes, asked, deeds, receivers, .. } = config;
     let authorities = probes.iter().filter_map(|probe| probe.kind.trust()?.ca_file.as_deref());
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
-    let read_again = certificates.chain(dns.cookies.secret_file.as_deref());
+    let of_api = api
+        .tls
+        .iter()
+        .flat_map(|tls| [Some(tls.certificate.as_path()), Some(tls.key.as_path()), tls.client_ca.as_deref()]);
+    let of_api = of_api.flatten().chain(api.access_file.as_ref().map(|access| access.file.as_path()));
+    let read_again = certificates.chain(dns.cookies.secret_file.as_deref()).chain(of_api);
     let files = [file].into_iter().chain(zones.iter().map(|zone| zone.file.as_path()));
     let believed = asked.iter().filter_map(GateSettings::authorities);
     let believed = believed.chain(deeds.iter().filter_map(HookSettings::authorities));

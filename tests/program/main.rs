@@ -17,6 +17,7 @@ mod json;
 mod log;
 mod man_pages;
 mod monitoring;
+mod openapi;
 mod operator;
 mod orders;
 mod packaging;
