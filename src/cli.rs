@@ -5,6 +5,7 @@ mod api_token;
 mod audit;
 mod check;
 mod command;
+mod completions;
 mod daemon_address;
 mod demo;
 mod drill;
@@ -13,11 +14,14 @@ mod failback;
 mod failover;
 mod failure;
 mod history;
+mod man;
 mod notify;
 mod output;
 mod overrides;
 mod poll;
 mod probe;
+mod problems;
+mod progress;
 mod reload;
 mod resolver;
 mod run;
@@ -27,18 +31,20 @@ mod screen;
 mod simulate;
 mod status;
 mod story;
+mod support;
 mod switchover;
 #[cfg(test)]
 mod tests;
 mod text;
 mod top;
+mod version;
 mod when;
 mod zone;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::refused;
 use runtime::runtime;
@@ -110,12 +116,20 @@ enum Command {
     /// Show who is told of what happens, and try whether it arrives
     #[command(subcommand)]
     Notify(notify::Command),
+    /// Gather what helps to help you in one file, without secrets
+    SupportBundle(support::Arguments),
     /// Rehearse the death of a region: what would happen (--shadow), or how long clients take to follow
     Drill(drill::Arguments),
     /// Make a token for the API over TCP, and its line for the access file
     ApiToken(api_token::Arguments),
     /// Watch a failover on this machine, with nothing else installed
     Demo(demo::Arguments),
+    /// Print what this program is, for programs with --output json
+    Version(version::Arguments),
+    /// Print the completions of a shell, with the names and regions of the configuration
+    Completions(completions::Arguments),
+    /// Write the manual pages to a folder
+    Man(man::Arguments),
     /// Run programs for a daemon that has started this
     #[command(hide = true)]
     RunPrograms,
@@ -157,9 +171,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::History(arguments) => history::run(&arguments),
         Command::Audit(command) => audit::run(&command),
         Command::Notify(command) => notify::run(&command),
+        Command::SupportBundle(arguments) => support::run(&arguments),
         Command::Drill(arguments) => drill::run(&arguments),
         Command::ApiToken(arguments) => api_token::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Version(arguments) => version::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
+        Command::Man(arguments) => man::run(&arguments, Cli::command()),
         Command::RunPrograms => runner::run(),
     }
 }

@@ -60,6 +60,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("askama", &["dashboard"]),
     ("clap", &["cli"]),
     ("ratatui", &["cli"]),
+    ("pulldown_cmark", &["cli"]),
+    ("flate2", &["cli"]),
     ("libc", &["dns", "probe", "rights"]),
     ("prost", &["probe"]),
     ("h2::", &["probe"]),

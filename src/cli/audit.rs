@@ -4,9 +4,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::daemon_address::DaemonAddress;
 use super::failure::{Failure, unreadable};
-use super::output::print;
+use super::output::{Output, print, print_as_it_is};
+use super::progress::Waiting;
 use crate::store::{self, Verified, VerifyError, history_folder};
 
 /// A line that the daemon is just writing is whole after this.
@@ -30,8 +33,22 @@ pub(super) struct Verify {
     /// An entry and its hash that were printed by an earlier `audit verify`: they must still be there
     #[arg(long, value_name = "NUMBER:HASH", value_parser = noted)]
     noted: Option<(u64, String)>,
+    /// How to print it
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
     #[command(flatten)]
     daemon: DaemonAddress,
+}
+
+/// What programs read of a history that is whole; one that is not is told on stderr, with exit code 1.
+#[derive(Serialize)]
+struct Document<'d> {
+    schema: &'static str,
+    files: usize,
+    first: u64,
+    last: u64,
+    /// Of the last entry: note it elsewhere.
+    hash: &'d str,
 }
 
 fn noted(text: &str) -> Result<(u64, String), String> {
@@ -40,14 +57,25 @@ fn noted(text: &str) -> Result<(u64, String), String> {
 }
 
 /// Verifies the history.
-pub(super) fn run(Command::Verify(Verify { noted, daemon }): &Command) -> Result<(), Failure> {
+pub(super) fn run(Command::Verify(Verify { noted, output, daemon }): &Command) -> Result<(), Failure> {
     let folder = history_folder(&daemon.whereabouts()?.state_dir);
     let noted = noted.as_ref().map(|(number, hash)| (*number, hash.as_str()));
+    let waiting = Waiting::for_a("following the chain");
     let verified = verify(&folder, noted).map_err(|error| match error {
         VerifyError::Unreadable(error) => unreadable(&error),
         broken @ VerifyError::Broken { .. } => Failure::Failed(broken.to_string()),
     })?;
-    print(&verdict(&verified, &folder));
+    drop(waiting);
+    match output {
+        Output::Table => print(&verdict(&verified, &folder)),
+        Output::Json => {
+            let Verified { files, first, last, hash, .. } = &verified;
+            let (files, first, last) = (*files, *first, *last);
+            let document = Document { schema: "cadence-dns/audit/v1", files, first, last, hash };
+            let text = serde_json::to_string_pretty(&document).expect("it is plain data");
+            print_as_it_is(&format!("{text}\n"));
+        }
+    }
     match (noted, verified.has_noted) {
         (Some((number, _)), Some(false)) if number < verified.first => Err(Failure::Failed(format!(
             "entry {number} is gone with its file, the history begins with entry {} now; note a newer one",

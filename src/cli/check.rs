@@ -4,15 +4,18 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::ConfigFile;
 use super::failure::{Failure, refused};
-use super::output::{complain, print};
+use super::output::{Output, complain, print, print_as_it_is};
 use super::probe;
+use super::problems::{self, ProblemDocument};
 use super::reload;
 use super::story::{self, Story};
 use crate::config::{Config, ScenarioSettings};
 use crate::daemon;
-use crate::model::Problem;
+use crate::model::{Problem, has_errors};
 use crate::policy::{Failback, Gate, GatePolicy, Steer, budget};
 
 /// The time that `--live` takes at most.
@@ -29,11 +32,38 @@ pub(super) struct Arguments {
     /// Ask the daemon that runs what this file would change in it, and change nothing
     #[arg(long)]
     diff_running: bool,
+    /// How to print it
+    #[arg(long, short, value_enum, default_value_t = Output::Table, conflicts_with_all = ["live", "diff_running"])]
+    output: Output,
+}
+
+/// What programs read.
+#[derive(Serialize)]
+struct Document<'d> {
+    schema: &'static str,
+    /// Whether a start would take it, and its scenarios go as they say.
+    right: bool,
+    problems: Vec<ProblemDocument<'d>>,
+    /// Of each steer that can fail over.
+    budgets: Vec<BudgetDocument>,
+}
+
+/// For how long clients may be sent to a dead region, in seconds.
+#[derive(Serialize)]
+struct BudgetDocument {
+    name: String,
+    total: f64,
+    detect: f64,
+    rto: Option<f64>,
+    derivation: String,
 }
 
 /// Checks the configuration; prints the budgets when it is right.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { file: ConfigFile { config: file }, live, diff_running } = arguments;
+    let Arguments { file: ConfigFile { config: file }, live, diff_running, output } = arguments;
+    if *output == Output::Json {
+        return document(file);
+    }
     let ready = daemon::load(file).map_err(|problems| refused(&problems))?;
     for warning in &ready.warnings {
         complain(&format!("{warning}\n"));
@@ -45,6 +75,38 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         print(&reload::difference(file)?);
     }
     if *live { probe::check_live(&ready.config, LIVE_MAX) } else { Ok(()) }
+}
+
+/// The same for programs: whatever is found is in the document, and the exit code says whether it is right.
+fn document(file: &Path) -> Result<(), Failure> {
+    let (problems, budgets) = match daemon::load(file) {
+        Err(problems) => (problems, Vec::new()),
+        Ok(ready) => {
+            let played = play(&ready.config).err().unwrap_or_default();
+            let problems = ready.warnings.into_iter().chain(played).collect();
+            (problems, budgets(&ready.config))
+        }
+    };
+    let right = !has_errors(&problems);
+    let problems = problems::documents(&problems);
+    let document = Document { schema: "cadence-dns/check/v1", right, problems, budgets };
+    let text = serde_json::to_string_pretty(&document).expect("it is plain data");
+    print_as_it_is(&format!("{text}\n"));
+    if right { Ok(()) } else { Err(Failure::Told(1)) }
+}
+
+fn budgets(config: &Config) -> Vec<BudgetDocument> {
+    let of_steer = |steer: &Steer| {
+        let budget = budget(steer, &config.regions)?;
+        Some(BudgetDocument {
+            name: steer.name().to_string(),
+            total: budget.total.as_secs_f64(),
+            detect: budget.detect.as_secs_f64(),
+            rto: steer.rto.map(|rto| rto.as_secs_f64()),
+            derivation: budget.to_string(),
+        })
+    };
+    config.steers.iter().filter_map(of_steer).collect()
 }
 
 /// Plays the scenarios of `[check]`; a line for each.

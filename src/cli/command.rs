@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::daemon_address::DaemonAddress;
 use super::failure::Failure;
 use super::output::{Output, complain, print, print_as_it_is};
+use super::progress::Waiting;
 use super::runtime::runtime;
 use crate::control::Wish;
 use crate::control::client;
@@ -165,6 +166,7 @@ impl Options {
     fn ask(&self, what: &What, terms: Terms) -> Result<Done, Failure> {
         let socket = self.daemon.whereabouts()?.socket;
         let wish = Wish { what: what.clone(), reason: self.reason.clone(), terms, by: String::new() };
+        let _waiting = Waiting::for_a("the daemon is asked");
         Ok(runtime()?.block_on(client::command(&socket, &wish))?)
     }
 

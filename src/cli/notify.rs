@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::daemon_address::DaemonAddress;
 use super::failure::Failure;
 use super::output::{Output, print, print_as_it_is};
+use super::progress::Waiting;
 use super::runtime::runtime;
 use super::text::{age, table};
 use super::when::now;
@@ -76,7 +77,9 @@ fn list(List { daemon, output }: &List) -> Result<(), Failure> {
 fn test(Test { receiver, daemon, output }: &Test) -> Result<(), Failure> {
     let socket = daemon.whereabouts()?.socket;
     let wanted = TestReceiver { receiver: receiver.as_str().into() };
+    let waiting = Waiting::for_a(format!("{receiver} is being told"));
     let answer = runtime()?.block_on(client::test_receiver(&socket, &wanted))?;
+    drop(waiting);
     match output {
         Output::Table => print(&format!("{receiver} has taken it\n")),
         Output::Json => print_as_it_is(&format!("{answer:#}\n")),

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::failure::{Failure, refused};
 use super::output::{Output, complain, print, print_as_it_is};
+use super::progress::Waiting;
 use super::runtime::runtime;
 use crate::api::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
 use crate::config::{Config, Parsed, Probe};
@@ -93,7 +94,9 @@ fn look(config: &Config, wanted: Option<&RegionId>, limit: Duration) -> Result<P
     if !prober.programs().is_empty() && rustix::process::geteuid().is_root() {
         complain("cadence-dns: programs of `exec` run as root here, and as the daemon's user in the daemon");
     }
+    let waiting = Waiting::for_a(format!("probing {}", counted(probes.len())));
     let looks = runtime()?.block_on(prober.look(limit));
+    drop(waiting);
     let now = now();
     let regions = config.regions.iter().filter(|region| is_wanted(&region.id));
     let mut probed: Vec<RegionProbed> = regions.map(|region| of_region(region, &looks, now)).collect();
@@ -102,6 +105,10 @@ fn look(config: &Config, wanted: Option<&RegionId>, limit: Duration) -> Result<P
         probed.push(RegionProbed { region, state: None, why: "a witness".into(), checks: vec![shown(look)] });
     }
     Ok(Probed { schema: PROBE_SCHEMA.into(), time: now, regions: probed })
+}
+
+fn counted(probes: usize) -> String {
+    if probes == 1 { "one address".to_owned() } else { format!("{probes} addresses") }
 }
 
 fn of_region(region: &Region, looks: &[Look], now: Moment) -> RegionProbed {

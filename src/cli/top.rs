@@ -14,6 +14,7 @@ use super::poll::statuses;
 use super::runtime::runtime;
 use super::screen::{self, Input, Screen};
 use super::when::now;
+use crate::control::client;
 
 use view::View;
 
@@ -40,8 +41,11 @@ pub(super) fn run(Arguments { daemon }: &Arguments) -> Result<(), Failure> {
     }
     runtime()?.block_on(async {
         let mut screen = Screen::take()?;
-        let mut statuses = statuses(socket, PERIOD);
         let mut view = View::new(screen::wants_colour());
+        if let Ok(heartbeats) = client::heartbeats(&socket).await {
+            view.remember(&heartbeats);
+        }
+        let mut statuses = statuses(socket, PERIOD);
         loop {
             screen.draw(|frame| draw::all(frame, &view, now()))?;
             tokio::select! {

@@ -223,13 +223,14 @@ impl Outbox {
     }
 
     fn fire(&mut self, notice: Notice, is_brief: bool, now: Moment) {
+        let due = if is_brief { now + SETTLES } else { now };
         let alert = self.alerts.entry(notice.key.clone()).or_default();
         let before = alert.now.take();
         alert.over = None;
         alert.now = Some(match before {
-            Some((old, due)) if old.is_same_as(&notice) => (old, due.min(if is_brief { due } else { now })),
-            Some((old, _)) => (Notice { since: old.since, ..notice }, now),
-            None => (notice, if is_brief { now + SETTLES } else { now }),
+            Some((old, before)) if old.is_same_as(&notice) => (old, before.min(due)),
+            Some((old, _)) => (Notice { since: old.since, ..notice }, due),
+            None => (notice, due),
         });
     }
 

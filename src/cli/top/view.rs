@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use ratatui::crossterm::event::KeyCode;
 
 use super::strip::Strip;
-use crate::api::{CheckStatus, DnsStatus, EndpointStatus, NameStatus, RegionStatus, Status};
+use crate::api::{
+    CheckHeartbeat, CheckStatus, DnsStatus, EndpointStatus, Heartbeats, NameStatus, RegionStatus, Status,
+};
 use crate::health::State;
 use crate::model::{Moment, RegionId};
 use crate::policy::Urgency;
@@ -103,6 +105,14 @@ impl View {
         if !self.is_paused {
             self.status = Some(status);
             self.keep_rows();
+        }
+    }
+
+    /// Takes in what was probed before anybody looked.
+    pub(super) fn remember(&mut self, heartbeats: &Heartbeats) {
+        for CheckHeartbeat { region, address, probe, beats, .. } in &heartbeats.checks {
+            let strip = self.strips.entry((region.clone(), *address, *probe)).or_default();
+            strip.remember(beats);
         }
     }
 

@@ -134,6 +134,15 @@ fn what_is_brief_is_told_when_it_has_lasted() {
     assert_eq!(sent(&mut outbox, NOW), "in 15s");
     outbox.take(clears(0, second(3)), second(3));
     assert_eq!(sent(&mut outbox, second(20)), "idle");
+    outbox.take(fires(1, 1, second(21)), second(21));
+    assert_eq!(sent(&mut outbox, second(21)), "+1");
+    done(&mut outbox, second(21));
+    let flicker =
+        Announcement::Fires { notice: notice(1, 2, NoticeState::Firing, second(22)), is_brief: true };
+    outbox.take(flicker, second(22));
+    outbox.take(fires(1, 1, second(24)), second(24));
+    assert_eq!(sent(&mut outbox, second(40)), "idle", "it is as it was");
+    let second = |seconds: u64| second(seconds + 20);
     outbox.take(brief(second(30)), second(30));
     outbox.take(fires(0, 2, second(31)), second(31));
     assert_eq!(sent(&mut outbox, second(31)), "+0", "now it is certain");
