@@ -147,7 +147,7 @@ mod tests {
     fn every_shell_gets_commands_names_and_regions() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = script(shell);
-            for word in ["switchover", "--break-glass", "app.example.com", "eu-west", "192.0.2.20", "pager"] {
+            for word in ["switchover", "break-glass", "app.example.com", "eu-west", "192.0.2.20", "pager"] {
                 assert!(script.contains(word), "{shell}: {word}");
             }
         }

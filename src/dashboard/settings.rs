@@ -106,6 +106,18 @@ mod tests {
             let values = table.values.iter().map(|(key, value)| format!("  {key} = {value}"));
             [table.header.clone()].into_iter().chain(values).collect::<Vec<_>>().join("\n")
         });
-        insta::assert_snapshot!(shown.collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(shown.collect::<Vec<_>>().join("\n"), @"
+        [node]
+          cookies.enabled = true
+          name = ns1
+          user = not set
+        [[region]] us
+          addresses = 192.0.2.1, 192.0.2.2
+          name = us
+          probe #0.fall = 3
+        [[steer]] a.example
+          names = a.example, b.example
+          rto = none
+        ");
     }
 }
