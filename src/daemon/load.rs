@@ -3,6 +3,7 @@
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
 use crate::answer::CookieSecrets;
@@ -159,7 +160,14 @@ fn read_config(file: &Path) -> Result<String, Vec<Problem>> {
 fn parse(file: &Path, text: &str, with: Option<&str>) -> Result<Parsed, Vec<Problem>> {
     let shown = file.display().to_string();
     let base = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    config::parse_with(&shown, text, base, available_parallelism().map_or(1, NonZero::get), with)
+    config::parse_with(&shown, text, base, cores(), with)
+}
+
+/// How many cores we may use: asked at the start, for a daemon that has given up its rights may not look at its control
+/// group, and would have another number of workers after a reload.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| available_parallelism().map_or(1, NonZero::get))
 }
 
 /// A warning about `[dns] xdp` in a build without it: the sockets answer everything.

@@ -24,6 +24,7 @@ const SYSTEM: &[&str] = &[
     "/etc/pki",
     "/etc/ca-certificates",
     "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
     "/lib",
     "/lib64",
     "/usr/lib",
