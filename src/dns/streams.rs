@@ -12,7 +12,6 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::setpriority_process;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -52,10 +51,6 @@ pub(super) enum Ending {
 /// From the end of a crowd to giving its memory back. Another crowd meanwhile does not make it later.
 const PAUSE_AFTER_CROWD: Duration = Duration::from_secs(1);
 
-/// How much the threads of streams give way to those of UDP where there are too few cores: a third of their weight. What
-/// strangers make us compute there, handshakes and HTTP, is worth a hundred datagrams.
-const NICENESS: i32 = 5;
-
 /// What lies between TCP and DNS.
 #[derive(Clone)]
 pub(super) enum Carrier {
@@ -94,7 +89,6 @@ impl Streams {
         let Streams { listeners, streaming, stopped, first } = self;
         let mut first = Some(first);
         move || {
-            let _ = setpriority_process(None, NICENESS); // of this thread; where that is forbidden all are equal
             let runtime = first.take().map_or_else(runtime, Ok).expect("descriptors for a runtime");
             let ours = {
                 let _inside = runtime.enter();

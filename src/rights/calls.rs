@@ -96,7 +96,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_sched_yield,
     libc::SYS_set_robust_list,
     libc::SYS_set_tid_address,
-    libc::SYS_setpriority,
     libc::SYS_sigaltstack,
     // Who we are, what time it is, and chance.
     libc::SYS_capget,
