@@ -12,8 +12,8 @@ use crate::pages::{blocks, root};
 /// A shell in a folder, where `cadence-dns` is the program under test with these arguments after all others.
 fn shell(folder: &Path, line: &str, after: &str) -> Output {
     let program = folder.join("cadence-dns");
-    // Nobody can be asked here.
-    let ask = "case \" $* \" in *\" --reason \"*) set -- \"$@\" --yes ;; esac";
+    // Nobody can be asked here; a reload does not ask.
+    let ask = "case \" $* \" in *\" reload \"*) ;; *\" --reason \"*) set -- \"$@\" --yes ;; esac";
     fs::write(&program, format!("#!/bin/sh\n{ask}\nexec {PROGRAM} \"$@\" {after}\n")).expect("our folder");
     fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("our file");
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
