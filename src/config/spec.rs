@@ -4,7 +4,7 @@
 //! added here does not compile until a parser uses it.
 //!
 //! A key has a doc comment, which is its text in `docs/configuration.md`, and after its type, in braces, the [`Facts`]
-//! that the parser obeys: `default`, or `otherwise` in words; `least` and `most` of a [`super::parse::Limit`]; `unit`
+//! that the parser obeys: `default`, or `otherwise` in words; `least` and `most` of a `Limit` of the parser; `unit`
 //! of a number; `one_of` for a closed set of words. The tests hold every one of them to the parser, and an example of
 //! the key stands in `tests/config/complete.toml`.
 //!
