@@ -5,7 +5,7 @@ use askama::filters::HtmlSafe;
 
 use crate::api::{EndpointStatus, GateStatus, NameStatus, RegionStatus};
 use crate::health::{Doubt, State, Vote};
-use crate::policy::{Light, Rule};
+use crate::policy::{Light, Rule, Urgency};
 
 /// How much an operator should care; the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,14 @@ pub(super) struct Mark {
 impl HtmlSafe for Mark {}
 
 impl Tone {
+    fn of(urgency: Option<Urgency>) -> Tone {
+        match urgency {
+            Some(Urgency::Critical) => Tone::Bad,
+            Some(Urgency::Warning) => Tone::Watch,
+            Some(Urgency::Info) | None => Tone::Good,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn all() -> [Tone; 3] {
         [Tone::Bad, Tone::Watch, Tone::Good]
@@ -60,18 +68,18 @@ impl Mark {
 
     /// How a name is answered. `is_down`: the region in service is proven down.
     pub(super) fn of_name(name: &NameStatus, is_down: bool) -> Mark {
-        let ordered = if is_down { Tone::Bad } else { Tone::Watch };
-        match &name.rule {
-            Rule::Preferred => Mark::new(Tone::Good, "preferred"),
-            Rule::FailedOver { .. } => Mark::new(Tone::Watch, "failed over"),
-            Rule::Unproven => Mark::new(Tone::Watch, "unproven"),
-            Rule::FailOpen => Mark::new(Tone::Bad, "FAIL OPEN"),
-            Rule::NoneProven | Rule::Freeze => Mark::new(Tone::Bad, "FROZEN"),
-            Rule::Held => Mark::new(Tone::Bad, "HELD"),
-            Rule::Pinned => Mark::new(ordered, "pinned"),
-            Rule::Frozen => Mark::new(ordered, "frozen by order"),
-            Rule::Draining => Mark::new(ordered, "draining"),
-        }
+        let word = match &name.rule {
+            Rule::Preferred => "preferred",
+            Rule::FailedOver { .. } => "failed over",
+            Rule::Unproven => "unproven",
+            Rule::FailOpen => "FAIL OPEN",
+            Rule::NoneProven | Rule::Freeze => "FROZEN",
+            Rule::Held => "HELD",
+            Rule::Pinned => "pinned",
+            Rule::Frozen => "frozen by order",
+            Rule::Draining => "draining",
+        };
+        Mark::new(Tone::of(Urgency::of(&name.rule, is_down.then_some(State::Down))), word)
     }
 
     pub(super) fn of_region(region: &RegionStatus) -> Mark {
