@@ -13,6 +13,7 @@
 
 mod adoption;
 mod ceilings;
+mod cluster;
 mod command;
 mod evidence;
 mod gates;
@@ -55,6 +56,7 @@ use step::Steps;
 use zones::{first_table, served, steers_by_region};
 
 pub use adoption::{Commit, ProposalId};
+pub use cluster::{KeyValue, RegisterNews, Transacted, Transaction, TransactionId};
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
 pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
@@ -71,6 +73,8 @@ pub use zones::compile_zones;
 pub struct Parameters {
     /// Ourselves.
     pub vantage: VantageId,
+    /// The cluster that we belong to, if we do.
+    pub cluster: Option<Cluster>,
     /// Every node that votes, ourselves among them. The quorum counts these, whether they are heard of or not.
     pub members: Vec<Member>,
     /// What we say about ourselves.
@@ -89,6 +93,15 @@ pub struct Parameters {
     pub hooks: Vec<Hook>,
     /// What no command may do by mistake.
     pub safety: Safety,
+}
+
+/// What the nodes of a cluster have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
+    /// A hash of all that decisions follow from: the same on every node, or they would decide differently.
+    pub configuration: String,
 }
 
 /// What can happen.

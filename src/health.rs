@@ -184,6 +184,27 @@ pub struct Member {
     pub vantage: VantageId,
     /// The region that it runs in, on which it has no vote while a member outside of that region has.
     pub region: Option<RegionId>,
+    /// What it is there for.
+    pub role: Role,
+}
+
+/// What a member is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It probes, votes and answers.
+    #[default]
+    Server,
+    /// It probes and votes; no DNS is asked of it.
+    Witness,
+}
+
+impl Member {
+    /// A name server of no region.
+    #[must_use]
+    pub fn server(vantage: VantageId) -> Member {
+        Member { vantage, region: None, role: Role::Server }
+    }
 }
 
 /// How often a check is probed.

@@ -198,6 +198,6 @@ impl<O: Onlooker> Simulator<O> {
 /// What a node decides by, one of `number` that vote.
 fn of_node(parameters: &Parameters, node: usize, number: usize) -> Parameters {
     let name = |node: usize| VantageId::from(format!("ns{}", node + 1).as_str());
-    let member = |node| Member { vantage: name(node), region: None };
+    let member = |node| Member::server(name(node));
     Parameters { vantage: name(node), members: (0..number).map(member).collect(), ..parameters.clone() }
 }

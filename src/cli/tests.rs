@@ -74,7 +74,8 @@ impl Story {
         let Config { dns, regions, witnesses, alone, steers, safety, node, .. } =
             parsed.expect("a good configuration").config;
         let parameters = Parameters {
-            members: vec![Member { vantage: node.name.clone(), region: None }],
+            members: vec![Member::server(node.name.clone())],
+            cluster: None,
             vantage: node.name,
             identity: Identity::default(),
             alone,

@@ -11,8 +11,9 @@ impl Config {
     pub fn parameters(&self) -> Parameters {
         let vantage = self.node.name.clone();
         Parameters {
-            members: vec![Member { vantage: vantage.clone(), region: None }],
+            members: vec![Member::server(vantage.clone())],
             vantage,
+            cluster: None,
             identity: self.identity(),
             alone: self.alone,
             witnesses: self.witnesses.clone(),

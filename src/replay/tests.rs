@@ -69,7 +69,8 @@ pub(super) fn parameters() -> Parameters {
     };
     Parameters {
         vantage: "ns1".into(),
-        members: vec![Member { vantage: "ns1".into(), region: None }],
+        members: vec![Member::server("ns1".into())],
+        cluster: None,
         identity: Identity::default(),
         alone: Alone::Freeze,
         witnesses: Vec::new(),

@@ -51,7 +51,8 @@ impl Bench {
     fn start(config: Config, zones: &[Zone], log: StateLog) -> (Bench, Duration) {
         let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
         let parameters = Parameters {
-            members: vec![Member { vantage: config.node.name.clone(), region: None }],
+            members: vec![Member::server(config.node.name.clone())],
+            cluster: None,
             vantage: config.node.name,
             identity: Identity::default(),
             alone: config.alone,

@@ -327,7 +327,8 @@ fn world() -> (&'static Parameters, &'static [Zone]) {
         let zone = read_zone("cadence.example.com", text, &steered);
         let (vantage, regions, steers) = (config.node.name, config.regions, config.steers);
         let parameters = Parameters {
-            members: vec![Member { vantage: vantage.clone(), region: None }],
+            members: vec![Member::server(vantage.clone())],
+            cluster: None,
             vantage,
             identity: Identity::default(),
             alone: Alone::Freeze,

@@ -114,7 +114,8 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
         let steers = (steer("www.example.com", ids.clone()), prop::option::of(steer("api.example.com", ids)));
         steers.prop_map(move |(first, second)| Parameters {
             vantage: "ns1".into(),
-            members: vec![Member { vantage: "ns1".into(), region: None }],
+            members: vec![Member::server("ns1".into())],
+            cluster: None,
             identity: Identity::default(),
             alone: Alone::Freeze,
             witnesses: Vec::new(),
