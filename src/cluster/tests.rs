@@ -64,17 +64,15 @@ async fn next(
 }
 
 async fn outcome(told: &mut mpsc::Receiver<RegisterNews>) -> (u64, Transacted) {
-    match next(told, |news| matches!(news, RegisterNews::Transacted(..))).await {
-        RegisterNews::Transacted(id, outcome) => (id.0, outcome),
-        other => panic!("{other:?}"),
-    }
+    let news = next(told, |news| matches!(news, RegisterNews::Transacted(..))).await;
+    let RegisterNews::Transacted(id, outcome) = news else { panic!("{news:?}") };
+    (id.0, outcome)
 }
 
 async fn snapshot(told: &mut mpsc::Receiver<RegisterNews>) -> (u64, Vec<KeyValue>) {
-    match next(told, |news| matches!(news, RegisterNews::Snapshot { .. })).await {
-        RegisterNews::Snapshot { revision, all } => (revision, all),
-        other => panic!("{other:?}"),
-    }
+    let news = next(told, |news| matches!(news, RegisterNews::Snapshot { .. })).await;
+    let RegisterNews::Snapshot { revision, all } = news else { panic!("{news:?}") };
+    (revision, all)
 }
 
 fn transaction(id: u64, conditions: &[(&str, u64)]) -> Transaction {

@@ -110,14 +110,17 @@ fn login(
     Some(Some(EtcdLogin { username: username.value, password_file }))
 }
 
-/// Two keys that only mean something together.
+/// Two keys that only mean something together: either of them, or neither.
+type Pair = (Option<At<String>>, Option<At<String>>);
+
+/// Refuses one of them without the other.
 fn both(
     one: &str,
     first: Option<At<String>>,
     other: &str,
     second: Option<At<String>>,
     diagnostics: &Diagnostics<'_>,
-) -> Option<(Option<At<String>>, Option<At<String>>)> {
+) -> Option<Pair> {
     let (alone, is, lacks) = match (&first, &second) {
         (Some(alone), None) => (alone, one, other),
         (None, Some(alone)) => (alone, other, one),
