@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::cluster::ClusterEvent;
 use super::hook::{HookEnded, HookOutcome};
 use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
@@ -111,6 +112,8 @@ pub enum Report {
         /// Which one.
         order: Arc<Override>,
     },
+    /// Something about the nodes of the cluster.
+    Cluster(ClusterEvent),
     /// A name keeps its answer, for another reason than before.
     ReasonChanged {
         /// What is in force.
@@ -134,6 +137,7 @@ impl Report {
             Report::HookEnded(ended) => ended.outcome != HookOutcome::Done,
             Report::Commanded { broken, .. } | Report::Reloaded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
+            Report::Cluster(event) => event.is_bad(),
             Report::Switchover { step, .. } => step.bad,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
@@ -154,6 +158,7 @@ impl Report {
             Report::Reloaded { .. } => "config.reloaded",
             Report::OverrideEnded { .. } => "override.ended",
             Report::Switchover { .. } => "switchover.step",
+            Report::Cluster(event) => event.event(),
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -270,6 +275,7 @@ impl fmt::Display for Report {
             Report::OverrideEnded { order } => {
                 write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }
+            Report::Cluster(event) => write!(f, "{event}"),
             Report::ReasonChanged { decision } => {
                 let region = &decision.standing.region;
                 write!(

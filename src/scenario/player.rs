@@ -98,7 +98,7 @@ impl<O: Onlooker> Player<O> {
                 return wrong(found, "begin the story with a line such as `0s 3 name servers vote`".into());
             }
             What::Network { node, families, lost } => {
-                families.iter().for_each(|family| self.simulator.world.cut_off(*node, *family, *lost));
+                self.simulator.cut_off(*node, families, *lost);
             }
             What::Family { family, taken } => self.simulator.world.take_family(0, *family, *taken),
             What::Parted { node, parted } => self.simulator.part(*node, *parted),
