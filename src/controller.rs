@@ -62,8 +62,8 @@ use zones::{first_table, served, steers_by_region};
 
 pub use adoption::{Commit, ProposalId};
 pub use cluster::{
-    ALONE_AFTER, ClusterEvent, KeyValue, NODES_MAX, NodeRecord, Numbers, PUSHES_EVERY, RegisterNews,
-    Transacted, Transaction, TransactionId,
+    ALONE_AFTER, ClusterEvent, ClusterView, KeyValue, NODES_MAX, NodeRecord, NodeView, Numbers, PUSHES_EVERY,
+    RegisterNews, Togetherness, Transacted, Transaction, TransactionId,
 };
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
 pub use history::{DecisionGrounds, Grounds, HistoryEntry};

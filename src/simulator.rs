@@ -15,9 +15,6 @@ mod register;
 mod world;
 mod zones;
 
-#[cfg(test)]
-mod tests;
-
 use crate::controller::{Cluster, Controller, Event, Parameters};
 use crate::health::Member;
 use crate::model::{Family, Moment, VantageId};
@@ -88,12 +85,10 @@ impl<O: Onlooker> Simulator<O> {
         self.register.set_link(node, if parted { Link::Down } else { Link::Up });
     }
 
-    /// Another configuration from the next start on.
-    pub fn configure(&mut self, parameters: &Parameters) {
+    /// Another configuration of a node from its next start on.
+    pub fn configure_node(&mut self, node: usize, parameters: &Parameters) {
         let number = self.nodes.len();
-        for (index, node) in self.nodes.iter_mut().enumerate() {
-            node.configure(of_node(parameters, index, number));
-        }
+        self.nodes[node].configure(of_node(parameters, node, number));
     }
 
     /// Another configuration from now on, without a restart.
@@ -165,11 +160,14 @@ impl<O: Onlooker> Simulator<O> {
         if self.nodes.len() == 1 {
             return;
         }
-        for (node, heard) in self.register.run(self.now) {
-            match self.nodes[node].stands_still_until() {
-                Some(until) => self.register.put_back(node, heard, until),
-                None => drop(self.nodes[node].handle(Event::Register(heard), self.now)),
+        for (number, node) in self.nodes.iter_mut().enumerate() {
+            if node.stands_still_until().is_some_and(|until| until <= self.now) {
+                node.live(&mut self.world, self.now);
+                self.register.stand_still(number, node.stands_still_until());
             }
+        }
+        for (node, heard) in self.register.run(self.now) {
+            self.nodes[node].handle(Event::Register(heard), self.now);
         }
     }
 
@@ -185,6 +183,7 @@ impl<O: Onlooker> Simulator<O> {
             if node.controller().is_none() && self.register.has(number) {
                 self.register.leave(number);
             }
+            self.register.stand_still(number, node.stands_still_until());
             for transaction in node.take_transactions() {
                 self.register.transact(number, transaction, self.now);
             }

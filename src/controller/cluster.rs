@@ -19,6 +19,7 @@ mod numbers;
 mod peers;
 mod record;
 mod register;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,19 +27,21 @@ use std::time::Duration;
 use super::judgement::VOTES_FRESH;
 use crate::health::Member;
 use crate::model::{Moment, RegionId, VantageId};
-use crate::policy::Overrides;
+use crate::policy::{OverrideId, Overrides};
 
 pub(super) use contact::Contact;
 pub(super) use held::{Held, HeldOverride};
 pub(super) use peers::Peers;
 pub(super) use record::{
-    ANSWERS_TOLD, DecisionRecord, Key, NodeFacts, OverrideRecord, VotesRecord, read, text,
+    ANSWERS_TOLD, DecisionRecord, Key, NodeFacts, ORDERS_TOLD, OverrideRecord, VotesRecord, millis, read,
+    text,
 };
 
 pub use event::ClusterEvent;
 pub use numbers::{NODES_MAX, Numbers};
 pub use record::NodeRecord;
 pub use register::{KeyValue, RegisterNews, Transacted, Transaction, TransactionId};
+pub use view::{ClusterView, NodeView, Togetherness};
 
 /// We say that we are there this often.
 pub const PUSHES_EVERY: Duration = Duration::from_secs(1);
@@ -54,6 +57,9 @@ pub(super) const ANCHORS_FRESH: Duration = Duration::from_secs(10);
 
 /// They are asked this often while we are cut off.
 pub(super) const ANCHORS_EVERY: Duration = Duration::from_secs(4);
+
+/// So long an order waits for somebody who knows how old it is.
+pub(super) const AGE_MAX: Duration = Duration::from_secs(3);
 
 /// A transaction whose outcome has not come by then: whoever carries it is gone.
 pub(super) const OUTCOME_MAX: Duration = Duration::from_secs(5);
@@ -233,6 +239,14 @@ impl Participant {
     /// Until when nothing is pushed because something just was.
     pub(super) fn push_due(&self) -> Option<Moment> {
         self.wants_push.then(|| self.pushed.map(|pushed| pushed + PUSHES_APART)).flatten()
+    }
+
+    /// How old an order is, and how long it has left, as the node says that has had it for longest.
+    pub(super) fn age_of(&self, order: OverrideId, now: Moment) -> Option<(u64, u64)> {
+        let heard = self.heard(now).filter(|node| **node != self.us);
+        let told =
+            heard.filter_map(|node| self.peers.get(node)?.record.as_ref()?.orders.get(&order).copied());
+        told.max()
     }
 
     fn heard(&self, now: Moment) -> impl Iterator<Item = &VantageId> {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ceilings::Ceilings;
 use super::cluster::ClusterEvent;
 use super::cluster::{
-    ALONE_AFTER, ANCHORS_EVERY, ANCHORS_FRESH, ANSWERS_TOLD, CutOff, HeldOverride, Key, KeyValue, NodeFacts,
-    NodeRecord, PUSHES_APART, PUSHES_EVERY, Participant, RegisterNews, Transaction, TransactionId,
-    VotesRecord, read, text,
+    ALONE_AFTER, ANCHORS_EVERY, ANCHORS_FRESH, ANSWERS_TOLD, ClusterView, CutOff, HeldOverride, Key,
+    KeyValue, NodeFacts, NodeRecord, ORDERS_TOLD, PUSHES_APART, PUSHES_EVERY, Participant, RegisterNews,
+    Transaction, TransactionId, VotesRecord, millis, read, text,
 };
 use super::judgement::EndpointVote;
 use super::sharing::{Matter, has_all, numbered, stay};
@@ -33,7 +33,7 @@ impl Controller {
                 part.held.begin_anew();
                 part.said.clear();
                 let mut touched = Touched::default();
-                all.into_iter().for_each(|key| part.hear_key(key, now, &mut touched));
+                all.into_iter().for_each(|key| part.hear_key(key, false, now, &mut touched));
                 touched.nodes.extend(part.nodes.iter().map(|node| node.vantage.clone()));
                 (part.seen, part.unsettled, part.wants_push) = (revision, true, true);
                 self.take_votes(&touched, true, now, news);
@@ -42,7 +42,7 @@ impl Controller {
             RegisterNews::Changed { revision, keys } => {
                 let mut touched = Touched::default();
                 let ended = keys.iter().any(|key| key.value.is_none());
-                keys.into_iter().for_each(|key| part.hear_key(key, now, &mut touched));
+                keys.into_iter().for_each(|key| part.hear_key(key, true, now, &mut touched));
                 part.seen = part.seen.max(revision);
                 self.take_votes(&touched, false, now, news);
                 if ended {
@@ -59,7 +59,7 @@ impl Controller {
     pub(super) fn hear_keys(&mut self, keys: Vec<KeyValue>, now: Moment) {
         let Some(part) = &mut self.participant else { return };
         let mut touched = Touched::default();
-        keys.into_iter().for_each(|key| part.hear_key(key, now, &mut touched));
+        keys.into_iter().for_each(|key| part.hear_key(key, false, now, &mut touched));
     }
 
     /// What others should know has changed.
@@ -94,9 +94,21 @@ impl Controller {
         news.transactions.push(transaction);
     }
 
+    /// The cluster as we see it, if we belong to one.
+    #[must_use]
+    pub fn cluster(&self, now: Moment) -> Option<ClusterView> {
+        let part = self.participant.as_ref()?;
+        let own = NodeRecord::of(self.facts_of_node(now), part.incarnation, part.sequence, part.seen);
+        let unshared = self.overrides.iter().filter(|order| !order.shared).map(|order| order.id);
+        Some(part.view(&own, unshared.collect(), self.judgement.verdicts(), now))
+    }
+
     fn facts_of_node(&self, now: Moment) -> NodeFacts {
         let told = self.decisions.iter().take(ANSWERS_TOLD);
         let zones = self.table.zones().take(ANSWERS_TOLD);
+        let orders = self.overrides.iter().rev().take(ORDERS_TOLD);
+        let orders =
+            orders.map(|order| (order.id, (millis(now.since(order.made)), millis(order.expires.after(now)))));
         let part = self.participant.as_ref();
         let own = part.and_then(|part| part.nodes.iter().find(|node| node.vantage == part.us));
         NodeFacts {
@@ -109,6 +121,7 @@ impl Controller {
             role: own.map_or(Role::Server, |own| own.role),
             epochs: told.map(|decision| (decision.name().to_string(), decision.standing.epoch)).collect(),
             zones: zones.map(|(zone, serial)| (zone.to_string(), (serial.0, String::new()))).collect(),
+            orders: orders.collect(),
             cut_off_for: part.and_then(|part| part.cut_off.as_ref()).map(|cut_off| now.since(cut_off.since)),
         }
     }
@@ -220,7 +233,8 @@ impl Participant {
         numbered(decision, self.numbers.own_after(last))
     }
 
-    fn hear_key(&mut self, heard: KeyValue, now: Moment, touched: &mut Touched) {
+    /// `is_new`: it was written just now, not some time ago.
+    fn hear_key(&mut self, heard: KeyValue, is_new: bool, now: Moment, touched: &mut Touched) {
         let KeyValue { key: path, value, revision } = heard;
         let Some(key) = Key::parse(&path) else { return };
         let told = match (key, value.as_deref()) {
@@ -252,7 +266,7 @@ impl Participant {
             }
             (Key::Override(id), Some(text)) => read(text).map(|record| {
                 self.unsettled = true;
-                self.held.order(id, HeldOverride { revision, read: now, record });
+                self.held.order(id, HeldOverride { revision, read: now, is_new, record });
             }),
             (Key::Override(id), None) => {
                 self.unsettled = true;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::adoption::Proposal;
 use super::cluster::ClusterEvent;
-use super::cluster::{DecisionRecord, HeldOverride, Key, Mandate, OverrideRecord, text};
+use super::cluster::{AGE_MAX, DecisionRecord, HeldOverride, Key, Mandate, OverrideRecord, text};
 use super::sharing::{Matter, record_of};
 use super::{Change, Controller, News, Report};
 use crate::model::{Family, Moment};
@@ -205,9 +205,15 @@ impl Controller {
     fn take_orders_of_others(&mut self, now: Moment, news: &mut News) {
         let Some(part) = &self.participant else { return };
         let read = part.held.overrides().map(|(id, held)| (id, held.clone()));
-        for (id, HeldOverride { read, record, .. }) in read.collect::<Vec<(OverrideId, HeldOverride)>>() {
-            let theirs = Arc::new(record.as_of(id, read));
+        for (id, held) in read.collect::<Vec<(OverrideId, HeldOverride)>>() {
             let known = self.overrides.get(id);
+            if known.is_some_and(|known| known.starts.is_none()) {
+                continue;
+            }
+            let Some(theirs) = self.order_of_other(id, &held, now) else {
+                self.leave_unsettled();
+                continue;
+            };
             let has_begun = known.is_some_and(|known| known.starts.is_some() && theirs.starts.is_none());
             let is_new = known.is_none() && !self.ended_orders.contains(&id) && theirs.expires > now;
             if known.is_none() && theirs.expires <= now {
@@ -223,6 +229,19 @@ impl Controller {
                 }
                 None => self.put_order_of_other(theirs, now, news),
             }
+        }
+    }
+
+    /// An order of another node with its true age; none while somebody may still tell.
+    fn order_of_other(&self, id: OverrideId, held: &HeldOverride, now: Moment) -> Option<Arc<Override>> {
+        let HeldOverride { read, is_new, record, .. } = held;
+        if *is_new {
+            return Some(Arc::new(record.as_of(id, *read)));
+        }
+        let age = self.participant.as_ref().and_then(|part| part.age_of(id, now));
+        match age {
+            Some(age) => Some(Arc::new(record.aged(id, age, now))),
+            None => (now.since(*read) >= AGE_MAX).then(|| Arc::new(record.as_of(id, *read))),
         }
     }
 

@@ -247,7 +247,7 @@ impl Overrides {
     pub const NONE: &'static Overrides = &Overrides(Vec::new());
 
     /// In the order in which they were given.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Override>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Override>> {
         self.0.iter()
     }
 

@@ -76,6 +76,7 @@ struct Client {
     /// When the watch is opened again, if it is to be.
     opens: Option<Moment>,
     watches: bool,
+    still_until: Option<Moment>,
     /// On its way to the node, in the order in which it arrives.
     mail: VecDeque<(Moment, u64, RegisterNews)>,
     /// Transactions that are not answered yet, and when they are given up.
@@ -157,7 +158,8 @@ impl Register {
             let mail = client.mail.front().filter(|_| client.hears()).map(|(at, ..)| *at);
             let silence = client.watches.then_some(client.read + SILENCE_MAX);
             let given_up = client.unanswered.values().min().copied();
-            [mail, silence, given_up, client.opens].into_iter().flatten().min()
+            let first = [mail, silence, given_up, client.opens].into_iter().flatten().min();
+            first.map(|at| client.still_until.map_or(at, |until| until.max(at)))
         };
         requests.chain(clients.filter_map(of_client)).min()
     }
@@ -170,24 +172,24 @@ impl Register {
         }
         let mut heard = Vec::new();
         for node in 0..self.clients.len() {
-            self.look_after(node, now);
             let client = &mut self.clients[node];
+            if client.still_until.is_some_and(|until| until > now) {
+                continue;
+            }
             while client.hears() && client.mail.front().is_some_and(|(at, ..)| *at <= now) {
                 let (_, connection, news) = client.mail.pop_front().expect("there is one");
                 if let Some(news) = client.take(connection, news, now) {
                     heard.push((node, news));
                 }
             }
+            self.look_after(node, now);
         }
         heard
     }
 
-    /// A node that stands still reads nothing: what comes is read when it goes on.
-    pub fn put_back(&mut self, node: usize, news: RegisterNews, until: Moment) {
-        let client = &mut self.clients[node];
-        let connection = client.connection.unwrap_or_default();
-        let place = client.mail.iter().take_while(|(at, ..)| *at <= until).count();
-        client.mail.insert(place, (until, connection, news));
+    /// Until when a node stands still, and its client with it: what comes is read when it goes on, all at once.
+    pub fn stand_still(&mut self, node: usize, until: Option<Moment>) {
+        self.clients[node].still_until = until;
     }
 
     fn look_after(&mut self, node: usize, now: Moment) {

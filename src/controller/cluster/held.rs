@@ -29,8 +29,11 @@ pub(in crate::controller) struct HeldDecision {
 #[derive(Debug, Clone)]
 pub(in crate::controller) struct HeldOverride {
     pub(in crate::controller) revision: u64,
-    /// When we read it: its spans count from here.
+    /// When we read it.
     pub(in crate::controller) read: Moment,
+    /// We read it when it was written: its spans count from there. Otherwise nobody knows how old it is but those who
+    /// have had it since.
+    pub(in crate::controller) is_new: bool,
     pub(in crate::controller) record: OverrideRecord,
 }
 

@@ -28,6 +28,9 @@ const VERSION: u32 = 1;
 /// As many names, and zones, tell in a node's record what they are answered with: it is written every second.
 pub(in crate::controller) const ANSWERS_TOLD: usize = 16;
 
+/// As many orders tell how old they are.
+pub(in crate::controller) const ORDERS_TOLD: usize = 32;
+
 /// As many of the last changes of region are told.
 const FLIPS_TOLD: usize = 16;
 
@@ -98,6 +101,9 @@ pub struct NodeRecord {
     /// The serial that each zone tells, and a hash of what stands in its file; of the first of them.
     #[serde(default)]
     pub zones: BTreeMap<String, (u32, String)>,
+    /// How long ago each order was given, and how long it has left, in milliseconds; of the last ones, if there are many.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub orders: BTreeMap<OverrideId, (u64, u64)>,
     /// Since how many milliseconds it has been cut off from most nodes, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_off_for_ms: Option<u64>,
@@ -110,17 +116,24 @@ pub(in crate::controller) struct NodeFacts {
     pub(in crate::controller) role: Role,
     pub(in crate::controller) epochs: BTreeMap<String, u64>,
     pub(in crate::controller) zones: BTreeMap<String, (u32, String)>,
+    pub(in crate::controller) orders: BTreeMap<OverrideId, (u64, u64)>,
     pub(in crate::controller) cut_off_for: Option<Duration>,
 }
 
 impl NodeRecord {
+    /// The serial that each zone tells.
+    #[must_use]
+    pub fn serials(&self) -> BTreeMap<String, u32> {
+        self.zones.iter().map(|(zone, (serial, _))| (zone.clone(), *serial)).collect()
+    }
+
     pub(in crate::controller) fn of(
         facts: NodeFacts,
         incarnation: u64,
         sequence: u64,
         seen: u64,
     ) -> NodeRecord {
-        let NodeFacts { configuration, role, epochs, zones, cut_off_for } = facts;
+        let NodeFacts { configuration, role, epochs, zones, orders, cut_off_for } = facts;
         NodeRecord {
             v: VERSION,
             incarnation,
@@ -131,6 +144,7 @@ impl NodeRecord {
             role,
             epochs,
             zones,
+            orders,
             cut_off_for_ms: cut_off_for.map(millis),
         }
     }
@@ -240,7 +254,7 @@ impl OverrideRecord {
         }
     }
 
-    /// As it is for us, if it was written just now.
+    /// As it is for us, if it was written at this moment.
     pub(in crate::controller) fn as_of(&self, id: OverrideId, now: Moment) -> Override {
         let span = |millis: u64| Duration::from_millis(millis);
         Override {
@@ -253,6 +267,20 @@ impl OverrideRecord {
             expires: now + span(self.ends_in_ms),
             at_expiry: self.at_expiry,
             shared: true,
+        }
+    }
+
+    /// As it is for us, if it was given so long ago at this moment, and has so long left.
+    pub(in crate::controller) fn aged(
+        &self,
+        id: OverrideId,
+        (age_ms, left_ms): (u64, u64),
+        now: Moment,
+    ) -> Override {
+        let passed = age_ms.saturating_sub(self.age_ms);
+        Override {
+            expires: now + Duration::from_millis(left_ms),
+            ..self.as_of(id, now.before(Duration::from_millis(passed)))
         }
     }
 }
@@ -275,7 +303,8 @@ pub(in crate::controller) fn read<R: DeserializeOwned>(text: &str) -> Result<R, 
     serde_json::from_str(text).map_err(|error| format!("it is no record: {error}"))
 }
 
-fn millis(span: Duration) -> u64 {
+/// Milliseconds, as spans are written.
+pub(in crate::controller) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
