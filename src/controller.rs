@@ -353,12 +353,13 @@ impl Controller {
                 self.look_at_gates(now, &mut news);
                 self.expire_hooks(now, &mut news);
                 self.expire_transactions(now, &mut news);
-                self.look_around(now, &mut news);
                 news.concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
             }
         }
+        self.look_around(now, &mut news);
+        self.settle_with_register(now, &mut news);
         self.decide(now, &mut news);
-        self.keep_in_touch(now, &mut news);
+        self.push_when_due(now, &mut news);
         self.finish(news, now)
     }
 

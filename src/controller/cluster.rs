@@ -91,6 +91,8 @@ pub(super) struct Participant {
     pub(super) last_transaction: u64,
     /// Since when we are not heard, or do not hear most nodes; why, in words.
     pub(super) cut_off: Option<CutOff>,
+    /// Since when we are not, if we are not.
+    pub(super) together_since: Option<Moment>,
     /// We act by our own view.
     pub(super) alone: bool,
     pub(super) anchors_asked: Option<Moment>,
@@ -155,6 +157,7 @@ impl Participant {
             namesake: None,
             last_transaction: 0,
             cut_off: Some(CutOff { since: now, why: "it has just started".into(), told: false }),
+            together_since: None,
             alone: false,
             anchors_asked: None,
             told: Told::default(),

@@ -9,7 +9,7 @@ use super::cluster::{
     KeyValue, NodeFacts, NodeRecord, ORDERS_TOLD, PUSHES_APART, PUSHES_EVERY, Participant, RegisterNews,
     Transaction, TransactionId, VotesRecord, millis, read, text,
 };
-use super::judgement::EndpointVote;
+use super::judgement::{EndpointVote, VOTES_FRESH};
 use super::sharing::{Matter, has_all, numbered, stay};
 use super::{Controller, News, Parameters, Report};
 use crate::health::Role;
@@ -51,8 +51,6 @@ impl Controller {
             }
             RegisterNews::Transacted(id, outcome) => self.hear_outcome(id, outcome, now, news),
         }
-        self.look_around(now, news);
-        self.settle_with_register(now, news);
     }
 
     /// What the register holds of keys that a transaction of ours depended on.
@@ -69,15 +67,8 @@ impl Controller {
         }
     }
 
-    /// Once a second, and after whatever has changed what we see.
-    pub(super) fn keep_in_touch(&mut self, now: Moment, news: &mut News) {
-        self.look_around(now, news);
-        self.settle_with_register(now, news);
-        self.push_when_due(now, news);
-    }
-
-    /// Tells the others that we are here, what we see and what we answer.
-    fn push_when_due(&mut self, now: Moment, news: &mut News) {
+    /// Tells the others that we are here, what we see and what we answer: once a second, and when that changes.
+    pub(super) fn push_when_due(&mut self, now: Moment, news: &mut News) {
         let Some(part) = &self.participant else { return };
         let is_due = part.pushed.is_none_or(|pushed| {
             let since = now.since(pushed);
@@ -330,7 +321,10 @@ impl Participant {
         let why = self.isolation(now);
         match (&mut self.cut_off, why) {
             (None, None) => {}
-            (None, Some(why)) => self.cut_off = Some(CutOff { since: now, why, told: false }),
+            (None, Some(why)) => {
+                self.together_since = None;
+                self.cut_off = Some(CutOff { since: now, why, told: false });
+            }
             (Some(cut_off), Some(why)) => {
                 cut_off.why = why;
                 if !cut_off.told && now.since(cut_off.since) >= PUSHES_EVERY * 2 {
@@ -345,15 +339,13 @@ impl Participant {
                     news.reports.push(Report::Cluster(ClusterEvent::Together { after }));
                 }
                 self.cut_off = None;
+                self.together_since = Some(now);
                 self.unsettled = true;
             }
         }
     }
 
     fn look_at_nodes(&mut self, now: Moment, news: &mut News) {
-        if self.cut_off.as_ref().is_some_and(|cut_off| !cut_off.told) && self.seen == 0 {
-            return; // just started: nobody was heard yet
-        }
         let others = self.active().map(|node| node.vantage.clone()).filter(|node| *node != self.us);
         for node in others.collect::<Vec<VantageId>>() {
             let is_heard = self.is_heard(&node, now);
@@ -361,11 +353,11 @@ impl Participant {
                 let event = if is_heard {
                     self.told.silent.remove(&node);
                     ClusterEvent::Heard { node: node.clone() }
-                } else if self.cut_off.is_none() {
+                } else if self.together_since.is_some_and(|since| now.since(since) > VOTES_FRESH) {
                     self.told.silent.insert(node.clone());
                     ClusterEvent::Silent { node: node.clone() }
                 } else {
-                    continue; // that we are cut off says it all
+                    continue; // that we are cut off, or have just begun to listen, says it all
                 };
                 news.reports.push(Report::Cluster(event));
             }

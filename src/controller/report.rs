@@ -9,7 +9,7 @@ use super::hook::{HookEnded, HookOutcome};
 use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, GateId, Name, RegionId};
-use crate::policy::{Decision, Light, Override, SafetyRule, Standing, Wait};
+use crate::policy::{Decision, Hold, Light, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,13 +182,16 @@ impl Report {
 
     pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
         let reason = |decision: &Decision| {
-            let wait = decision.derivation.wait.as_ref();
+            // That another node may have to agree is over in a moment, or told by itself.
+            let wait = decision.derivation.wait.as_ref().filter(|wait| wait.hold != Hold::Cluster);
             (
                 decision.derivation.rule.label(),
                 wait.map(|Wait { to, hold, until: _ }| (to.clone(), hold.clone())),
             )
         };
-        if before.standing.epoch != after.standing.epoch {
+        let is_same = before.standing.region == after.standing.region
+            && before.standing.addresses == after.standing.addresses;
+        if before.standing.epoch != after.standing.epoch && !is_same {
             return Some(Report::AnswerChanged {
                 before: Box::new(before.clone()),
                 after: Box::new(after.clone()),

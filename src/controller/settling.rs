@@ -20,7 +20,7 @@ const SETTLED_AT_ONCE: usize = 100;
 /// What is to be done about the name of one steer.
 enum Settlement {
     /// The register has a newer decision.
-    Follow(Decision),
+    Follow(Box<Decision>),
     /// We have.
     Assert,
     /// Nobody has written one yet.
@@ -43,7 +43,7 @@ impl Controller {
                 continue;
             }
             match self.settlement(index, now) {
-                Some(Settlement::Follow(decision)) => drop(follows.insert(index, decision)),
+                Some(Settlement::Follow(decision)) => drop(follows.insert(index, *decision)),
                 Some(Settlement::Assert) => self.assert_here(index, now, news),
                 Some(Settlement::Found) => self.found(index, now, news),
                 None => continue,
@@ -70,7 +70,9 @@ impl Controller {
             Some(held) => {
                 let record = held.record.as_ref()?;
                 if record.epoch > own.epoch {
-                    return self.followed(index, record, now).map(Settlement::Follow);
+                    return self
+                        .followed(index, record, now)
+                        .map(|decision| Settlement::Follow(Box::new(decision)));
                 }
                 let is_newer_here = record.epoch < own.epoch && part.contact.is_fresh(now);
                 (is_newer_here && !self.is_being_asserted(index)).then_some(Settlement::Assert)
@@ -181,11 +183,9 @@ impl Controller {
         if writes.is_empty() {
             return;
         }
-        (
-            conditions.truncate(SETTLED_AT_ONCE),
-            writes.truncate(SETTLED_AT_ONCE),
-            ids.truncate(SETTLED_AT_ONCE),
-        );
+        conditions.truncate(SETTLED_AT_ONCE);
+        writes.truncate(SETTLED_AT_ONCE);
+        ids.truncate(SETTLED_AT_ONCE);
         let Some(part) = &mut self.participant else { return };
         let transaction = part.transaction(conditions, writes);
         self.under_way.insert(transaction.id, (now, Matter::Orders(ids)));
@@ -262,7 +262,7 @@ impl Controller {
         for ours in &replaced {
             self.tell_lost(ours, &theirs, news);
         }
-        if !self.overrides.get(theirs.id).is_some() {
+        if self.overrides.get(theirs.id).is_none() {
             news.reports.push(Report::Cluster(ClusterEvent::OrderTaken { order: Arc::clone(&theirs) }));
         }
         self.put_overrides(Some(theirs), &replaced, now, news);

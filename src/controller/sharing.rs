@@ -106,7 +106,10 @@ impl Controller {
     fn transaction_of(&mut self, proposal: &Proposal, now: Moment) -> Transaction {
         let Some(part) = &mut self.participant else { unreachable!("only a cluster shares") };
         let (mut conditions, mut writes) = (Vec::new(), Vec::new());
-        for decision in proposal.moves.values() {
+        let is_raised = |(index, decision): &(&usize, &Decision)| {
+            decision.standing.epoch != self.decisions[**index].standing.epoch
+        };
+        for (_, decision) in proposal.moves.iter().filter(is_raised) {
             let name = decision.name().to_string();
             let key = Key::of_decision(decision.name()).to_string();
             conditions.push((key.clone(), part.held.revision_of(&name)));
@@ -132,8 +135,9 @@ impl Controller {
             }
             return;
         }
-        for decision in proposal.moves.values_mut() {
-            if Numbers::giver(decision.standing.epoch).is_none() {
+        for (index, decision) in &mut proposal.moves {
+            let is_raised = decision.standing.epoch != self.decisions[*index].standing.epoch;
+            if is_raised && Numbers::giver(decision.standing.epoch).is_none() {
                 let epoch = part.numbers.own_after(decision.standing.epoch);
                 decision.standing.epoch = epoch;
             }
@@ -211,7 +215,11 @@ impl Controller {
     /// It stands in the register: now it is made durable here, and adopted.
     fn is_agreed(&mut self, mut proposal: Proposal, revision: u64, now: Moment, news: &mut News) {
         let Some(part) = &mut self.participant else { return };
-        for decision in proposal.moves.values() {
+        let current = &self.decisions;
+        let raised = proposal.moves.iter();
+        let raised =
+            raised.filter(|(index, decision)| decision.standing.epoch != current[**index].standing.epoch);
+        for (_, decision) in raised {
             let record = record_of(decision, &part.us, now);
             part.held.decide(decision.name().to_string(), revision, Some(record));
         }

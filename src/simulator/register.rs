@@ -182,7 +182,7 @@ impl Register {
                     heard.push((node, news));
                 }
             }
-            self.look_after(node, now);
+            self.look_after(node, now, &mut heard);
         }
         heard
     }
@@ -192,14 +192,19 @@ impl Register {
         self.clients[node].still_until = until;
     }
 
-    fn look_after(&mut self, node: usize, now: Moment) {
+    /// What the node's own client does and tells it.
+    fn look_after(&mut self, node: usize, now: Moment, heard: &mut Vec<(usize, RegisterNews)>) {
         let client = &mut self.clients[node];
-        let Some(connection) = client.connection else { return };
+        if client.connection.is_none() {
+            return;
+        }
         let given_up = client.unanswered.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id);
         for id in given_up.collect::<Vec<TransactionId>>() {
             client.unanswered.remove(&id);
-            let unknown = Transacted::Unknown("no answer within 1s".into());
-            client.mail.push_front((now, connection, RegisterNews::Transacted(id, unknown)));
+            heard.push((
+                node,
+                RegisterNews::Transacted(id, Transacted::Unknown("no answer within 1s".into())),
+            ));
         }
         if client.watches && client.read + SILENCE_MAX <= now {
             client.watches = false;

@@ -70,9 +70,10 @@ impl World {
     /// From now on the address behaves like this towards one node; being up, as towards everybody.
     pub fn set_for(&mut self, node: usize, address: IpAddr, condition: Condition) {
         let conditions = &mut self.outlook(node).conditions;
-        match condition {
-            Condition::Up => drop(conditions.remove(&address)),
-            _ => drop(conditions.insert(address, condition)),
+        if condition == Condition::Up {
+            conditions.remove(&address);
+        } else {
+            conditions.insert(address, condition);
         }
     }
 
