@@ -190,11 +190,17 @@ fn event(node: u64, with_disks: bool, dice: &mut Dice) -> String {
     }
 }
 
+/// A name, and one of its epochs.
+type Told = (Name, u64);
+
+/// What an epoch means, and the number of the node that said so first.
+type Meaning = (Arc<[IpAddr]>, usize);
+
 /// What must hold between the nodes, at every moment.
 #[derive(Default)]
 struct Between {
     /// What each epoch of a name meant, and who said so first.
-    meant: BTreeMap<(Name, u64), (Arc<[IpAddr]>, usize)>,
+    meant: BTreeMap<Told, Meaning>,
     /// When an operator last said something, at any node.
     ordered: Option<Moment>,
 }
