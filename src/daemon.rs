@@ -11,6 +11,7 @@
 //! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
 //! is gone, the DNS threads go on with the last table.
 
+mod changes;
 mod clock;
 mod deeds;
 mod descriptors;
@@ -54,6 +55,7 @@ use crate::rights::{GivenUp, RightsError};
 use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 use crate::zone::Zone;
 
+use changes::Changes;
 use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
@@ -206,7 +208,8 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let meter = serving.meter();
     let folder = store::history_folder(&config.node.state_dir);
     let (feed, fed) = control::feed(&config);
-    let figures = figures::reader(meter.clone(), proc, clock);
+    let changes = Changes::default();
+    let figures = figures::reader(meter.clone(), changes.clone(), proc, clock);
     let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()), figures };
     let api_addresses = listeners.addresses().to_vec();
     let control = socket.serve(listeners, api, behind).map_err(StartError::System)?;
@@ -240,6 +243,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         clock,
         disk: Disk::new(writer, written, through, mark),
         record: Record::begin(history, name, ended, clock.now()),
+        changes,
         probing,
         asking: asker.start(&programs, &sighted),
         hooks: hooks.start(&programs, hook_ended),
