@@ -4,6 +4,7 @@ mod advice;
 mod cluster;
 mod configuration;
 mod effective_config;
+mod etcd;
 mod explain;
 mod figures;
 mod heartbeats;
@@ -21,6 +22,7 @@ mod warning;
 
 pub use configuration::{ConfigurationStatus, ReloadStatus};
 pub use effective_config::effective_config;
+pub use etcd::{EtcdMemberStatus, EtcdStatus};
 pub use explain::{
     ClientExplanation, DecisionExplanation, EXPLANATION_SCHEMA, EndpointExplanation, Explanation,
     ExplanationSource, LaterExplanation, MovesExplanation, NextExplanation, Outline, PathStep, Question,

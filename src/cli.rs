@@ -4,6 +4,7 @@
 mod api_token;
 mod audit;
 mod check;
+mod cluster;
 mod command;
 mod completions;
 mod daemon_address;
@@ -104,6 +105,9 @@ enum Command {
     /// Show, give and end orders to the daemon
     #[command(subcommand)]
     Override(overrides::Command),
+    /// Name servers that decide together: take one out for maintenance, and have it count again
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Play stories of outages, or the recorded past under other settings: what would be decided, and why
     Simulate(simulate::Arguments),
     /// Explain why a name is answered as it is, or was: the rule, the evidence, and what would change it
@@ -166,6 +170,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Undrain(arguments) => failover::undrain(&arguments),
         Command::Switch(arguments) => failover::switch(&arguments),
         Command::Override(command) => overrides::run(&command),
+        Command::Cluster(command) => cluster::run(&command),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::History(arguments) => history::run(&arguments),

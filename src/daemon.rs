@@ -24,6 +24,7 @@ mod noted;
 mod opened;
 mod parts;
 mod record;
+mod register;
 mod reload;
 mod reloads;
 mod shared;
@@ -60,6 +61,7 @@ use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
 use record::Record;
+use register::SharedRegister;
 use reload::Running;
 use reloads::Reloads;
 use supervised::Supervised;
@@ -150,7 +152,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let Opened { ready, bound, listeners, proc, few_descriptors, given_up } = opened;
     #[rustfmt::skip]
     let Ready {
-        file, config, zones, secrets, prober, asker, hooks, receivers, programs, api, text, hash, files, ..
+        file, config, zones, secrets, prober, asker, hooks, receivers, cluster, programs, api, text, hash, files, ..
     } = ready;
     if let Some(trouble) = few_descriptors {
         warn!(event = "descriptors.few", "{trouble}");
@@ -226,6 +228,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         warn!(event = "watch.failed", "changes of files cannot be noticed: {error}");
     });
     let zones: Arc<[Zone]> = zones.into();
+    let (register, register_news) = SharedRegister::start(cluster, config.cluster.clone());
     let (name, state_dir) = (config.node.name.clone(), config.node.state_dir.clone());
     let running = Running {
         file,
@@ -245,6 +248,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         record: Record::begin(history, name, ended, clock.now()),
         changes,
         probing,
+        register,
         asking: asker.start(&programs, &sighted),
         hooks: hooks.start(&programs, hook_ended),
         notifier,
@@ -259,7 +263,8 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     event_loop.perform(effects);
     #[rustfmt::skip]
     let sources = Sources {
-        observations, sightings, hooks_ended, requests, found, preparations, triggers: triggered, stopped,
+        observations, sightings, hooks_ended, register_news, requests, found, preparations, triggers: triggered,
+        stopped,
     };
     let event_loop = tokio::spawn(event_loop.run(sources));
     Ok(Daemon { addresses, api_addresses, serving, control, event_loop, stop, triggers })

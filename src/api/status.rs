@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::configuration::ConfigurationStatus;
+use super::etcd::EtcdStatus;
 use super::part::PartStatus;
 use super::receiver::ReceiverStatus;
 use super::warning::Warning;
@@ -59,6 +60,9 @@ pub struct Status {
     /// The name servers that decide together with this one; none if it decides alone, or does not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterView>,
+    /// How it stands with etcd, in which they share what they decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<EtcdStatus>,
     /// What an operator should look at, gravest first.
     pub warnings: Vec<Warning>,
     /// What is worth knowing before the next outage, and no trouble now.
@@ -322,6 +326,7 @@ impl Status {
             parts: Vec::new(),
             receivers: Vec::new(),
             cluster: None,
+            etcd: None,
             warnings: Vec::new(),
             notes: Vec::new(),
         }

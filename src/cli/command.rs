@@ -1,6 +1,7 @@
 //! How an operator's command is carried out: its effect is shown, he is asked, and then it is done.
 
 mod effect;
+mod followers;
 
 use std::io::{IsTerminal, Write};
 use std::str::FromStr;
@@ -134,7 +135,11 @@ pub(super) fn carried_out(
     }
     let done = options.ask(&what, terms)?;
     match options.output {
-        Output::Table => print(&effect::done(&done)),
+        Output::Table => {
+            print(&effect::done(&done));
+            let socket = options.daemon.whereabouts()?.socket;
+            followers::followers(&socket, &done)?.iter().for_each(|line| print(line));
+        }
         Output::Json => options.show(&done),
     }
     if !done.durable {

@@ -1,6 +1,7 @@
 //! `cadence-dns status`: the current answers, since when they hold, and why.
 
 mod changes;
+mod cluster;
 mod filter;
 mod plugin;
 mod render;
@@ -41,6 +42,9 @@ pub(super) struct Arguments {
     what: Option<String>,
     #[command(flatten)]
     daemon: DaemonAddress,
+    /// Only the name servers of the cluster: who is heard, what each of them sees, and by which epoch it answers
+    #[arg(long, conflicts_with_all = ["what", "check", "watch"])]
+    cluster: bool,
     /// Go on until `q` or Ctrl-C, and mark what changes; without a terminal, a line a change
     #[arg(long, short, conflicts_with = "check")]
     watch: bool,
@@ -98,7 +102,11 @@ fn show(status: Status, arguments: &Arguments) -> Result<(), Failure> {
     match arguments.output {
         Output::Table => {
             let look = Look { now: now(), width: terminal_width(), marked: &BTreeSet::new() };
-            print(&render(&status, &look));
+            print(&if arguments.cluster {
+                self::of_cluster(&status, &look)?
+            } else {
+                render(&status, &look)
+            });
         }
         Output::Json => {
             let text = serde_json::to_string_pretty(&status).expect("a status is plain data");
@@ -106,6 +114,15 @@ fn show(status: Status, arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn of_cluster(status: &Status, look: &Look<'_>) -> Result<String, Failure> {
+    if status.cluster.is_none() {
+        return Err(Failure::Failed(
+            "this name server decides alone: its configuration has no [cluster]".into(),
+        ));
+    }
+    Ok(cluster::cluster(status, look))
 }
 
 /// As a monitoring plugin: whatever happens is one line on stdout and an exit code of its own.

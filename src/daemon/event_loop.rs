@@ -13,16 +13,17 @@ use super::clock::Clock;
 use super::disk::{Disk, DiskNews};
 use super::parts;
 use super::record::Record;
+use super::register::SharedRegister;
 use super::reload::{Open, Preparation, Prepared, folders};
 use super::reloads::{Asked, Reloads};
 use super::supervised::{GaveUp, Supervised};
 use super::verify::{Found, Verifier};
 use super::watch::{FileWatcher, Trigger};
-use crate::api::{PartStatus, ReceiverStatus, Status, Warning};
+use crate::api::{EtcdStatus, PartStatus, ReceiverStatus, Status, Warning};
 use crate::config::Config;
 use crate::control::{ControlRequest, Feed, ReloadWish, Wish};
 use crate::controller::{
-    Announcement, Command, CommandId, Done, Effect, Event, HookEnded, Refusal, Reply, Report,
+    Announcement, Command, CommandId, Done, Effect, Event, HookEnded, Refusal, RegisterNews, Reply, Report,
 };
 use crate::dns::{Bound, Meter, Serving, Tables};
 use crate::gate::{Asking, Sighting};
@@ -60,6 +61,7 @@ pub(super) struct EventLoop {
     pub(super) record: Record,
     pub(super) changes: Changes,
     pub(super) probing: Probing,
+    pub(super) register: SharedRegister,
     pub(super) asking: Asking,
     pub(super) hooks: Hooks,
     pub(super) notifier: Notifier,
@@ -78,6 +80,7 @@ pub(super) struct Sources {
     pub(super) observations: mpsc::Receiver<Observation>,
     pub(super) sightings: mpsc::Receiver<Sighting>,
     pub(super) hooks_ended: mpsc::Receiver<HookEnded>,
+    pub(super) register_news: mpsc::Receiver<RegisterNews>,
     pub(super) requests: mpsc::Receiver<ControlRequest>,
     pub(super) found: mpsc::Receiver<Found>,
     pub(super) preparations: mpsc::Receiver<Preparation>,
@@ -102,6 +105,7 @@ impl EventLoop {
             mut observations,
             mut sightings,
             mut hooks_ended,
+            mut register_news,
             mut requests,
             mut found,
             mut preparations,
@@ -127,6 +131,7 @@ impl EventLoop {
                 }
                 Some((gate, seen)) = sightings.recv() => self.take(Event::Gated(gate, seen)),
                 Some(ended) = hooks_ended.recv() => self.take(Event::HookEnded(ended)),
+                Some(news) = register_news.recv() => self.take(Event::Register(news)),
                 Some(request) = requests.recv() => self.answer(request),
                 Some((id, seen)) = found.recv() => self.take(Event::Verified(id, seen)),
                 Some(preparation) = preparations.recv() => self.reload(preparation),
@@ -169,7 +174,9 @@ impl EventLoop {
                     events.extend(commit.map(|commit| Event::Committed(id, commit)));
                 }
                 Effect::Note(changes) => self.disk.note(changes, now),
-                Effect::Transact(_) => {}
+                Effect::Transact(transaction) => {
+                    events.extend(self.register.transact(transaction).map(Event::Register));
+                }
                 Effect::Publish(table) => self.tables.publish(table),
                 Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),
@@ -218,6 +225,7 @@ impl EventLoop {
         let now = self.clock.now();
         self.record.panicked(self.controller.panic(), now);
         let effects = self.controller.rebuild(missing, now).await?;
+        self.register.start_anew();
         for event in self.perform(effects) {
             self.take(event);
         }
@@ -261,6 +269,8 @@ impl EventLoop {
         let configuration = self.reloads.status();
         status.warnings.splice(0..0, configuration.warning());
         status.configuration = Some(configuration);
+        status.etcd = self.register.status();
+        status.warnings.extend(status.etcd.iter().flat_map(EtcdStatus::warnings).collect::<Vec<Warning>>());
         status.parts = parts::all(&self.meter);
         status.parts.push(self.controller.part());
         status.parts.extend(parts::errands(&self.asking, &self.programs));

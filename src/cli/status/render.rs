@@ -8,6 +8,7 @@ use std::time::Duration;
 use comfy_table::Table;
 
 use super::changes::Subject;
+use super::cluster::cluster;
 use super::words::endpoint_state;
 use crate::api::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
@@ -48,6 +49,7 @@ pub(super) fn render(status: &Status, look: &Look<'_>) -> String {
         regions(status, look),
         endpoints(status, look),
         gates(status, look),
+        cluster(status, look),
         status.dns.as_ref().map(asked).unwrap_or_default(),
     ];
     for section in sections.into_iter().filter(|section| !section.is_empty()) {
@@ -232,7 +234,7 @@ fn asked(dns: &DnsStatus) -> String {
     text
 }
 
-fn finish(table: &Table, empty: bool) -> String {
+pub(super) fn finish(table: &Table, empty: bool) -> String {
     if empty { String::new() } else { format!("{}\n", table.trim_fmt()) }
 }
 
