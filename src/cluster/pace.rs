@@ -11,6 +11,8 @@ pub(super) struct Pace {
     pub(super) request: Duration,
     /// For one transaction, with the time that it waited for others, at however many members.
     pub(super) transaction: Duration,
+    /// A member that has not answered a heartbeat by then may be cut off: the next one is asked as well.
+    pub(super) patience: Duration,
     /// A watch that says nothing for so long is not believed any more: three times the span between two heartbeats, each of
     /// which comes back by it.
     pub(super) silence: Duration,
@@ -29,6 +31,7 @@ impl Pace {
         connect: Duration::from_millis(500),
         request: Duration::from_secs(1),
         transaction: Duration::from_millis(2500),
+        patience: Duration::from_millis(300),
         silence: Duration::from_secs(3),
         back_off: (Duration::from_millis(50), Duration::from_secs(1)),
         survey: Duration::from_secs(5),

@@ -24,6 +24,7 @@ const QUICK: Pace = Pace {
     connect: Duration::from_millis(400),
     request: Duration::from_millis(500),
     transaction: Duration::from_millis(1200),
+    patience: Duration::from_millis(100),
     silence: Duration::from_millis(700),
     back_off: (Duration::from_millis(1), Duration::from_millis(20)),
     survey: Duration::from_secs(3600),

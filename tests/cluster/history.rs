@@ -47,7 +47,8 @@ impl History {
     pub(crate) fn start(place: &Namespace, servers: &[SocketAddr], regions: &Regions) -> History {
         let (log, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let client = |(node, server): (usize, &SocketAddr)| {
-            let (log, stop, regions, server) = (Arc::clone(&log), Arc::clone(&stop), regions.clone(), *server);
+            let (log, stop, regions, server) =
+                (Arc::clone(&log), Arc::clone(&stop), regions.clone(), *server);
             place.start(move || {
                 let mut asker = Asker::new(server, PATIENCE);
                 while !stop.load(Ordering::Relaxed) {
@@ -80,7 +81,8 @@ impl History {
 
     /// When a node first answered with a region to a question that was asked after a moment.
     pub(crate) fn first(&self, node: usize, region: &str, after: Instant) -> Option<Instant> {
-        let is_it = |entry: &&Entry| entry.node == node && entry.at >= after && entry.seen == Ok(static_of(region));
+        let is_it =
+            |entry: &&Entry| entry.node == node && entry.at >= after && entry.seen == Ok(static_of(region));
         self.log().iter().filter(is_it).map(|entry| entry.at).min()
     }
 
@@ -106,7 +108,8 @@ impl History {
     /// Between two moments these nodes answer with this region only.
     pub(crate) fn assert_only(&self, region: &str, nodes: &[usize], from: Instant, to: Instant) {
         for node in nodes {
-            let others = self.of(*node, from, to).into_iter().find(|entry| entry.seen != Ok(static_of(region)));
+            let others =
+                self.of(*node, from, to).into_iter().find(|entry| entry.seen != Ok(static_of(region)));
             if let Some(Entry { at, seen, .. }) = others {
                 panic!("ns{} at {:?}: {seen:?}, not {region}", node + 1, at - self.began);
             }
@@ -154,7 +157,8 @@ impl History {
     /// All of it as text: events, and every change of what a node answered.
     pub(crate) fn text(&self) -> String {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines: Vec<(Instant, String)> = events.iter().map(|(at, what)| (*at, format!("--- {what}"))).collect();
+        let mut lines: Vec<(Instant, String)> =
+            events.iter().map(|(at, what)| (*at, format!("--- {what}"))).collect();
         let mut entries = self.log().clone();
         entries.sort_by_key(|entry| entry.at);
         let mut last: BTreeMap<usize, Seen> = BTreeMap::new();
@@ -183,7 +187,8 @@ impl Drop for History {
 fn region(answer: Answer, regions: &Regions) -> Seen {
     match answer {
         Answer::Addresses(addresses) => {
-            let mut found: Vec<Option<&&str>> = addresses.iter().map(|address| regions.get(address)).collect();
+            let mut found: Vec<Option<&&str>> =
+                addresses.iter().map(|address| regions.get(address)).collect();
             found.dedup();
             match found.as_slice() {
                 [Some(region)] => Ok(region),

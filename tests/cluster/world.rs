@@ -87,7 +87,8 @@ impl World {
         if let Some(delay) = &settings.delay {
             etcd.members.iter().for_each(|one| slow::start(one.site.namespace(), &one.site.v4(10), delay));
         }
-        let regions: Vec<Region> = ["a", "b"].map(|name| Region::start(network.site(name))).into();
+        let regions: Vec<Region> =
+            ["region-a", "region-b"].map(|name| Region::start(network.site(name))).into();
         let anchor = Region::start(network.site("anchor"));
         let sites = ["n1", "n2", "n3"].map(|name| network.site(name));
         let node = |(number, site)| Node::new(number, site, folder.path(), &settings);
@@ -103,7 +104,7 @@ impl World {
         }
         let client = network.site("client");
         let servers: Vec<SocketAddr> = nodes.iter().map(Node::address).collect();
-        let names: Regions = regions.iter().map(|region| (region.address(), region.site.name)).collect();
+        let names: Regions = regions.iter().map(|region| (region.address(), region.name())).collect();
         wait_until("every node answers `status`", AMPLE, || nodes.iter().all(Node::is_up));
         let history = History::start(client.namespace(), &servers, &names);
         let world =
@@ -129,7 +130,13 @@ impl World {
     }
 
     /// Waits until all of these nodes answer with a region; how long after a moment each did.
-    pub(crate) fn wait_for(&self, region: &str, nodes: &[usize], after: Instant, limit: Duration) -> Vec<Duration> {
+    pub(crate) fn wait_for(
+        &self,
+        region: &str,
+        nodes: &[usize],
+        after: Instant,
+        limit: Duration,
+    ) -> Vec<Duration> {
         wait_until(&format!("{nodes:?} answer with {region}"), limit, || {
             nodes.iter().all(|node| self.history.first(*node, region, after).is_some())
         });
@@ -140,7 +147,7 @@ impl World {
     /// A region is cut off from everybody.
     pub(crate) fn lose_region(&self, region: &str) -> Instant {
         let now = self.history.note(&format!("region {region} is cut off"));
-        self.network.cut(region);
+        self.network.cut(&format!("region-{region}"));
         now
     }
 
@@ -196,7 +203,11 @@ impl Drop for World {
         let file = Path::new(KEPT).join(format!("cluster-{test}.txt"));
         let mut text = self.history.text();
         for node in &self.nodes {
-            text.push_str(&format!("\n=== {}\n{}", node.name, node.process.as_ref().map(Process::log).unwrap_or_default()));
+            text.push_str(&format!(
+                "\n=== {}\n{}",
+                node.name,
+                node.process.as_ref().map(Process::log).unwrap_or_default()
+            ));
         }
         // Best effort: a panic while a test is already failing would hide why it does.
         let _ = fs::write(&file, text);
@@ -219,7 +230,11 @@ impl Node {
         let disk = settings.small_disk.filter(|_| number == 0);
         if let Some(size) = disk {
             let state = folder.join("state");
-            must(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}k"), "tmpfs"]).arg(state));
+            must(
+                Command::new("mount")
+                    .args(["-t", "tmpfs", "-o", &format!("size={size}k,mode=0750"), "tmpfs"])
+                    .arg(state),
+            );
         }
         Node { site, folder, name, clock, disk: disk.is_some(), process: None }
     }
@@ -240,7 +255,10 @@ impl Node {
         let mut command = Command::new(PROGRAM);
         command.arg("run").arg("--config").arg(self.file());
         if let Some(clock) = &self.clock {
-            let library = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"];
+            let library = [
+                "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+                "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+            ];
             let library = library.into_iter().find(|file| Path::new(file).exists());
             command.env("LD_PRELOAD", library.expect("tests/run.sh installs faketime"));
             command.env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
@@ -266,16 +284,6 @@ impl Node {
         process.wait_for_end(AMPLE);
     }
 
-    /// SIGSTOP or SIGCONT.
-    pub(crate) fn signal(&self, signal: Signal) {
-        self.process.as_ref().expect("it runs").signal(signal);
-    }
-
-    /// What it has logged.
-    pub(crate) fn log(&self) -> String {
-        self.process.as_ref().map(Process::log).unwrap_or_default()
-    }
-
     /// A command of an operator on this machine.
     pub(crate) fn command(&self, words: &[&str]) -> Output {
         let mut command = Command::new(PROGRAM);
@@ -298,7 +306,7 @@ impl Node {
         let status = self.status();
         let regions = status["regions"].as_array().map(Vec::as_slice).unwrap_or_default();
         let up = regions.iter().filter(|region| region["state"] == "up").count();
-        up == 2 && status["cluster"]["togetherness"] == "together"
+        up == 2 && status["cluster"]["state"] == "together"
     }
 
     /// The epoch by which it answers.
@@ -321,7 +329,8 @@ impl Region {
     fn start(site: Site) -> Region {
         let (is_sick, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (sick, stopped, address) = (Arc::clone(&is_sick), Arc::clone(&stop), site.v4(10));
-        let listener = site.namespace().inside(|| std::net::TcpListener::bind((&*address, 80)).expect("a port"));
+        let listener =
+            site.namespace().inside(|| std::net::TcpListener::bind((&*address, 80)).expect("a port"));
         listener.set_nonblocking(true).expect("our socket");
         site.namespace().start(move || {
             while !stopped.load(Ordering::Relaxed) {
@@ -332,6 +341,11 @@ impl Region {
             }
         });
         Region { site, is_sick, stop }
+    }
+
+    /// Regions are called `a` and `b`, which `ip` would take for something else.
+    fn name(&self) -> &'static str {
+        self.site.name.trim_start_matches("region-")
     }
 
     fn address(&self) -> IpAddr {
@@ -369,7 +383,7 @@ fn configuration(
     let endpoints = endpoints.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
     let place = if settings.first_in_a { ", region = \"a\"" } else { "" };
     let region = |region: &Region| {
-        let (name, address) = (region.site.name, region.address());
+        let (name, address) = (region.name(), region.address());
         format!(
             "[[region]]\nname = \"{name}\"\naddresses = [\"{address}\"]\n[[region.probe]]\nurl = \"http://{NAME}/health\"\n\
              interval = \"1s\"\nrecheck = \"200ms\"\ntimeout = \"500ms\"\nfall = 3\nrise = 2\n"
