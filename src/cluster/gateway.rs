@@ -79,6 +79,11 @@ impl Fault {
 
     /// In words.
     pub(super) fn into_words(self) -> String {
+        self.words().to_owned()
+    }
+
+    /// The same.
+    pub(super) fn words(&self) -> &str {
         match self {
             Fault::NotSent(why) | Fault::Refused(why) | Fault::LoggedOut(why) | Fault::Lost(why) => why,
         }

@@ -3,8 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::wire::{Header, Status};
 
 /// When nobody of our etcd has been heard for so long, another one in its place is believed: it was replaced.
@@ -12,7 +14,7 @@ const REPLACED_AFTER: Duration = Duration::from_secs(60);
 
 /// All that the tasks of the room know together.
 #[derive(Debug)]
-pub(super) struct Standing(Mutex<State>);
+pub(super) struct Standing(Mutex<State>, Notify);
 
 #[derive(Debug)]
 struct State {
@@ -89,14 +91,15 @@ pub struct MemberHealth {
 impl Standing {
     /// Nothing has been heard of so many members.
     pub(super) fn new(members: usize) -> Standing {
-        Standing(Mutex::new(State {
+        let state = State {
             members: vec![Member::default(); members],
             ours: None,
             followed: None,
             error: None,
             seen: 0,
             missed: None,
-        }))
+        };
+        Standing(Mutex::new(state), Notify::new())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,6 +150,7 @@ impl Standing {
         let now = Instant::now();
         state.members[member].failed = Some((now, why.to_owned()));
         state.error = Some((now, format!("{endpoint}: {why}")));
+        self.1.notify_one();
     }
 
     /// What a member says of itself.
@@ -195,15 +199,24 @@ impl Standing {
         let mut state = self.lock();
         if revision > state.seen && state.missed.is_none() {
             state.missed = Some((revision, Instant::now()));
+            self.1.notify_one();
         }
     }
 
-    /// Until when the watch must have said something that it lacks.
-    pub(super) fn patience(&self, silence: Duration) -> Instant {
+    /// Until when the watch must have said something that it lacks: within `silence`, or much sooner where the same member
+    /// does not answer us either.
+    pub(super) fn patience(&self, Pace { silence, patience, .. }: Pace) -> Instant {
         let state = self.lock();
-        let heard = state.followed.map_or_else(Instant::now, |followed| followed.heard);
-        let missed = state.missed.map(|(_, since)| since);
-        missed.map_or(heard, |missed| missed.min(heard)) + silence
+        let Some(Followed { member, since, heard }) = state.followed else { return Instant::now() + silence };
+        let Some((_, missed)) = state.missed else { return heard + silence };
+        let failed = state.members[member].failed.as_ref().filter(|(at, _)| *at > since);
+        let usual = heard.min(missed) + silence;
+        failed.map_or(usual, |_| usual.min(missed + patience))
+    }
+
+    /// A member has failed us, or something was acknowledged that the watch lacks.
+    pub(super) async fn doubt(&self) {
+        self.1.notified().await;
     }
 
     /// What the watch should have said by now.

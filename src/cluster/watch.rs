@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::Response;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::back_off::BackOff;
 use super::gateway::{Gateway, in_words, late};
@@ -78,18 +78,24 @@ impl Watch {
         let first = timeout(within, lines.next()).await.map_err(|_| late(within))??;
         let mut seen = self.take(&first, revision).await?;
         loop {
-            let until = self.standing.patience(self.gateway.pace.silence);
-            let Ok(line) = timeout_at(until, lines.next()).await else {
-                return Err(Over::Failed(match self.standing.lacks() {
-                    Some(revision) => {
-                        format!("its watch does not come to revision {revision}, which was acknowledged")
-                    }
-                    None => {
-                        format!("its watch has been silent for {} s", self.gateway.pace.silence.as_secs_f64())
-                    }
-                }));
-            };
-            seen = self.take(&line?, seen).await?;
+            tokio::select! {
+                biased;
+                line = lines.next() => seen = self.take(&line?, seen).await?,
+                () = self.standing.doubt() => {} // which may leave it less time
+                () = sleep_until(self.standing.patience(self.gateway.pace)) => {
+                    return Err(Over::Failed(self.silence()));
+                }
+            }
+        }
+    }
+
+    /// What a member is left for that says nothing.
+    fn silence(&self) -> String {
+        match self.standing.lacks() {
+            Some(revision) => {
+                format!("its watch does not come to revision {revision}, which was acknowledged")
+            }
+            None => format!("its watch has been silent for {} s", self.gateway.pace.silence.as_secs_f64()),
         }
     }
 

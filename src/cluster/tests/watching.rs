@@ -79,6 +79,27 @@ async fn a_watch_that_lags_behind_what_was_acknowledged_is_left() {
     assert!(why.ends_with("does not come to revision 6, which was acknowledged"), "{why}");
 }
 
+/// It answers nothing at all any more: that is not waited for as long as a silent watch.
+#[tokio::test]
+async fn a_member_that_answers_nothing_is_left_at_once() {
+    let pace = Pace { silence: Duration::from_secs(3600), ..QUICK };
+    let first = StandIn::start(|asked, _| match asked.path.as_str() {
+        wire::TRANSACTION => Reply::Silence,
+        _ => well(asked, 5),
+    })
+    .await;
+    let other = StandIn::start(|asked, _| well(asked, 6)).await;
+    let (news, mut told) = mpsc::channel(64);
+    let prepared = prepare_at(&settings(&[&first.url, &other.url], None), pace).expect("nothing is read");
+    let register = prepared.start(news);
+    assert_eq!(snapshot(&mut told).await.0, 5);
+    assert_eq!(register.transact(transaction(1, &[])), None);
+    assert_eq!(outcome(&mut told).await, (1, Transacted::Written(7)));
+    assert_eq!(snapshot(&mut told).await.0, 6);
+    let why = register.health().members[0].error.clone().expect("it was left");
+    assert_eq!(why, "its watch does not come to revision 7, which was acknowledged");
+}
+
 /// Whatever ends a watch: the next begins with all that there is.
 #[tokio::test]
 async fn what_ends_a_watch_is_told_and_nothing_is_missed() {
