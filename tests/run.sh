@@ -9,6 +9,7 @@ needs="haproxy:haproxy nginx:nginx-light dnsdist:dnsdist nsd:nsd knotd:knot unbo
     ping:iputils-ping sysctl:procps python3:python3 setpriv:util-linux taskset:util-linux cc:gcc debootstrap:debootstrap
     docker:docker.io mkfs.ext4:e2fsprogs fsfreeze:util-linux losetup:mount mount:mount systemd-analyze:systemd strace:strace
     /usr/lib/postgresql/15/bin/postgres:postgresql flock:util-linux prometheus:prometheus promtool:prometheus
+    etcd:etcd-server etcdctl:etcd-client faketime:faketime
     lintian:lintian strip:binutils dpkg-shlibdeps:dpkg-dev xz:xz-utils chromium:chromium"
 
 fail() {
