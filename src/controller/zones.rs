@@ -54,7 +54,8 @@ fn agreed_serials(
     decisions: &[Decision],
     of: Option<&BTreeSet<Name>>,
 ) -> Vec<(Name, Serial)> {
-    let epoch = |steer: &SteerId| decisions.get(steer.0 as usize).map_or(0, |decision| decision.standing.epoch);
+    let epoch =
+        |steer: &SteerId| decisions.get(steer.0 as usize).map_or(0, |decision| decision.standing.epoch);
     let serial = |zone: &ZoneTable| {
         let epochs: u64 = zone.steers().iter().map(epoch).sum();
         let epochs = u32::try_from(epochs & u64::from(u32::MAX)).expect("it was cut to 32 bits");
