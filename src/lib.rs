@@ -52,6 +52,7 @@
 //!   store · recorder               state log, history · probes written down
 //!   gate · hook · notify           asks what regions must prove · tells others of moves · tells people what happens
 //!   rights                         what the process may still do once all is open
+//!   handover                       sockets and state to a successor, another process
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
 //! ```
@@ -100,6 +101,7 @@ pub mod dashboard;
 pub mod dns;
 pub mod errand;
 pub mod gate;
+pub mod handover;
 pub mod health;
 pub mod hook;
 pub mod model;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::clients::REQUESTS_AT_ONCE;
@@ -62,8 +62,10 @@ impl Server {
             process: None,
         };
         let behind = Behind { requests: asked, fed, history: Arc::new(read), figures: Arc::new(figures) };
-        let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp] };
+        let (open, closed) = watch::channel(false);
+        let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp], closed };
         let serving = tokio::spawn(async move {
+            let _open = open;
             serve(sockets, protection, behind).await;
             drop(bound);
         });
