@@ -478,11 +478,7 @@ async fn retire(
     successor: &Successor,
     shutdown: impl Future<Output = ()>,
 ) {
-    if successor.has_control {
-        control.leave().await;
-    } else {
-        control.stop().await;
-    }
+    control.leave(successor.has_control).await;
     let Some(serving) = serving else { return };
     tokio::select! {
         ended = timeout(RETIRE_MAX, spawn_blocking(move || serving.retire())) => {

@@ -132,9 +132,9 @@ impl Serving {
     }
 
     /// Takes no more requests, for another daemon does; those under way are answered, if that does not take long. The file
-    /// of the socket stays.
-    pub async fn leave(mut self) {
-        self.file.lend(true);
+    /// of the socket stays where the other daemon has the socket.
+    pub async fn leave(mut self, is_taken_over: bool) {
+        self.file.lend(is_taken_over);
         self.closing.send_replace(true);
         if timeout(STOP_MAX, &mut self.ended).await.is_err() {
             self.stop().await;

@@ -10,7 +10,7 @@ def name(message):
     return said if isinstance(said, str) else next(iter(said))
 
 
-def do(offer, successor, ends):
+def do(offer, successor, ends, sockets):
     if DEED == "hang":
         successor.kill()
         successor.wait()
@@ -29,6 +29,8 @@ def do(offer, successor, ends):
         os.kill(offer["process"], signal.SIGKILL)
         for end in ends:
             end.close()
+        for number in sockets:
+            os.close(number)
         sys.exit(successor.wait())
 
 
@@ -49,7 +51,7 @@ def main():
             if said == "Offer":
                 offer = json.loads(message)["Offer"]
             if said == AT:
-                do(offer, successor, [daemon, ours])
+                do(offer, successor, [daemon, ours], sockets)
             socket.send_fds(ours if end is daemon else daemon, [message], sockets)
             for number in sockets:
                 os.close(number)
