@@ -45,7 +45,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use self::checker::{Checker, Exchange, Wish};
+use self::checker::{Checker, Exchange, Times, Wish};
 use self::dns::Dns;
 use self::exec::Exec;
 use self::grpc::Grpc;
@@ -89,7 +89,8 @@ struct Running {
     probe: config::Probe,
     authorities: Option<u64>,
     wish: watch::Sender<Wish>,
-    tasks: Vec<AbortHandle>,
+    checking: AbortHandle,
+    tripwire: Option<AbortHandle>,
 }
 
 /// Builds what the probes need, or names every reason why that cannot be.
@@ -115,7 +116,7 @@ pub fn prepare(probes: &[config::Probe], vantage: VantageId) -> Result<Prober, V
             ProbeKind::Dns(dns) => Dns::new(dns, probe.target).map(|dns| ProbeTransport::Dns(Box::new(dns))),
             ProbeKind::Exec(_) => {
                 let number = numbers.next().expect("there is always another number");
-                Ok(ProbeTransport::Exec(Exec { programs: programs.clone(), number, limit: probe.timeout }))
+                Ok(ProbeTransport::Exec(Exec { programs: programs.clone(), number }))
             }
         };
         let (probe, vantage, pulse) = (probe.clone(), vantage.clone(), Arc::clone(&pulse));
@@ -212,25 +213,44 @@ impl Prober {
 impl Probing {
     fn begin(&mut self, checker: Checker<ProbeTransport>) {
         let checker = Checker { pulse: Arc::clone(&self.pulse), ..checker };
-        let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
+        let times = Times::of(&checker.probe);
+        let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, times, asked: 0 });
         let (probe, authorities) = (checker.probe.clone(), checker.authorities);
-        let tripwire = probe.tripwire.then(|| self.tasks.spawn(tripwire::hold(probe.target, wish.clone())));
         let checking = self.tasks.spawn(checker.run(self.seed, wish_there, self.observations.clone()));
-        let tasks = tripwire.into_iter().chain([checking]).collect();
-        self.checks.insert(probe.check.clone(), Running { probe, authorities, wish, tasks });
+        self.go_on(Running { probe, authorities, wish, checking, tripwire: None });
     }
 
-    /// Probes what another prober was prepared for from now on. A check that does the same goes on as it is, also what is
-    /// in flight of it; another one, and one that is gone, ends at once, and nothing of it is reported any more. What was
-    /// wished of the checks that stay has to be said again.
+    /// A check that is at work, with the tripwire that its probe wants.
+    fn go_on(&mut self, mut running: Running) {
+        let Running { probe, wish, tripwire, .. } = &mut running;
+        match (probe.tripwire, &tripwire) {
+            (true, None) => *tripwire = Some(self.tasks.spawn(tripwire::hold(probe.target, wish.clone()))),
+            (false, Some(held)) => {
+                held.abort();
+                *tripwire = None;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+        self.checks.insert(running.probe.check.clone(), running);
+    }
+
+    /// Probes what another prober was prepared for from now on. A check that asks the same goes on as it is, also what is
+    /// in flight of it; where its times are others, they hold from its last start on, so that no probe is put off by a
+    /// reload. Another one, and one that is gone, ends at once, and nothing of it is reported any more. What was wished
+    /// of the checks that stay has to be said again.
     pub fn renew(&mut self, prober: Prober) {
         let mut before = std::mem::take(&mut self.checks);
         for checker in prober.checkers {
             let same = before.remove(&checker.probe.check).filter(|running| {
-                running.probe.does_the_same(&checker.probe) && running.authorities == checker.authorities
+                running.probe.asks_the_same(&checker.probe) && running.authorities == checker.authorities
             });
             match same {
-                Some(running) => drop(self.checks.insert(running.probe.check.clone(), running)),
+                Some(mut running) => {
+                    let times = Times::of(&checker.probe);
+                    running.wish.send_if_modified(|wish| std::mem::replace(&mut wish.times, times) != times);
+                    running.probe = checker.probe;
+                    self.go_on(running);
+                }
                 None => self.begin(checker),
             }
         }
@@ -282,7 +302,8 @@ impl Prober {
 /// A check that is taken away ends with it.
 impl Drop for Running {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
+        self.checking.abort();
+        self.tripwire.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -297,13 +318,13 @@ enum ProbeTransport {
 }
 
 impl Exchange for ProbeTransport {
-    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
+    async fn exchange(&self, progress: &Progress, limit: Duration) -> ProbeOutcome {
         match self {
             ProbeTransport::Tcp(tcp) => tcp.exchange(progress).await,
             ProbeTransport::Http(http) => http.exchange(progress).await,
             ProbeTransport::Grpc(grpc) => grpc.exchange(progress).await,
             ProbeTransport::Dns(dns) => dns.exchange(progress).await,
-            ProbeTransport::Exec(exec) => exec.exchange(progress).await,
+            ProbeTransport::Exec(exec) => exec.exchange(progress, limit).await,
         }
     }
 }

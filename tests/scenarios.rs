@@ -112,6 +112,7 @@ scenarios! {
     region_renamed_in_an_outage
     region_without_probe
     release_of_a_hold
+    reloads_faster_than_the_probes
     restart_across_a_failback
     restart_in_a_failure
     restart_in_a_hold

@@ -246,13 +246,6 @@ impl Probe {
             && self.certificate_least == other.certificate_least
     }
 
-    /// Whether another probe is the same in all that it does.
-    #[must_use]
-    pub fn does_the_same(&self, other: &Probe) -> bool {
-        let times = |probe: &Probe| (probe.interval, probe.recheck, probe.timeout, probe.tripwire);
-        self.check == other.check && self.asks_the_same(other) && times(self) == times(other)
-    }
-
     /// The address part of the target.
     #[must_use]
     pub fn address(&self) -> IpAddr {

@@ -15,15 +15,32 @@ use crate::model::{Moment, VantageId};
 
 /// How an endpoint is probed.
 pub(super) trait Exchange: Send + Sync + 'static {
-    /// One probe, from connecting to the last byte that matters. It says how far it is, and keeps no time: it is
-    /// dropped when its time is over.
-    fn exchange(&self, progress: &Progress) -> impl Future<Output = ProbeOutcome> + Send;
+    /// One probe, from connecting to the last byte that matters. It says how far it is, and need keep no time: it is
+    /// dropped when `limit` is over.
+    fn exchange(&self, progress: &Progress, limit: Duration) -> impl Future<Output = ProbeOutcome> + Send;
+}
+
+/// How often a check is probed, and for how long at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) interval: Duration,
+    pub(super) recheck: Duration,
+    pub(super) timeout: Duration,
+}
+
+impl Times {
+    pub(super) fn of(probe: &config::Probe) -> Times {
+        let config::Probe { interval, recheck, timeout, .. } = *probe;
+        Times { interval, recheck, timeout }
+    }
 }
 
 /// What is wanted of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wish {
     pub(super) pace: Pace,
+    /// They hold from the last start on; what is in flight goes by those that it began with.
+    pub(super) times: Times,
     /// How often a probe at once was asked for. Each that starts serves all that were asked for before.
     pub(super) asked: u64,
 }
@@ -50,10 +67,10 @@ impl<T: Exchange> Checker<T> {
         mut wishes: watch::Receiver<Wish>,
         observations: mpsc::Sender<Observation>,
     ) {
-        let mut timetable = Timetable::new(&self.probe, seed, Instant::now());
-        let mut served = wishes.borrow().asked;
+        let Wish { times, asked: mut served, .. } = *wishes.borrow();
+        let mut timetable = Timetable::new(&self.probe.check, times, seed, Instant::now());
         while let Some(late) = its_time(&mut timetable, &mut wishes, &mut served).await {
-            let observation = self.observe(late).await;
+            let observation = self.observe(late, timetable.times().timeout).await;
             if observations.send(observation).await.is_err() {
                 return;
             }
@@ -61,11 +78,11 @@ impl<T: Exchange> Checker<T> {
         }
     }
 
-    /// One probe, which began so late.
-    pub(super) async fn observe(&self, late: Duration) -> Observation {
+    /// One probe, which began so late, for at most `limit`.
+    pub(super) async fn observe(&self, late: Duration, limit: Duration) -> Observation {
         self.progress.begin();
         let watched = self.pulse.watch();
-        let exchanged = timeout(self.probe.timeout, self.transport.exchange(&self.progress)).await;
+        let exchanged = timeout(limit, self.transport.exchange(&self.progress, limit)).await;
         let steps = self.progress.so_far();
         let timings = Timings {
             late,
@@ -75,7 +92,7 @@ impl<T: Exchange> Checker<T> {
             total: steps.elapsed(),
         };
         let outcome = exchanged.unwrap_or(ProbeOutcome::failed(Failure::Timeout(steps.phase)));
-        let outcome = outcome.unless_slow(&timings, self.probe.timeout);
+        let outcome = outcome.unless_slow(&timings, limit);
         let outcome =
             outcome.unless_expiring(steps.certificate_expires, self.probe.certificate_least, wall_clock());
         Observation {
@@ -94,7 +111,8 @@ fn wall_clock() -> Moment {
     Moment::default() + since_1970.unwrap_or_default()
 }
 
-/// Waits until a probe is due or asked for, whatever happens to the pace meanwhile, and says how late that was noticed.
+/// Waits until a probe is due or asked for, whatever happens to the pace and the times meanwhile, and says how late that
+/// was noticed.
 /// `None` when there is no other end of the wishes any more.
 ///
 /// `served` is what was asked for before the last start: a probe in flight is no answer to what was asked after it began.
@@ -104,7 +122,8 @@ async fn its_time(
     served: &mut u64,
 ) -> Option<Duration> {
     loop {
-        let Wish { pace, asked } = *wishes.borrow_and_update();
+        let Wish { pace, times, asked } = *wishes.borrow_and_update();
+        timetable.set_times(times);
         if std::mem::replace(served, asked) != asked {
             return Some(timetable.start_asked(pace, Instant::now()));
         }
@@ -155,7 +174,7 @@ mod tests {
     }
 
     impl Exchange for Endpoint {
-        async fn exchange(&self, _progress: &Progress) -> ProbeOutcome {
+        async fn exchange(&self, _progress: &Progress, _limit: Duration) -> ProbeOutcome {
             let seen = &self.seen;
             seen.starts.lock().expect("no test panics with it").push(Instant::now());
             seen.together.fetch_max(seen.in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -196,6 +215,10 @@ mod tests {
         fn probe_now(&self) {
             self.wish.send_modify(|wish| wish.asked += 1);
         }
+
+        fn set_interval(&self, interval: Duration) {
+            self.wish.send_modify(|wish| wish.times.interval = interval);
+        }
     }
 
     /// Interval 5 s, recheck 1 s, timeout 2 s: the defaults.
@@ -222,7 +245,8 @@ mod tests {
             progress,
             pulse,
         };
-        let (wish, wish_here) = watch::channel(Wish { pace: Pace::Steady, asked: 0 });
+        let (wish, wish_here) =
+            watch::channel(Wish { pace: Pace::Steady, times: Times::of(&checker.probe), asked: 0 });
         let (sender, observations) = mpsc::channel(1_000);
         tokio::spawn(checker.run(7, wish_here, sender));
         Running { wish, observations }
@@ -265,6 +289,52 @@ mod tests {
         assert!(suspected.elapsed() < SECOND / 100, "waited {:?}", suspected.elapsed());
         running.observations.recv().await.expect("and then at the new pace");
         assert!((0.89..=1.01).contains(&suspected.elapsed().as_secs_f64()));
+    }
+
+    /// Reloads that come faster than the probes do.
+    #[tokio::test(start_paused = true)]
+    async fn another_interval_however_often_never_puts_a_probe_off() {
+        let endpoint = Endpoint::that_takes(SECOND / 2);
+        let mut running = probe(0, &endpoint);
+        for number in 0..10_000 {
+            running.set_interval((4 + number % 2) * SECOND);
+            tokio::time::sleep(SECOND / 100).await;
+        }
+        assert!(endpoint.gaps().len() >= 100 * 10 / 55, "{:?}", endpoint.gaps());
+        assert!(endpoint.gaps().iter().all(|gap| (3.59..=5.51).contains(gap)), "{:?}", endpoint.gaps());
+        while let Ok(seen) = running.observations.try_recv() {
+            assert_eq!(seen.outcome, ProbeOutcome::Pass, "none was cut short");
+        }
+        running.set_interval(SECOND);
+        tokio::time::sleep(20 * SECOND).await;
+        let last = *endpoint.gaps().last().expect("at work");
+        assert!((0.89..=1.11).contains(&last), "{last}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_interval_counts_from_the_last_start() {
+        let endpoint = Endpoint::default();
+        let mut running = probe(0, &endpoint);
+        running.set_interval(3_600 * SECOND);
+        running.observations.recv().await.expect("the first round");
+        tokio::time::sleep(60 * SECOND).await;
+        let at = Instant::now();
+        running.set_interval(10 * SECOND);
+        running.observations.recv().await.expect("long due");
+        assert!(at.elapsed() < SECOND / 100, "waited {:?}", at.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_timeout_holds_from_the_next_probe_on() {
+        let endpoint = Endpoint::that_takes(60 * SECOND);
+        let mut running = probe(0, &endpoint);
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(endpoint.starts().len(), 1, "in flight");
+        running.wish.send_modify(|wish| wish.times.timeout = SECOND / 2);
+        for wanted in [2.0, 0.5, 0.5] {
+            let took = running.observations.recv().await.expect("timed out").timings.total.as_secs_f64();
+            assert!((wanted..wanted + 0.01).contains(&took), "{took} instead of {wanted}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

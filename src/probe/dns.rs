@@ -10,7 +10,6 @@ use hickory_proto::rr::Name;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
 
-use super::checker::Exchange;
 use super::connect::{connect, icmp_error, keep_icmp_errors};
 use super::excerpt::excerpt;
 use super::fault;
@@ -125,8 +124,9 @@ impl Dns {
     }
 }
 
-impl Exchange for Dns {
-    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
+impl Dns {
+    /// One probe.
+    pub(super) async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         self.ask(progress).await.map_or_else(|outcome| outcome, |()| ProbeOutcome::Pass)
     }
 }

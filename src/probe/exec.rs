@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::checker::Exchange;
 use super::excerpt::first_line;
 use super::progress::Progress;
 use crate::health::{Failure, Phase, ProbeOutcome};
@@ -14,18 +13,18 @@ use crate::programs::{Ended, How, Programs};
 /// The exit codes by which a shell says that it could not run what it was told to.
 const SHELL_COULD_NOT: std::ops::RangeInclusive<i32> = 126..=127;
 
-/// A program of the list, and for how long it may run.
+/// A program of the list.
 #[derive(Debug)]
 pub(super) struct Exec {
     pub(super) programs: Programs,
     pub(super) number: usize,
-    pub(super) limit: Duration,
 }
 
-impl Exchange for Exec {
-    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
+impl Exec {
+    /// One run, for at most `limit`.
+    pub(super) async fn exchange(&self, progress: &Progress, limit: Duration) -> ProbeOutcome {
         progress.runs();
-        let ended = self.programs.run(self.number, self.limit).await;
+        let ended = self.programs.run(self.number, limit).await;
         progress.said(first_line(&ended.output));
         judge(ended)
     }

@@ -15,7 +15,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use url::Position;
 
-use super::checker::Exchange;
 use super::http::{BODY_MAX_BYTES, OUR_NAME, cannot_use, head_of};
 use super::progress::Progress;
 use super::stream::{drive, open};
@@ -103,8 +102,9 @@ impl Grpc {
     }
 }
 
-impl Exchange for Grpc {
-    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
+impl Grpc {
+    /// One probe.
+    pub(super) async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         self.call(progress).await.map_or_else(|outcome| outcome, |()| ProbeOutcome::Pass)
     }
 }

@@ -15,7 +15,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::Timestamp;
 use url::Position;
 
-use super::checker::Exchange;
 use super::excerpt::{excerpt, first_line};
 use super::progress::Progress;
 use super::stream::{Stream, drive, open};
@@ -133,8 +132,9 @@ pub(super) fn head_of<B>(response: &Response<B>) -> String {
     format!("{version} {}", response.status())
 }
 
-impl Exchange for Http {
-    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
+impl Http {
+    /// One probe.
+    pub(super) async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         let body = match self.body(progress).await {
             Ok(body) => body,
             Err(outcome) => return outcome,

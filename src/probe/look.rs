@@ -53,7 +53,7 @@ pub(super) async fn look<T: Exchange>(checkers: Vec<Checker<T>>, limit: Duration
             let look = match place {
                 Ok(Ok(_place)) => {
                     // Once it has begun, its own timeout ends it, or the deadline does.
-                    match timeout_at(deadline, checker.observe(Duration::ZERO)).await {
+                    match timeout_at(deadline, checker.observe(Duration::ZERO, checker.probe.timeout)).await {
                         Ok(observation) => {
                             let details = Details::of(checker.progress.so_far());
                             Look { probe: checker.probe, observation, details }

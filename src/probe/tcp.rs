@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use super::checker::Exchange;
 use super::connect::connect;
 use super::progress::Progress;
 use crate::health::ProbeOutcome;
@@ -13,10 +12,10 @@ pub(super) struct Tcp {
     pub(super) target: SocketAddr,
 }
 
-impl Exchange for Tcp {
+impl Tcp {
     /// Closes politely (FIN): to a database that is a client which changed its mind, and not worth a line in its
     /// log, whereas a reset is.
-    async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
+    pub(super) async fn exchange(&self, progress: &Progress) -> ProbeOutcome {
         match connect(self.target).await {
             Ok(_) => {
                 progress.reached();

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config;
+use super::checker::Times;
 use crate::health::Pace;
+use crate::model::CheckId;
 use crate::policy::INTERVAL_JITTER_PERCENT;
 
 /// How far a start may stray from the interval, each way: many name servers must not probe in step.
@@ -18,8 +19,7 @@ const FIRST_ROUND_MAX: Duration = Duration::from_secs(1);
 /// The starts of one check.
 #[derive(Debug)]
 pub(super) struct Timetable {
-    interval: Duration,
-    recheck: Duration,
+    times: Times,
     /// Makes the jitter of this check different from that of all others, here and elsewhere.
     seed: u64,
     starts: u64,
@@ -33,20 +33,22 @@ pub(super) struct Timetable {
 
 impl Timetable {
     /// The first start lies within the first interval or second, whichever is shorter, at a phase of the check's own.
-    pub(super) fn new(probe: &config::Probe, seed: u64, now: Instant) -> Timetable {
-        let config::Probe { check, interval, recheck, .. } = probe;
+    pub(super) fn new(check: &CheckId, times: Times, seed: u64, now: Instant) -> Timetable {
         let phase = fraction(&(check, seed));
-        let earliest = now + (*interval).min(FIRST_ROUND_MAX).mul_f64(phase);
+        let earliest = now + times.interval.min(FIRST_ROUND_MAX).mul_f64(phase);
         let seed = hash(&(check, seed));
-        Timetable {
-            interval: *interval,
-            recheck: *recheck,
-            seed,
-            starts: 0,
-            last: None,
-            latest: None,
-            earliest,
-        }
+        Timetable { times, seed, starts: 0, last: None, latest: None, earliest }
+    }
+
+    /// What it goes by.
+    pub(super) fn times(&self) -> Times {
+        self.times
+    }
+
+    /// It goes by others from its last start on: whatever they are, and however often they change, no start is put off
+    /// because of that.
+    pub(super) fn set_times(&mut self, times: Times) {
+        self.times = times;
     }
 
     /// When the next probe should start.
@@ -93,8 +95,8 @@ impl Timetable {
     fn gap(&self, pace: Pace) -> Duration {
         let draw = fraction(&(self.seed, self.starts));
         match pace {
-            Pace::Steady => self.interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * draw),
-            Pace::Recheck => self.recheck.mul_f64(1.0 - JITTER * draw),
+            Pace::Steady => self.times.interval.mul_f64(1.0 - JITTER + 2.0 * JITTER * draw),
+            Pace::Recheck => self.times.recheck.mul_f64(1.0 - JITTER * draw),
         }
     }
 }
@@ -113,21 +115,19 @@ fn hash(thing: &impl Hash) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Probe, ProbeKind};
-    use crate::model::CheckId;
 
-    fn probe(number: u16, interval_ms: u64, recheck_ms: u64) -> Probe {
-        Probe {
-            check: CheckId { region: "fra".into(), probe: number, address: [192, 0, 2, 1].into() },
-            label: None,
-            target: ([192, 0, 2, 1], 80).into(),
+    fn times(interval_ms: u64, recheck_ms: u64) -> Times {
+        let timeout = Duration::from_secs(1);
+        Times {
             interval: Duration::from_millis(interval_ms),
             recheck: Duration::from_millis(recheck_ms),
-            timeout: Duration::from_secs(1),
-            tripwire: false,
-            certificate_least: Duration::ZERO,
-            kind: ProbeKind::Tcp,
+            timeout,
         }
+    }
+
+    fn table(number: u16, times: Times, now: Instant) -> Timetable {
+        let check = CheckId { region: "fra".into(), probe: number, address: [192, 0, 2, 1].into() };
+        Timetable::new(&check, times, 7, now)
     }
 
     fn share(part: Duration, whole: Duration) -> f64 {
@@ -136,15 +136,13 @@ mod tests {
 
     #[test]
     fn each_start_follows_the_last_by_the_interval_give_or_take_a_tenth() {
-        let probe = probe(0, 5_000, 1_000);
-        let now = Instant::now();
-        let mut table = Timetable::new(&probe, 7, now);
+        let mut table = table(0, times(5_000, 1_000), Instant::now());
         let mut gaps = Vec::new();
         let mut last = table.due(Pace::Steady);
         for _ in 0..1_000 {
             table.start(Pace::Steady, last);
             let due = table.due(Pace::Steady);
-            gaps.push(share(due - last, probe.interval));
+            gaps.push(share(due - last, table.times().interval));
             last = due;
         }
         assert!(gaps.iter().all(|gap| (0.9..=1.1).contains(gap)), "{gaps:?}");
@@ -155,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_recheck_is_never_late() {
-        let mut table = Timetable::new(&probe(0, 5_000, 1_000), 7, Instant::now());
+        let mut table = table(0, times(5_000, 1_000), Instant::now());
         let mut last = table.due(Pace::Recheck);
         for _ in 0..1_000 {
             table.start(Pace::Recheck, last);
@@ -170,7 +168,7 @@ mod tests {
     fn the_first_round_is_spread_over_the_first_second() {
         let now = Instant::now();
         let starts = |interval| {
-            let table = move |number| Timetable::new(&probe(number, interval, 50), 7, now);
+            let table = move |number| table(number, times(interval, 50), now);
             (0..400).map(move |number| table(number).due(Pace::Steady) - now)
         };
         let quarters = |whole: Duration, interval| {
@@ -188,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_little_lateness_is_made_up_for_and_a_lot_is_forgotten() {
-        let mut table = Timetable::new(&probe(0, 1_000, 1_000), 7, Instant::now());
+        let mut table = table(0, times(1_000, 1_000), Instant::now());
         let due = table.due(Pace::Steady);
         assert_eq!(table.start(Pace::Steady, due + Duration::from_millis(50)), Duration::from_millis(50));
         assert!(table.due(Pace::Steady) <= due + Duration::from_millis(1_100));
@@ -201,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_recheck_keeps_its_distance_from_a_probe_that_was_asked_for() {
-        let mut table = Timetable::new(&probe(0, 5_000, 1_000), 7, Instant::now());
+        let mut table = table(0, times(5_000, 1_000), Instant::now());
         let start = table.due(Pace::Steady);
         table.start(Pace::Steady, start);
         let steady = table.due(Pace::Steady);
@@ -218,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_change_of_pace_counts_from_the_last_start() {
-        let mut table = Timetable::new(&probe(0, 5_000, 1_000), 7, Instant::now());
+        let mut table = table(0, times(5_000, 1_000), Instant::now());
         let start = table.due(Pace::Steady);
         table.start(Pace::Steady, start);
         let steady = table.due(Pace::Steady);
@@ -229,5 +227,20 @@ mod tests {
         table.not_before(start + Duration::from_millis(3_000));
         assert_eq!(table.due(Pace::Recheck), start + Duration::from_millis(3_000), "at once: long due");
         assert_eq!(table.start(Pace::Recheck, start + Duration::from_millis(3_000)), Duration::ZERO);
+    }
+    #[test]
+    fn other_times_hold_from_the_last_start_on() {
+        let mut table = table(0, times(5_000, 1_000), Instant::now());
+        let start = table.due(Pace::Steady);
+        table.set_times(times(60_000, 1_000));
+        assert_eq!(table.due(Pace::Steady), start, "the first round is not put off");
+        table.start(Pace::Steady, start);
+        let steady = share(table.due(Pace::Steady) - start, Duration::from_secs(60));
+        assert!((0.9..=1.1).contains(&steady), "{steady}");
+        table.set_times(times(2_000, 500));
+        let steady = share(table.due(Pace::Steady) - start, Duration::from_secs(2));
+        assert!((0.9..=1.1).contains(&steady), "{steady}");
+        let recheck = share(table.due(Pace::Recheck) - start, Duration::from_millis(500));
+        assert!((0.9..=1.0).contains(&recheck), "{recheck}");
     }
 }

@@ -82,7 +82,8 @@ impl Prober {
         Prober { node, vantage: vantage.clone(), slots, stuck: false }
     }
 
-    /// Other checks. Those that stay go on as they are, also what is in flight of them.
+    /// Other checks. Those that stay go on as they are, also what is in flight of them; where their times are others, these
+    /// hold from the last start on.
     pub fn renew(&mut self, kept: &Kept, parameters: &Parameters, now: Moment) {
         let mut before: BTreeMap<CheckId, Slot> =
             std::mem::take(&mut self.slots).into_iter().map(|slot| (slot.check.clone(), slot)).collect();
@@ -90,8 +91,10 @@ impl Prober {
         let checks = of_regions.chain(&parameters.witnesses).zip((self.node as u64 * 13)..);
         let slot = |(check, number): (&Check, u64)| {
             let same = kept.checks.get(&check.id).and_then(|was| before.remove(was));
-            let same = same.filter(|slot| slot.check == check.id && slot.rules == check.rules);
-            same.unwrap_or_else(|| Slot::new(&check.id, check.rules, number, now))
+            match same.filter(|slot| slot.check == check.id) {
+                Some(slot) => slot.by(check.rules, now),
+                None => Slot::new(&check.id, check.rules, number, now),
+            }
         };
         self.slots = checks.map(slot).collect();
     }
@@ -176,6 +179,14 @@ impl Slot {
             in_flight: None,
             next: earliest,
         }
+    }
+
+    /// By these rules from its last start on.
+    fn by(mut self, rules: Rules, now: Moment) -> Slot {
+        if std::mem::replace(&mut self.rules, rules) != rules {
+            self.not_before(now);
+        }
+        self
     }
 
     fn not_before(&mut self, now: Moment) {
