@@ -18,6 +18,7 @@ mod disk;
 mod errands;
 mod event_loop;
 mod figures;
+mod files;
 mod hand_over;
 mod load;
 mod noted;
@@ -63,6 +64,7 @@ use crate::zone::Zone;
 use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, Finished, STAGE_MAX, Sources};
+use files::{missing, recorder, unsaved_mark};
 use record::Record;
 use reload::Running;
 use reloads::Reloads;
@@ -331,18 +333,6 @@ fn tell_receivers(notifier: &Notifier, controller: &Controller, now: Moment) {
     notifier.keep_known(is_known, now);
 }
 
-/// What the saved state may lack.
-fn missing(ended: Ended, mark: &UnsavedMark) -> Missing {
-    if mark.is_set() {
-        return Missing::Commits;
-    }
-    match ended {
-        Ended::FirstStart | Ended::Cleanly => Missing::Nothing,
-        Ended::Killed => Missing::Notes,
-        Ended::PowerLost => Missing::Commits,
-    }
-}
-
 /// What is decided at the start is told from now on; the next start must know of it, or that it does not.
 fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark, now: Moment) {
     match log.snapshot(&controller.saved(now), log.last(), now) {
@@ -352,22 +342,6 @@ fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark,
             warn!(event = "state.write_failed", "the state cannot be saved: {error}");
         }
     }
-}
-
-/// Who writes the probes down, if that is wanted.
-fn recorder(config: &Config) -> io::Result<Option<Recorder>> {
-    if config.record.max_size == 0 {
-        return Ok(None);
-    }
-    let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
-    Recorder::start(&config.node.state_dir, config.record.max_size, checks).map(Some)
-}
-
-/// Beside the control socket, whose folder usually lies in memory.
-fn unsaved_mark(config: &Config) -> PathBuf {
-    let mut name = config.control.socket.file_name().unwrap_or_default().to_owned();
-    name.push(".unsaved");
-    config.control.socket.with_file_name(name)
 }
 
 /// As whom we run, and what stays with us.
@@ -451,7 +425,10 @@ impl Daemon {
                 retire(self.control, serving, &successor, shutdown).await;
                 Ok(())
             }
-            Ok(Finished::Stopped) => Ok(stop(self.control, serving).await),
+            Ok(Finished::Stopped) => {
+                stop(self.control, serving).await;
+                Ok(())
+            }
             Err(gave_up) => {
                 error!(event = "controller.gave_up", "{gave_up}");
                 stop(self.control, serving).await;

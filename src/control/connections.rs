@@ -62,17 +62,46 @@ pub(super) struct TooMany;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GoesOn;
 
+/// Whether clients are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// They are.
+    Open,
+    /// They wait, for another daemon perhaps.
+    Waiting,
+    /// Another daemon lets them in.
+    Over,
+}
+
+/// The next client, while any are let in.
+async fn next<T, F: Future<Output = T>>(
+    accept: impl Fn() -> F,
+    admission: &mut watch::Receiver<Admission>,
+) -> Option<T> {
+    loop {
+        // Whoever could open it again is gone: it is over then.
+        if *admission.wait_for(|now| *now != Admission::Waiting).await.ok()? == Admission::Over {
+            return None;
+        }
+        tokio::select! {
+            accepted = accept() => return Some(accepted),
+            changed = admission.changed() => changed.ok()?,
+        }
+    }
+}
+
 /// Accepts users on the UNIX socket until it is closed, as many at a time as there are places; then those are waited for
 /// that are there.
-pub(super) async fn accept_users(listener: UnixListener, router: Router, mut closed: watch::Receiver<bool>) {
+pub(super) async fn accept_users(
+    listener: UnixListener,
+    router: Router,
+    mut admission: watch::Receiver<Admission>,
+) {
     let places = Arc::new(Semaphore::new(USERS_MAX));
     let streams = Arc::new(Semaphore::new(USERS_MAX / 2));
     let mut connections = JoinSet::new(); // they end with it
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = closed.wait_for(|closed| *closed) => break,
-        };
+        let Some(accepted) = next(|| listener.accept(), &mut admission).await else { break };
         match accepted {
             Ok((stream, _)) => {
                 let caller = Caller::User(Peer::of(&stream));
@@ -118,14 +147,11 @@ pub(super) async fn accept_strangers(
     listener: TcpListener,
     router: Router,
     places: Places,
-    mut closed: watch::Receiver<bool>,
+    mut admission: watch::Receiver<Admission>,
 ) {
     let mut connections = JoinSet::new(); // they end with it
     while let Ok(place) = Arc::clone(&places.all).acquire_owned().await {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = closed.wait_for(|closed| *closed) => break,
-        };
+        let Some(accepted) = next(|| listener.accept(), &mut admission).await else { break };
         match accepted {
             Ok((stream, client)) => {
                 let Some(of_client) = Clients::one_more(&places.clients, client) else {

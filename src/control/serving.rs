@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tracing::error;
 
 use super::backend::{Backend, Behind};
-use super::connections::{Places, accept_strangers, accept_users};
+use super::connections::{Admission, Places, accept_strangers, accept_users};
 use super::listen::Listeners;
 use super::protection::Protection;
 use super::router::router;
@@ -29,7 +29,6 @@ const STOP_MAX: Duration = Duration::from_secs(1);
 /// The API at work. The file of its socket goes with it, unless another daemon has the socket.
 pub struct Serving {
     stop: oneshot::Sender<()>,
-    closing: watch::Sender<bool>,
     ended: oneshot::Receiver<()>,
     doors: Doors,
     file: SocketFile,
@@ -44,17 +43,29 @@ pub struct Doors {
     pub users: OwnedFd,
     /// Those of TCP, each with its address as configured.
     pub strangers: Vec<(SocketAddr, OwnedFd)>,
+    admission: Arc<watch::Sender<Admission>>,
 }
 
 impl Doors {
-    fn of(bound: &Bound, tcp: &Listeners) -> io::Result<Doors> {
+    fn of(bound: &Bound, tcp: &Listeners, admission: watch::Sender<Admission>) -> io::Result<Doors> {
         let stranger =
             |(at, listener): &(SocketAddr, StdListener)| Ok((*at, listener.as_fd().try_clone_to_owned()?));
         Ok(Doors {
             path: bound.file.path().to_owned(),
             users: bound.listener.as_fd().try_clone_to_owned()?,
             strangers: tcp.listeners.iter().map(stranger).collect::<io::Result<_>>()?,
+            admission: Arc::new(admission),
         })
+    }
+
+    /// Lets nobody in for now: whoever comes waits, for another daemon perhaps.
+    pub fn wait(&self) {
+        self.admission.send_replace(Admission::Waiting);
+    }
+
+    /// Lets clients in again.
+    pub fn open(&self) {
+        self.admission.send_replace(Admission::Open);
     }
 
     /// The same sockets once more.
@@ -67,6 +78,7 @@ impl Doors {
             path: self.path.clone(),
             users: self.users.try_clone()?,
             strangers: self.strangers.iter().map(again).collect::<io::Result<_>>()?,
+            admission: Arc::clone(&self.admission),
         })
     }
 }
@@ -77,17 +89,17 @@ impl Bound {
     /// # Errors
     /// When the system gives no thread, or no descriptors.
     pub fn serve(self, tcp: Listeners, protection: Protection, behind: Behind) -> io::Result<Serving> {
-        let doors = Doors::of(&self, &tcp)?;
+        let (admission, admitted) = watch::channel(Admission::Open);
+        let doors = Doors::of(&self, &tcp, admission)?;
         let Bound { listener, file } = self;
         let (stop, stopped) = oneshot::channel();
-        let (closing, closed) = watch::channel(false);
         let (ending, ended) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let listeners = {
             let _inside = runtime.enter();
             let tcp = tcp.listeners.into_iter().map(|(_, listener)| TcpListener::from_std(listener));
             let strangers = tcp.collect::<io::Result<_>>()?;
-            Sockets { users: UnixListener::from_std(listener)?, strangers, closed }
+            Sockets { users: UnixListener::from_std(listener)?, strangers, admission: admitted }
         };
         let run = move || {
             runtime.block_on(async {
@@ -100,7 +112,7 @@ impl Bound {
             let _ = ending.send(()); // nobody may wait for it
         };
         thread::Builder::new().name("api".into()).spawn(run)?;
-        Ok(Serving { stop, closing, ended, doors, file })
+        Ok(Serving { stop, ended, doors, file })
     }
 }
 
@@ -135,7 +147,7 @@ impl Serving {
     /// of the socket stays where the other daemon has the socket.
     pub async fn leave(mut self, is_taken_over: bool) {
         self.file.lend(is_taken_over);
-        self.closing.send_replace(true);
+        self.doors.admission.send_replace(Admission::Over);
         if timeout(STOP_MAX, &mut self.ended).await.is_err() {
             self.stop().await;
         }
@@ -146,11 +158,11 @@ impl Serving {
 pub(super) struct Sockets {
     pub(super) users: UnixListener,
     pub(super) strangers: Vec<TcpListener>,
-    /// True when nobody is to be accepted any more.
-    pub(super) closed: watch::Receiver<bool>,
+    /// Whether clients are let in.
+    pub(super) admission: watch::Receiver<Admission>,
 }
 
-/// Serves until it is closed and nobody is left, on the current runtime.
+/// Serves until admission is over and nobody is left, on the current runtime.
 pub(super) async fn serve(sockets: Sockets, protection: Protection, behind: Behind) {
     let protection = Arc::new(protection);
     let traffic = Arc::<Traffic>::default();
@@ -159,11 +171,11 @@ pub(super) async fn serve(sockets: Sockets, protection: Protection, behind: Behi
     let mut taking: JoinSet<()> = JoinSet::new(); // it ends with this
     taking.spawn(take);
     let mut tasks: JoinSet<()> = JoinSet::new();
-    let Sockets { users, strangers, closed } = sockets;
-    tasks.spawn(accept_users(users, router.clone(), closed.clone()));
+    let Sockets { users, strangers, admission } = sockets;
+    tasks.spawn(accept_users(users, router.clone(), admission.clone()));
     let places = Places::new(protection, traffic);
     for listener in strangers {
-        tasks.spawn(accept_strangers(listener, router.clone(), places.clone(), closed.clone()));
+        tasks.spawn(accept_strangers(listener, router.clone(), places.clone(), admission.clone()));
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {

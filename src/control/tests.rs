@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::clients::REQUESTS_AT_ONCE;
-use super::connections::{CONNECTION_MAX, USERS_MAX};
+use super::connections::{Admission, CONNECTION_MAX, USERS_MAX};
 use super::protection::{Protection, protect};
 use super::serving::{Sockets, serve};
 use super::{Behind, ControlRequest, Feed, bind, feed, hash_of_token};
@@ -62,8 +62,8 @@ impl Server {
             process: None,
         };
         let behind = Behind { requests: asked, fed, history: Arc::new(read), figures: Arc::new(figures) };
-        let (open, closed) = watch::channel(false);
-        let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp], closed };
+        let (open, admission) = watch::channel(Admission::Open);
+        let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp], admission };
         let serving = tokio::spawn(async move {
             let _open = open;
             serve(sockets, protection, behind).await;

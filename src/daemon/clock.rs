@@ -29,7 +29,7 @@ impl Clock {
     }
 
     /// For another process to go on from.
-    pub(super) fn to_be_continued(&self) -> (Moment, u64) {
+    pub(super) fn to_be_continued(self) -> (Moment, u64) {
         (self.now(), monotonic_now_ns())
     }
 

@@ -10,13 +10,12 @@ use tracing::{error, info, warn};
 
 use super::clock::Clock;
 use super::disk::{Disk, DiskNews};
-use super::hand_over::Upgrade;
 use super::parts;
 use super::record::Record;
 use super::reload::{Open, Preparation, Prepared, folders};
 use super::reloads::{Asked, Reloads};
 use super::supervised::{GaveUp, Supervised};
-use super::upgrades::{UpgradeNews, Upgrades};
+use super::upgrades::{Upgrade, UpgradeNews, Upgrades};
 use super::verify::{Found, Verifier};
 use super::watch::{FileWatcher, Trigger};
 use crate::api::{PartStatus, ReceiverStatus, Status, Warning};

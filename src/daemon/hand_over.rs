@@ -8,10 +8,9 @@ use tracing::{error, info, warn};
 
 use super::disk::DiskNews;
 use super::event_loop::{EventLoop, STAGE_MAX};
-use super::missing;
-use super::recorder;
+use super::files::{missing, recorder, unsaved_mark};
 use super::supervised::GaveUp;
-use super::upgrades::{UpgradeNews, within};
+use super::upgrades::{Upgrade, UpgradeNews, within};
 use crate::control::{UpgradeWish, Upgraded};
 use crate::handover::{Bequest, Giver, Offer, Successor};
 use crate::store::{self, HistoryWriter, UnsavedMark};
@@ -24,14 +23,6 @@ const REOPENED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A handover that is broken off is over by then.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(4);
-
-/// How an upgrade ended for the event loop.
-pub(super) enum Upgrade {
-    /// The successor answers.
-    Done(Successor),
-    /// We go on, or stop, if somebody wanted that meanwhile.
-    Failed { stops: bool },
-}
 
 impl EventLoop {
     /// Begins to hand over, or says why not.
@@ -156,6 +147,7 @@ impl EventLoop {
 
     /// Only one process may write these files.
     async fn close_files(&mut self, successor: &Successor) -> Result<Bequest, String> {
+        self.doors.wait(); // whoever comes now is the successor's client
         let settled = Instant::now() + SETTLED_WITHIN;
         while self.disk.is_writing() && Instant::now() < settled {
             let news = self.disk.next().await;
@@ -198,6 +190,7 @@ impl EventLoop {
             Err(error) => error!(event = "history.write_failed", "the history stays closed: {error}"),
         }
         self.notifier.resume();
+        self.doors.open();
         match recorder(config) {
             Ok(recorder) => self.recorder = recorder,
             Err(error) => warn!(event = "recorder.off", "probes cannot be recorded: {error}"),
@@ -219,7 +212,7 @@ impl EventLoop {
             return Ok(());
         };
         let now = self.clock.now();
-        let mark = UnsavedMark::at(super::unsaved_mark(&self.reloads.running().config));
+        let mark = UnsavedMark::at(unsaved_mark(&self.reloads.running().config));
         let saved = saved.with_missing(missing(ended, &mark));
         self.disk.forget_proposals();
         self.forget_those_who_wait();

@@ -23,6 +23,14 @@ pub(super) enum UpgradeNews {
     Over(Result<Successor, String>),
 }
 
+/// How an upgrade ended for the event loop.
+pub(super) enum Upgrade {
+    /// The successor answers.
+    Done(Successor),
+    /// We go on, or stop, if somebody wanted that meanwhile.
+    Failed { stops: bool },
+}
+
 /// All upgrades of a daemon, one at a time.
 pub(super) struct Upgrades {
     /// None in a process that keeps all its rights: it does other things as well.

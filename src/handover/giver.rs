@@ -128,7 +128,9 @@ impl Giver {
                 let why = format!("version {version} hands over by protocol {protocol}, we by {PROTOCOL}");
                 return Err(Trouble::Stranger(why));
             }
-            other => return Err(unexpected(&other)),
+            other @ (FromSuccessor::Ready | FromSuccessor::Serving { .. } | FromSuccessor::Failed { .. }) => {
+                return Err(unexpected(&other));
+            }
         };
         let successor = Successor { process, version, has_control: false };
         say(channel, &FromPredecessor::Offer(offer), &[])?;
@@ -138,14 +140,20 @@ impl Giver {
         }
         match hear(channel, deadline, "to be ready", within)? {
             FromSuccessor::Ready => {}
-            other => return Err(unexpected(&other)),
+            other @ (FromSuccessor::Hello { .. }
+            | FromSuccessor::Serving { .. }
+            | FromSuccessor::Failed { .. }) => {
+                return Err(unexpected(&other));
+            }
         }
         let bequest = bequeath(&successor).map_err(Trouble::Ours)?;
         say(channel, &FromPredecessor::Bequest(bequest), &[])?;
         let serving = within.clamp(SERVING_LEAST, SERVING_MAX);
         match hear(channel, Instant::now() + serving, "to answer", serving)? {
             FromSuccessor::Serving { control } => Ok(Successor { has_control: control, ..successor }),
-            other => Err(unexpected(&other)),
+            other @ (FromSuccessor::Hello { .. } | FromSuccessor::Ready | FromSuccessor::Failed { .. }) => {
+                Err(unexpected(&other))
+            }
         }
     }
 }
@@ -180,10 +188,8 @@ fn unexpected(said: &FromSuccessor) -> Trouble {
 impl Trouble {
     fn of(error: io::Error) -> Trouble {
         use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-        match error.kind() {
-            UnexpectedEof | BrokenPipe | ConnectionReset => Trouble::Gone,
-            _ => Trouble::Stranger(error.to_string()),
-        }
+        let is_gone = matches!(error.kind(), UnexpectedEof | BrokenPipe | ConnectionReset);
+        if is_gone { Trouble::Gone } else { Trouble::Stranger(error.to_string()) }
     }
 }
 

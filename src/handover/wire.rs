@@ -104,11 +104,12 @@ impl Channel {
         if octets == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let sockets = beside.drain().flat_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(sockets) => sockets.collect::<Vec<_>>(),
-            _ => Vec::new(),
-        });
-        let sockets = sockets.collect();
+        let mut sockets = Vec::new();
+        for message in beside.drain() {
+            if let RecvAncillaryMessage::ScmRights(some) = message {
+                sockets.extend(some);
+            }
+        }
         let message = serde_json::from_slice(&text[..octets])?;
         Ok((message, sockets))
     }
