@@ -11,6 +11,7 @@
 //! Everything but the DNS threads lives on one thread: there is little to do, and nothing to lock. When that thread
 //! is gone, the DNS threads go on with the last table.
 
+mod changes;
 mod clock;
 mod deeds;
 mod descriptors;
@@ -51,16 +52,16 @@ use zeroize::Zeroizing;
 use crate::answer::CookieSecrets;
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Announcement, Change, Controller, Missing, Notice, Parameters, Saved};
+use crate::controller::{Announcement, Change, Controller, Notice, Parameters, Saved};
 use crate::dns;
 use crate::handover::{Bequest, Predecessor, Successor};
 use crate::model::Moment;
 use crate::notify::Notifier;
-use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
-use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
+use crate::store::{self, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 use crate::zone::Zone;
 
+use changes::Changes;
 use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, Finished, STAGE_MAX, Sources};
@@ -236,7 +237,8 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let meter = serving.meter();
     let folder = store::history_folder(&config.node.state_dir);
     let (feed, fed) = control::feed(&config);
-    let figures = figures::reader(meter.clone(), proc, clock);
+    let changes = Changes::default();
+    let figures = figures::reader(meter.clone(), changes.clone(), proc, clock);
     let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()), figures };
     let api_addresses = listeners.addresses().to_vec();
     let mut control = socket.serve(listeners, api, behind).map_err(StartError::System)?;
@@ -272,6 +274,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         clock,
         disk: Disk::new(writer, written, through, mark),
         record: Record::begin(history, name, ended, clock.now()),
+        changes,
         probing,
         asking: asker.start(&programs, &sighted),
         hooks: hooks.start(&programs, hook_ended),

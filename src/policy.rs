@@ -7,6 +7,7 @@
 //! Everything that a decision rests on travels with it as a [`Derivation`].
 
 mod budget;
+mod cause;
 mod choice;
 mod decide;
 mod escape;
@@ -28,6 +29,7 @@ use crate::health::{Failure, State, Verdict};
 use crate::model::{Moment, Name, RegionId, Ttl};
 
 pub use budget::{Budget, INTERVAL_JITTER_PERCENT, budget, kept};
+pub use cause::Cause;
 pub use decide::{Facts, decide, fail_back_now, forbidding, if_dead, release_now, withheld};
 pub use gate::{Database, DatabaseRules, Gate, GatePolicy, GateView, Gates, Light, Lsn, Proof, Role, Seen};
 pub use hold::{Flips, Hold, Wait};

@@ -7,6 +7,7 @@ use super::part::PartStatus;
 use super::status::DnsStatus;
 use crate::answer::{QueryType, ReplyCode};
 use crate::model::{Moment, RegionId};
+use crate::policy::Cause;
 
 /// How many took no longer than each bound.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,6 +42,8 @@ pub struct ShellFigures {
     pub queries: Vec<QueryFigures>,
     /// Every DNS worker, and the log.
     pub parts: Vec<PartStatus>,
+    /// Changes of answers, in the order of [`Cause::ALL`](crate::policy::Cause::ALL); those of a group are one.
+    pub changes: [u64; Cause::ALL.len()],
     /// What the process takes; none where the system does not say.
     pub process: Option<ProcessFigures>,
 }

@@ -6,6 +6,7 @@
 mod decisions;
 mod families;
 mod itself;
+mod notices;
 mod probes;
 mod queries;
 mod regions;
@@ -46,7 +47,9 @@ pub fn metrics(scrape: &Scrape<'_>) -> String {
     if let Some(status) = scrape.status {
         decisions::tell(&mut page, status);
         regions::tell(&mut page, status);
+        notices::tell(&mut page, status);
     }
+    decisions::tell_changes(&mut page, &scrape.shells.changes);
     probes::tell(&mut page, scrape.probes);
     queries::tell(&mut page, &scrape.shells.dns, &scrape.shells.queries);
     let mut text = Vec::new();

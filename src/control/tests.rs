@@ -59,6 +59,7 @@ impl Server {
             dns: DnsStatus { queries: 7, ..DnsStatus::default() },
             queries: Vec::new(),
             parts: vec![PartStatus::working("dns-0-53"), PartStatus::working("log")],
+            changes: Default::default(),
             process: None,
         };
         let behind = Behind { requests: asked, fed, history: Arc::new(read), figures: Arc::new(figures) };

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{error, info, warn};
 
+use super::changes::Changes;
 use super::clock::Clock;
 use super::disk::{Disk, DiskNews};
 use super::parts;
@@ -59,6 +60,7 @@ pub(super) struct EventLoop {
     pub(super) clock: Clock,
     pub(super) disk: Disk,
     pub(super) record: Record,
+    pub(super) changes: Changes,
     pub(super) probing: Probing,
     pub(super) asking: Asking,
     pub(super) hooks: Hooks,
@@ -204,6 +206,7 @@ impl EventLoop {
                 Effect::Verify { id, name, addresses } => self.verifier.verify(id, name, addresses),
                 Effect::Report(report) => {
                     self.record.report(&report, now);
+                    self.changes.count(&report);
                     if let Some(news) = Announcement::of(&report, self.record.node(), now) {
                         self.notifier.take(&news, now);
                     }

@@ -8,6 +8,7 @@ use rustix::fs::{Dir, Mode, OFlags, open};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
+use super::changes::Changes;
 use super::clock::Clock;
 use super::parts;
 use crate::api::{HistogramFigures, ProcessFigures, QueryFigures, ShellFigures};
@@ -66,12 +67,13 @@ impl Proc {
 }
 
 /// Reads all of it, whenever asked.
-pub(super) fn reader(meter: Meter, proc: Proc, clock: Clock) -> Arc<ReadFigures> {
+pub(super) fn reader(meter: Meter, changes: Changes, proc: Proc, clock: Clock) -> Arc<ReadFigures> {
     Arc::new(move || ShellFigures {
         now: clock.now(),
         dns: meter.counters().into_iter().collect(),
         queries: meter.protocols().iter().map(queries).collect(),
         parts: parts::all(&meter),
+        changes: changes.counted(),
         process: Some(proc.figures()),
     })
 }

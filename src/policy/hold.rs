@@ -83,6 +83,12 @@ impl Flips {
         Flips(flips)
     }
 
+    /// The last one, if any still counts.
+    #[must_use]
+    pub fn last(&self) -> Option<Moment> {
+        self.0.last().copied()
+    }
+
     /// Within the hour before now.
     #[must_use]
     pub fn within_hour(&self, now: Moment) -> usize {

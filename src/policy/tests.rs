@@ -162,6 +162,19 @@ fn a_better_region_that_passes_gets_the_name_back() {
 }
 
 #[test]
+fn every_change_has_its_cause() {
+    let cause = |served: &str, letters| {
+        Cause::of(&standing(served), &decided(served, letters, &steer(Failback::Auto)))
+    };
+    assert_eq!(cause("a", "DUU"), Cause::Escape);
+    assert_eq!(cause("c", "UUD"), Cause::Escape, "to a better one, and because it must");
+    assert_eq!(cause("b", "UUU"), Cause::Failback);
+    assert_eq!(cause("c", "DUU"), Cause::Failback, "to a better one than before");
+    assert_eq!(cause("d", "UUU"), Cause::Configuration);
+    assert!(Cause::ALL.iter().enumerate().all(|(place, cause)| cause.index() == place));
+}
+
+#[test]
 fn a_region_that_was_taken_from_the_name_is_left_at_once() {
     let mut steer = steer(Failback::Manual);
     steer.regions.remove(0);

@@ -142,7 +142,9 @@ class Daemon:
         wanted = {"dead": "down", "hangs": "down", "well": "up"}
         while time.monotonic() < deadline and not self.has_ended():
             with contextlib.suppress(OSError):
-                if self.stands()[0] == wanted:
+                verdicts, names = self.stands()
+                # An answer is changed once that is durable, a moment after the verdict.
+                if verdicts == wanted and all(name[0] == "well" for name in names.values()):
                     return
             time.sleep(0.05)
         sys.exit(f"{wanted} is never said; the log ends:\n{(self.folder / 'log').read_text()[-2000:]}")

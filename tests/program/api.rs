@@ -33,12 +33,36 @@ fn all_that_is_served_is_served_without_rights() {
         ("/metrics", "\nprocess_resident_memory_bytes "),
         ("/metrics", "\nprocess_open_fds "),
         ("/metrics", "cadence_dns_query_duration_seconds_count{proto=\"udp\"} 0\n"),
+        ("/metrics", "cadence_dns_decision_changes_total{cause=\"escape\"} 0\n"),
+        ("/metrics", "cadence_dns_config_last_reload_successful 1\n"),
     ] {
         let answer = get(api, path);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains(wanted), "{path}: {answer}");
     }
     let log = daemon.log();
     assert!(!log.contains("panic") && log.contains(&format!("the API is on http://{api}/")), "{log}");
+}
+
+#[test]
+fn metrics_tell_of_a_reload_that_failed_until_one_succeeds() {
+    let (place, api) = (Place::new(), free_port());
+    place.replace("[control]", &format!("[api]\nlisten = [\"{api}\"]\n[control]"));
+    let _daemon = place.started();
+    let value = |name: &str| -> f64 {
+        let page = get(api, "/metrics");
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in:\n{page}")).trim().parse().expect("a number")
+    };
+    const SUCCESSFUL: &str = "cadence_dns_config_last_reload_successful";
+    const SINCE: &str = "cadence_dns_config_last_reload_success_timestamp_seconds";
+    let (started, good) = (value(SINCE), place.text());
+    place.replace("[node]", "[node");
+    place.ended(place.program("reload")).assert_code(1);
+    assert_eq!((value(SUCCESSFUL), value(SINCE)), (0.0, started));
+    place.write("cadence-dns.toml", &good);
+    place.ended(place.program("reload")).assert_code(0);
+    assert_eq!(value(SUCCESSFUL), 1.0);
+    assert!(value(SINCE) > started, "it holds anew");
 }
 
 #[test]

@@ -121,11 +121,16 @@ fn a_failover_fires_its_alerts_and_no_other() {
     assert_eq!(dead[0]["metric"]["region"], PREFERRED);
     let moved = watched.found("cadence_dns_decision_active == 1");
     assert_eq!((moved.len(), &moved[0]["metric"]["region"]), (1, &STANDBY.into()));
+    let escaped = watched.found("cadence_dns_decision_changes_total{cause=\"escape\"} == 1");
+    assert_eq!(escaped.len(), 1, "{:?}", watched.found("cadence_dns_decision_changes_total"));
     everything_on_the_dashboard_is_found(&watched);
 
     watched.steered.preferred.revive();
     watched.steered.wait_for(PREFERRED);
     wait_until("no alert fires", AMPLE, || watched.firing().is_empty());
+    wait_until("the way back is counted", AMPLE, || {
+        !watched.found("cadence_dns_decision_changes_total{cause=\"failback\"} == 1").is_empty()
+    });
     let fired = watched.found("count by (alertname) (count_over_time(ALERTS{alertstate=\"firing\"}[1h]))");
     let fired = fired.iter().filter_map(|alert| alert["metric"]["alertname"].as_str().map(str::to_owned));
     assert_eq!(fired.collect::<BTreeSet<_>>(), expected, "no other has fired meanwhile");

@@ -6,7 +6,7 @@ use super::NAMES_MAX;
 use super::families::Page;
 use crate::api::status::{NameStatus, Status};
 use crate::model::{Moment, RegionId};
-use crate::policy::{Order, Rule};
+use crate::policy::{Cause, Order, Rule};
 
 pub(super) fn tell(page: &mut Page, status: &Status) {
     let names = &status.names[..status.names.len().min(NAMES_MAX)];
@@ -18,6 +18,17 @@ pub(super) fn tell(page: &mut Page, status: &Status) {
     page.gauge("cadence_dns_names_untold", "Steered names beyond those that metrics tell of one by one.")
         .only(untold as f64);
     overrides(page, status);
+}
+
+/// How often answers have changed.
+pub(super) fn tell_changes(page: &mut Page, changes: &[u64; Cause::ALL.len()]) {
+    let mut total = page.counter(
+        "cadence_dns_decision_changes_total",
+        "Changes of answers since the start by their cause; those of a group that moves together are one.",
+    );
+    for (cause, count) in Cause::ALL.into_iter().zip(changes) {
+        total.put(&[("cause", cause.label())], *count as f64);
+    }
 }
 
 fn answers(page: &mut Page, names: &[(String, &NameStatus)]) {

@@ -3,6 +3,7 @@
 use super::Scrape;
 use super::decisions::seconds;
 use super::families::Page;
+use crate::api::configuration::ConfigurationStatus;
 use crate::api::figures::{ApiFigures, ProcessFigures};
 use crate::api::part::PartStatus;
 
@@ -23,6 +24,9 @@ pub(super) fn tell(page: &mut Page, scrape: &Scrape<'_>) {
             page.gauge("cadence_dns_start_time_seconds", "When the program started, in seconds since 1970.")
                 .only(seconds(started));
         }
+        if let Some(configuration) = &status.configuration {
+            loaded(page, configuration);
+        }
         page.gauge("cadence_dns_warnings", "Warnings that `cadence-dns status` shows.")
             .only(status.warnings.len() as f64);
     }
@@ -35,6 +39,21 @@ pub(super) fn tell(page: &mut Page, scrape: &Scrape<'_>) {
                 .only(seconds(started));
         }
     }
+}
+
+/// The start counts as a reload that went well.
+fn loaded(page: &mut Page, configuration: &ConfigurationStatus) {
+    let failed = configuration.last_reload.as_ref().is_some_and(|last| !last.successful);
+    page.gauge(
+        "cadence_dns_config_last_reload_successful",
+        "0 if the last attempt to reload the configuration failed, and the one before stays.",
+    )
+    .only(f64::from(u8::from(!failed)));
+    page.gauge(
+        "cadence_dns_config_last_reload_success_timestamp_seconds",
+        "Since when the configuration holds that holds now.",
+    )
+    .only(seconds(configuration.since));
 }
 
 /// The controller tells of parts that are seen from where it is.

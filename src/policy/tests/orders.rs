@@ -234,3 +234,14 @@ fn what_is_said_of_a_region_is_told() {
     let verdict = decision.derivation.verdict_on(&"a".into()).expect("read");
     assert_eq!(verdict.word.as_ref().map(|word| word.says), Some(Says::Drained));
 }
+
+#[test]
+fn what_an_order_changes_is_no_flip() {
+    for (text, served, letters) in
+        [("pin c", "a", "UUU"), ("drain a", "a", "UUU"), ("down a", "a", "UUU"), ("pin c", "a", "DUU")]
+    {
+        let decision = decided_under(text, served, letters);
+        assert_eq!(Cause::of(&standing(served), &decision), Cause::Order, "{text}");
+    }
+    assert_eq!(Cause::of(&standing("a"), &decided_under("freeze", "a", "UUU")), Cause::Addresses);
+}
