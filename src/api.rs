@@ -1,6 +1,7 @@
 //! The shapes that operators and programs see, made from the controller's data and the counters of the shells.
 
 mod advice;
+mod cluster;
 mod configuration;
 mod effective_config;
 mod explain;

@@ -10,6 +10,7 @@
 //! ```
 
 mod changes;
+mod cluster;
 mod diagnostics;
 mod difference;
 mod errands;
@@ -38,6 +39,7 @@ use spec::Spec;
 use with::With;
 
 pub use changes::changes;
+pub use cluster::{ClientCertificate, ClusterSettings, EtcdLogin, EtcdSettings};
 pub use difference::{fixed, kept};
 pub use errands::{
     Ask, Bound, BoundLimit, Deed, GateSettings, HookSettings, PostgresServer, SecretFile, Web,

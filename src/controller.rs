@@ -21,12 +21,15 @@ mod history;
 mod hook;
 mod hooks;
 mod judgement;
+mod membership;
 mod notice;
 mod obey;
 mod reload;
 mod reloading;
 mod report;
 mod saved;
+mod settling;
+mod sharing;
 mod step;
 mod subject;
 mod switchover;
@@ -48,19 +51,24 @@ use crate::zone::Zone;
 
 use adoption::{Proposal, Proposals};
 use ceilings::Ceilings;
+use cluster::Participant;
 use evidence::Evidence;
 use gates::Lights;
 use hooks::Hooks;
 use judgement::Judgement;
+use sharing::{Matter, Mover};
 use step::Steps;
 use zones::{first_table, served, steers_by_region};
 
 pub use adoption::{Commit, ProposalId};
-pub use cluster::{KeyValue, RegisterNews, Transacted, Transaction, TransactionId};
+pub use cluster::{
+    ALONE_AFTER, ClusterEvent, ClusterView, KeyValue, NODES_MAX, NodeRecord, NodeView, Numbers, PUSHES_EVERY,
+    RegisterNews, Togetherness, Transacted, Transaction, TransactionId,
+};
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
 pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
-pub use judgement::{EndpointVote, VOTES_FRESH, Votes};
+pub use judgement::{EndpointVote, VOTES_FRESH};
 pub use notice::{Announcement, Notice, NoticeEvent, NoticeState};
 pub use reload::{Kept, Reload, ReloadedZone, renamed_regions};
 pub use report::Report;
@@ -109,8 +117,8 @@ pub struct Cluster {
 pub enum Event {
     /// A probe has ended.
     Observed(Observation),
-    /// Another node has said what it sees.
-    Voted(Votes),
+    /// What the nodes of the cluster share has something to say.
+    Register(RegisterNews),
     /// Something was seen at a gate.
     Gated(GateId, Seen),
     /// A run of a hook has ended.
@@ -136,6 +144,8 @@ pub enum Effect {
     Commit(ProposalId, Vec<Change>),
     /// Note this soon; nothing waits for it.
     Note(Vec<Change>),
+    /// Write this into what the nodes of the cluster share, then tell by [`RegisterNews::Transacted`].
+    Transact(Transaction),
     /// Answer from this table.
     Publish(Arc<AnswerTable>),
     /// Bring what [`Controller::saved`] says to the disk.
@@ -171,6 +181,7 @@ struct News {
     /// What is not proposed and has changed nevertheless.
     changes: Vec<Change>,
     commits: Vec<(ProposalId, Vec<Change>)>,
+    transactions: Vec<Transaction>,
     /// What the prober is told.
     probing: Vec<Effect>,
     hooks: Vec<HookRun>,
@@ -199,6 +210,14 @@ pub struct Controller {
     hooks: Hooks,
     overrides: Overrides,
     last_override: OverrideId,
+    /// Orders that have ended here and perhaps stand in the register still.
+    ended_orders: BTreeSet<OverrideId>,
+    /// Our part in a cluster, if there is one.
+    participant: Option<Participant>,
+    /// What is being written into the register, and since when.
+    under_way: BTreeMap<TransactionId, (Moment, Matter)>,
+    /// Commands that have lost a race with another node, and how often.
+    again: Vec<(Command, u8)>,
     steps: Steps,
     /// When it was last asked anything.
     handled: Moment,
@@ -238,11 +257,15 @@ impl Controller {
         gates.turn(&state.overrides);
         let facts = Facts { verdicts: judgement.verdicts(), overrides: &state.overrides, gates: &gates };
         let standings = state.standings();
+        let participant = Participant::of(&parameters, &state.overrides, now);
         let first = |steer: &Steer| {
             let before = standings.of(&steer.names);
             let decision = decide(steer, before, facts, now);
             let decision = hooks.postpone(steer, before, decision, now);
             let decision = standings.outgrown(decision);
+            if let Some(part) = &participant {
+                return part.first_decision(steer, before, decision, (&parameters, &ceilings), now);
+            }
             // After a power cut something newer may have been told: what is told now must not look like it.
             ceilings.lift(decision, before.filter(|_| state.missing != Missing::Commits))
         };
@@ -269,6 +292,10 @@ impl Controller {
             hooks,
             overrides: state.overrides,
             last_override: state.last_override,
+            ended_orders: state.ended_orders,
+            participant,
+            under_way: BTreeMap::new(),
+            again: Vec::new(),
             steps: Steps::default(),
             handled: now,
             save_every: evidence.save_every(),
@@ -309,26 +336,30 @@ impl Controller {
         match event {
             Event::Observed(observation) => {
                 let regions = self.evidence.observe(&observation, now, &mut news);
+                if !regions.is_empty() {
+                    self.want_push();
+                }
                 self.judge(regions, now, &mut news);
             }
-            Event::Voted(votes) => {
-                let regions = self.judgement.receive(votes, now);
-                self.judge(regions, now, &mut news);
-            }
+            Event::Register(heard) => self.hear_register(heard, now, &mut news),
             Event::Gated(gate, seen) => self.hear_of_gate(&gate, seen, now, &mut news),
             Event::HookEnded(ended) => self.hear_of_hook(ended, now, &mut news),
             Event::Command(command) => self.obey(command, now, &mut news),
             Event::Reload(reload) => self.reload(reload, now, &mut news),
-            Event::Committed(id, commit) => self.adopt(id, &commit, now, &mut news),
+            Event::Committed(id, commit) => self.adopt(id, commit, now, &mut news),
             Event::Verified(id, found) => self.verified(id, found, now, &mut news),
             Event::TimePassed => {
                 self.judge_expired(now, &mut news);
                 self.look_at_gates(now, &mut news);
                 self.expire_hooks(now, &mut news);
+                self.expire_transactions(now, &mut news);
                 news.concerned.extend(self.due.range(..=(now, usize::MAX)).map(|(_, index)| *index));
             }
         }
+        self.look_around(now, &mut news);
+        self.settle_with_register(now, &mut news);
         self.decide(now, &mut news);
+        self.push_when_due(now, &mut news);
         self.finish(news, now)
     }
 
@@ -336,7 +367,8 @@ impl Controller {
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
         let due = self.due.first().map(|(at, _)| *at);
-        due.into_iter().chain(self.overrides.next_turn(self.handled)).min()
+        let push = self.participant.as_ref().and_then(Participant::push_due);
+        due.into_iter().chain(self.overrides.next_turn(self.handled)).chain(push).min()
     }
 
     /// What is decided now, in the order of the configuration.
@@ -405,12 +437,6 @@ impl Controller {
         &self.table
     }
 
-    /// What this node says about every address, for the other nodes.
-    #[must_use]
-    pub fn votes(&self, now: Moment) -> Votes {
-        self.judgement.votes(&self.evidence, now)
-    }
-
     fn judge(&mut self, regions: BTreeSet<RegionId>, now: Moment, news: &mut News) {
         for region in regions {
             if self.judgement.judge(&region, &self.evidence, now, news) {
@@ -438,8 +464,9 @@ impl Controller {
             }
             let (steer, before) = (&self.parameters.steers[index], &self.decisions[index].standing);
             let decision = decide(steer, Some(before), self.facts(), now);
+            let before = &before.clone();
             let decision = self.hooks.hold(index, steer, before, decision, now);
-            let decision = self.ceilings.lift(decision, Some(before));
+            let decision = self.numbered(index, decision, before, Mover::Evidence, now);
             if decision.standing.epoch == before.epoch {
                 self.put_in_force(index, decision, now, news);
             } else {
@@ -452,7 +479,9 @@ impl Controller {
     /// The effects of an event in the order in which they are to be done.
     fn finish(&mut self, mut news: News, now: Moment) -> Vec<Effect> {
         let published = self.publish(&mut news).or_else(|| news.table.take());
-        let News { commits, changes, probing, hooks, verify, configured, reports, replies, .. } = news;
+        let News {
+            commits, transactions, changes, probing, hooks, verify, configured, reports, replies, ..
+        } = news;
         let (hooks_before, hooks_after): (Vec<HookRun>, Vec<HookRun>) =
             hooks.into_iter().partition(|run| run.phase == HookPhase::Before);
         let is_quiet = changes.is_empty() && reports.is_empty();
@@ -462,6 +491,7 @@ impl Controller {
             done.push(Effect::Note(changes));
         }
         done.extend(hooks_before.into_iter().map(Effect::RunHook));
+        done.extend(transactions.into_iter().map(Effect::Transact));
         done.extend(commits.into_iter().map(|(id, changes)| Effect::Commit(id, changes)));
         done.extend(published.map(Effect::Publish));
         done.extend(hooks_after.into_iter().map(Effect::RunHook));

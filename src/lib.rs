@@ -50,7 +50,8 @@
 //!   errand                         what gates and hooks do outside, bounded
 //!   probe · dns · control          probes of every kind · sockets, TLS · the HTTP API
 //!   store · recorder               state log, history · probes written down
-//!   gate · hook · notify           asks what regions must prove · tells others of moves · tells people what happens
+//!   gate · hook · notify · cluster asks what regions must prove · tells others of moves · tells people what happens ·
+//!                                  shares decisions through etcd
 //!   rights                         what the process may still do once all is open
 //!   handover                       sockets and state to a successor, another process
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
@@ -94,6 +95,7 @@
 pub mod answer;
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod controller;

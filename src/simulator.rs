@@ -3,7 +3,7 @@
 //! ```text
 //! World: how each address behaves ─▶ Prober ─Observation─▶ Controller ─Effect─▶ Disk, journal, Prober
 //!                                                            ▲   └─ an Onlooker sees all of it
-//!                                                     votes of other Nodes
+//!                                       Register: votes and decisions of other Nodes
 //! ```
 
 mod clock;
@@ -11,28 +11,23 @@ mod disk;
 mod node;
 mod onlooker;
 mod prober;
+mod register;
 mod world;
 mod zones;
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use crate::controller::{Controller, Event, Parameters, Votes};
+use crate::controller::{Cluster, Controller, Event, Parameters};
 use crate::health::Member;
-use crate::model::{Moment, VantageId};
+use crate::model::{Family, Moment, VantageId};
 
 pub use disk::{Disk, DiskState};
 pub use node::Node;
 pub use onlooker::{Handled, Nobody, Onlooker};
 pub use prober::{Outside, ProbeStart, Prober};
+pub use register::{Link, Register};
 pub use world::{Condition, World};
 
 /// When every history begins: 2026-11-22T16:00:00Z.
 pub const BEGINNING: Moment = Moment::from_millis(1_795_363_200_000);
-
-/// Nodes tell each other this often what they see, and this is how long it takes.
-const VOTES_EVERY: Duration = Duration::from_millis(500);
-const VOTES_TAKE: Duration = Duration::from_millis(30);
 
 /// Name servers, and the world. The first is the one that a story calls "we".
 pub struct Simulator<O> {
@@ -42,11 +37,8 @@ pub struct Simulator<O> {
     pub world: World,
     /// The name servers.
     pub nodes: Vec<Node<O>>,
-    /// Nodes that the others do not hear of, nor they of them.
-    parted: BTreeSet<usize>,
-    next_votes: Moment,
-    /// Votes on their way.
-    votes: Option<(Moment, Vec<(usize, Votes)>)>,
+    /// What they share.
+    pub register: Register,
 }
 
 impl<O: Onlooker> Simulator<O> {
@@ -58,14 +50,11 @@ impl<O: Onlooker> Simulator<O> {
     /// So many name servers start now: `ns1` and so on, which vote together.
     pub fn start_nodes(parameters: &Parameters, number: usize) -> Simulator<O> {
         let nodes = (0..number).map(|node| Node::start(node, of_node(parameters, node, number), BEGINNING));
-        Simulator {
-            now: BEGINNING,
-            world: World::default(),
-            nodes: nodes.collect(),
-            parted: BTreeSet::new(),
-            next_votes: BEGINNING + VOTES_EVERY,
-            votes: None,
-        }
+        let nodes = nodes.collect();
+        let (world, register) = (World::default(), Register::new(number));
+        let mut simulator = Simulator { now: BEGINNING, world, nodes, register };
+        simulator.carry();
+        simulator
     }
 
     /// Our own node.
@@ -83,21 +72,23 @@ impl<O: Onlooker> Simulator<O> {
         self.us().controller()
     }
 
-    /// From now on the others do not hear of a node, or they do again.
-    pub fn part(&mut self, node: usize, parted: bool) {
-        if parted {
-            self.parted.insert(node);
-        } else {
-            self.parted.remove(&node);
+    /// Takes a node's network away, or gives it back: with both families the way to the others is gone, too.
+    pub fn cut_off(&mut self, node: usize, families: &[Family], lost: bool) {
+        families.iter().for_each(|family| self.world.cut_off(node, *family, lost));
+        if families.len() == Family::ALL.len() {
+            self.part(node, lost);
         }
     }
 
-    /// Another configuration from the next start on.
-    pub fn configure(&mut self, parameters: &Parameters) {
+    /// From now on the others do not hear of a node, nor it of them; or they do again.
+    pub fn part(&mut self, node: usize, parted: bool) {
+        self.register.set_link(node, if parted { Link::Down } else { Link::Up });
+    }
+
+    /// Another configuration of a node from its next start on.
+    pub fn configure_node(&mut self, node: usize, parameters: &Parameters) {
         let number = self.nodes.len();
-        for (index, node) in self.nodes.iter_mut().enumerate() {
-            node.configure(of_node(parameters, index, number));
-        }
+        self.nodes[node].configure(of_node(parameters, node, number));
     }
 
     /// Another configuration from now on, without a restart.
@@ -116,12 +107,13 @@ impl<O: Onlooker> Simulator<O> {
             return false;
         }
         self.now = next.max(self.now);
-        self.exchange_votes();
+        self.deliver();
         for node in &mut self.nodes {
             if node.next() <= self.now {
                 node.live(&mut self.world, self.now);
             }
         }
+        self.carry();
         true
     }
 
@@ -154,43 +146,47 @@ impl<O: Onlooker> Simulator<O> {
             now: self.now,
             world: self.world.clone(),
             nodes: vec![self.us().restarted_twin(self.now)],
-            parted: BTreeSet::new(),
-            next_votes: self.next_votes,
-            votes: None,
+            register: self.register.clone(),
         }
     }
 
     fn next(&self) -> Moment {
         let nodes = self.nodes.iter().map(Node::next).min().expect("there is one");
-        if self.nodes.len() == 1 {
-            return nodes;
-        }
-        let arrives = self.votes.as_ref().map_or(self.next_votes, |(at, _)| *at);
-        nodes.min(self.next_votes).min(arrives)
+        self.register.next().map_or(nodes, |at| nodes.min(at))
     }
 
-    fn exchange_votes(&mut self) {
+    /// What reaches the nodes by now.
+    fn deliver(&mut self) {
         if self.nodes.len() == 1 {
             return;
         }
-        if let Some((_, votes)) = self.votes.take_if(|(at, _)| *at <= self.now) {
-            for (from, votes) in votes {
-                for to in 0..self.nodes.len() {
-                    let heard = from != to && !self.parted.contains(&from) && !self.parted.contains(&to);
-                    if heard {
-                        let votes = Votes { age: VOTES_TAKE, ..votes.clone() };
-                        self.nodes[to].handle(Event::Voted(votes), self.now);
-                    }
-                }
+        for (number, node) in self.nodes.iter_mut().enumerate() {
+            if node.stands_still_until().is_some_and(|until| until <= self.now) {
+                node.live(&mut self.world, self.now);
+                self.register.stand_still(number, node.stands_still_until());
             }
         }
-        if self.next_votes <= self.now {
-            self.next_votes = self.now + VOTES_EVERY;
-            let votes =
-                self.nodes.iter().enumerate().filter_map(|(number, node)| {
-                    Some((number, node.controller()?.votes(node.time(self.now))))
-                });
-            self.votes = Some((self.now + VOTES_TAKE, votes.collect()));
+        for (node, heard) in self.register.run(self.now) {
+            self.nodes[node].handle(Event::Register(heard), self.now);
+        }
+    }
+
+    /// What the nodes write, and whether they are there at all.
+    fn carry(&mut self) {
+        if self.nodes.len() == 1 {
+            return;
+        }
+        for (number, node) in self.nodes.iter_mut().enumerate() {
+            if node.has_started_again() || !self.register.has(number) && node.controller().is_some() {
+                self.register.join(number, self.now);
+            }
+            if node.controller().is_none() && self.register.has(number) {
+                self.register.leave(number);
+            }
+            self.register.stand_still(number, node.stands_still_until());
+            for transaction in node.take_transactions() {
+                self.register.transact(number, transaction, self.now);
+            }
         }
     }
 }
@@ -198,6 +194,13 @@ impl<O: Onlooker> Simulator<O> {
 /// What a node decides by, one of `number` that vote.
 fn of_node(parameters: &Parameters, node: usize, number: usize) -> Parameters {
     let name = |node: usize| VantageId::from(format!("ns{}", node + 1).as_str());
-    let member = |node| Member::server(name(node));
-    Parameters { vantage: name(node), members: (0..number).map(member).collect(), ..parameters.clone() }
+    let members = (0..number).map(|node| {
+        let known = parameters.members.iter().find(|member| member.vantage == name(node));
+        known.cloned().unwrap_or_else(|| Member::server(name(node)))
+    });
+    let cluster = (number > 1).then(|| Cluster {
+        name: "simulated".into(),
+        configuration: format!("{:?}", (&parameters.regions, &parameters.steers)),
+    });
+    Parameters { vantage: name(node), members: members.collect(), cluster, ..parameters.clone() }
 }

@@ -53,7 +53,7 @@ const IMPURE: &[&str] = &[
 const FENCED: &[(&str, &[&str])] = &[
     ("hickory_proto", &["zone", "answer", "dns", "probe"]),
     ("hickory_server", &["cli"]),
-    ("reqwest", &["control", "errand"]),
+    ("reqwest", &["cluster", "control", "errand"]),
     ("tokio_postgres", &["gate"]),
     ("ring::hmac", &["errand"]),
     ("minijinja", &["notify"]),

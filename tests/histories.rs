@@ -11,6 +11,8 @@ mod simulator;
 
 #[path = "histories/dice.rs"]
 mod dice;
+#[path = "histories/partitions.rs"]
+mod partitions;
 #[path = "scenarios/play.rs"]
 #[allow(dead_code, reason = "stories have expectations, histories have none")]
 mod play;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every test, also those with real servers. What they need comes from Debian when this runs as root;
-# otherwise it is named, and nothing runs.
+# otherwise it is named, and nothing runs. `--prepare` fetches that, and no more.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -59,11 +59,26 @@ fi
 command -v cargo >/dev/null || fail "cargo is missing; install Rust 1.89 or later (https://rustup.rs)"
 docker info >/dev/null 2>&1 || service docker start >/dev/null 2>&1 || true
 # Once a machine: it builds the Debian package.
-cargo deb --version >/dev/null 2>&1 || cargo install --quiet --locked --version 3.8.0 --no-default-features cargo-deb ||
+cargo deb --version >/dev/null 2>&1 ||
+    cargo install --quiet --debug --locked --version 3.8.0 --no-default-features cargo-deb ||
     fail "cargo-deb cannot be installed"
 docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it (service docker start)"
+[ "${1-}" != --prepare ] || exit 0
 
-# The tests with real servers wait more than they compute. cargo runs one test binary after the other, so the many small
-# ones are a few, and what waits for servers, containers included, waits side by side in `real`.
+# The tests with real servers wait more than they compute: what waits for servers, containers included, waits side by side
+# in `real`, and the other tests are built meanwhile, behind everything else. cargo would keep one waiting for the other,
+# so `real` runs without it.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
-exec cargo test --locked --all-features -- --include-ignored
+test="cargo test --locked --all-features"
+$test --test real --no-run
+real=$($test --test real --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+[ -x "$real" ] || fail "where is the program of tests/real?"
+built=$(mktemp)
+nice -n 19 $test --no-run >"$built" 2>&1 &
+building=$!
+trap 'kill $building 2>/dev/null || true; rm -f "$built"' EXIT
+"$real" --include-ignored
+wait $building || { cat "$built" >&2 && fail "the tests cannot be built"; }
+others=$(for file in tests/*.rs tests/*/main.rs; do echo "$file"; done | sed 's|^tests/||; s|/main.rs$||; s|.rs$||; /^real$/d; s|^|--test |')
+$test --lib --bins $others -- --include-ignored
+$test --doc

@@ -44,6 +44,23 @@ scenarios! {
     brownout_after_isolation
     calculated_checks
     clock_set_back
+    cluster_a_clock_is_wrong
+    cluster_a_full_disk_on_one_node
+    cluster_a_region_dies
+    cluster_a_region_dies_with_a_name_server
+    cluster_an_old_node_with_an_old_file
+    cluster_an_order_is_answered_by_all
+    cluster_another_configuration_on_one_node
+    cluster_both_others_and_the_region_are_lost
+    cluster_etcd_is_gone
+    cluster_etcd_is_gone_for_a_moment
+    cluster_it_hears_but_is_not_heard
+    cluster_one_is_cut_off
+    cluster_one_is_cut_off_without_anchors
+    cluster_one_name_server_dies
+    cluster_one_stands_still
+    cluster_two_operators_on_two_sides
+    cluster_vantages_disagree
     death_beside_a_standby_with_ipv6_only
     death_beside_a_stumbling_standby
     death_by_blackhole

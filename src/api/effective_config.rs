@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{ApiSettings, Config, DnsSettings, Probe, ReceiverSettings, TlsSettings};
+use crate::config::{
+    ApiSettings, ClusterSettings, Config, DnsSettings, Probe, ReceiverSettings, TlsSettings,
+};
 use crate::controller::{Hook, HookPhase};
-use crate::health::{Check, Region};
+use crate::health::{Check, Member, Region};
 use crate::model::shown;
 use crate::policy::{Failback, Gate, GatePolicy, Steer};
 
@@ -27,6 +29,7 @@ pub fn effective_config(config: &Config) -> Value {
         hooks,
         receivers,
         safety,
+        cluster,
         alone: _,
         check: _,
         asked: _,
@@ -55,7 +58,28 @@ pub fn effective_config(config: &Config) -> Value {
         "hook": hooks.iter().map(hook).collect::<Vec<_>>(),
         "notify": receivers.iter().map(receiver).collect::<Vec<_>>(),
         "safety": { "min_serving": safety.min_serving },
+        "cluster": cluster.as_ref().map(cluster_table),
     })
+}
+
+fn cluster_table(ClusterSettings { name, nodes, etcd }: &ClusterSettings) -> Value {
+    let certificate = etcd.certificate.as_ref();
+    json!({
+        "name": name,
+        "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
+        "etcd": {
+            "endpoints": etcd.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "ca_file": etcd.authorities.ca_file,
+            "certificate": certificate.map(|shown| &shown.certificate.file),
+            "key": certificate.map(|shown| &shown.key.file),
+            "username": etcd.login.as_ref().map(|login| &login.username),
+            "password_file": etcd.login.as_ref().map(|login| &login.password_file.file),
+        },
+    })
+}
+
+fn node(node: &Member) -> Value {
+    json!({ "name": node.vantage, "region": node.region, "role": node.role })
 }
 
 fn api_table(api: &ApiSettings) -> Value {

@@ -30,6 +30,7 @@ impl Status {
         status.gates = gates(controller, now);
         status.overrides = controller.overrides().clone();
         status.steps = controller.steps().cloned().collect();
+        status.cluster = controller.cluster(now);
         status.warnings = advice::warnings(&status, controller, now);
         status.notes = advice::notes(parameters);
         status

@@ -9,7 +9,7 @@ use super::part::PartStatus;
 use super::receiver::ReceiverStatus;
 use super::warning::Warning;
 use crate::answer::Counter;
-use crate::controller::Step;
+use crate::controller::{ClusterView, Step};
 use crate::health::{Ballot, CheckState, Doubt, Failure, Health, State};
 use crate::model::{CheckId, Family, GateId, Moment, Name, RegionId, Ttl, VantageId};
 use crate::policy::{GatePolicy, Hold, Light, Overrides, Rule, Wait};
@@ -56,6 +56,9 @@ pub struct Status {
     /// Who is told of what happens; empty if nobody is, or the daemon does not run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receivers: Vec<ReceiverStatus>,
+    /// The name servers that decide together with this one; none if it decides alone, or does not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterView>,
     /// What an operator should look at, gravest first.
     pub warnings: Vec<Warning>,
     /// What is worth knowing before the next outage, and no trouble now.
@@ -318,6 +321,7 @@ impl Status {
             configuration: None,
             parts: Vec::new(),
             receivers: Vec::new(),
+            cluster: None,
             warnings: Vec::new(),
             notes: Vec::new(),
         }

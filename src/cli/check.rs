@@ -1,5 +1,7 @@
 //! `cadence-dns check`: everything that a start checks, the failover budgets, and the stories that must go as they say.
 
+mod etcd;
+
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +28,8 @@ const LIVE_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Arguments {
     #[command(flatten)]
     file: ConfigFile,
-    /// Probe every region as well, once, for half a minute at most, and fail if one of them would not be up
+    /// Probe every region as well, once, for half a minute at most, and fail if one of them would not be up; with a cluster,
+    /// ask every endpoint of its etcd
     #[arg(long)]
     live: bool,
     /// Ask the daemon that runs what this file would change in it, and change nothing
@@ -74,7 +77,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if *diff_running {
         print(&reload::difference(file)?);
     }
-    if *live { probe::check_live(&ready.config, LIVE_MAX) } else { Ok(()) }
+    if !live {
+        return Ok(());
+    }
+    let of_etcd = ready.cluster.map_or(Ok(()), etcd::check_live);
+    let of_regions = probe::check_live(&ready.config, LIVE_MAX);
+    match (of_regions, of_etcd) {
+        (Err(Failure::Failed(regions)), Err(Failure::Failed(etcd))) => {
+            Err(Failure::Failed(format!("{regions}; {etcd}")))
+        }
+        (of_regions, of_etcd) => of_regions.and(of_etcd),
+    }
 }
 
 /// The same for programs: whatever is found is in the document, and the exit code says whether it is right.

@@ -57,6 +57,7 @@ pub fn fixed(before: &Config, after: &Config) -> Vec<Problem> {
         ("[api]", before.api != after.api),
         ("[history]", before.history != after.history),
         ("[[notify]]", before.receivers != after.receivers),
+        ("[cluster]", before.cluster != after.cluster),
         (
             "[dns] xdp",
             before.dns.xdp.as_ref().map(|xdp| &xdp.interface)

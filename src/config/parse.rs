@@ -5,6 +5,7 @@
 mod address;
 mod api;
 mod check;
+mod cluster;
 mod context;
 mod control;
 mod dns;
@@ -41,15 +42,17 @@ pub(super) use node::STATE_DIR;
 use super::read::entries;
 use super::settings::Config;
 use super::spec::Spec;
+use crate::health::Role;
 
 /// What the file means; complete only if nothing worse than a warning was reported.
 pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     #[rustfmt::skip]
     let Spec {
         node, dns, control, api, history, record, check, zone, evidence, witness, region, steer, gate, hook, notify,
-        safety,
+        safety, cluster,
     } = spec;
     let node = node::node(node, context);
+    let listen = dns::listened(dns.as_ref());
     let dns = dns::dns(dns, context);
     let control = control::control(control, context);
     let api = api::api(api, context);
@@ -66,9 +69,20 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
     let hooks = hook::hooks(entries(hook), &steers, context);
     let receivers = notify::receivers(entries(notify), &steers, context);
     let safety = safety::safety(safety, context.diagnostics);
+    let around = cluster::Surroundings {
+        node: node.as_ref().map(|node| &node.name),
+        listen: listen.as_ref(),
+        regions: &regions,
+        has_witness: !witnesses.checks.is_empty(),
+    };
+    let cluster = cluster::cluster(cluster, &around, context);
+    let (node, mut dns, cluster) = (node?, dns?, cluster?);
+    if cluster.as_ref().and_then(|cluster| cluster.role(&node.name)) == Some(Role::Witness) {
+        dns.listen.clear(); // the default
+    }
     Some(Config {
-        node: node?,
-        dns: dns?,
+        node,
+        dns,
         control: control?,
         api: api?,
         record: record?,
@@ -86,5 +100,6 @@ pub(super) fn config(spec: Spec, context: Context<'_>) -> Option<Config> {
         deeds: hooks.settings,
         receivers,
         safety: safety?,
+        cluster,
     })
 }

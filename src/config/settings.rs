@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::cluster::ClusterSettings;
 use super::errands::{GateSettings, HookSettings, SecretFile};
 use super::notify::ReceiverSettings;
 use super::probe_settings::Probe;
@@ -57,6 +58,8 @@ pub struct Config {
     pub receivers: Vec<ReceiverSettings>,
     /// `[safety]`: what no command may do by mistake.
     pub safety: Safety,
+    /// `[cluster]`: those that decide with this name server.
+    pub cluster: Option<ClusterSettings>,
 }
 
 /// This name server.

@@ -79,6 +79,7 @@ macro_rules! is_required {
 }
 
 mod api;
+mod cluster;
 mod dns;
 mod evidence;
 mod gate;
@@ -90,6 +91,7 @@ mod region;
 mod steer;
 
 pub(super) use api::ApiSpec;
+pub(super) use cluster::{ClusterNodeSpec, ClusterSpec, EtcdSpec};
 pub(super) use dns::{CookiesSpec, DnsSpec, HttpsSpec, RateLimitSpec, TcpSpec, TlsSpec};
 pub(super) use evidence::{EvidenceSpec, WitnessSpec};
 pub(super) use gate::{GateSpec, HttpGateSpec, PostgresGateSpec};
@@ -126,6 +128,7 @@ tables! {
         may hook: Vec<At<HookSpec>>,
         may notify: Vec<At<NotifySpec>>,
         may safety: SafetySpec,
+        may cluster: ClusterSpec,
     }
 }
 

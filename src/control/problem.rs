@@ -99,6 +99,7 @@ impl From<Refusal> for Problem {
             | Refusal::NoSuchRegion { .. }
             | Refusal::NoSuchAddress(_)
             | Refusal::NoSuchSwitch(_)
+            | Refusal::NoSuchNode { .. }
             | Refusal::NoBetterRegion { .. }
             | Refusal::NothingHeld(_)
             | Refusal::NoSuchOverride(_)
@@ -108,6 +109,7 @@ impl From<Refusal> for Problem {
             | Refusal::Unsafe(_)
             | Refusal::ChangePending(_)
             | Refusal::Superseded(_)
+            | Refusal::TooFewNodes
             | Refusal::Hook { .. }
             | Refusal::Reloaded(_)
             | Refusal::Expired => StatusCode::CONFLICT,

@@ -5,24 +5,22 @@ use std::sync::Arc;
 
 use super::reload::Reloading;
 use super::saved::SavedName;
-use super::{Change, CommandId, Controller, Done, News, Refusal, Reply};
-use crate::model::{Moment, Name};
-use crate::policy::{Decision, Override, OverrideId, Overrides, Standing};
+use super::{Change, Command, CommandId, Controller, Done, News, Reply};
+use crate::model::Moment;
+use crate::policy::{Decision, Override, OverrideId, Overrides};
 
 /// The number of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProposalId(pub u64);
 
 /// What became of a proposal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
     /// It outlives a power cut.
     Durable,
     /// It could not be made durable in time. It is adopted nevertheless, for a disk that hangs must not keep clients on
     /// a dead region; who committed it raises the alarm.
     Volatile,
-    /// Other changes of these names came first: they are adopted instead. A cluster says so, a single node never does.
-    Superseded(Vec<(Name, Standing)>),
 }
 
 /// What has been proposed and is not adopted yet.
@@ -47,12 +45,18 @@ pub(super) struct Proposal {
     pub(super) reload: Option<Reloading>,
     /// The command that it obeys, if any.
     pub(super) command: Option<Commanded>,
+    /// Another node of the cluster has decided it.
+    pub(super) follows: bool,
 }
 
 /// A command that is being carried out, and what it will be told.
 pub(super) struct Commanded {
     pub(super) id: CommandId,
     pub(super) done: Done,
+    /// The command itself, where it may lose a race with another node.
+    pub(super) command: Option<Box<Command>>,
+    /// How often it has.
+    pub(super) tries: u8,
 }
 
 impl Proposal {
@@ -71,6 +75,11 @@ impl Proposals {
     /// Whether nothing is being committed.
     pub(super) fn is_empty(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// Whether an order is being made or ended.
+    pub(super) fn touch_orders(&self) -> bool {
+        self.pending.values().any(|proposal| proposal.made.is_some() || !proposal.ended.is_empty())
     }
 
     /// The configuration that is being committed, if one is.
@@ -117,7 +126,7 @@ impl Controller {
     /// Asks for this to be made durable; for what hooks must succeed before, when they have.
     pub(super) fn propose(&mut self, proposal: Proposal, now: Moment, news: &mut News) {
         if let Some(proposal) = self.after_hooks(proposal, now, news) {
-            self.commit(proposal, news);
+            self.share(proposal, now, news);
         }
     }
 
@@ -140,62 +149,39 @@ impl Controller {
     }
 
     /// From here on what was proposed holds. Whatever happened meanwhile is decided on after that.
-    pub(super) fn adopt(&mut self, id: ProposalId, commit: &Commit, now: Moment, news: &mut News) {
+    pub(super) fn adopt(&mut self, id: ProposalId, commit: Commit, now: Moment, news: &mut News) {
         let Some(proposal) = self.proposals.take(id) else { return };
-        let Proposal { moves, made, ended, begins, reload, command } = proposal;
-        let superseding: &[(Name, Standing)] = match commit {
-            Commit::Durable | Commit::Volatile => &[],
-            Commit::Superseded(standings) => standings,
-        };
-        if superseding.is_empty() {
-            self.put_overrides(made, &ended, now, news);
-        }
+        let Proposal { moves, made, ended, begins, reload, command, follows } = proposal;
+        self.put_overrides(made, &ended, now, news);
         for (index, decision) in moves {
             news.concerned.insert(index);
-            let others = superseding.iter().filter(|(name, _)| decision.names.contains(name));
-            match others.map(|(_, standing)| standing).max_by_key(|standing| standing.epoch) {
-                Some(standing) => self.follow(index, standing, news, now),
-                None => {
-                    let from = self.decisions[index].standing.region.clone();
-                    self.put_in_force(index, decision.clone(), now, news);
-                    self.run_after_hooks(index, &from, &decision, news);
-                }
+            let from = self.decisions[index].standing.region.clone();
+            self.put_in_force(index, decision.clone(), now, news);
+            if !follows {
+                self.run_after_hooks(index, &from, &decision, news);
             }
         }
-        if superseding.is_empty() {
-            news.changes.clear(); // committed already
-            begins.into_iter().for_each(|id| self.has_begun(id, now, news));
-        }
+        news.changes.clear(); // committed already
+        begins.into_iter().for_each(|id| self.has_begun(id, now, news));
         if let Some(reloading) = reload {
             let broken = command.as_ref().map(|command| command.done.broken.clone()).unwrap_or_default();
             self.adopt_reload(reloading, &broken, now, news);
         }
-        let overtaken = superseding.first().map(|(name, _)| name);
-        news.replies.extend(command.map(|command| command.reply(commit, overtaken)));
+        news.replies.extend(command.map(|command| command.reply(commit)));
+        self.want_push();
+        self.leave_unsettled();
+        self.try_again(now, news);
         if self.proposals.is_empty()
             && let Some(parked) = self.parked.take()
         {
             self.reload(parked, now, news);
         }
     }
-
-    /// Takes over what another node has committed, unless it is older than what is in force.
-    fn follow(&mut self, index: usize, standing: &Standing, news: &mut News, now: Moment) {
-        let before = &self.decisions[index];
-        if standing.epoch > before.standing.epoch {
-            let decision = Decision { standing: standing.clone(), ..before.clone() };
-            self.put_in_force(index, decision, now, news);
-        }
-    }
 }
 
 impl Commanded {
-    fn reply(self, commit: &Commit, overtaken: Option<&Name>) -> Reply {
-        let Commanded { id, done } = self;
-        let outcome = match overtaken {
-            Some(name) => Err(Refusal::Superseded(name.clone())),
-            None => Ok(Done { durable: *commit == Commit::Durable, ..done }),
-        };
-        Reply { id, outcome }
+    fn reply(self, commit: Commit) -> Reply {
+        let Commanded { id, done, .. } = self;
+        Reply { id, outcome: Ok(Done { durable: commit == Commit::Durable, ..done }) }
     }
 }

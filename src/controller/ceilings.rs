@@ -45,6 +45,12 @@ impl Ceilings {
         decision
     }
 
+    /// The greatest epoch that any of these names has told; 0 if none has.
+    pub(super) fn told(&self, names: &[Name]) -> u64 {
+        let told = names.iter().filter_map(|name| self.0.get(name)).map(|ceiling| ceiling.epoch);
+        told.max().unwrap_or(0)
+    }
+
     /// A decision is in force.
     pub(super) fn note(&mut self, decision: &Decision) {
         for name in decision.names.iter() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{GateId, HookId, Moment, Name, RegionId, Ttl, shown};
+use crate::model::{GateId, HookId, Moment, Name, RegionId, Ttl, VantageId, shown};
 use crate::policy::{AtExpiry, Breach, Order, Override, OverrideId, SafetyRule, Scope};
 
 /// The number by which a command and its reply belong together.
@@ -145,6 +145,15 @@ pub enum Refusal {
     NoSuchAddress(IpAddr),
     /// No `[[gate]]` with `switch` has the name.
     NoSuchSwitch(GateId),
+    /// No such name server is in the cluster, or there is no cluster.
+    NoSuchNode {
+        /// What was named.
+        node: VantageId,
+        /// What would be right.
+        nodes: Vec<VantageId>,
+    },
+    /// Fewer than two name servers of the cluster would count.
+    TooFewNodes,
     /// No region that is preferred to the one in service is up.
     NoBetterRegion {
         /// The name.
@@ -294,6 +303,13 @@ impl fmt::Display for Refusal {
                     f,
                     "there is no switch {gate}; a `[[gate]]` with `switch` is one, `cadence-dns status` shows the gates"
                 )
+            }
+            Refusal::NoSuchNode { node, nodes } => {
+                let known: Vec<&str> = nodes.iter().map(VantageId::as_str).collect();
+                write!(f, "there is no name server {node} in a cluster here; there are {}", known.join(", "))
+            }
+            Refusal::TooFewNodes => {
+                f.write_str("two name servers at least must count; see `cadence-dns status --cluster`")
             }
             Refusal::NoBetterRegion { name, region } => {
                 write!(f, "{name} stays with {region}: no region that it prefers is up")

@@ -154,6 +154,23 @@ impl Evidence {
         &self.states
     }
 
+    /// How many of the `[[witness]]` places were heard since a moment, and how many there are; none without any.
+    pub(super) fn anchors_heard(&self, since: Moment) -> Option<(usize, usize)> {
+        let mut anchors: BTreeMap<&RegionId, bool> = BTreeMap::new();
+        for (check, state) in self.states.iter().filter(|(check, _)| check.is_witness()) {
+            let is_heard = state.hearing.last.is_some_and(|last| last >= since);
+            *anchors.entry(&check.region).or_default() |= is_heard;
+        }
+        let heard = anchors.values().filter(|is_heard| **is_heard).count();
+        (!anchors.is_empty()).then_some((heard, anchors.len()))
+    }
+
+    /// One fresh probe of every `[[witness]]`.
+    pub(super) fn ask_anchors(&self, news: &mut News) {
+        let anchors = self.states.keys().filter(|check| check.is_witness());
+        news.probing.extend(anchors.cloned().map(Effect::ProbeNow));
+    }
+
     /// The pace of every check: what the prober begins with.
     pub(super) fn set_paces(&mut self, news: &mut News) {
         for check in self.states.keys().cloned().collect::<Vec<CheckId>>() {

@@ -129,6 +129,7 @@ impl HistoryEntry {
                 reason: Some(reason.clone()).filter(|reason| !reason.is_empty()),
                 ..blank()
             },
+            Report::Cluster(_) => blank(),
             Report::GateChanged { region, .. } => {
                 HistoryEntry { regions: region.iter().cloned().collect(), ..blank() }
             }

@@ -109,6 +109,13 @@ impl Hooks {
         self.hooks.iter().any(|hook| hook.concerns(decision))
     }
 
+    /// Whether a hook must succeed before this move: only one node of a cluster may run it.
+    pub(super) fn must_run(&self, decision: &Decision, before: &Standing) -> bool {
+        let is_before = |hook: &&Hook| hook.phase == HookPhase::Before && hook.must_succeed;
+        decision.standing.region != before.region
+            && self.hooks.iter().filter(is_before).any(|hook| hook.concerns(decision))
+    }
+
     /// A decision of the start that is a move already: it is made a moment later, as every other one.
     pub(super) fn postpone(
         &self,
@@ -218,7 +225,7 @@ fn is_possible(parameters: &Parameters, steer: usize, decision: &Decision) -> bo
 impl Controller {
     /// Whether a change of this steer is on its way.
     pub(super) fn is_pending(&self, steer: usize) -> bool {
-        self.proposals.is_pending(steer) || self.hooks.awaits(steer)
+        self.proposals.is_pending(steer) || self.hooks.awaits(steer) || self.is_being_shared(steer)
     }
 
     /// What of it may be proposed now; the rest waits for hooks that must succeed. A command waits as a whole.
@@ -322,7 +329,7 @@ impl Controller {
         }
         let Awaited { proposal, .. } = self.hooks.awaited.remove(place);
         if proposal.command.is_some() {
-            return self.commit(proposal, news);
+            return self.share(proposal, now, news);
         }
         let begins = proposal.begins.is_some();
         for (index, decision) in proposal.moves {

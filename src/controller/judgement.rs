@@ -17,42 +17,59 @@ use crate::policy::Verdicts;
 /// The votes of a node that are older than this are none: it may be cut off, or gone.
 pub const VOTES_FRESH: Duration = Duration::from_secs(12);
 
-/// What a node says about every address that it probes, for the other nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Votes {
-    /// Whose.
-    pub vantage: VantageId,
-    /// How long ago it said so. Ages travel, times do not: clocks of different nodes need not agree.
-    pub age: Duration,
-    /// One for each address of each region.
-    pub endpoints: Vec<EndpointVote>,
-}
-
 /// What a node says about one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointVote {
-    /// The region of the address.
-    pub region: RegionId,
     /// The address.
     pub address: IpAddr,
     /// What it says.
     pub vote: Vote,
     /// It fails just now, though it is not down.
+    #[serde(default, skip_serializing_if = "is_false")]
     pub suspect: bool,
     /// Its last probe was silent, and nothing else was heard.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub isolated: bool,
     /// Only until other places have been probed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub awaits_witness: bool,
     /// It was down before an address of the region came into doubt that the node cannot judge.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub predates_doubt: bool,
     /// Why it failed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// Why it is worse than another, though it is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<Degradation>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl EndpointVote {
+    fn of(address: IpAddr, ballot: Ballot) -> EndpointVote {
+        #[rustfmt::skip]
+        let Ballot {
+            vantage: _, vote, suspect, isolated, awaits_witness, predates_doubt, failure, trouble: _, degraded,
+        } = ballot;
+        EndpointVote { address, vote, suspect, isolated, awaits_witness, predates_doubt, failure, degraded }
+    }
+
+    fn ballot(self, vantage: &VantageId) -> Ballot {
+        #[rustfmt::skip]
+        let EndpointVote {
+            address: _, vote, suspect, isolated, awaits_witness, predates_doubt, failure, degraded,
+        } = self;
+        let vantage = vantage.clone();
+        #[rustfmt::skip]
+        let ballot = Ballot {
+            vantage, vote, suspect, isolated, awaits_witness, predates_doubt, failure, trouble: None, degraded,
+        };
+        ballot
+    }
 }
 
 /// The verdicts, and when each of them has to be looked at again though nothing is observed.
@@ -67,11 +84,19 @@ pub(super) struct Judgement {
 }
 
 /// The last votes of another node.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Received {
-    /// When they were given, by our clock.
-    given: Moment,
+    /// A moment, by our clock, after which it stood by them; none while nobody knows.
+    said: Option<Moment>,
+    /// Of which run they are.
+    run: Option<u64>,
     ballots: BTreeMap<(RegionId, IpAddr), Ballot>,
+}
+
+impl Received {
+    fn is_fresh(&self, now: Moment) -> bool {
+        self.said.is_some_and(|said| now.since(said) <= VOTES_FRESH)
+    }
 }
 
 impl Judgement {
@@ -131,55 +156,71 @@ impl Judgement {
         &self.verdicts
     }
 
-    /// Takes in what another node says. The regions that have to be judged again; none for a node that is no member.
-    pub(super) fn receive(&mut self, votes: Votes, now: Moment) -> BTreeSet<RegionId> {
-        let Votes { vantage, age, endpoints } = votes;
-        let is_member = self.members.iter().any(|member| member.vantage == vantage);
-        let given = now.before(age);
-        let is_newer = self.others.get(&vantage).is_none_or(|known| known.given <= given);
-        if !is_member || vantage == self.vantage || !is_newer {
-            return BTreeSet::new();
+    /// The members whose votes count from now on.
+    pub(super) fn set_members(&mut self, members: Vec<Member>) {
+        self.members = members;
+    }
+
+    /// Whether what is known of a node is of another run than this one.
+    pub(super) fn is_another_run(&self, node: &VantageId, run: Option<u64>) -> bool {
+        self.others.get(node).is_none_or(|known| known.run != run)
+    }
+
+    /// A node stands by what it said, after this moment. The regions that have to be judged again because of it.
+    pub(super) fn hear(&mut self, node: &VantageId, said: Moment, now: Moment) -> BTreeSet<RegionId> {
+        let known = self.others.entry(node.clone()).or_default();
+        let was_fresh = known.is_fresh(now);
+        known.said = known.said.max(Some(said));
+        if was_fresh || !known.is_fresh(now) {
+            BTreeSet::new()
+        } else {
+            self.regions.keys().cloned().collect()
         }
-        let ballot = |vote: EndpointVote| {
-            #[rustfmt::skip]
-            let EndpointVote {
-                region, address, vote, suspect, isolated, awaits_witness, predates_doubt, failure, degraded,
-            } = vote;
-            let vantage = vantage.clone();
-            #[rustfmt::skip]
-            let ballot = Ballot {
-                vantage, vote, suspect, isolated, awaits_witness, predates_doubt, failure, trouble: None, degraded,
-            };
-            ((region, address), ballot)
-        };
-        let ballots = endpoints.into_iter().map(ballot).collect();
-        self.others.insert(vantage, Received { given, ballots });
+    }
+
+    /// All that a run of a node says, in place of what any run of it said before.
+    pub(super) fn receive_all(
+        &mut self,
+        node: &VantageId,
+        run: Option<u64>,
+        votes: BTreeMap<RegionId, Vec<EndpointVote>>,
+    ) -> BTreeSet<RegionId> {
+        let known = self.others.entry(node.clone()).or_default();
+        known.run = run;
+        known.ballots.clear();
+        for (region, votes) in votes {
+            self.receive(node, &region, votes);
+        }
         self.regions.keys().cloned().collect()
     }
 
-    /// What we say, for the other nodes.
-    pub(super) fn votes(&self, evidence: &Evidence, now: Moment) -> Votes {
-        let of_region = |region: &Region| -> Vec<EndpointVote> {
-            let ballots = region.addresses.iter().zip(evidence.ballots(region, now));
-            let vote = |(address, ballot): (&IpAddr, Ballot)| EndpointVote {
-                region: region.id.clone(),
-                address: *address,
-                vote: ballot.vote,
-                suspect: ballot.suspect,
-                isolated: ballot.isolated,
-                awaits_witness: ballot.awaits_witness,
-                predates_doubt: ballot.predates_doubt,
-                failure: ballot.failure,
-                degraded: ballot.degraded,
-            };
-            ballots.map(vote).collect()
-        };
+    /// What a node says of a region, in place of what it said before.
+    pub(super) fn receive(
+        &mut self,
+        node: &VantageId,
+        region: &RegionId,
+        votes: Vec<EndpointVote>,
+    ) -> Option<RegionId> {
+        let known = self.others.entry(node.clone()).or_default();
+        known.ballots.retain(|(of, _), _| of != region);
+        let ballots = votes.into_iter().map(|vote| ((region.clone(), vote.address), vote.ballot(node)));
+        known.ballots.extend(ballots);
+        self.regions.contains_key(region).then(|| region.clone())
+    }
+
+    /// What we say about each region that is probed, for the other nodes.
+    pub(super) fn votes_by_region(
+        &self,
+        evidence: &Evidence,
+        now: Moment,
+    ) -> BTreeMap<RegionId, Vec<EndpointVote>> {
         let probed = self.regions.values().filter(|region| !region.checks.is_empty());
-        Votes {
-            vantage: self.vantage.clone(),
-            age: Duration::ZERO,
-            endpoints: probed.flat_map(of_region).collect(),
-        }
+        let of_region = |region: &Region| {
+            let ballots = region.addresses.iter().zip(evidence.ballots(region, now));
+            let votes = ballots.map(|(address, ballot)| EndpointVote::of(*address, ballot));
+            (region.id.clone(), votes.collect())
+        };
+        probed.map(of_region).collect()
     }
 
     /// Judges a region again. True when anything that a decision is made from, or explained with, is another one.
@@ -233,7 +274,7 @@ impl Judgement {
         if member.vantage == self.vantage {
             return evidence.ballots(region, now);
         }
-        let fresh = self.others.get(&member.vantage).filter(|known| now.since(known.given) <= VOTES_FRESH);
+        let fresh = self.others.get(&member.vantage).filter(|known| known.is_fresh(now));
         let ballot = |address: &IpAddr| {
             let known = fresh.and_then(|known| known.ballots.get(&(region.id.clone(), *address)));
             let unproven = Vote::Unknown(Doubt::Unproven);
@@ -249,8 +290,11 @@ impl Judgement {
     fn note_expiry(&mut self, region: &RegionId, evidence: &Evidence, now: Moment) {
         let Some(configured) = self.regions.get(region) else { return };
         let ours = evidence.fresh_until(configured, now);
-        let theirs =
-            self.others.values().map(|known| known.given + VOTES_FRESH).filter(|until| *until >= now);
+        let theirs = self
+            .others
+            .values()
+            .filter_map(|known| Some(known.said? + VOTES_FRESH))
+            .filter(|until| *until >= now);
         let expires = ours.into_iter().chain(theirs).min();
         if let Some(before) = self.expires_at.remove(region) {
             self.expires.remove(&(before, region.clone()));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster::ClusterEvent;
 use super::{HookOutcome, Report};
 use crate::health::{State, Verdict};
 use crate::model::{GateId, Moment, Name, RegionId, VantageId};
@@ -97,6 +98,8 @@ pub enum NoticeEvent {
     Override,
     /// A planned move of a name goes on.
     Switchover,
+    /// A name server of the cluster is cut off, silent or different.
+    Cluster,
     /// The configuration could not be loaded again.
     Reload,
     /// An operator tries whether notices arrive.
@@ -105,7 +108,7 @@ pub enum NoticeEvent {
 
 impl NoticeEvent {
     /// All of them.
-    pub const ALL: [NoticeEvent; 14] = [
+    pub const ALL: [NoticeEvent; 15] = [
         NoticeEvent::Decision,
         NoticeEvent::FailedOver,
         NoticeEvent::FailOpen,
@@ -118,6 +121,7 @@ impl NoticeEvent {
         NoticeEvent::Hook,
         NoticeEvent::Override,
         NoticeEvent::Switchover,
+        NoticeEvent::Cluster,
         NoticeEvent::Reload,
         NoticeEvent::Test,
     ];
@@ -138,6 +142,7 @@ impl NoticeEvent {
             NoticeEvent::Hook => "hook",
             NoticeEvent::Override => "override",
             NoticeEvent::Switchover => "switchover",
+            NoticeEvent::Cluster => "cluster",
             NoticeEvent::Reload => "reload",
             NoticeEvent::Test => "test",
         }
@@ -209,6 +214,7 @@ impl Announcement {
                     ..about.told(NoticeEvent::Override, format!("command/{command}"), report.to_string())
                 }))
             }
+            Report::Cluster(event) => about.cluster(event, report.to_string()),
             Report::Reloaded { .. } => Some(Announcement::of_reload(None, node, now)),
             Report::OverrideEnded { order } => Some(Announcement::Told(Notice {
                 names: order.order.name().cloned().into_iter().collect(),
@@ -342,6 +348,30 @@ impl About<'_> {
                 Some(Announcement::Fires { notice: self.firing(notice), is_brief: false })
             }
         }
+    }
+
+    /// What others have decided is told by what it brings here.
+    fn cluster(&self, event: &ClusterEvent, text: String) -> Option<Announcement> {
+        let notice = |key: String| Notice {
+            urgency: Urgency::Warning,
+            ..self.told(NoticeEvent::Cluster, format!("cluster/{key}"), text.clone())
+        };
+        let fires = |key: String| Announcement::Fires { notice: self.firing(notice(key)), is_brief: false };
+        let clears = |key: String| Announcement::Clears { notice: resolved(notice(key)), is_told: false };
+        Some(match event {
+            ClusterEvent::CutOff { .. } => fires("cut-off".into()),
+            ClusterEvent::Together { .. } => clears("cut-off".into()),
+            ClusterEvent::Alone => fires("alone".into()),
+            ClusterEvent::NotAlone => clears("alone".into()),
+            ClusterEvent::Silent { node } => fires(format!("silent/{node}")),
+            ClusterEvent::Heard { node } => clears(format!("silent/{node}")),
+            ClusterEvent::Differs { node } => fires(format!("differs/{node}")),
+            ClusterEvent::Agrees { node } => clears(format!("differs/{node}")),
+            ClusterEvent::OrderLost { lost, .. } => {
+                Announcement::Told(notice(format!("order/{}", lost.id.0)))
+            }
+            ClusterEvent::OrderTaken { .. } | ClusterEvent::Followed { .. } => return None,
+        })
     }
 
     fn gate(&self, gate: &GateId, region: Option<&RegionId>, light: Light, text: String) -> Announcement {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::adoption::{Commanded, Proposal};
+use super::cluster::Numbers;
 use super::command::{Command, Done, NameEffect, Refusal, Reply, What, Which};
+use super::sharing::Mover;
 use super::{Change, Controller, News, Report, SavedName};
 use crate::model::{Moment, Name};
 use crate::policy::{
@@ -31,6 +33,11 @@ struct Plan {
 impl Controller {
     /// Does what somebody wants, unless a rule forbids it; or only tells what it would mean.
     pub(super) fn obey(&mut self, command: Command, now: Moment, news: &mut News) {
+        self.obey_once_more(command, 0, now, news);
+    }
+
+    /// The same, after it has lost so many races with other nodes.
+    pub(super) fn obey_once_more(&mut self, command: Command, tries: u8, now: Moment, news: &mut News) {
         let Command { id, author, reason, terms, what, .. } = &command;
         self.judge_expired(now, news);
         let planned = self.plan(&command, now).and_then(|plan| self.allowed(plan, &command));
@@ -50,14 +57,17 @@ impl Controller {
             news.replies.push(Reply { id: *id, outcome: Ok(done) });
             return;
         }
-        news.reports.push(Report::Commanded {
+        let accepted = Report::Commanded {
             command: what.to_string(),
             names: done.names.iter().take(NAMES_TOLD).map(|effect| effect.name.clone()).collect(),
             region: what.region().cloned(),
             author: author.clone(),
             reason: reason.clone(),
             broken: plan.breaches.iter().map(|breach| breach.rule).collect(),
-        });
+        };
+        if tries == 0 {
+            news.reports.push(accepted);
+        }
         let Plan { made, ended, decisions, .. } = plan;
         if let Some(made) = &made {
             self.last_override = made.id; // the next one has another number, however long the disk takes
@@ -65,7 +75,9 @@ impl Controller {
         for index in decisions.keys() {
             news.concerned.remove(index); // decided here
         }
-        let command = Some(Commanded { id: *id, done });
+        let (id, is_shared) = (*id, self.participant.is_some());
+        let command = is_shared.then(|| Box::new(command));
+        let command = Some(Commanded { id, done, command, tries });
         self.propose(Proposal { moves: decisions, made, ended, command, ..Proposal::default() }, now, news);
     }
 
@@ -88,7 +100,7 @@ impl Controller {
             What::Order { order, starts, lasts, at_expiry } => {
                 self.check_order(order, *starts, *lasts, now)?;
                 let made = Arc::new(Override {
-                    id: OverrideId(self.last_override.0 + 1),
+                    id: OverrideId(self.next_override()),
                     order: order.clone(),
                     author: command.author.clone(),
                     reason: command.reason.clone(),
@@ -96,6 +108,7 @@ impl Controller {
                     starts: *starts,
                     expires: starts.unwrap_or(now) + *lasts,
                     at_expiry: *at_expiry,
+                    shared: false,
                 });
                 let ended = self.overrides.iter().filter(|known| made.replaces(known)).cloned().collect();
                 let plan = self.plan_for_all(Some(Arc::clone(&made)), ended, now);
@@ -122,6 +135,12 @@ impl Controller {
         }
     }
 
+    /// The number of the next override: one that no other node gives.
+    fn next_override(&self) -> u64 {
+        let numbers = self.participant.as_ref().map_or(Numbers::SINGLE, |part| part.numbers);
+        numbers.own_after(self.last_override.0)
+    }
+
     /// A command about one name: what pins or freezes it, or keeps it where it is, ends with it.
     fn plan_for_name(
         &self,
@@ -143,7 +162,7 @@ impl Controller {
         let before = &self.decisions[index];
         let free = Standing { kept: false, ..before.standing.clone() };
         let decision = decided(index, &free, Facts { overrides: &overrides, ..self.facts() })?;
-        let decision = self.ceilings.lift(decision, Some(&before.standing));
+        let decision = self.numbered(index, decision, &before.standing, Mover::Operator, now);
         if ended.is_empty() && decision.standing == before.standing {
             return Err(Refusal::NothingHeld(name.clone()));
         }
@@ -166,7 +185,7 @@ impl Controller {
             let is_concerned = orders.iter().any(|order| order.concerns(steer, &before.region));
             if is_concerned && !self.is_pending(index) {
                 let decision = decide(steer, Some(before), facts, now);
-                decisions.insert(index, self.ceilings.lift(decision, Some(before)));
+                decisions.insert(index, self.numbered(index, decision, before, Mover::Operator, now));
             }
         }
         let mut plan = Plan { made, ended, decisions, ..Plan::default() };
@@ -274,6 +293,9 @@ impl Controller {
             return;
         }
         self.overrides = without(&self.overrides, ended);
+        if self.participant.is_some() {
+            self.ended_orders.extend(ended.iter().filter(|ended| ended.shared).map(|ended| ended.id));
+        }
         news.changes.extend(ended.iter().map(|ended| Change::OverrideEnded(ended.id)));
         if let Some(made) = made {
             self.last_override = self.last_override.max(made.id);
@@ -282,6 +304,10 @@ impl Controller {
         }
         self.gates.turn(&self.overrides);
         self.look_at_gates(now, news);
+        if self.participant.as_mut().is_some_and(|part| part.suspend(&self.overrides)) {
+            self.set_voters(now, news);
+        }
+        self.leave_unsettled();
         news.concerned.extend(0..self.decisions.len());
     }
 }

@@ -42,7 +42,7 @@ impl Controller {
         if reload.expires < now {
             return news.replies.push(Reply { id: reload.id, outcome: Err(Refusal::Expired) });
         }
-        if !self.proposals.is_empty() {
+        if !self.proposals.is_empty() || self.shares_anything() {
             if let Some(before) = self.parked.replace(reload) {
                 news.replies.push(Reply { id: before.id, outcome: Err(Refusal::Expired) });
             }
@@ -64,7 +64,7 @@ impl Controller {
         if done.dry_run {
             return news.replies.push(Reply { id, outcome: Ok(done) });
         }
-        let command = Some(Commanded { id, done });
+        let command = Some(Commanded { id, done, command: None, tries: 0 });
         self.commit(Proposal { reload: Some(reloading), command, ..Proposal::default() }, news);
     }
 
@@ -80,7 +80,12 @@ impl Controller {
             let decision = decide(steer, before, facts, now);
             let decision = hooks.postpone(steer, before, decision, now);
             let decision = standings.outgrown(decision);
-            self.ceilings.lift(decision, before)
+            match &self.participant {
+                Some(part) => {
+                    part.first_decision(steer, before, decision, (&reload.parameters, &self.ceilings), now)
+                }
+                None => self.ceilings.lift(decision, before),
+            }
         };
         let decisions: Vec<Decision> = reload.parameters.steers.iter().map(decided).collect();
         let before = Before::of(&self.decisions);
@@ -192,6 +197,7 @@ impl Controller {
         for index in 0..self.decisions.len() {
             self.note_due(index, now);
         }
+        self.take_part_anew(now, news);
         news.configured = Some(Effect::Configure(id));
         news.table = Some(Arc::clone(&self.table));
         self.evidence.set_paces(news);

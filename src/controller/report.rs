@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::cluster::ClusterEvent;
 use super::hook::{HookEnded, HookOutcome};
 use super::step::Step;
 use crate::health::{CheckState, Health, State, Verdict};
 use crate::model::{CheckId, GateId, Name, RegionId};
-use crate::policy::{Decision, Light, Override, SafetyRule, Standing, Wait};
+use crate::policy::{Decision, Hold, Light, Override, SafetyRule, Standing, Wait};
 
 /// A change worth a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +112,8 @@ pub enum Report {
         /// Which one.
         order: Arc<Override>,
     },
+    /// Something about the nodes of the cluster.
+    Cluster(ClusterEvent),
     /// A name keeps its answer, for another reason than before.
     ReasonChanged {
         /// What is in force.
@@ -134,6 +137,7 @@ impl Report {
             Report::HookEnded(ended) => ended.outcome != HookOutcome::Done,
             Report::Commanded { broken, .. } | Report::Reloaded { broken, .. } => !broken.is_empty(),
             Report::Refused { .. } | Report::OverrideEnded { .. } => true,
+            Report::Cluster(event) => event.is_bad(),
             Report::Switchover { step, .. } => step.bad,
             Report::ReasonChanged { decision } => decision.verdict().is_none_or(|v| v.state != State::Up),
         }
@@ -154,6 +158,7 @@ impl Report {
             Report::Reloaded { .. } => "config.reloaded",
             Report::OverrideEnded { .. } => "override.ended",
             Report::Switchover { .. } => "switchover.step",
+            Report::Cluster(event) => event.event(),
             Report::ReasonChanged { .. } => "decision.reason",
         }
     }
@@ -177,13 +182,16 @@ impl Report {
 
     pub(super) fn of_decision(before: &Decision, after: &Decision) -> Option<Report> {
         let reason = |decision: &Decision| {
-            let wait = decision.derivation.wait.as_ref();
+            // That another node may have to agree is over in a moment, or told by itself.
+            let wait = decision.derivation.wait.as_ref().filter(|wait| wait.hold != Hold::Cluster);
             (
                 decision.derivation.rule.label(),
                 wait.map(|Wait { to, hold, until: _ }| (to.clone(), hold.clone())),
             )
         };
-        if before.standing.epoch != after.standing.epoch {
+        let is_same = before.standing.region == after.standing.region
+            && before.standing.addresses == after.standing.addresses;
+        if before.standing.epoch != after.standing.epoch && !is_same {
             return Some(Report::AnswerChanged {
                 before: Box::new(before.clone()),
                 after: Box::new(after.clone()),
@@ -270,6 +278,7 @@ impl fmt::Display for Report {
             Report::OverrideEnded { order } => {
                 write!(f, "override {} has ended: {} by {}", order.id, order.order, order.author)
             }
+            Report::Cluster(event) => write!(f, "{event}"),
             Report::ReasonChanged { decision } => {
                 let region = &decision.standing.region;
                 write!(

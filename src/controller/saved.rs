@@ -1,6 +1,6 @@
 //! What outlives us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -45,6 +45,9 @@ pub struct SavedState {
     /// The number of the last override that there ever was.
     #[serde(default)]
     pub last_override: OverrideId,
+    /// Orders that have ended here, though the other nodes of the cluster may not know that yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ended_orders: BTreeSet<OverrideId>,
     /// The configuration that a reload brought last.
     #[serde(default)]
     pub configuration: Option<SavedConfiguration>,
@@ -173,7 +176,12 @@ impl Saved {
                     state.last_override = state.last_override.max(order.id);
                     state.overrides = state.overrides.with(order);
                 }
-                Change::OverrideEnded(id) => state.overrides = state.overrides.without(&[id]),
+                Change::OverrideEnded(id) => {
+                    if state.overrides.get(id).is_some_and(|ended| ended.shared) {
+                        state.ended_orders.insert(id);
+                    }
+                    state.overrides = state.overrides.without(&[id]);
+                }
                 Change::Configuration(configuration) => state.configuration = Some(configuration),
                 Change::Check(check) => {
                     drop(checks.insert((check.vantage.clone(), check.check.clone()), *check))
@@ -388,6 +396,7 @@ impl Controller {
             serials: self.serials(),
             overrides: self.proposals.overrides(&self.overrides),
             last_override: self.last_override,
+            ended_orders: self.ended_orders.clone(),
             configuration: self.configuration.clone(),
             missing: Missing::Nothing,
         })

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use super::command::Refusal;
 use super::{Controller, Parameters};
-use crate::model::{Moment, Name, RegionId, shown};
+use crate::model::{Moment, Name, RegionId, VantageId, shown};
 use crate::policy::{Gate, LASTS_MAX, OVERRIDES_MAX, Order, PLANNED_MAX, Proof, Scope, Steer, Target};
 
 /// The shortest override.
 const LASTS_MIN: Duration = Duration::from_secs(1);
+
+/// As few nodes of a cluster may count.
+const NODES_MIN: usize = 2;
 
 impl Controller {
     /// Refuses an order that is about nothing, or too long, or one too many.
@@ -25,8 +28,18 @@ impl Controller {
         if self.overrides.len() >= OVERRIDES_MAX {
             return Err(Refusal::TooMany(OVERRIDES_MAX));
         }
+        if let Order::Suspend(node) = order {
+            self.check_suspension(node)?;
+        }
         starts.map_or(Ok(()), |starts| check_start(order, starts, now))?;
         check_subject(&self.parameters, order)
+    }
+
+    /// Two nodes at least must count besides.
+    fn check_suspension(&self, node: &VantageId) -> Result<(), Refusal> {
+        let Some(part) = &self.participant else { return Ok(()) };
+        let left = part.active().filter(|active| active.vantage != *node).count();
+        if left < NODES_MIN { Err(Refusal::TooFewNodes) } else { Ok(()) }
     }
 
     /// Whether an order is about anything that is configured: a restart may have taken it away.
@@ -60,6 +73,12 @@ pub(super) fn check_subject(parameters: &Parameters, order: &Order) -> Result<()
             let found = parameters.gates.iter().find(is_meant);
             found.map(drop).ok_or_else(|| Refusal::NoSuchSwitch(gate.clone()))
         }
+        Order::Suspend(node) => {
+            let nodes = || parameters.members.iter().map(|member| &member.vantage);
+            let is_known = parameters.cluster.is_some() && nodes().any(|known| known == node);
+            let refusal = || Refusal::NoSuchNode { node: node.clone(), nodes: nodes().cloned().collect() };
+            if is_known { Ok(()) } else { Err(refusal()) }
+        }
     }
 }
 
@@ -81,6 +100,7 @@ fn check_start(order: &Order, starts: Moment, now: Moment) -> Result<(), Refusal
         | Order::ForceDown(_)
         | Order::Drain(_)
         | Order::Freeze(_)
-        | Order::Switch { .. } => refused("only the move of a name can be planned: `switchover`".into()),
+        | Order::Switch { .. }
+        | Order::Suspend(_) => refused("only the move of a name can be planned: `switchover`".into()),
     }
 }

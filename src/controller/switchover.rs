@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::adoption::Proposal;
+use super::cluster::{Mandate, Participant};
 use super::step::Step;
 use super::{Controller, Effect, News, Report};
 use crate::health::State;
@@ -30,6 +31,11 @@ impl Controller {
 
     /// Begins what was planned for now, unless its region could not take over.
     pub(super) fn begin_planned(&mut self, now: Moment, news: &mut News) {
+        let makes_moves =
+            |part: &Participant| part.is_first(now) && part.mandate(0, now) == Mandate::Together;
+        if !self.participant.as_ref().is_none_or(makes_moves) {
+            return; // it begins where one node begins it for all
+        }
         for planned in self.overrides.due(now) {
             let Order::Pin { name, .. } = &planned.order else { continue };
             let Some(index) = self.index_of(name) else {
@@ -127,7 +133,8 @@ impl Controller {
             | Order::ForceDown(_)
             | Order::Drain(_)
             | Order::Freeze(_)
-            | Order::Switch { .. } => false,
+            | Order::Switch { .. }
+            | Order::Suspend(_) => false,
         };
         let planned = self.overrides.iter().find(of_name).cloned();
         if let Some(planned) = planned {
@@ -256,6 +263,7 @@ mod tests {
                     Effect::RunHook(run) => self.runs.push(run),
                     Effect::Verify { id, .. } => self.verified.push(id),
                     Effect::Note(_)
+                    | Effect::Transact(_)
                     | Effect::Publish(_)
                     | Effect::Configure(_)
                     | Effect::Persist

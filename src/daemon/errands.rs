@@ -1,4 +1,4 @@
-//! Programs and secrets of gates, hooks and receivers: whether they are there.
+//! Programs and secrets of gates, hooks, receivers and the cluster: whether they are there.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::shared::shared_too_widely;
 use super::unreadable::unreadable;
-use crate::config::{Config, GateSettings, HookSettings, ReceiverSettings, SecretFile};
+use crate::config::{ClusterSettings, Config, GateSettings, HookSettings, ReceiverSettings, SecretFile};
 use crate::model::{Place, Problem};
 
 /// What is wrong with them, and what may be.
@@ -22,6 +22,7 @@ pub(super) fn doubts(config: &Config) -> Vec<Problem> {
     let of_gates = config.asked.iter().filter_map(GateSettings::secret_file);
     let secrets = of_gates.chain(config.deeds.iter().filter_map(HookSettings::secret_file));
     let secrets = secrets.chain(config.receivers.iter().flat_map(ReceiverSettings::secret_files));
+    let secrets = secrets.chain(config.cluster.iter().flat_map(ClusterSettings::secret_files));
     programs.chain(secrets.filter_map(secret)).collect()
 }
 

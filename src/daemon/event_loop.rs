@@ -198,6 +198,7 @@ impl EventLoop {
                     events.extend(commit.map(|commit| Event::Committed(id, commit)));
                 }
                 Effect::Note(changes) => self.disk.note(changes, now),
+                Effect::Transact(_) => {}
                 Effect::Publish(table) => self.tables.publish(table),
                 Effect::Persist => self.disk.want_state(),
                 Effect::Pace(check, pace) => self.probing.set_pace(&check, pace),

@@ -12,7 +12,7 @@ use crate::model::{Problem, has_errors};
 use crate::probe::{self, Prober};
 use crate::programs::Programs;
 use crate::zone::Zone;
-use crate::{control, dns, gate, hook, notify, rights};
+use crate::{cluster, control, dns, gate, hook, notify, rights};
 
 use super::noted::Noted;
 use super::shared::shared_too_widely;
@@ -38,7 +38,9 @@ pub struct Ready {
     pub hooks: hook::Prepared,
     /// Who tells the receivers of notices.
     pub receivers: notify::Prepared,
-    /// The programs of all three.
+    /// Who speaks to etcd, where there is a cluster.
+    pub cluster: Option<cluster::Prepared>,
+    /// The programs of gates, hooks and receivers.
     pub programs: Programs,
     /// What protects the API over TCP.
     pub api: control::Protection,
@@ -106,26 +108,28 @@ pub(super) fn load_noted(
     let asker = gate::prepare(&config.asked, |gate| deeds::of_gate(&config, gate));
     let hooks = hook::prepare(&config.deeds, |hook| deeds::of_hook(&config, hook));
     let receivers = notify::prepare(&config.receivers, |receiver| deeds::of_receiver(&config, receiver));
+    let cluster = config.cluster.as_ref().map(cluster::prepare).transpose();
     let api = control::protect(&config.api);
     if let Some(tls) = &config.api.tls {
         let shared = shared_too_widely(&tls.key, &tls.key.display().to_string());
         problems.extend(shared.map(|problem| Problem { place: Some(tls.place.clone()), ..problem }));
     }
-    match (prober, asker, hooks, receivers, api) {
-        (Ok(prober), Ok(asker), Ok(hooks), Ok(receivers), Ok(api)) if !has_errors(&problems) => {
+    match (prober, asker, hooks, receivers, cluster, api) {
+        (Ok(prober), Ok(asker), Ok(hooks), Ok(receivers), Ok(cluster), Ok(api)) if !has_errors(&problems) => {
             let file = file.to_owned();
             let programs = deeds::programs(&config);
             let (hash, files) = (noted.hash(), noted.files().to_vec());
             #[rustfmt::skip]
             let ready = Ready {
-                file, config, zones, secrets, prober, asker, hooks, receivers, programs, api, warnings: problems, text, hash,
-                files,
+                file, config, zones, secrets, prober, asker, hooks, receivers, cluster, programs, api, warnings: problems,
+                text, hash, files,
             };
             Ok(ready)
         }
-        (prober, asker, hooks, receivers, api) => {
-            let mistakes = [prober.err(), asker.err(), hooks.err(), receivers.err(), api.err()];
-            problems.extend(mistakes.into_iter().flatten().flatten());
+        (prober, asker, hooks, receivers, cluster, api) => {
+            let of_shells = [asker.err(), hooks.err(), receivers.err(), cluster.err(), api.err()];
+            let mistakes = [prober.err()].into_iter().chain(of_shells);
+            problems.extend(mistakes.flatten().flatten());
             Err(problems)
         }
     }

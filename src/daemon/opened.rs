@@ -9,7 +9,7 @@ use super::StartError;
 use super::descriptors;
 use super::figures::Proc;
 use super::load::Ready;
-use crate::config::{Config, DnsSettings, GateSettings, HookSettings, ReceiverSettings};
+use crate::config::{ClusterSettings, Config, DnsSettings, GateSettings, HookSettings, ReceiverSettings};
 use crate::control;
 use crate::dns;
 use crate::handover::{Offer, Offered, Predecessor, Starter};
@@ -115,7 +115,7 @@ impl Opened {
 /// What is used for as long as the process runs. Files are read again when they have changed, and the new ones are
 /// others for the kernel, so it is their folders that are needed.
 fn needs(file: &Path, config: &Config) -> Needs {
-    let Config { node, dns, control, api, zones, probes, asked, deeds, receivers, .. } = config;
+    let Config { node, dns, control, api, zones, probes, asked, deeds, receivers, cluster, .. } = config;
     let authorities = probes.iter().filter_map(|probe| probe.kind.trust()?.ca_file.as_deref());
     let certificates = dns.tls.iter().flat_map(|tls| [tls.certificate.as_path(), &tls.key]);
     let of_api = api
@@ -131,8 +131,10 @@ fn needs(file: &Path, config: &Config) -> Needs {
     let secrets = asked.iter().filter_map(GateSettings::secret_file);
     let secrets = secrets.chain(deeds.iter().filter_map(HookSettings::secret_file));
     let secrets = secrets.chain(receivers.iter().flat_map(ReceiverSettings::secret_files));
+    let secrets = secrets.chain(cluster.iter().flat_map(ClusterSettings::read_again));
     let secrets: Vec<&Path> = secrets.map(|secret| secret.file.as_path()).collect();
     let read_again = read_again.chain(secrets);
+    let believed = believed.chain(cluster.iter().map(|cluster| &cluster.etcd.authorities));
     let files = files.chain(authorities).chain(believed.filter_map(|believed| believed.ca_file.as_deref()));
     let files = files.chain(read_again.clone());
     let read: BTreeSet<PathBuf> = files.flat_map(folders_of).collect();

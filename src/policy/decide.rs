@@ -93,7 +93,8 @@ fn obey(order: &Override, evidence: &[Arc<Verdict>], served: Option<usize>, by_e
         | Order::ForceDown(_)
         | Order::Drain(_)
         | Order::Freeze(_)
-        | Order::Switch { .. } => None,
+        | Order::Switch { .. }
+        | Order::Suspend(_) => None,
     };
     let (index, rule, hold) = match (pinned, served) {
         (Some(index), _) => (index, Rule::Pinned, Hold::Pin),

@@ -27,6 +27,8 @@ pub enum Hold {
     Gate(GateId),
     /// A hook that must succeed before the move has failed; it is tried again.
     Hook(HookId),
+    /// Most name servers of the cluster have not been heard, or another of them makes this move.
+    Cluster,
     /// An operator has pinned the name to another region.
     Pin,
     /// An operator has frozen the answer.
@@ -55,6 +57,7 @@ impl fmt::Display for Hold {
             Hold::ManualFailback => f.write_str("manual failback"),
             Hold::Dwell => f.write_str("dwell"),
             Hold::FlipLimit => f.write_str("flip limit"),
+            Hold::Cluster => f.write_str("the cluster"),
             Hold::Pin => f.write_str("pin"),
             Hold::Freeze => f.write_str("freeze"),
             Hold::Switchover => f.write_str("switchover"),
@@ -93,6 +96,17 @@ impl Flips {
     #[must_use]
     pub fn within_hour(&self, now: Moment) -> usize {
         self.0.iter().filter(|at| now.since(**at) < HOUR).count()
+    }
+
+    /// How long ago each of them was, the oldest first.
+    pub fn ages(&self, now: Moment) -> impl DoubleEndedIterator<Item = Duration> {
+        self.0.iter().map(move |at| now.since(*at))
+    }
+
+    /// Those that were so long ago, the oldest first.
+    #[must_use]
+    pub fn of_ages(ages: impl Iterator<Item = Duration>, now: Moment) -> Flips {
+        Flips(ages.map(|age| now.before(age)).collect())
     }
 
     /// Moves each of them: the clock was set back while we were away.

@@ -251,6 +251,7 @@ mod tests {
             (0..5_u8).prop_map(|number| Order::Freeze(Scope::InRegion(name(number)))),
         ];
         let made = |(id, order)| Override {
+            shared: false,
             id: OverrideId(id),
             order,
             author: "an operator".into(),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Steer;
 use crate::health::{Says, Verdict, Word};
-use crate::model::{GateId, Moment, Name, RegionId};
+use crate::model::{GateId, Moment, Name, RegionId, VantageId};
 
 /// How long an override lasts unless its author says otherwise.
 pub const LASTS_DEFAULT: Duration = Duration::from_secs(3600);
@@ -49,6 +49,9 @@ pub struct Override {
     pub expires: Moment,
     /// What becomes of the names then.
     pub at_expiry: AtExpiry,
+    /// The other name servers of the cluster have been told of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// What can be ordered.
@@ -77,6 +80,8 @@ pub enum Order {
         /// Whether it lets names pass.
         on: bool,
     },
+    /// A name server of the cluster does not count: it has no vote and makes no move. It goes on answering.
+    Suspend(VantageId),
 }
 
 /// What a word of an operator is about.
@@ -121,13 +126,17 @@ impl Order {
     /// Whether an order about the same thing takes the place of this one.
     #[must_use]
     pub fn has_subject_of(&self, other: &Order) -> bool {
-        use Order::{Drain, ForceDown, ForceUp, Freeze, Pin, Switch};
+        use Order::{Drain, ForceDown, ForceUp, Freeze, Pin, Suspend, Switch};
         match (self, other) {
             (ForceUp(a) | ForceDown(a) | Drain(a), ForceUp(b) | ForceDown(b) | Drain(b)) => a == b,
             (Pin { name: a, .. }, Pin { name: b, .. }) => a == b,
             (Freeze(a), Freeze(b)) => a == b,
             (Switch { gate: a, .. }, Switch { gate: b, .. }) => a == b,
-            (ForceUp(_) | ForceDown(_) | Drain(_) | Pin { .. } | Freeze(_) | Switch { .. }, _) => false,
+            (Suspend(a), Suspend(b)) => a == b,
+            (
+                ForceUp(_) | ForceDown(_) | Drain(_) | Pin { .. } | Freeze(_) | Switch { .. } | Suspend(_),
+                _,
+            ) => false,
         }
     }
 
@@ -144,6 +153,7 @@ impl Order {
             Order::Pin { name, .. } => steer.names.contains(name),
             Order::Freeze(scope) => scope.has(steer, served),
             Order::Switch { .. } => true,
+            Order::Suspend(_) => false,
         }
     }
 
@@ -156,7 +166,8 @@ impl Order {
             | Order::ForceDown(_)
             | Order::Drain(_)
             | Order::Freeze(_)
-            | Order::Switch { .. } => None,
+            | Order::Switch { .. }
+            | Order::Suspend(_) => None,
         }
     }
 
@@ -173,7 +184,8 @@ impl Order {
             | Order::ForceDown(Target::Address(_))
             | Order::Drain(Target::Address(_))
             | Order::Freeze(Scope::All | Scope::OfName(_))
-            | Order::Switch { .. } => None,
+            | Order::Switch { .. }
+            | Order::Suspend(_) => None,
         }
     }
 
@@ -187,7 +199,7 @@ impl Order {
             Order::Drain(_) => Order::Drain(target()),
             Order::Pin { name, .. } => Order::Pin { name: name.clone(), region: new.clone() },
             Order::Freeze(_) => Order::Freeze(Scope::InRegion(new.clone())),
-            Order::Switch { .. } => return None,
+            Order::Switch { .. } | Order::Suspend(_) => return None,
         })
     }
 
@@ -196,7 +208,7 @@ impl Order {
             Order::ForceUp(target) => Some((target, Says::Up)),
             Order::ForceDown(target) => Some((target, Says::Down)),
             Order::Drain(target) => Some((target, Says::Drained)),
-            Order::Pin { .. } | Order::Freeze(_) | Order::Switch { .. } => None,
+            Order::Pin { .. } | Order::Freeze(_) | Order::Switch { .. } | Order::Suspend(_) => None,
         }
     }
 }
@@ -235,7 +247,7 @@ impl Overrides {
     pub const NONE: &'static Overrides = &Overrides(Vec::new());
 
     /// In the order in which they were given.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Override>> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Override>> {
         self.0.iter()
     }
 
@@ -262,6 +274,26 @@ impl Overrides {
     pub fn with(&self, order: Arc<Override>) -> Overrides {
         let others = self.0.iter().filter(|known| !order.replaces(known));
         Overrides(others.cloned().chain([Arc::clone(&order)]).collect())
+    }
+
+    /// With another form of one of them, in its place.
+    #[must_use]
+    pub fn with_same(&self, order: Arc<Override>) -> Overrides {
+        let place = |known: &Arc<Override>| Arc::clone(if known.id == order.id { &order } else { known });
+        Overrides(self.0.iter().map(place).collect())
+    }
+
+    /// The name servers that are taken out of the cluster for a while.
+    pub fn suspended(&self) -> impl Iterator<Item = &VantageId> {
+        self.in_force().filter_map(|known| match &known.order {
+            Order::Suspend(node) => Some(node),
+            Order::ForceUp(_)
+            | Order::ForceDown(_)
+            | Order::Drain(_)
+            | Order::Pin { .. }
+            | Order::Freeze(_)
+            | Order::Switch { .. } => None,
+        })
     }
 
     /// With other names for some regions.
@@ -321,7 +353,8 @@ impl Overrides {
             | Order::ForceDown(_)
             | Order::Drain(_)
             | Order::Pin { .. }
-            | Order::Freeze(_) => None,
+            | Order::Freeze(_)
+            | Order::Suspend(_) => None,
         })
     }
 
@@ -350,7 +383,8 @@ impl Overrides {
             | Order::ForceDown(_)
             | Order::Drain(_)
             | Order::Freeze(_)
-            | Order::Switch { .. } => false,
+            | Order::Switch { .. }
+            | Order::Suspend(_) => false,
         };
         let freezes = |known: &&Arc<Override>| match (&known.order, served) {
             (Order::Freeze(scope), Some(served)) => scope.has(steer, served),
@@ -401,6 +435,7 @@ impl fmt::Display for Order {
             Order::Freeze(scope) => write!(f, "freeze {scope}"),
             Order::Switch { gate, on: true } => write!(f, "switch {gate} on"),
             Order::Switch { gate, on: false } => write!(f, "switch {gate} off"),
+            Order::Suspend(node) => write!(f, "suspend {node}"),
         }
     }
 }

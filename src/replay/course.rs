@@ -160,6 +160,7 @@ impl<'h> Run<'h> {
                 Effect::RunHook(_)
                 | Effect::Configure(_)
                 | Effect::Note(_)
+                | Effect::Transact(_)
                 | Effect::Persist
                 | Effect::Verify { .. }
                 | Effect::Reply(_) => {}

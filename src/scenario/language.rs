@@ -9,7 +9,7 @@ use crate::controller::{Terms, What as Wish};
 use crate::health::State;
 use crate::model::{Family, GateId, HookId, RegionId};
 use crate::policy::Seen;
-use crate::simulator::{Condition, DiskState};
+use crate::simulator::{Condition, DiskState, Link};
 
 /// The last moment of a story: what comes later would take long to play, and is a mistyped unit.
 const LENGTH_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
@@ -28,8 +28,19 @@ pub struct Step {
     pub text: String,
     /// When.
     pub when: When,
+    /// At which name server.
+    pub at: Where,
     /// What happens, or is expected.
     pub what: What,
+}
+
+/// At which name server something happens, or is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// At that of this number, from 0, which is us.
+    Node(usize),
+    /// At all of them.
+    Everywhere,
 }
 
 /// The moment of a line, from the start of the story.
@@ -69,12 +80,23 @@ pub enum What {
         /// Or given back.
         taken: bool,
     },
-    /// The other nodes do not hear of this one, or do again.
-    Parted {
+    /// A node reaches what the nodes share like this.
+    Linked {
         /// The number of the node, from 0, which is us.
         node: usize,
-        /// Or no longer.
-        parted: bool,
+        /// What is left of the way.
+        link: Link,
+    },
+    /// What the nodes share answers nobody, or does again.
+    RegisterDown(bool),
+    /// It takes so much longer.
+    RegisterSlow(Duration),
+    /// A node stands in a region: in the first lines of a story.
+    Stands {
+        /// The number of the node, from 0, which is us.
+        node: usize,
+        /// Where.
+        region: RegionId,
     },
     /// Something near us refuses every connection, or no longer.
     Forged(bool),
@@ -236,8 +258,16 @@ impl Step {
             return Err(wrong(at, format!("`{time}` is beyond the 31 days that a story may last")));
         }
         let when = of(moment);
-        let (at, _) = words.get(before + 1).copied().unwrap_or((told.len(), ""));
-        let rest = &plain[(before + 1).min(plain.len())..];
+        let mut first = (before + 1).min(plain.len());
+        let (place, _) = words.get(first).copied().unwrap_or((told.len(), ""));
+        let (taken, whose) = match &plain[first..] {
+            ["everywhere", ..] => (1, Where::Everywhere),
+            ["at", node, ..] => (2, Where::Node(number_of(node).map_err(|found| wrong(place, found))?)),
+            [..] => (0, Where::Node(0)),
+        };
+        first += taken;
+        let (at, _) = words.get(first).copied().unwrap_or((told.len(), ""));
+        let rest = &plain[first.min(plain.len())..];
         let what = match rest {
             ["expect", ..] => {
                 What::Expect(expectation(told, at + "expect".len()).map_err(|(at, found)| wrong(at, found))?)
@@ -247,7 +277,14 @@ impl Step {
             }
             event => happening(event).map_err(|found| wrong(at, found))?,
         };
-        Ok(Some(Step { line, column: column(told, at), text: told[at..].to_owned(), when, what }))
+        Ok(Some(Step {
+            line,
+            column: column(told, at),
+            text: told[place..].to_owned(),
+            when,
+            at: whose,
+            what,
+        }))
     }
 }
 
@@ -284,8 +321,17 @@ fn happening(words: &[&str]) -> Result<What, String> {
         }
         ["we", "have", "no", family] => What::Family { family: of_name(family)?, taken: true },
         ["we", "have", family, "again"] => What::Family { family: of_name(family)?, taken: false },
-        [node, "is", "not", "heard", "of"] => What::Parted { node: number_of(node)?, parted: true },
-        [node, "is", "heard", "of", "again"] => What::Parted { node: number_of(node)?, parted: false },
+        [node, "is", "not", "heard", "of"] => What::Linked { node: number_of(node)?, link: Link::Down },
+        [node, "is", "heard", "of", "again"] => What::Linked { node: number_of(node)?, link: Link::Up },
+        [node, "is", "heard", "but", "deaf"] => What::Linked { node: number_of(node)?, link: Link::Deaf },
+        [node, "hears", "but", "is", "not", "heard"] => {
+            What::Linked { node: number_of(node)?, link: Link::Unheard }
+        }
+        [node, "stands", "in", region] => What::Stands { node: number_of(node)?, region: (*region).into() },
+        ["etcd", "is", "gone"] => What::RegisterDown(true),
+        ["etcd", "is", "back"] => What::RegisterDown(false),
+        ["etcd", "is", "slow", more] => What::RegisterSlow(span(more)?),
+        ["etcd", "is", "fast"] => What::RegisterSlow(Duration::ZERO),
         ["a", "middlebox", "refuses", "everything"] => What::Forged(true),
         ["the", "middlebox", "is", "gone"] => What::Forged(false),
         ["we", "cannot", "probe"] => What::Exhausted(true),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::api::Status;
 use crate::controller::{
     Command, CommandId, Commit, Controller, Effect, Event, HookEnded, HookOutcome, HookRun, Kept, Parameters,
-    Reload, ReloadedZone, Reply, Terms, What, compile_zones,
+    Reload, ReloadedZone, Reply, Terms, Transaction, What, compile_zones,
 };
 use crate::health::Observation;
 use crate::model::{CheckId, GateId, HookId, Moment, Name};
@@ -46,6 +46,10 @@ pub struct Node<O> {
     gates: BTreeMap<GateId, Seen>,
     /// The hooks that fail.
     failing_hooks: BTreeSet<HookId>,
+    /// What it wants written into the register.
+    transactions: Vec<Transaction>,
+    /// It has started since anybody asked.
+    has_started: bool,
 }
 
 /// Whether the name server runs.
@@ -71,6 +75,8 @@ impl<O: Onlooker> Node<O> {
             next: None,
             gates: BTreeMap::new(),
             failing_hooks: BTreeSet::new(),
+            transactions: Vec::new(),
+            has_started: false,
         };
         node.boot(now);
         node
@@ -200,6 +206,24 @@ impl<O: Onlooker> Node<O> {
         self.handle(Event::Command(command), now);
     }
 
+    /// What it wants written into the register.
+    pub fn take_transactions(&mut self) -> Vec<Transaction> {
+        std::mem::take(&mut self.transactions)
+    }
+
+    /// Whether it has started since this was asked last.
+    pub fn has_started_again(&mut self) -> bool {
+        std::mem::take(&mut self.has_started)
+    }
+
+    /// Until when it takes in nothing, if it was stopped.
+    pub fn stands_still_until(&self) -> Option<Moment> {
+        match &self.daemon {
+            Daemon::Runs { frozen_until, .. } => *frozen_until,
+            Daemon::Away { .. } => None,
+        }
+    }
+
     /// What it takes for now.
     pub fn time(&self, now: Moment) -> Moment {
         self.clock.of(now)
@@ -263,6 +287,8 @@ impl<O: Onlooker> Node<O> {
         let checks = of_regions.chain(&self.parameters.witnesses);
         let prober = Prober::new(self.number, &self.parameters.vantage, checks, now);
         self.note(now, "started");
+        self.has_started = true;
+        self.transactions.clear();
         self.daemon =
             Daemon::Runs { controller: Box::new(controller), prober, tick: now + TICK, frozen_until: None };
         self.perform(&effects, now);
@@ -307,6 +333,7 @@ impl<O: Onlooker> Node<O> {
                     follows.extend(commit.map(|commit| Event::Committed(*id, commit)));
                 }
                 Effect::Note(changes) => self.disk.note(changes, now),
+                Effect::Transact(transaction) => self.transactions.push(transaction.clone()),
                 Effect::Publish(_) => self.watch.publishes(&self.disk, controller, clock),
                 Effect::Persist => self.disk.persist(controller.saved(clock)),
                 Effect::Pace(check, pace) => prober.set_pace(check, *pace, now),
@@ -373,6 +400,8 @@ impl<O: Onlooker> Node<O> {
             next: None,
             gates: self.gates.clone(),
             failing_hooks: self.failing_hooks.clone(),
+            transactions: Vec::new(),
+            has_started: false,
         };
         twin.disk.persist(saved);
         twin.perform(&effects, now);

@@ -39,6 +39,8 @@ struct Outlook {
     exhausted: bool,
     /// Something near it refuses every connection.
     forged: bool,
+    /// How addresses behave towards it alone.
+    conditions: BTreeMap<IpAddr, Condition>,
 }
 
 /// Every address, and each node's way to them.
@@ -63,6 +65,16 @@ impl World {
     pub fn set(&mut self, address: IpAddr, condition: Condition) {
         self.losses.remove(&address);
         self.conditions.insert(address, condition);
+    }
+
+    /// From now on the address behaves like this towards one node; being up, as towards everybody.
+    pub fn set_for(&mut self, node: usize, address: IpAddr, condition: Condition) {
+        let conditions = &mut self.outlook(node).conditions;
+        if condition == Condition::Up {
+            conditions.remove(&address);
+        } else {
+            conditions.insert(address, condition);
+        }
     }
 
     /// From now on the address shows a certificate that expires then.
@@ -147,7 +159,8 @@ impl World {
             return lost;
         }
         let answered = |status| (ProbeOutcome::Heard(Failure::Status(status)), LATENCY.min(timeout));
-        match self.condition(address) {
+        let own = self.outlooks.get(&node).and_then(|outlook| outlook.conditions.get(&address)).copied();
+        match own.unwrap_or_else(|| self.condition(address)) {
             Condition::Up => (ProbeOutcome::Pass, LATENCY.min(timeout)),
             Condition::Refuses => (ProbeOutcome::Heard(Failure::Refused), Duration::from_millis(1)),
             Condition::Hangs => lost,

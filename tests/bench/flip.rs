@@ -116,6 +116,7 @@ impl Bench {
                     // After the answers, or on another thread.
                     Effect::Configure(_)
                     | Effect::Note(_)
+                    | Effect::Transact(_)
                     | Effect::Persist
                     | Effect::Pace(..)
                     | Effect::ProbeNow(_)

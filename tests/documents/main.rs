@@ -9,6 +9,7 @@ mod kit;
 
 mod commands;
 mod configurations;
+mod examples;
 mod pages;
 mod reference;
 mod stories;

@@ -30,7 +30,7 @@ pub(crate) fn root() -> &'static Path {
 /// README, CONTRIBUTING and all of docs: the path from the root, and the text.
 pub(crate) fn pages() -> Vec<(PathBuf, String)> {
     let mut files = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
-    for folder in ["docs", "docs/rules"] {
+    for folder in ["docs", "docs/examples", "docs/rules"] {
         let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
         files.extend(entries.map(|entry| entry.expect("a file").path()));
     }

@@ -115,6 +115,7 @@ impl Server {
                 Effect::Report(report) => self.reports.push(report.to_string()),
                 Effect::RunHook(run) => self.runs.push(run),
                 Effect::Note(_)
+                | Effect::Transact(_)
                 | Effect::Publish(_)
                 | Effect::Persist
                 | Effect::Pace(..)

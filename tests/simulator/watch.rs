@@ -1,11 +1,13 @@
 //! The rules that never bend, checked after every event of every history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cadence_dns::controller::{Controller, Effect, Event, Parameters, SavedName, SavedState};
+use cadence_dns::controller::{
+    ClusterEvent, Controller, Effect, Event, Parameters, Report, SavedName, SavedState,
+};
 use cadence_dns::health::{Check, Passes, ProbeOutcome, Region, State, Verdict, Vote};
 use cadence_dns::model::{CheckId, Family, Moment, Name, RegionId};
 use cadence_dns::policy::{Decision, Hold, Standing, Steer, forbidding};
@@ -46,6 +48,8 @@ pub(crate) struct Watch {
     clock_set: bool,
     /// The last event was an operator's command.
     commanded: bool,
+    /// Moves that another node has made, by name and epoch: its evidence is not ours.
+    followed: BTreeSet<(Name, u64)>,
 }
 
 impl Onlooker for Watch {
@@ -63,6 +67,7 @@ impl Onlooker for Watch {
             stranded: BTreeMap::new(),
             clock_set: false,
             commanded: false,
+            followed: BTreeSet::new(),
         };
         watch.configured(parameters);
         watch
@@ -92,6 +97,9 @@ impl Onlooker for Watch {
     fn started(&mut self, controller: &Controller, effects: &[Effect], lost: bool, now: Moment) {
         if lost {
             self.before.clear();
+            if !self.votes_alone {
+                self.greatest.clear(); // the others know what was told last, and tell it in a moment
+            }
         }
         let first = effects.iter().find(|effect| !matches!(effect, Effect::Note(_)));
         assert!(matches!(first, Some(Effect::Publish(_))), "the first thing is to answer");
@@ -104,8 +112,17 @@ impl Onlooker for Watch {
 
     fn handled(&mut self, Handled { event, controller, effects }: Handled<'_>, clock: Moment, now: Moment) {
         self.remember(event, now);
+        for effect in effects {
+            if let Effect::Report(Report::Cluster(ClusterEvent::Followed { name, epoch, .. })) = effect {
+                self.followed.insert((name.clone(), *epoch));
+            }
+        }
         if effects.is_empty() {
-            let same = |decision: &Decision| self.before[decision.name()].standing == decision.standing;
+            let same = |decision: &Decision| {
+                let before = &self.before[decision.name()].standing;
+                // A cluster may only have agreed on the number of what is answered anyway.
+                before.region == decision.standing.region && before.addresses == decision.standing.addresses
+            };
             assert!(controller.decisions().iter().all(same), "a change without effects");
         } else {
             let mut changed = false;
@@ -162,7 +179,8 @@ impl Watch {
         let name = decision.name().clone();
         if let Some(before) = self.before.get(&name) {
             epochs_only_grow(before, decision);
-            if before.standing.region != decision.standing.region {
+            let is_followed = self.followed.contains(&(name.clone(), decision.standing.epoch));
+            if before.standing.region != decision.standing.region && !is_followed {
                 self.look_at_flip(before, decision, clock, now);
                 if !self.commanded && !is_ordered(before, decision) {
                     self.flips.entry(name.clone()).or_default().push(now);
@@ -296,7 +314,7 @@ impl Watch {
             };
             let another = steer.regions.iter().any(|id| is(id, State::Up));
             let waits = decision.derivation.wait.as_ref().map(|wait| &wait.hold);
-            let on_a_word = matches!(waits, Some(Hold::Gate(_) | Hold::Hook(_)));
+            let on_a_word = matches!(waits, Some(Hold::Gate(_) | Hold::Hook(_) | Hold::Cluster));
             let ordered =
                 controller.overrides().iter().any(|o| o.order.concerns(steer, &decision.standing.region));
             let ordered = ordered || on_a_word; // either is the operator's own word

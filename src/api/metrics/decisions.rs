@@ -110,7 +110,7 @@ fn overrides(page: &mut Page, status: &Status) {
     }
 }
 
-const VERBS: [&str; 6] = ["drain", "force-down", "force-up", "freeze", "pin", "switch"];
+const VERBS: [&str; 7] = ["drain", "force-down", "force-up", "freeze", "pin", "suspend", "switch"];
 
 fn verb(order: &Order) -> &'static str {
     match order {
@@ -119,6 +119,7 @@ fn verb(order: &Order) -> &'static str {
         Order::ForceUp(_) => "force-up",
         Order::Freeze(_) => "freeze",
         Order::Pin { .. } => "pin",
+        Order::Suspend(_) => "suspend",
         Order::Switch { .. } => "switch",
     }
 }

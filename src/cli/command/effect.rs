@@ -75,6 +75,7 @@ mod tests {
     fn pinned() -> Done {
         let name = || "cadence.example.com".parse().expect("a name");
         let made = Override {
+            shared: false,
             id: OverrideId(3),
             order: Order::Pin { name: name(), region: "eu-west".into() },
             author: "uid 1000 (alice)".into(),

@@ -64,7 +64,7 @@ fn of(status: Status, names: Vec<NameStatus>, regions: &[RegionId], name: Option
         Order::Drain(Target::Address(address))
         | Order::ForceUp(Target::Address(address))
         | Order::ForceDown(Target::Address(address)) => addresses.contains(address),
-        Order::Freeze(Scope::All) | Order::Switch { .. } => true,
+        Order::Freeze(Scope::All) | Order::Switch { .. } | Order::Suspend(_) => true,
     };
     Status {
         regions: status.regions.into_iter().filter(|status| regions.contains(&status.region)).collect(),

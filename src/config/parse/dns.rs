@@ -12,6 +12,7 @@ use crate::config::diagnostics::{Diagnostics, quoted};
 use crate::config::read::At;
 use crate::config::settings::{DNS_PORT, DnsSettings, XdpSettings};
 use crate::config::spec::DnsSpec;
+use crate::model::Place;
 use listen::Listening;
 
 /// UDP threads for each address.
@@ -32,6 +33,18 @@ const VERSION_MAX_OCTETS: usize = 128;
 
 /// The longest name of an interface, in octets: `IFNAMSIZ` of Linux without its closing zero.
 const INTERFACE_OCTETS: usize = 15;
+
+/// Where it names addresses that are listened on, of whatever protocol.
+pub(super) fn listened(spec: Option<&At<DnsSpec>>) -> Option<Place> {
+    let DnsSpec { listen, tls, https, xdp, .. } = &spec?.value;
+    let places = [
+        listen.as_ref().map(|listen| &listen.place),
+        tls.as_ref().map(|tls| &tls.place),
+        https.as_ref().map(|https| &https.place),
+        xdp.as_ref().map(|xdp| &xdp.place),
+    ];
+    places.into_iter().flatten().min().cloned()
+}
 
 /// `[dns]`
 pub(super) fn dns(spec: Option<At<DnsSpec>>, context: Context<'_>) -> Option<DnsSettings> {

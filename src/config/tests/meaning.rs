@@ -115,7 +115,9 @@ fn what_is_left_out_has_its_default() {
         hooks,
         deeds,
         receivers,
+        cluster,
     } = &parsed.config;
+    assert!(cluster.is_none());
     assert_eq!(*history, HistorySettings::default());
     assert!(api.listen.is_empty());
     assert_eq!((record.max_size, check.scenarios.len()), (64 << 20, 0));
@@ -399,6 +401,16 @@ fn every_key_is_obeyed() {
         ("repeat", "repeat = \"45s\"", "repeat = \"46s\""),
         ("min_serving", "min_serving = 2", "min_serving = 3"),
         ("reload_max_share", "reload_max_share = 20", "reload_max_share = 21"),
+        ("name", "name = \"edge\"", "name = \"brink\""),
+        ("name", "name = \"ns9\"", "name = \"ns8\""),
+        ("region", "name = \"ns9\"\nregion = \"far\"", "name = \"ns9\"\nregion = \"near\""),
+        ("role", "role = \"witness\"", "role = \"server\""),
+        ("endpoints", "etcd2.example.net", "etcd3.example.net"),
+        ("ca_file", "etcd-ca.pem", "other-ca.pem"),
+        ("certificate", "tls/etcd-client.pem", "tls/other.pem"),
+        ("key", "tls/etcd-client-key.pem", "tls/other-key.pem"),
+        ("username", "username = \"edge\"", "username = \"brink\""),
+        ("password_file", "etcd.password", "other.password"),
     ];
     for (key, old, new) in rows {
         assert!(COMPLETE.contains(old), "{old} is in the file");

@@ -7,6 +7,7 @@ const ALL: [&str; 3] = ["a", "b", "c"];
 
 fn order(id: u64, order: Order) -> Override {
     Override {
+        shared: false,
         id: OverrideId(id),
         order,
         author: "alice".into(),

@@ -1,0 +1,134 @@
+//! What an operator should look at between the name servers of a cluster.
+
+use std::collections::BTreeMap;
+
+use super::warning::Warning;
+use crate::controller::{ClusterView, NodeView, Togetherness};
+use crate::health::{Doubt, Verdict, Vote};
+use crate::model::{Moment, shown};
+use crate::policy::Verdicts;
+
+/// What is the matter, gravest first.
+pub(super) fn warnings(view: &ClusterView, verdicts: &Verdicts, now: Moment) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = standing(view, now).into_iter().collect();
+    if view.namesake {
+        warnings.push(Warning {
+            text: "another process says that it is this node".into(),
+            help: "give every name server a `[node] name` of its own, and end the other one".into(),
+        });
+    }
+    let is_with_us = view.state == Togetherness::Together;
+    for node in view.nodes.iter().filter(|node| !node.us) {
+        warnings.extend(silent(node).filter(|_| is_with_us));
+        warnings.extend(different(node));
+        warnings.extend(cut_off(node).filter(|_| is_with_us));
+    }
+    warnings.extend(verdicts.values().filter_map(|verdict| divided(verdict)));
+    warnings.extend(differing_epochs(view).filter(|_| is_with_us));
+    if !view.unshared.is_empty() {
+        let ids: Vec<String> = view.unshared.iter().map(ToString::to_string).collect();
+        warnings.push(Warning {
+            text: format!("the other name servers do not know of override {} yet", ids.join(", ")),
+            help: "they are told as soon as they are heard".into(),
+        });
+    }
+    warnings.extend(view.unreadable.iter().map(|(key, why)| Warning {
+        text: format!("this node cannot read {key} in etcd: {why}"),
+        help: "another version wrote it: run the same one on every name server".into(),
+    }));
+    warnings
+}
+
+fn standing(view: &ClusterView, now: Moment) -> Option<Warning> {
+    let since = view.since.map(|since| now.since(since)).unwrap_or_default();
+    let why = view.why.clone().unwrap_or_default();
+    let help = || "the network of this node, and etcd: `cadence-dns check --live`".to_owned();
+    match view.state {
+        Togetherness::Alone => Some(Warning {
+            text: format!(
+                "ALONE: cut off from the cluster for {} ({why}); a region that is down from here is left",
+                shown(since)
+            ),
+            help: help(),
+        }),
+        Togetherness::CutOff => Some(Warning {
+            text: format!("cut off from the cluster for {}: {why}; the answers stay", shown(since)),
+            help: help(),
+        }),
+        Togetherness::Together => view.why.as_ref().map(|why| Warning {
+            text: format!("this node moves nothing: {why}"),
+            help: "`cadence-dns status --cluster` shows the others".into(),
+        }),
+    }
+}
+
+fn silent(node: &NodeView) -> Option<Warning> {
+    (!node.heard && !node.suspended).then(|| Warning {
+        text: match node.age {
+            Some(age) => format!("{} is not heard, for {} now", node.node, shown(whole_seconds(age))),
+            None => format!("{} was not heard since this node started", node.node),
+        },
+        help: format!(
+            "look after it; before maintenance say `cadence-dns cluster suspend {} --for 1h --reason TEXT`",
+            node.node
+        ),
+    })
+}
+
+fn different(node: &NodeView) -> Option<Warning> {
+    (node.heard && node.same_configuration == Some(false)).then(|| Warning {
+        text: format!("{} decides by another configuration than this node", node.node),
+        help: "deploy the same one on every name server, and reload".into(),
+    })
+}
+
+fn cut_off(node: &NodeView) -> Option<Warning> {
+    (node.heard && node.cut_off).then(|| Warning {
+        text: format!("{} says that it is cut off", node.node),
+        help: format!("`cadence-dns status` on {}", node.node),
+    })
+}
+
+/// A region that is seen from some places and not from others: who says what.
+fn divided(verdict: &Verdict) -> Option<Warning> {
+    let is_divided = verdict.doubt == Some(Doubt::Divided) && verdict.votes.len() > 1;
+    is_divided.then(|| {
+        let vote = |vote: Vote| match vote {
+            Vote::Up => "up",
+            Vote::Down => "down",
+            Vote::Unknown(_) => "cannot say",
+        };
+        let votes: Vec<String> =
+            verdict.votes.iter().map(|said| format!("{} {}", said.vantage, vote(said.vote))).collect();
+        Warning {
+            text: format!("split vantage: {} is seen differently: {}", verdict.region, votes.join(", ")),
+            help: "the network between those name servers and the region".into(),
+        }
+    })
+}
+
+/// Name servers that answer a name by different epochs.
+fn differing_epochs(view: &ClusterView) -> impl Iterator<Item = Warning> {
+    let mut epochs: BTreeMap<&String, BTreeMap<u64, Vec<&NodeView>>> = BTreeMap::new();
+    for node in view.nodes.iter().filter(|node| node.heard && !node.cut_off) {
+        for (name, epoch) in &node.epochs {
+            epochs.entry(name).or_default().entry(*epoch).or_default().push(node);
+        }
+    }
+    let different = epochs.into_iter().filter(|(_, by_epoch)| by_epoch.len() > 1);
+    different.map(|(name, by_epoch)| {
+        let nodes = |nodes: &[&NodeView]| {
+            nodes.iter().map(|node| node.node.as_str()).collect::<Vec<&str>>().join(" and ")
+        };
+        let told: Vec<String> =
+            by_epoch.iter().map(|(epoch, all)| format!("{epoch} on {}", nodes(all))).collect();
+        Warning {
+            text: format!("{name} is answered by different epochs: {}", told.join(", ")),
+            help: "they agree within a second or two; if not, see what each of them says".into(),
+        }
+    })
+}
+
+fn whole_seconds(seconds: f64) -> std::time::Duration {
+    std::time::Duration::from_secs_f64(seconds.max(0.0).floor())
+}
