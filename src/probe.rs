@@ -45,7 +45,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use self::checker::{Checker, Exchange, Times, Wish};
+use self::checker::{Checker, Exchange, Wish};
 use self::dns::Dns;
 use self::exec::Exec;
 use self::grpc::Grpc;
@@ -53,6 +53,7 @@ use self::http::Http;
 use self::progress::Progress;
 use self::pulse::Pulse;
 use self::tcp::Tcp;
+use self::timetable::Times;
 use self::tls::Trust;
 use crate::config::{self, ExecProbe, ProbeKind};
 use crate::health::{Observation, Pace, ProbeOutcome};
