@@ -231,7 +231,10 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let prober_programs = prober.programs().clone();
-    let probing = prober.start(observed);
+    let mut probing = prober.start(observed);
+    if predecessor.is_some() {
+        probing.probe_all_soon();
+    }
     let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();

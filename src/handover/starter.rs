@@ -15,8 +15,6 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,7 +57,8 @@ enum Reply {
 #[derive(Debug)]
 pub struct Starter {
     channel: Channel,
-    process: Mutex<Child>,
+    /// Nobody waits for it: its end of the channel says when it ends.
+    _process: Child,
 }
 
 /// Why there is no successor.
@@ -77,8 +76,8 @@ impl Starter {
         let mut command = Command::new(&program);
         command.arg(ARGUMENT).arg(&program).arg("--config").arg(config).stdin(theirs);
         command.stdout(Stdio::inherit());
-        let process = Mutex::new(command.spawn()?);
-        Ok(Starter { channel, process })
+        let process = command.spawn()?;
+        Ok(Starter { channel, _process: process })
     }
 
     /// Starts a successor, with one end of a channel to it.
@@ -111,8 +110,6 @@ impl Starter {
         if self.channel.send(&Order::Leave, &[]).is_ok() {
             let _ = self.reply();
         }
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = process.try_wait();
     }
 
     fn reply(&self) -> io::Result<Reply> {

@@ -142,7 +142,7 @@ class Daemon:
         wanted = {"dead": "down", "hangs": "down", "well": "up"}
         while time.monotonic() < deadline and not self.has_ended():
             with contextlib.suppress(OSError):
-                verdicts, names = self.stands()
+                verdicts, (names, _) = self.stands()
                 # An answer is changed once that is durable, a moment after the verdict.
                 if verdicts == wanted and all(name[0] == "well" for name in names.values()):
                     return
@@ -288,9 +288,9 @@ def main():
             for number in range(count):
                 time.sleep(max(0, began + number * every - time.monotonic()))
                 change(daemon, number)
-                verdicts, names = daemon.stands()
+                verdicts, rest = daemon.stands()
                 lost.update(f"{region}: {state}" for region, state in verdicts.items() if before[0][region] != state)
-                moved += names != before[1]
+                moved += rest != before[1]
             seconds = time.monotonic() - began
         daemon.stop()
     unanswered = load.sent - load.answered
