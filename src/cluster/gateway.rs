@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
@@ -30,6 +30,9 @@ const REPLY_MAX: usize = 16 << 20;
 
 /// The most octets of a refusal that are read.
 const REFUSAL_MAX: usize = 16 << 10;
+
+/// As much of a reply that is no JSON is told, in characters.
+const LINE_CHARACTERS: usize = 120;
 
 /// The members of an etcd, and how they are spoken to.
 #[derive(Debug)]
@@ -227,10 +230,7 @@ impl Gateway {
         let told = read(response, REFUSAL_MAX).await.unwrap_or_default();
         Err(match wire::refusal(&told) {
             Some(refusal) => of_refusal(refusal),
-            None if status.as_u16() == 404 => {
-                Fault::Refused("there is no etcd with a JSON gateway for /v3 (status 404)".to_owned())
-            }
-            None => Fault::Lost(format!("status {}", status.as_u16())),
+            None => of_status(status, &told),
         })
     }
 }
@@ -246,6 +246,18 @@ impl Login {
             Some((at, why)) if at.elapsed() < again_after => Err(Fault::Refused(why.clone())),
             Some(_) | None => Ok(known.token.clone()),
         }
+    }
+}
+
+/// What a status proves that comes without the words of gRPC: those of 4xx are said before anything is done.
+fn of_status(status: StatusCode, told: &[u8]) -> Fault {
+    let told = String::from_utf8_lossy(told);
+    let line: String = told.lines().next().unwrap_or_default().chars().take(LINE_CHARACTERS).collect();
+    let line = plain(&line, |_| false);
+    match status {
+        StatusCode::NOT_FOUND => Fault::Refused("there is no JSON gateway of etcd (status 404)".to_owned()),
+        _ if status.is_client_error() => Fault::Refused(format!("status {}: {line}", status.as_u16())),
+        _ => Fault::Lost(format!("status {}", status.as_u16())),
     }
 }
 

@@ -76,6 +76,12 @@ impl Network {
         self.router.command(&format!("nft add rule inet faults forward oifname {site} drop"));
     }
 
+    /// Drops what goes from one site to another, one way only, until [`Network::mend`].
+    #[allow(dead_code, reason = "for nodes that see different things")]
+    pub(crate) fn cut_way(&self, from: &str, to: &str) {
+        self.router.command(&format!("nft add rule inet faults forward iifname {from} oifname {to} drop"));
+    }
+
     /// Drops one family of that, `ipv4` or `ipv6`, until [`Network::mend`].
     pub(crate) fn cut_family(&self, site: &str, family: &str) {
         let rule = |way| format!("nft add rule inet faults forward {way} {site} meta nfproto {family} drop");

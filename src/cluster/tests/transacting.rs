@@ -97,6 +97,7 @@ async fn nonsense_is_no_success() {
     )
     .await;
     check(|| Reply::Text(502, "<html>".into()), "status 502").await;
+    check(|| Reply::Text(400, "a name\u{1b}\nand more".into()), "status 400: a name\\u{1b}").await;
     check(|| Reply::Json(200, json!({ "header": header(6) })), "0 replies to 1 conditions").await;
     let timed_out = || Reply::Json(503, json!({ "error": "etcdserver: request timed out", "code": 14 }));
     check(timed_out, "etcdserver: request timed out").await;

@@ -31,7 +31,8 @@ tables! {
         must endpoints: Vec<At<String>>,
         /// Authorities that may have signed their certificates, PEM.
         may ca_file: String { otherwise: "the system's" },
-        /// The certificate that we show them, and those that lead to its authority, PEM. It is read again every minute.
+        /// The certificate that we show them, and those that lead to its authority, PEM. It is read again every minute. Its
+        /// subject must have no common name where etcd has users: the gateway refuses it then.
         may certificate: String,
         /// Its private key, PEM.
         may key: String,
