@@ -32,12 +32,14 @@ mod screen;
 mod simulate;
 mod status;
 mod story;
+mod successors;
 mod support;
 mod switchover;
 #[cfg(test)]
 mod tests;
 mod text;
 mod top;
+mod upgrade;
 mod version;
 mod when;
 mod zone;
@@ -66,13 +68,20 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the name server in the foreground until SIGTERM or SIGINT; log one line for each change
-    Run(ConfigFile),
+    Run(run::Arguments),
     /// Have the daemon take a changed configuration over: all of it, or none, with nothing lost
     #[command(
         after_help = "Exit codes: 0 it holds, 1 it has mistakes and everything stays as it was, 3 the daemon cannot be reached, 4 a\n\
                             safety rule forbids it. Some settings cannot change while the daemon runs; they are named then"
     )]
     Reload(reload::Arguments),
+    /// Have the daemon hand over to the new program in the place of its own, without a gap; on any failure it goes on
+    #[command(
+        after_help = "The daemon starts the file that it was started from, which an upgrade has replaced. The new process reads the\n\
+                            configuration, takes over sockets, health, holds, orders and epochs, and answers before the old one stops.\n\
+                            Exit codes: 0 the new one answers, 1 the old one goes on, 2 wrong usage, 3 the daemon cannot be reached"
+    )]
+    Upgrade(upgrade::Arguments),
     /// Check the configuration, its zones, certificates and scenarios, and print each failover budget
     Check(check::Arguments),
     /// Probe a region once, now, without a daemon, and show what was seen
@@ -137,6 +146,9 @@ enum Command {
     /// Run programs for a daemon that has started this
     #[command(hide = true)]
     RunPrograms,
+    /// Start the successors of a daemon that has started this
+    #[command(hide = true)]
+    StartSuccessors(successors::Arguments),
 }
 
 /// Which configuration.
@@ -155,7 +167,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = Cli::try_parse_from(&arguments).map_err(|error| misused(error, &arguments))?;
     match cli.command {
-        Command::Run(ConfigFile { config }) => run::run(&config),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Upgrade(arguments) => upgrade::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
@@ -184,6 +197,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Failure>
         Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
         Command::Man(arguments) => man::run(&arguments, Cli::command()),
         Command::RunPrograms => runner::run(),
+        Command::StartSuccessors(arguments) => successors::run(&arguments),
     }
 }
 

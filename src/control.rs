@@ -50,10 +50,10 @@ pub use access::{Scope, hash_of_token};
 pub use backend::{Behind, ReadFigures, ReadHistory};
 pub use beats::{Fed, Feed, feed};
 pub use connections::STRANGERS_MAX as CONNECTIONS_MAX;
-pub use listen::{ListenError, Listeners, listen};
+pub use listen::{ListenError, Listeners, listen, listen_with};
 pub use protection::{Protection, protect};
-pub use serving::Serving;
-pub use socket::{BindError, Bound, bind};
+pub use serving::{Doors, Serving};
+pub use socket::{BindError, Bound, bind, take_over};
 
 /// What the server hands to the owner of the controller. A dropped reply means that the controller is gone.
 #[derive(Debug)]
@@ -68,6 +68,35 @@ pub enum ControlRequest {
     Explain(Question, oneshot::Sender<Explanation>),
     /// Take another configuration over, or tell what it would change.
     Reload(ReloadWish, oneshot::Sender<Result<Reloaded, ReloadError>>),
+    /// Hand over to the program that is in the place of this one by now; why it goes on, if it does.
+    Upgrade(UpgradeWish, oneshot::Sender<Result<Upgraded, String>>),
+}
+
+/// As long as a successor may take at the most until it is ready, in seconds.
+pub const UPGRADE_MAX_SECONDS: u64 = 600;
+
+/// That the program hand over to a successor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpgradeWish {
+    /// The longest that the successor may take until it is ready, in seconds.
+    pub within: u64,
+    /// Who: filled in from the socket's peer, whatever was sent.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// Who has taken over from whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// The process that answers now.
+    pub process: u32,
+    /// Its version.
+    pub version: String,
+    /// The process that has answered until now, and ends.
+    pub predecessor: u32,
+    /// Its version.
+    pub predecessor_version: String,
 }
 
 /// That another configuration be taken over.

@@ -178,6 +178,8 @@ struct News {
     concerned: BTreeSet<usize>,
     /// Steers whose answer is another one now.
     moved: BTreeSet<usize>,
+    /// Steers that are answered by another epoch now.
+    raised: BTreeSet<usize>,
     /// What is not proposed and has changed nevertheless.
     changes: Vec<Change>,
     commits: Vec<(ProposalId, Vec<Change>)>,
@@ -520,7 +522,12 @@ impl Controller {
         if before.standing != decision.standing {
             news.changes.extend(SavedName::all_of(&decision).map(Change::Name));
         }
-        if served(before) != served(&decision) {
+        let is_raised = before.standing.epoch != decision.standing.epoch;
+        if is_raised {
+            news.raised.insert(index);
+        }
+        // In a cluster the serial of the zone follows the epoch.
+        if served(before) != served(&decision) || (is_raised && self.participant.is_some()) {
             news.moved.insert(index);
         }
         self.ceilings.note(&decision);

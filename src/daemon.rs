@@ -19,6 +19,8 @@ mod disk;
 mod errands;
 mod event_loop;
 mod figures;
+mod files;
+mod hand_over;
 mod load;
 mod noted;
 mod opened;
@@ -30,6 +32,7 @@ mod reloads;
 mod shared;
 mod supervised;
 mod unreadable;
+mod upgrades;
 mod verify;
 mod watch;
 mod zone_file;
@@ -39,37 +42,42 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
+use zeroize::Zeroizing;
 
+use crate::answer::CookieSecrets;
 use crate::config::Config;
 use crate::control;
-use crate::controller::{Announcement, Change, Controller, Missing, Notice, Parameters, Saved};
+use crate::controller::{Announcement, Change, Controller, Notice, Parameters, Saved};
 use crate::dns;
+use crate::handover::{Bequest, Predecessor, Successor};
 use crate::model::Moment;
 use crate::notify::Notifier;
-use crate::recorder::Recorder;
 use crate::rights::{GivenUp, RightsError};
-use crate::store::{self, Ended, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
+use crate::store::{self, HistoryWriter, Recovered, StateLog, StateWriter, StoreError, UnsavedMark};
 use crate::zone::Zone;
 
 use changes::Changes;
 use clock::Clock;
 use disk::Disk;
-use event_loop::{Commands, EventLoop, STAGE_MAX, Sources};
+use event_loop::{Commands, EventLoop, Finished, STAGE_MAX, Sources};
+use files::{missing, recorder, unsaved_mark};
 use record::Record;
 use register::SharedRegister;
 use reload::Running;
 use reloads::Reloads;
 use supervised::Supervised;
+use upgrades::Upgrades;
 use verify::{VERIFIED_MAX, Verifier};
 use watch::{FileWatcher, Trigger};
 
 pub use load::{Ready, load, load_config, load_config_with};
-pub use opened::{Opened, open};
+pub use opened::{Opened, open, take_over};
 pub use supervised::GaveUp;
 pub use zone_file::read_zone;
 
@@ -84,6 +92,9 @@ const HOOKS_ENDED_MAX: usize = 64;
 
 /// Signals and changes of files that may wait; beyond that they are what is waiting already.
 const TRIGGERS_MAX: usize = 4;
+
+/// Open streams go on for some seconds when another process answers.
+const RETIRE_MAX: Duration = Duration::from_secs(15);
 
 /// Requests that may wait for the controller; beyond that the client waits.
 const REQUESTS_MAX: usize = 16;
@@ -101,6 +112,8 @@ pub enum StartError {
     Api(control::ListenError),
     /// A right that is not needed any more and cannot be given up.
     Rights(RightsError),
+    /// A predecessor that does not hand over, or whose successor this cannot be.
+    Handover(String),
     /// Threads or descriptors.
     System(io::Error),
 }
@@ -113,6 +126,7 @@ impl fmt::Display for StartError {
             StartError::Control(error) => write!(f, "{error}"),
             StartError::Api(error) => write!(f, "{error}"),
             StartError::Rights(error) => write!(f, "{error}"),
+            StartError::Handover(why) => f.write_str(why),
             StartError::System(error) => write!(f, "cannot start the threads: {error}"),
         }
     }
@@ -128,6 +142,7 @@ impl std::error::Error for StartError {
             StartError::Api(error) => error.source(),
             StartError::Rights(error) => error.source(),
             StartError::System(error) => Some(error),
+            StartError::Handover(_) => None,
         }
     }
 }
@@ -139,7 +154,7 @@ pub struct Daemon {
     /// Shared with the event loop, which may have others answer.
     serving: Arc<Mutex<Option<dns::Serving>>>,
     control: control::Serving,
-    event_loop: JoinHandle<Result<(), GaveUp>>,
+    event_loop: JoinHandle<Result<Finished, GaveUp>>,
     stop: mpsc::Sender<()>,
     triggers: mpsc::Sender<Trigger>,
 }
@@ -149,7 +164,8 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
-    let Opened { ready, bound, listeners, proc, few_descriptors, given_up } = opened;
+    let Opened { ready, bound, listeners, proc, few_descriptors, given_up, starter, predecessor, control } =
+        opened;
     #[rustfmt::skip]
     let Ready {
         file, config, zones, secrets, prober, asker, hooks, receivers, cluster, programs, api, text, hash, files, ..
@@ -160,12 +176,21 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     if let Some(given_up) = given_up {
         tell_rights(&given_up);
     }
-    let clock = Clock::start();
+    let bound = bound.ready().map_err(StartError::System)?;
+    let bequest = match &predecessor {
+        Some(predecessor) => inherit(predecessor, &config)?,
+        None => None,
+    };
+    let clock = bequest
+        .as_ref()
+        .map_or_else(Clock::start, |bequest| Clock::continued(bequest.at, bequest.monotonic_ns));
     let opened = StateLog::open::<Saved, Change>(&config.node.state_dir, &store::boot_id(), clock.now());
     let (mut log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
-    let bound = match secrets {
-        Some(secrets) => bound.with_secrets(secrets),
-        None => bound,
+    let own = bequest.and_then(|bequest| CookieSecrets::parse("", &Zeroizing::new(bequest.secrets?)).ok());
+    let bound = match (secrets, own) {
+        (Some(secrets), _) => bound.with_secrets(secrets),
+        (None, Some(own)) => bound.with_own_secrets(own),
+        (None, None) => bound,
     };
     if let Some(trouble) = bound.short_buffers() {
         warn!(event = "dns.short_buffers", "{trouble}");
@@ -174,7 +199,11 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         warn!(event = "dns.unknown_sources", "{trouble}");
     }
     tell_xdp(&bound);
-    let socket = control::bind(&config.control.socket).await.map_err(StartError::Control)?;
+    let has_control = control.is_some();
+    let socket = match control {
+        Some(socket) => control::take_over(&config.control.socket, socket),
+        None => control::bind(&config.control.socket).await.map_err(StartError::Control)?,
+    };
     for trouble in &troubles {
         warn!(event = "state.trouble", "{trouble}");
     }
@@ -204,7 +233,10 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let prober_programs = prober.programs().clone();
-    let probing = prober.start(observed);
+    let mut probing = prober.start(observed);
+    if predecessor.is_some() {
+        probing.probe_all_soon();
+    }
     let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
@@ -214,7 +246,8 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let figures = figures::reader(meter.clone(), changes.clone(), proc, clock);
     let behind = control::Behind { requests: asked, fed, history: read_history(folder.clone()), figures };
     let api_addresses = listeners.addresses().to_vec();
-    let control = socket.serve(listeners, api, behind).map_err(StartError::System)?;
+    let mut control = socket.serve(listeners, api, behind).map_err(StartError::System)?;
+    let doors = control.doors().map_err(StartError::System)?;
     for address in &api_addresses {
         info!(event = "started.api", "the API is on http://{address}/api/v1/status");
     }
@@ -223,6 +256,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let serving = Arc::new(Mutex::new(Some(serving)));
     let (prepared, preparations) = mpsc::channel(1);
     let (triggers, triggered) = mpsc::channel(TRIGGERS_MAX);
+    let (upgraded, upgrade_news) = mpsc::channel(1);
     let watcher = FileWatcher::start(triggers.clone());
     let watcher = watcher.inspect_err(|error| {
         warn!(event = "watch.failed", "changes of files cannot be noticed: {error}");
@@ -259,15 +293,33 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         reloads: Reloads::new(running, files, clock.now(), prepared),
         watcher: watcher.ok(),
         verifier: Verifier::new(&addresses, verified),
+        upgrades: Upgrades::new(starter, upgraded),
+        doors,
     };
     event_loop.perform(effects);
     #[rustfmt::skip]
     let sources = Sources {
         observations, sightings, hooks_ended, register_news, requests, found, preparations, triggers: triggered,
-        stopped,
+        upgrade_news, stopped,
     };
     let event_loop = tokio::spawn(event_loop.run(sources));
+    if let Some(predecessor) = predecessor {
+        predecessor.serving(has_control);
+        info!(event = "upgrade.taken_over", "the daemon before may leave");
+    }
+    control.keep_file();
     Ok(Daemon { addresses, api_addresses, serving, control, event_loop, stop, triggers })
+}
+
+/// Waits for what the predecessor leaves; nothing, if it has gone without a word.
+fn inherit(predecessor: &Predecessor, config: &Config) -> Result<Option<Bequest>, StartError> {
+    // A state that we do not understand is better found while another does.
+    store::read_for_display::<Saved, Change>(&config.node.state_dir).map_err(StartError::Store)?;
+    let bequest = predecessor.ready().map_err(|error| StartError::Handover(error.to_string()))?;
+    if bequest.is_none() {
+        warn!(event = "upgrade.alone", "the daemon before has gone; this one goes on from the saved state");
+    }
+    Ok(bequest)
 }
 
 /// Reads pages of the history that the daemon itself writes.
@@ -292,18 +344,6 @@ fn tell_receivers(notifier: &Notifier, controller: &Controller, now: Moment) {
     notifier.keep_known(is_known, now);
 }
 
-/// What the saved state may lack.
-fn missing(ended: Ended, mark: &UnsavedMark) -> Missing {
-    if mark.is_set() {
-        return Missing::Commits;
-    }
-    match ended {
-        Ended::FirstStart | Ended::Cleanly => Missing::Nothing,
-        Ended::Killed => Missing::Notes,
-        Ended::PowerLost => Missing::Commits,
-    }
-}
-
 /// What is decided at the start is told from now on; the next start must know of it, or that it does not.
 fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark, now: Moment) {
     match log.snapshot(&controller.saved(now), log.last(), now) {
@@ -313,22 +353,6 @@ fn make_durable(controller: &Controller, log: &mut StateLog, mark: &UnsavedMark,
             warn!(event = "state.write_failed", "the state cannot be saved: {error}");
         }
     }
-}
-
-/// Who writes the probes down, if that is wanted.
-fn recorder(config: &Config) -> io::Result<Option<Recorder>> {
-    if config.record.max_size == 0 {
-        return Ok(None);
-    }
-    let checks = config.probes.iter().map(|probe| probe.check.clone()).collect();
-    Recorder::start(&config.node.state_dir, config.record.max_size, checks).map(Some)
-}
-
-/// Beside the control socket, whose folder usually lies in memory.
-fn unsaved_mark(config: &Config) -> PathBuf {
-    let mut name = config.control.socket.file_name().unwrap_or_default().to_owned();
-    name.push(".unsaved");
-    config.control.socket.with_file_name(name)
 }
 
 /// As whom we run, and what stays with us.
@@ -403,19 +427,54 @@ impl Daemon {
             Some(Err(error)) => Err(GaveUp { panic: error.to_string() }),
             None => {
                 warn!(event = "stop.forced", "the controller did not end in time");
-                Ok(())
+                Ok(Finished::Stopped)
             }
         };
-        if let Err(gave_up) = &outcome {
-            error!(event = "controller.gave_up", "{gave_up}");
-        }
-        self.control.stop().await;
         let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(serving) = serving {
-            serving.stop();
-        }
+        let outcome = match outcome {
+            Ok(Finished::HandedOver(successor)) => {
+                retire(self.control, serving, &successor, shutdown).await;
+                Ok(())
+            }
+            Ok(Finished::Stopped) => {
+                stop(self.control, serving).await;
+                Ok(())
+            }
+            Err(gave_up) => {
+                error!(event = "controller.gave_up", "{gave_up}");
+                stop(self.control, serving).await;
+                Err(gave_up)
+            }
+        };
         info!(event = "stopped", "stopped");
         outcome
+    }
+}
+
+/// Nobody answers any more; DNS ends last.
+async fn stop(control: control::Serving, serving: Option<dns::Serving>) {
+    control.stop().await;
+    if let Some(serving) = serving {
+        serving.stop();
+    }
+}
+
+/// Another process answers. What is in hand here is brought to its end, unless somebody wants an end at once.
+async fn retire(
+    control: control::Serving,
+    serving: Option<dns::Serving>,
+    successor: &Successor,
+    shutdown: impl Future<Output = ()>,
+) {
+    control.leave(successor.has_control).await;
+    let Some(serving) = serving else { return };
+    tokio::select! {
+        ended = timeout(RETIRE_MAX, spawn_blocking(move || serving.retire())) => {
+            if ended.is_err() {
+                warn!(event = "stop.forced", "the last connections did not end in time");
+            }
+        }
+        () = shutdown => {}
     }
 }
 

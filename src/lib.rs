@@ -53,6 +53,7 @@
 //!   gate · hook · notify · cluster asks what regions must prove · tells others of moves · tells people what happens ·
 //!                                  shares decisions through etcd
 //!   rights                         what the process may still do once all is open
+//!   handover                       sockets and state to a successor, another process
 //!   daemon                         joins the rooms, performs effects, watches the controller, stops in order
 //!   cli                            one file for each command
 //! ```
@@ -81,7 +82,8 @@
 //! a check. *Program*: an executable of the operator's; *runner*: the process that runs programs for the daemon.
 //! *Notice*: what people elsewhere are told; an *alert* is one that lasts: it *fires*, and is *resolved*. *Receiver*: who
 //! is told; its *outbox* has what it does not know yet. *Urgency*: how soon an operator is needed. *Client network*: the
-//! /24 or /56 of a client. *Cluster*: the name servers that decide together; *node*: one of them. *Register*: the keys
+//! /24 or /56 of a client. *Successor*: the process that a daemon hands over to, its *predecessor*; *starter*: the process
+//! that starts it; *bequest*: what is left to it. *Cluster*: the name servers that decide together; *node*: one of them. *Register*: the keys
 //! that they share; *transaction*: what is written to it, all or nothing; its *revision* counts them.
 //!
 //! # What never bends
@@ -102,6 +104,7 @@ pub mod dashboard;
 pub mod dns;
 pub mod errand;
 pub mod gate;
+pub mod handover;
 pub mod health;
 pub mod hook;
 pub mod model;

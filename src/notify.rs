@@ -231,6 +231,23 @@ impl Notifier {
         })
     }
 
+    /// What the receivers know is written down, and not touched any more until [`Notifier::resume`]: another process goes on
+    /// from there.
+    pub async fn suspend(&self) {
+        self.keeper.suspend(true);
+        if !self.posts.is_empty()
+            && let Err(why) = self.keeper.write().await
+        {
+            warn!(event = "notify.forgotten", "the successor does not know what receivers know: {why}");
+        }
+    }
+
+    /// There is no other process after all.
+    pub fn resume(&self) {
+        self.keeper.suspend(false);
+        self.changed.notify_one();
+    }
+
     /// What is due now is still sent, for a while; what the receivers know then is kept.
     pub async fn stop(mut self, within: Duration) {
         self.tests.abort_all();

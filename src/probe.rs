@@ -44,8 +44,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
-use self::checker::{Checker, Exchange, Times, Wish};
+use self::checker::{Checker, Exchange, Wish};
 use self::dns::Dns;
 use self::exec::Exec;
 use self::grpc::Grpc;
@@ -53,6 +54,7 @@ use self::http::Http;
 use self::progress::Progress;
 use self::pulse::Pulse;
 use self::tcp::Tcp;
+use self::timetable::Times;
 use self::tls::Trust;
 use crate::config::{self, ExecProbe, ProbeKind};
 use crate::health::{Observation, Pace, ProbeOutcome};
@@ -61,6 +63,9 @@ use crate::programs::{Program, Programs};
 
 pub use self::look::{Details, Look};
 pub use self::tls::Certificate;
+
+/// What is asked for of all checks is spread over this.
+const ALL_WITHIN: Duration = Duration::from_millis(100);
 
 /// The same for the same octets as long as the process lives.
 const FIXED: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::new();
@@ -265,6 +270,19 @@ impl Probing {
         if let Some(Running { wish, .. }) = self.checks.get(check) {
             wish.send_if_modified(|wish| std::mem::replace(&mut wish.pace, pace) != pace);
         }
+    }
+
+    /// Asks for one fresh probe of every check, one after the other within a tenth of a second: a predecessor has just ended
+    /// with probes in flight, and what comes after it often must not put them off for ever.
+    pub fn probe_all_soon(&mut self) {
+        let wishes: Vec<_> = self.checks.values().map(|running| running.wish.clone()).collect();
+        let pause = ALL_WITHIN / u32::try_from(wishes.len().max(1)).unwrap_or(u32::MAX);
+        self.tasks.spawn(async move {
+            for wish in wishes {
+                wish.send_modify(|wish| wish.asked = wish.asked.wrapping_add(1));
+                sleep(pause).await;
+            }
+        });
     }
 
     /// Asks for one fresh probe of a check at once, whatever its pace, which stays as it is.

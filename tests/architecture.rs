@@ -27,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (" ", &["errand"]),
     (" ", &["probe", "dns", "control", "cluster", "store", "recorder", "gate", "hook", "notify"]),
     (" ", &["rights"]),
+    (" ", &["handover"]),
     (" ", &["daemon"]),
     (" ", &["cli"]),
 ];

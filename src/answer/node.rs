@@ -64,6 +64,11 @@ pub(super) struct NodeRef<'t> {
 }
 
 impl Arena {
+    /// Of everything in it.
+    pub(super) fn checksum(&self) -> u32 {
+        crc32fast::hash(&self.octets)
+    }
+
     /// Begins a node; its sets are appended to what is returned, then it is closed.
     ///
     /// # Panics

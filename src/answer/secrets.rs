@@ -76,6 +76,22 @@ impl CookieSecrets {
         are_others
     }
 
+    /// As [`CookieSecrets::parse`] reads them; overwritten when it is dropped. For another process that goes on with them.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let secrets = self.load();
+        // With room from the start nothing is copied when it grows.
+        let mut text = Zeroizing::new(String::with_capacity(SECRETS_MAX * (2 * size_of::<Secret>() + 1)));
+        for secret in secrets.all() {
+            for octet in secret {
+                text.push(char::from_digit(u32::from(octet >> 4), 16).expect("four bits"));
+                text.push(char::from_digit(u32::from(octet & 15), 16).expect("four bits"));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
     /// Those of now.
     pub(super) fn load(&self) -> Guard<Arc<Secrets>> {
         self.0.load()
@@ -169,6 +185,15 @@ mod tests {
         check("ä\n", "1: a line of 1 characters is no secret");
         check(&format!("{A}\n{A}\n{A}\n{A}\n"), "0a0f 0a0f 0a0f 0a0f");
         check(&format!("{A}\n{A}\n{A}\n{A}\n{A}\n"), "x has more than 4 secrets");
+    }
+
+    #[test]
+    fn what_another_process_is_told_are_the_same_secrets() {
+        let secrets = CookieSecrets::new([0x0a; 16]);
+        secrets.roll([0xf1; 16]);
+        assert_eq!(*secrets.to_text(), format!("{}\n{}\n", "f1".repeat(16), "0a".repeat(16)));
+        let told = CookieSecrets::parse("x", &secrets.to_text()).expect("they are secrets");
+        assert!(!secrets.replace(&told), "they are the same");
     }
 
     #[test]

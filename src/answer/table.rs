@@ -140,6 +140,11 @@ impl AnswerTable {
         self.zones.get(apex).map(|entry| &entry.table)
     }
 
+    /// Every zone as it was compiled, in no particular order.
+    pub fn compiled(&self) -> impl Iterator<Item = &ZoneTable> {
+        self.zones.iter().map(|entry| &*entry.table)
+    }
+
     /// The serial that a zone tells.
     #[must_use]
     pub fn serial_of(&self, apex: &Name) -> Option<Serial> {

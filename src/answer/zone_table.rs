@@ -27,6 +27,7 @@ pub struct ZoneTable {
     /// Of the origin in lower case.
     apex_hash: u64,
     serial: Serial,
+    checksum: u32,
     /// In rising order, each once.
     steers: Box<[SteerId]>,
 }
@@ -54,6 +55,7 @@ impl ZoneTable {
         steers.dedup();
         ZoneTable {
             names: Names::of(&arena, nodes),
+            checksum: arena.checksum(),
             arena,
             apex,
             places,
@@ -75,6 +77,12 @@ impl ZoneTable {
     #[must_use]
     pub fn serial(&self) -> Serial {
         self.serial
+    }
+
+    /// A checksum of all that it holds: another one for zones that answer otherwise.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        self.checksum
     }
 
     /// What decides addresses in it, in rising order.

@@ -25,6 +25,7 @@ pub(super) fn warnings(view: &ClusterView, verdicts: &Verdicts, now: Moment) -> 
     }
     warnings.extend(verdicts.values().filter_map(|verdict| divided(verdict)));
     warnings.extend(differing_epochs(view).filter(|_| is_with_us));
+    warnings.extend(differing_zones(view).filter(|_| is_with_us));
     if !view.unshared.is_empty() {
         let ids: Vec<String> = view.unshared.iter().map(ToString::to_string).collect();
         warnings.push(Warning {
@@ -125,6 +126,25 @@ fn differing_epochs(view: &ClusterView) -> impl Iterator<Item = Warning> {
         Warning {
             text: format!("{name} is answered by different epochs: {}", told.join(", ")),
             help: "they agree within a second or two; if not, see what each of them says".into(),
+        }
+    })
+}
+
+/// Zones of which name servers tell the same serial though something else stands in them: secondaries and caches cannot
+/// tell them apart.
+fn differing_zones(view: &ClusterView) -> impl Iterator<Item = Warning> {
+    let mut told: BTreeMap<(&String, u32), BTreeMap<&String, Vec<&str>>> = BTreeMap::new();
+    for node in view.nodes.iter().filter(|node| node.heard) {
+        for (zone, (serial, checksum)) in &node.zones {
+            told.entry((zone, *serial)).or_default().entry(checksum).or_default().push(node.node.as_str());
+        }
+    }
+    let different = told.into_iter().filter(|(_, by_content)| by_content.len() > 1);
+    different.map(|((zone, serial), by_content)| {
+        let nodes: Vec<String> = by_content.values().map(|nodes| nodes.join(" and ")).collect();
+        Warning {
+            text: format!("zone {zone} is not the same under serial {serial} on {}", nodes.join(", and on ")),
+            help: "deploy the same zone file on every name server, with a serial that grows".into(),
         }
     })
 }

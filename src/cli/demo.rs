@@ -204,6 +204,7 @@ fn explain(error: &StartError, arguments: &Arguments) -> Failure {
         | StartError::Control(_)
         | StartError::Api(_)
         | StartError::Rights(_)
+        | StartError::Handover(_)
         | StartError::System(_) => error.to_string(),
     })
 }

@@ -86,6 +86,11 @@ pub(super) fn unreadable(error: &StoreError) -> Failure {
     Failure::Failed(format!("cannot {action} {path}: {source}; {help}"))
 }
 
+/// A failure whose text has every problem, for somebody elsewhere.
+pub(super) fn told(problems: &[Problem]) -> Failure {
+    Failure::Failed(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
 /// Prints every problem to stderr; the failure counts the errors.
 pub(super) fn refused(problems: &[Problem]) -> Failure {
     for problem in problems {

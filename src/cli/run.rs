@@ -1,29 +1,64 @@
 //! `cadence-dns run`: the daemon.
 
 use std::mem::take;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
-use super::failure::{Failure, refused};
+use super::ConfigFile;
+use super::failure::{Failure, refused, told};
 use super::runtime::runtime;
 use crate::daemon::HangUps;
+use crate::handover::Predecessor;
 use crate::model::Problem;
 use crate::{daemon, rights, telemetry};
 
 /// How long blocking calls that are left over may delay the end.
 const LEFT_MAX: Duration = Duration::from_secs(1);
 
+/// `cadence-dns run`
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Take over from the daemon that has started this
+    #[arg(long, hide = true)]
+    take_over: bool,
+}
+
 /// Runs the daemon until SIGTERM or SIGINT. The log has a thread of its own, so it starts after the rights are given up.
-pub(super) fn run(file: &Path) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     rights::no_dumps()
         .map_err(|error| Failure::Failed(format!("core dumps cannot be prevented: {error}")))?;
-    let mut ready = daemon::load(file).map_err(|problems| refused(&problems))?;
+    if !arguments.take_over {
+        return run_after(None, arguments);
+    }
+    let predecessor = Predecessor::at_stdin().map_err(|error| Failure::Misused(error.to_string()))?;
+    let us = predecessor.share().map_err(|error| Failure::Failed(error.to_string()))?;
+    let ended = run_after(Some(predecessor), arguments);
+    if let Err(failure) = &ended {
+        us.failed(&failure.to_string());
+    }
+    ended
+}
+
+/// The same, with somebody who answers until we do.
+fn run_after(
+    predecessor: Option<Predecessor>,
+    Arguments { file: ConfigFile { config: file }, .. }: &Arguments,
+) -> Result<(), Failure> {
+    let mut ready = daemon::load(file).map_err(|problems| match predecessor {
+        None => refused(&problems),
+        Some(_) => told(&problems),
+    })?;
     let warnings = take(&mut ready.warnings);
     let failed = |error: daemon::StartError| Failure::Failed(error.to_string());
-    let opened = daemon::open(ready).and_then(daemon::Opened::give_up_rights).map_err(failed)?;
+    let opened = match predecessor {
+        Some(predecessor) => daemon::take_over(ready, predecessor),
+        None => daemon::open(ready),
+    };
+    let opened = opened.and_then(daemon::Opened::give_up_rights).map_err(failed)?;
     let _log = telemetry::start_log().map_err(Failure::Failed)?; // when it is dropped, the last lines are written
     for Problem { place, found, help, .. } in &warnings {
         let place = place.as_ref().map(tracing::field::display);

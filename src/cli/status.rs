@@ -3,6 +3,7 @@
 mod changes;
 mod cluster;
 mod filter;
+mod look;
 mod plugin;
 mod render;
 #[cfg(test)]
@@ -26,8 +27,9 @@ use crate::controller::{Change, Saved};
 use crate::store::{self, Recovered};
 
 use filter::narrow;
+use look::Look;
 use plugin::{Level, Verdict};
-use render::{Look, render};
+use render::render;
 
 /// `cadence-dns status`
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::beats::{Beats, Configured, Ended, Fed};
 use super::traffic::Traffic;
-use super::{ControlRequest, ReloadError, ReloadWish, Reloaded, Wish};
+use super::{ControlRequest, ReloadError, ReloadWish, Reloaded, UpgradeWish, Upgraded, Wish};
 use crate::api::{
     ApiFigures, Explanation, Heartbeats, HistoryPage, HistoryQuestion, Question, Scrape, ShellFigures,
     Source, Status, Warning, metrics,
@@ -25,6 +25,9 @@ pub(super) const CONTROLLER_MAX: Duration = Duration::from_secs(3);
 
 /// A reload reads zones of any size. Less than a client waits.
 const RELOAD_MAX: Duration = Duration::from_secs(110);
+
+/// What an upgrade takes besides the successor's start: files are closed and opened, and something that fails is ended.
+const UPGRADE_BESIDES: Duration = Duration::from_secs(40);
 
 /// A status is shared for so long by those who ask over TCP: however many they are, the controller makes ten a second.
 const SHARED_FOR: Duration = Duration::from_millis(100);
@@ -231,6 +234,12 @@ impl Backend {
         let done = self.ask_for(RELOAD_MAX, |reply| ControlRequest::Reload(wish, reply)).await;
         *self.0.recent.lock().await = None; // whoever asks next sees what it did
         done
+    }
+
+    /// Hands over to a successor, or tells why not.
+    pub(super) async fn upgrade(&self, wish: UpgradeWish) -> Result<Result<Upgraded, String>, Unanswered> {
+        let longest = Duration::from_secs(wish.within) + UPGRADE_BESIDES;
+        self.ask_for(longest, |reply| ControlRequest::Upgrade(wish, reply)).await
     }
 
     /// A page of the history.

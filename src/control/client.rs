@@ -9,7 +9,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Explain, ProblemDetails, ReloadWish, Reloaded, TestReceiver, Wish};
+use super::{Explain, ProblemDetails, ReloadWish, Reloaded, TestReceiver, UpgradeWish, Upgraded, Wish};
 use crate::api::{Explanation, Heartbeats, HistoryPage, Status};
 use crate::controller::Done;
 
@@ -18,6 +18,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// The same for a reload, which reads zones of any size.
 const RELOAD_MAX: Duration = Duration::from_secs(120);
+/// What an upgrade takes besides the start of the successor.
+const UPGRADE_BESIDES: Duration = Duration::from_secs(50);
+
 /// Where everything is, on the socket.
 const ROOT: &str = "http://localhost/api/v1/";
 
@@ -120,6 +123,14 @@ pub async fn test_receiver(socket: &Path, receiver: &TestReceiver) -> Result<ser
 /// When the daemon cannot be reached, or there are mistakes in the configuration, or a rule forbids it.
 pub async fn reload(socket: &Path, wish: &ReloadWish) -> Result<Reloaded, ClientError> {
     post(socket, "reload", RELOAD_MAX, wish).await
+}
+
+/// Has the daemon hand over to the program that is in its place by now, and waits for that.
+///
+/// # Errors
+/// When the daemon cannot be reached, or goes on.
+pub async fn upgrade(socket: &Path, wish: &UpgradeWish) -> Result<Upgraded, ClientError> {
+    post(socket, "upgrade", Duration::from_secs(wish.within) + UPGRADE_BESIDES, wish).await
 }
 
 /// What the last probes of every check saw.

@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
@@ -62,13 +62,47 @@ pub(super) struct TooMany;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GoesOn;
 
-/// Accepts users on the UNIX socket for ever, as many at a time as there are places.
-pub(super) async fn accept_users(listener: UnixListener, router: Router) {
+/// Whether clients are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// They are.
+    Open,
+    /// They wait, for another daemon perhaps.
+    Waiting,
+    /// Another daemon lets them in.
+    Over,
+}
+
+/// The next client, while any are let in.
+async fn next<T, F: Future<Output = T>>(
+    accept: impl Fn() -> F,
+    admission: &mut watch::Receiver<Admission>,
+) -> Option<T> {
+    loop {
+        // Whoever could open it again is gone: it is over then.
+        if *admission.wait_for(|now| *now != Admission::Waiting).await.ok()? == Admission::Over {
+            return None;
+        }
+        tokio::select! {
+            accepted = accept() => return Some(accepted),
+            changed = admission.changed() => changed.ok()?,
+        }
+    }
+}
+
+/// Accepts users on the UNIX socket until it is closed, as many at a time as there are places; then those are waited for
+/// that are there.
+pub(super) async fn accept_users(
+    listener: UnixListener,
+    router: Router,
+    mut admission: watch::Receiver<Admission>,
+) {
     let places = Arc::new(Semaphore::new(USERS_MAX));
     let streams = Arc::new(Semaphore::new(USERS_MAX / 2));
     let mut connections = JoinSet::new(); // they end with it
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        match listener.accept().await {
+        let Some(accepted) = next(|| listener.accept(), &mut admission).await else { break };
+        match accepted {
             Ok((stream, _)) => {
                 let caller = Caller::User(Peer::of(&stream));
                 let (router, streams) = (router.clone(), Arc::clone(&streams));
@@ -81,6 +115,8 @@ pub(super) async fn accept_users(listener: UnixListener, router: Router) {
         }
         while connections.try_join_next().is_some() {}
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 /// What all TCP listeners share.
@@ -105,11 +141,18 @@ impl Places {
     }
 }
 
-/// Accepts strangers over TCP for ever. One that has too many connections already is hung up on.
-pub(super) async fn accept_strangers(listener: TcpListener, router: Router, places: Places) {
+/// Accepts strangers over TCP until it is closed; then those are waited for that are there. One that has too many
+/// connections already is hung up on.
+pub(super) async fn accept_strangers(
+    listener: TcpListener,
+    router: Router,
+    places: Places,
+    mut admission: watch::Receiver<Admission>,
+) {
     let mut connections = JoinSet::new(); // they end with it
     while let Ok(place) = Arc::clone(&places.all).acquire_owned().await {
-        match listener.accept().await {
+        let Some(accepted) = next(|| listener.accept(), &mut admission).await else { break };
+        match accepted {
             Ok((stream, client)) => {
                 let Some(of_client) = Clients::one_more(&places.clients, client) else {
                     places.traffic.turned_away();
@@ -128,6 +171,8 @@ pub(super) async fn accept_strangers(listener: TcpListener, router: Router, plac
         }
         while connections.try_join_next().is_some() {}
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 /// One request of somebody over TCP, who may show who they are by a certificate.

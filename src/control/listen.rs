@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -50,7 +51,8 @@ impl Error for ListenError {
 /// TCP sockets, taken but not yet served.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    pub(super) listeners: Vec<TcpListener>,
+    /// Each with its address as configured.
+    pub(super) listeners: Vec<(SocketAddr, TcpListener)>,
     addresses: Vec<SocketAddr>,
 }
 
@@ -59,12 +61,25 @@ pub struct Listeners {
 /// # Errors
 /// The first address that could not be taken.
 pub fn listen(settings: &ApiSettings) -> Result<Listeners, ListenError> {
+    listen_with(settings, Vec::new())
+}
+
+/// The same where some sockets are open already, each with its address as configured. What is not needed of them is closed.
+///
+/// # Errors
+/// The first address that could not be taken.
+pub fn listen_with(
+    settings: &ApiSettings,
+    mut open: Vec<(SocketAddr, OwnedFd)>,
+) -> Result<Listeners, ListenError> {
     let mut taken = Listeners::default();
     for address in &settings.listen {
         let failed = |error| ListenError { address: *address, error };
-        let listener = listener(*address).map_err(failed)?;
+        let there = open.iter().position(|(configured, _)| configured == address);
+        let there = there.map(|place| TcpListener::from(open.remove(place).1));
+        let listener = there.map_or_else(|| listener(*address), Ok).map_err(failed)?;
         taken.addresses.push(listener.local_addr().map_err(failed)?);
-        taken.listeners.push(listener);
+        taken.listeners.push((*address, listener));
     }
     Ok(taken)
 }

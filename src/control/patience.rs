@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The longest that such a request takes, with its connection.
-pub(super) const LONG_MAX: Duration = Duration::from_secs(120);
+use super::UPGRADE_MAX_SECONDS;
+
+/// The longest that such a request takes, with its connection: an upgrade whose successor takes as long as it may.
+pub(super) const LONG_MAX: Duration = Duration::from_secs(UPGRADE_MAX_SECONDS + 60);
 
 /// One for each connection.
 #[derive(Debug, Clone, Default)]

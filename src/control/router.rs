@@ -24,7 +24,7 @@ use super::patience::Patience;
 use super::problem::Problem;
 use super::protection::Protection;
 use super::traffic::Traffic;
-use super::{Explain, ReloadWish, Reloaded, TestReceiver, Wish};
+use super::{Explain, ReloadWish, Reloaded, TestReceiver, UPGRADE_MAX_SECONDS, UpgradeWish, Upgraded, Wish};
 use crate::api::{
     Explanation, HISTORY_PAGE, HISTORY_PAGE_MAX, Heartbeats, HistoryPage, HistoryQuestion, METRICS_TYPE,
     NameStatus, Question, RegionStatus,
@@ -61,6 +61,7 @@ pub(super) fn router(backend: Backend, protection: Arc<Protection>, traffic: Arc
         .route("/api/v1/commands", post(command))
         .route("/api/v1/notify/test", post(test_receiver))
         .route("/api/v1/reload", post(reload).layer(DefaultBodyLimit::max(CONFIGURATION_MAX_OCTETS)))
+        .route("/api/v1/upgrade", post(upgrade))
         .route("/livez", get(lights::live))
         .route("/readyz", get(lights::ready))
         .route("/metrics", get(metrics))
@@ -317,6 +318,27 @@ async fn reload(
     patience.ask();
     let wish = ReloadWish { by: peer.author().await, ..wish };
     Ok(Json(backend.reload(wish).await??))
+}
+
+/// Starts another program, which may take its time.
+async fn upgrade(
+    State(backend): State<Backend>,
+    Extension(caller): Extension<Caller>,
+    Extension(patience): Extension<Patience>,
+    Body(wish): Body<UpgradeWish>,
+) -> Result<Json<Upgraded>, Problem> {
+    let Caller::User(peer) = caller else {
+        let detail = "over TCP nobody upgrades the program; `cadence-dns upgrade` uses the control socket";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    };
+    if !(1..=UPGRADE_MAX_SECONDS).contains(&wish.within) {
+        let detail = format!("`within` is {}; from 1 to {UPGRADE_MAX_SECONDS} seconds", wish.within);
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    patience.ask();
+    let wish = UpgradeWish { by: peer.author().await, ..wish };
+    let upgraded = backend.upgrade(wish).await?;
+    upgraded.map(Json).map_err(|why| Problem::new(StatusCode::CONFLICT, why))
 }
 
 /// A reason is shown in the log and in tables, so it is one line of text.

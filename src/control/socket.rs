@@ -65,12 +65,35 @@ pub struct Bound {
 }
 
 /// The socket's file: removed with the daemon, so that the next client finds no socket instead of a dead one.
-pub(super) struct SocketFile(PathBuf);
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Another daemon's, which is not ours to remove.
+    is_lent: bool,
+}
+
+impl SocketFile {
+    /// It goes with us, or stays for another daemon.
+    pub(super) fn lend(&mut self, is_lent: bool) {
+        self.is_lent = is_lent;
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        drop(fs::remove_file(&self.0)); // gone already is as good
+        if !self.is_lent {
+            drop(fs::remove_file(&self.path)); // gone already is as good
+        }
     }
+}
+
+/// Takes the socket of a daemon that has it open, and which keeps its file until we serve.
+#[must_use]
+pub fn take_over(path: &Path, socket: OwnedFd) -> Bound {
+    Bound { listener: socket.into(), file: SocketFile { path: path.to_owned(), is_lent: true } }
 }
 
 /// Takes the socket; one that a killed daemon left behind is replaced.
@@ -81,7 +104,7 @@ pub async fn bind(path: &Path) -> Result<Bound, BindError> {
     clear_the_way(path).await?;
     let failed = |error| BindError::Io(path.to_owned(), error);
     let listener = listen(path).map_err(failed)?;
-    let file = SocketFile(path.to_owned());
+    let file = SocketFile { path: path.to_owned(), is_lent: false };
     // The process's umask may have taken away more.
     fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
     Ok(Bound { listener, file })

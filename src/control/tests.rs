@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::clients::REQUESTS_AT_ONCE;
-use super::connections::{CONNECTION_MAX, USERS_MAX};
+use super::connections::{Admission, CONNECTION_MAX, USERS_MAX};
 use super::protection::{Protection, protect};
 use super::serving::{Sockets, serve};
 use super::{Behind, ControlRequest, Feed, bind, feed, hash_of_token};
@@ -63,8 +63,10 @@ impl Server {
             process: None,
         };
         let behind = Behind { requests: asked, fed, history: Arc::new(read), figures: Arc::new(figures) };
-        let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp] };
+        let (open, admission) = watch::channel(Admission::Open);
+        let sockets = Sockets { users: users.expect("a socket"), strangers: vec![tcp], admission };
         let serving = tokio::spawn(async move {
+            let _open = open;
             serve(sockets, protection, behind).await;
             drop(bound);
         });

@@ -96,7 +96,10 @@ impl Controller {
 
     fn facts_of_node(&self, now: Moment) -> NodeFacts {
         let told = self.decisions.iter().take(ANSWERS_TOLD);
-        let zones = self.table.zones().take(ANSWERS_TOLD);
+        let zones = self.table.compiled().take(ANSWERS_TOLD).map(|zone| {
+            let serial = self.table.serial_of(zone.origin()).map_or(0, |serial| serial.0);
+            (zone.origin().to_string(), (serial, format!("{:08x}", zone.checksum())))
+        });
         let orders = self.overrides.iter().rev().take(ORDERS_TOLD);
         let orders =
             orders.map(|order| (order.id, (millis(now.since(order.made)), millis(order.expires.after(now)))));
@@ -111,7 +114,7 @@ impl Controller {
                 .unwrap_or_default(),
             role: own.map_or(Role::Server, |own| own.role),
             epochs: told.map(|decision| (decision.name().to_string(), decision.standing.epoch)).collect(),
-            zones: zones.map(|(zone, serial)| (zone.to_string(), (serial.0, String::new()))).collect(),
+            zones: zones.collect(),
             orders: orders.collect(),
             cut_off_for: part.and_then(|part| part.cut_off.as_ref()).map(|cut_off| now.since(cut_off.since)),
         }

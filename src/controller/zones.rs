@@ -36,8 +36,33 @@ pub(super) fn first_table(
     let table = AnswerTable::of(tables, &answers(decisions), parameters.identity.clone());
     let step = serial_step(saved, now);
     let later = |(zone, serial): (&Name, &Serial)| (zone.clone(), Serial(serial.0.wrapping_add(step)));
-    let serials: Vec<(Name, Serial)> = saved.serials.iter().map(later).collect();
+    let told = |(zone, serial): (&Name, &Serial)| (zone.clone(), *serial);
+    let mut serials: Vec<(Name, Serial)> = match parameters.cluster {
+        None => saved.serials.iter().map(later).collect(),
+        Some(_) => saved.serials.iter().map(told).collect(),
+    };
+    if parameters.cluster.is_some() {
+        serials.extend(agreed_serials(&table, decisions, None));
+    }
     table.with(&[], &serials)
+}
+
+/// The serial that every node of a cluster tells for the same content: that of the zone's file, and on top of it the epochs
+/// of what is decided in the zone, which only grow.
+fn agreed_serials(
+    table: &AnswerTable,
+    decisions: &[Decision],
+    of: Option<&BTreeSet<Name>>,
+) -> Vec<(Name, Serial)> {
+    let epoch =
+        |steer: &SteerId| decisions.get(steer.0 as usize).map_or(0, |decision| decision.standing.epoch);
+    let serial = |zone: &ZoneTable| {
+        let epochs: u64 = zone.steers().iter().map(epoch).sum();
+        let epochs = u32::try_from(epochs & u64::from(u32::MAX)).expect("it was cut to 32 bits");
+        (zone.origin().clone(), Serial(zone.serial().0.wrapping_add(epochs)))
+    };
+    let is_meant = |zone: &&ZoneTable| of.is_none_or(|of| of.contains(zone.origin()));
+    table.compiled().filter(is_meant).map(serial).collect()
 }
 
 /// Compiles zones with the steers that decide names in them. It takes about a second for some millions of names.
@@ -99,10 +124,28 @@ impl Controller {
         let answers: Vec<(SteerId, Served)> = news.moved.iter().map(answer).collect();
         let steers: Vec<SteerId> = answers.iter().map(|(steer, _)| *steer).collect();
         let serial = |zone: &Name| self.table.serial_of(zone).map(|serial| (zone.clone(), serial.next()));
-        let serials: Vec<(Name, Serial)> = self.table.zones_of(&steers).filter_map(serial).collect();
+        let serials: Vec<(Name, Serial)> = match self.participant {
+            None => self.table.zones_of(&steers).filter_map(serial).collect(),
+            Some(_) => self.later_serials(&news.raised),
+        };
         self.table = Arc::new(self.table.with(&answers, &serials));
         news.changes.extend(serials.into_iter().map(|(zone, serial)| Change::Serial { zone, serial }));
         Some(Arc::clone(&self.table))
+    }
+}
+
+impl Controller {
+    /// What zones tell in a cluster: what all nodes tell, or one more than before where this node has told more for another
+    /// reason. A TTL alone is no other content: nodes choose it by what they see.
+    fn later_serials(&self, raised: &BTreeSet<usize>) -> Vec<(Name, Serial)> {
+        let raised: Vec<SteerId> = raised.iter().map(|index| steer_id(*index)).collect();
+        let zones: BTreeSet<Name> = self.table.zones_of(&raised).cloned().collect();
+        let mut serials = agreed_serials(&self.table, &self.decisions, Some(&zones));
+        for (zone, serial) in &mut serials {
+            let told = self.table.serial_of(zone).unwrap_or(*serial);
+            *serial = serial.max(told.next());
+        }
+        serials
     }
 }
 

@@ -1,22 +1,34 @@
 //! The event loop's side of the state log: nothing here waits for the disk.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{self, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::controller::{Change, Commit, Missing, ProposalId, Saved};
 use crate::model::Moment;
-use crate::store::{CloseError, Sequence, StateWriter, UnsavedMark, Written};
+use crate::store::{
+    self, CloseError, Ended, Recovered, Sequence, StateLog, StateWriter, StoreError, UnsavedMark, Written,
+};
 
 /// The longest that a change waits for the disk before it is published all the same. A sync takes a tenth of it.
 const COMMIT_MAX: Duration = Duration::from_millis(50);
 
+/// The log, and what was found in it.
+type Opened = Result<(StateLog, Recovered<Saved, Change>), StoreError>;
+
 /// The writer, and what is on the disk.
 pub(super) struct Disk {
-    writer: StateWriter<Saved, Change>,
+    /// None while another process has the folder, or after it has left it in a way that we cannot open it.
+    writer: Option<StateWriter<Saved, Change>>,
+    /// The folder is being opened again.
+    opening: Option<JoinHandle<Opened>>,
+    /// Why it could not be opened again.
+    closed: Option<String>,
     written: mpsc::Receiver<Written>,
     mark: UnsavedMark,
     /// Something was adopted that is perhaps not on the disk.
@@ -44,12 +56,14 @@ struct Awaited {
 }
 
 /// What the disk has to say.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum DiskNews {
     /// This became of a proposal.
     Committed(ProposalId, Commit),
     /// A state may be handed over now.
     WantsState,
+    /// The folder is ours again, and another process has written in it meanwhile: what it left, and how it ended.
+    Changed(Box<Saved>, Ended),
     /// Nothing that concerns anybody.
     Nothing,
 }
@@ -63,7 +77,9 @@ impl Disk {
         mark: UnsavedMark,
     ) -> Disk {
         Disk {
-            writer,
+            writer: Some(writer),
+            opening: None,
+            closed: None,
             written,
             mark,
             unsaved: false,
@@ -108,14 +124,80 @@ impl Disk {
                 self.mark_unsaved();
                 overdue.news(Commit::Volatile)
             }
-            () = self.writer.room(), if self.wants_state => DiskNews::WantsState,
+            () = room(self.writer.as_ref()), if self.wants_state => DiskNews::WantsState,
+            opened = opened(self.opening.as_mut()) => self.take_opened(opened),
+        }
+    }
+
+    /// Whether a change is being written that somebody waits for.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    /// Saves a last state and leaves the folder to another process.
+    ///
+    /// # Errors
+    /// In words, when it is not on the disk within this time; the folder is closed all the same.
+    pub(super) async fn close(&mut self, last: Saved, now: Moment, within: Duration) -> Result<(), String> {
+        let Some(writer) = self.writer.take() else { return Err(self.closed.clone().unwrap_or_default()) };
+        writer.close(last, self.through, now, within).await.map_err(|error| error.to_string())?;
+        self.mark.clear();
+        self.unsaved = false;
+        Ok(())
+    }
+
+    /// Begins to open the folder again, unless it is open or about to be. What comes of it is news.
+    pub(super) fn reopen(&mut self, folder: &Path, now: Moment) {
+        if self.writer.is_some() || self.opening.is_some() {
+            return;
+        }
+        let folder: PathBuf = folder.to_owned();
+        let open = move || StateLog::open::<Saved, Change>(&folder, &store::boot_id(), now);
+        self.opening = Some(spawn_blocking(open));
+    }
+
+    /// Whether it is being opened.
+    pub(super) fn is_reopening(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Whether the folder is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    fn take_opened(&mut self, opened: Result<Opened, tokio::task::JoinError>) -> DiskNews {
+        self.opening = None;
+        let started = opened.map_err(|error| error.to_string()).and_then(|opened| {
+            let (log, recovered) = opened.map_err(|error| error.to_string())?;
+            let through = log.last();
+            let (writer, written) = StateWriter::start(log).map_err(|error| error.to_string())?;
+            Ok((writer, written, through, recovered))
+        });
+        let (writer, written, through, recovered) = match started {
+            Ok(started) => started,
+            Err(why) => {
+                self.closed = Some(why);
+                self.mark_unsaved();
+                return DiskNews::Nothing;
+            }
+        };
+        (self.closed, self.wants_state) = (None, true);
+        let Recovered { snapshot, entries, ended, .. } = recovered;
+        // What was closed as it should and has no entry since is as we left it.
+        let is_ours = ended == Ended::Cleanly && through == self.through;
+        (self.writer, self.written, self.through) = (Some(writer), written, through);
+        match Saved::with_changes(snapshot, entries) {
+            Some(saved) if !is_ours => DiskNews::Changed(Box::new(saved), ended),
+            Some(_) | None => DiskNews::Nothing,
         }
     }
 
     /// Hands over a state that has every change in it.
     pub(super) fn save(&mut self, state: Saved, at: Moment) {
+        let Some(writer) = &self.writer else { return };
         self.wants_state = false;
-        self.writer.snapshot(state, self.through, at);
+        writer.snapshot(state, self.through, at);
     }
 
     /// The controller that waited for these is gone, and so are its proposals.
@@ -131,7 +213,10 @@ impl Disk {
 
     /// Why a restart would forget something, if it would.
     pub(super) fn trouble(&self) -> Option<String> {
-        self.writer.trouble(Instant::now())
+        match &self.writer {
+            Some(writer) => writer.trouble(Instant::now()),
+            None => Some(self.closed.clone().unwrap_or_else(|| "its folder is closed".to_owned())),
+        }
     }
 
     /// Says once that the disk fails us, and once that it is over.
@@ -147,7 +232,8 @@ impl Disk {
 
     /// Saves the last state, and gives up after `within`.
     pub(super) async fn finish(self, last: Saved, now: Moment, within: Duration) {
-        match self.writer.close(last, self.through, now, within).await {
+        let Some(writer) = self.writer else { return };
+        match writer.close(last, self.through, now, within).await {
             Ok(()) => self.mark.clear(),
             Err(error @ CloseError::Deadline(_)) => warn!(event = "stop.forced", "{error}"),
             Err(error) => error!(event = "state.write_failed", "the state cannot be saved: {error}"),
@@ -158,7 +244,7 @@ impl Disk {
     fn hand_over(&mut self, proposal: Option<ProposalId>, changes: Vec<Change>, at: Moment) -> bool {
         self.committed += 1;
         let number = self.committed;
-        if self.writer.commit(number, changes, at).is_err() {
+        if self.writer.as_ref().is_none_or(|writer| writer.commit(number, changes, at).is_err()) {
             self.mark_unsaved(); // `look` says why
             return false;
         }
@@ -195,6 +281,22 @@ impl Disk {
     }
 }
 
+/// Waits until the writer may be given a state; for ever, where there is none.
+async fn room(writer: Option<&StateWriter<Saved, Change>>) {
+    match writer {
+        Some(writer) => writer.room().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the folder is open, if it is being opened.
+async fn opened(opening: Option<&mut JoinHandle<Opened>>) -> Result<Opened, tokio::task::JoinError> {
+    match opening {
+        Some(opening) => opening.await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Awaited {
     fn news(self, commit: Commit) -> DiskNews {
         self.proposal.map_or(DiskNews::Nothing, |proposal| DiskNews::Committed(proposal, commit))
@@ -207,6 +309,12 @@ mod tests {
     use crate::store::StateLog;
 
     const NOW: Moment = Moment::from_millis(1_795_363_200_000);
+
+    impl PartialEq for DiskNews {
+        fn eq(&self, other: &DiskNews) -> bool {
+            format!("{self:?}") == format!("{other:?}")
+        }
+    }
 
     fn disk(folder: &tempfile::TempDir) -> Disk {
         let (log, _) =
@@ -272,5 +380,52 @@ mod tests {
         disk.note(change(), NOW);
         assert_eq!(disk.next().await, DiskNews::Nothing);
         assert_eq!(disk.missing(), Missing::Nothing);
+    }
+
+    /// Until it says what came of opening the folder again.
+    async fn reopened(disk: &mut Disk, folder: &Path) -> DiskNews {
+        disk.reopen(folder, NOW);
+        loop {
+            let news = disk.next().await;
+            if disk.opening.is_none() {
+                return news;
+            }
+        }
+    }
+
+    fn state() -> Saved {
+        Saved::with_changes(None, change()).expect("something has changed")
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_nobody_has_touched_is_taken_up_as_it_was_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut disk = patient(&folder);
+        disk.commit(ProposalId(1), change(), NOW);
+        disk.next().await;
+        disk.close(state(), NOW, Duration::from_secs(60)).await.expect("room");
+        assert!(!disk.is_open() && disk.trouble().is_some());
+        assert_eq!(disk.commit(ProposalId(2), change(), NOW), Some(Commit::Volatile), "nobody waits for it");
+        assert_eq!(reopened(&mut disk, &folder.path().join("state")).await, DiskNews::Nothing);
+        assert!(disk.is_open() && disk.trouble().is_none());
+        assert_eq!(disk.next().await, DiskNews::WantsState, "what it lacks is saved first");
+        disk.wants_state = false;
+        disk.commit(ProposalId(3), change(), NOW);
+        assert_eq!(disk.next().await, DiskNews::Committed(ProposalId(3), Commit::Durable));
+    }
+
+    #[tokio::test]
+    async fn what_another_process_has_left_is_news() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut disk = patient(&folder);
+        disk.close(state(), NOW, Duration::from_secs(60)).await.expect("room");
+        let path = folder.path().join("state");
+        let (mut log, _) = StateLog::open::<Saved, Change>(&path, "boot", NOW).expect("it was left");
+        log.append(&change(), NOW).expect("room");
+        assert_eq!(reopened(&mut disk, &path).await, DiskNews::Nothing);
+        assert!(disk.trouble().is_some_and(|why| why.contains("in use")), "{:?}", disk.trouble());
+        drop(log);
+        let news = reopened(&mut disk, &path).await;
+        assert!(matches!(news, DiskNews::Changed(_, Ended::Killed | Ended::PowerLost)), "{news:?}");
     }
 }

@@ -17,16 +17,18 @@ use super::register::SharedRegister;
 use super::reload::{Open, Preparation, Prepared, folders};
 use super::reloads::{Asked, Reloads};
 use super::supervised::{GaveUp, Supervised};
+use super::upgrades::{Upgrade, UpgradeNews, Upgrades};
 use super::verify::{Found, Verifier};
 use super::watch::{FileWatcher, Trigger};
 use crate::api::{EtcdStatus, PartStatus, ReceiverStatus, Status, Warning};
 use crate::config::Config;
-use crate::control::{ControlRequest, Feed, ReloadWish, Wish};
+use crate::control::{ControlRequest, Doors, Feed, ReloadWish, Wish};
 use crate::controller::{
     Announcement, Command, CommandId, Done, Effect, Event, HookEnded, Refusal, RegisterNews, Reply, Report,
 };
 use crate::dns::{Bound, Meter, Serving, Tables};
 use crate::gate::{Asking, Sighting};
+use crate::handover::Successor;
 use crate::health::Observation;
 use crate::hook::Hooks;
 use crate::notify::Notifier;
@@ -73,6 +75,17 @@ pub(super) struct EventLoop {
     pub(super) reloads: Reloads,
     pub(super) watcher: Option<FileWatcher>,
     pub(super) verifier: Verifier,
+    pub(super) upgrades: Upgrades,
+    /// The sockets of the API, for a successor.
+    pub(super) doors: Doors,
+}
+
+/// How the event loop ended.
+pub(super) enum Finished {
+    /// It was told to stop, and all is saved.
+    Stopped,
+    /// Another process goes on.
+    HandedOver(Successor),
 }
 
 /// Where events come from.
@@ -85,6 +98,7 @@ pub(super) struct Sources {
     pub(super) found: mpsc::Receiver<Found>,
     pub(super) preparations: mpsc::Receiver<Preparation>,
     pub(super) triggers: mpsc::Receiver<Trigger>,
+    pub(super) upgrade_news: mpsc::Receiver<UpgradeNews>,
     pub(super) stopped: mpsc::Receiver<()>,
 }
 
@@ -96,11 +110,11 @@ pub(super) struct Commands {
 }
 
 impl EventLoop {
-    /// Until told to stop; then the probes end, and the last state is saved.
+    /// Until told to stop; then the probes end, and the last state is saved. Or until another process goes on.
     ///
     /// # Errors
     /// When the controller has failed too often, and a new process must try.
-    pub(super) async fn run(mut self, sources: Sources) -> Result<(), GaveUp> {
+    pub(super) async fn run(mut self, sources: Sources) -> Result<Finished, GaveUp> {
         let Sources {
             mut observations,
             mut sightings,
@@ -110,6 +124,7 @@ impl EventLoop {
             mut found,
             mut preparations,
             mut triggers,
+            mut upgrade_news,
             mut stopped,
         } = sources;
         self.watch();
@@ -119,13 +134,16 @@ impl EventLoop {
             let wake = self.controller.wake_at().map(|at| self.clock.instant(at));
             tokio::select! {
                 _ = stopped.recv() => break,
-                news = self.disk.next() => self.hear_of_disk(news),
+                news = self.disk.next() => self.go_on(news)?,
                 Some(observation) = observations.recv() => self.observe(observation),
                 () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => {
                     self.take(Event::TimePassed);
                 }
                 _ = watchdog.tick() => {
                     self.disk.look();
+                    if !self.disk.is_open() {
+                        self.disk.reopen(&self.reloads.running().config.node.state_dir, self.clock.now());
+                    }
                     self.record.look();
                     self.take(Event::TimePassed);
                 }
@@ -136,14 +154,25 @@ impl EventLoop {
                 Some((id, seen)) = found.recv() => self.take(Event::Verified(id, seen)),
                 Some(preparation) = preparations.recv() => self.reload(preparation),
                 Some(trigger) = triggers.recv() => self.pull(trigger),
+                Some(news) = upgrade_news.recv() => match news {
+                    UpgradeNews::Ready(successor, reply) => {
+                        match self.hand_over(&successor, reply, &mut upgrade_news, &mut stopped).await? {
+                            Upgrade::Done(successor) => return Ok(Finished::HandedOver(successor)),
+                            Upgrade::Failed { stops: true } => break,
+                            Upgrade::Failed { stops: false } => {}
+                        }
+                    }
+                    UpgradeNews::Over(outcome) => self.upgrade_failed(outcome.err().unwrap_or_default()),
+                },
             }
             if self.controller.has_panicked() {
                 self.rebuild().await?;
             }
             self.prepare_next_reload();
         }
+        self.break_off(&mut upgrade_news).await;
         self.finish().await;
-        Ok(())
+        Ok(Finished::Stopped)
     }
 
     fn observe(&mut self, observation: Observation) {
@@ -155,7 +184,7 @@ impl EventLoop {
         self.take(Event::Observed(observation));
     }
 
-    fn take(&mut self, event: Event) {
+    pub(super) fn take(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let effects = self.controller.handle(event, self.clock.now());
@@ -203,7 +232,7 @@ impl EventLoop {
         events
     }
 
-    fn hear_of_disk(&mut self, news: DiskNews) {
+    pub(super) fn hear_of_disk(&mut self, news: DiskNews) {
         match news {
             DiskNews::Committed(id, commit) => self.take(Event::Committed(id, commit)),
             DiskNews::WantsState => {
@@ -212,16 +241,22 @@ impl EventLoop {
                     self.disk.save(state, now);
                 }
             }
-            DiskNews::Nothing => {}
+            // Only a folder that is opened again has that to say, which whoever opens it hears.
+            DiskNews::Changed(..) | DiskNews::Nothing => {}
         }
+    }
+
+    /// Another controller knows nothing of them.
+    pub(super) fn forget_those_who_wait(&mut self) {
+        self.commands.waiting.clear(); // a dropped reply tells that the controller is gone
+        self.reloads.forget();
     }
 
     /// A controller that has panicked is replaced by one that goes on from the saved state.
     async fn rebuild(&mut self) -> Result<(), GaveUp> {
         let missing = self.disk.missing();
         self.disk.forget_proposals();
-        self.commands.waiting.clear(); // a dropped reply tells that the controller is gone
-        self.reloads.forget();
+        self.forget_those_who_wait();
         let now = self.clock.now();
         self.record.panicked(self.controller.panic(), now);
         let effects = self.controller.rebuild(missing, now).await?;
@@ -254,6 +289,7 @@ impl EventLoop {
             ControlRequest::Reload(wish, reply) => {
                 self.reloads.ask(Asked { wish, reply: Some(reply), if_changed: false });
             }
+            ControlRequest::Upgrade(wish, reply) => self.upgrade(wish, reply),
         }
     }
 

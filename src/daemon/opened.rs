@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::env::current_exe;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::StartError;
@@ -11,6 +12,7 @@ use super::load::Ready;
 use crate::config::{ClusterSettings, Config, DnsSettings, GateSettings, HookSettings, ReceiverSettings};
 use crate::control;
 use crate::dns;
+use crate::handover::{Offer, Offered, Predecessor, Starter};
 use crate::rights::{self, GivenUp, Needs};
 
 /// Sockets that are taken and not yet served, and what they are for.
@@ -24,6 +26,12 @@ pub struct Opened {
     pub(super) few_descriptors: Option<String>,
     /// Nothing is given up in a process that does other things as well.
     pub(super) given_up: Option<GivenUp>,
+    /// Who starts a successor one day; nobody, in a process that gives nothing up.
+    pub(super) starter: Option<Starter>,
+    /// Who answers until we do.
+    pub(super) predecessor: Option<Predecessor>,
+    /// Its control socket, where that stays.
+    pub(super) control: Option<OwnedFd>,
 }
 
 /// Takes all that needs a right. Starts no thread.
@@ -31,12 +39,58 @@ pub struct Opened {
 /// # Errors
 /// When an address cannot be had.
 pub fn open(ready: Ready) -> Result<Opened, StartError> {
-    let few_descriptors = descriptors::take(&ready.config);
-    let bound = dns::bind(&ready.config.dns).map_err(StartError::Dns)?;
-    let listeners = control::listen(&ready.config.api).map_err(StartError::Api)?;
+    open_with(ready, Offered::default())
+}
+
+/// The same with what a predecessor has open; it goes on answering meanwhile.
+///
+/// # Errors
+/// When a new address cannot be had, or when this cannot be its successor.
+pub fn take_over(ready: Ready, predecessor: Predecessor) -> Result<Opened, StartError> {
+    let offered = predecessor.offer().map_err(|error| StartError::Handover(error.to_string()))?;
+    let offered = offered.map(|(offer, offered)| successor_of(&offer, &ready.config).map(|()| offered));
+    let offered = offered.transpose().map_err(StartError::Handover)?;
+    // Of one that is gone there is nothing to be had.
+    let opened = open_with(ready, offered.unwrap_or_default())?;
+    Ok(Opened { predecessor: Some(predecessor), ..opened })
+}
+
+fn open_with(ready: Ready, offered: Offered) -> Result<Opened, StartError> {
+    let Offered { dns, api, control } = offered;
+    let config = &ready.config;
+    let few_descriptors = descriptors::take(config);
+    let bound = dns::bind_with(&config.dns, dns::Sockets::of(dns)).map_err(StartError::Dns)?;
+    let listeners = control::listen_with(&config.api, api).map_err(StartError::Api)?;
     let bound = bound.direct_to_rings();
     let proc = Proc::open();
-    Ok(Opened { ready, bound, listeners, proc, few_descriptors, given_up: None })
+    let control = control.filter(|(path, _)| *path == config.control.socket).map(|(_, socket)| socket);
+    #[rustfmt::skip]
+    let opened = Opened {
+        ready, bound, listeners, proc, few_descriptors, given_up: None, starter: None, predecessor: None, control,
+    };
+    Ok(opened)
+}
+
+/// What is about the node itself no upgrade changes: the state would be another's.
+fn successor_of(offer: &Offer, config: &Config) -> Result<(), String> {
+    let differs = |key: &str, was: &str, is: &str| {
+        Err(format!("[node] {key} is {is} and was {was}, and no upgrade changes that; a restart does"))
+    };
+    let Config { node, dns, .. } = config;
+    if node.name.to_string() != offer.node {
+        return differs("name", &offer.node, &node.name.to_string());
+    }
+    if node.state_dir != offer.state_dir {
+        return differs(
+            "state_dir",
+            &offer.state_dir.display().to_string(),
+            &node.state_dir.display().to_string(),
+        );
+    }
+    if dns.xdp.is_some() {
+        return Err("[dns] xdp: AF_XDP begins with a restart; an upgrade does not begin it".to_owned());
+    }
+    Ok(())
 }
 
 impl Opened {
@@ -47,12 +101,14 @@ impl Opened {
     pub fn give_up_rights(self) -> Result<Opened, StartError> {
         let needs = needs(&self.ready.file, &self.ready.config);
         let all = [self.ready.prober.programs(), &self.ready.programs];
-        let start_runner = || {
+        let mut starter = None;
+        let start_others = || {
+            starter = Some(Starter::start(&self.ready.file)?);
             let mut some = all.iter().filter(|programs| !programs.is_empty());
             some.try_for_each(|programs| programs.start_runner(current_exe()?.as_os_str()))
         };
-        let given_up = rights::give_up(&needs, start_runner).map_err(StartError::Rights)?;
-        Ok(Opened { given_up: Some(given_up), ..self })
+        let given_up = rights::give_up(&needs, start_others).map_err(StartError::Rights)?;
+        Ok(Opened { given_up: Some(given_up), starter, ..self })
     }
 }
 

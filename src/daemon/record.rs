@@ -12,7 +12,8 @@ use crate::store::{Ended, HistoryHealth, HistoryWriter};
 
 /// Remembers what happens.
 pub(super) struct Record {
-    writer: HistoryWriter,
+    /// None while another process writes it.
+    writer: Option<HistoryWriter>,
     node: VantageId,
     /// What the log said last.
     told: Option<String>,
@@ -21,7 +22,7 @@ pub(super) struct Record {
 impl Record {
     /// The daemon has started after a run that ended like this.
     pub(super) fn begin(writer: HistoryWriter, node: VantageId, ended: Ended, now: Moment) -> Record {
-        let record = Record { writer, node, told: None };
+        let record = Record { writer: Some(writer), node, told: None };
         let before = match ended {
             Ended::FirstStart => "for the first time",
             Ended::Cleanly => "after a run that ended as it should",
@@ -41,7 +42,37 @@ impl Record {
     /// Something that the controller tells.
     pub(super) fn report(&self, report: &Report, now: Moment) {
         if let Some(entry) = HistoryEntry::of(report, &self.node, now) {
-            self.writer.add(entry);
+            self.add(entry);
+        }
+    }
+
+    fn add(&self, entry: HistoryEntry) {
+        if let Some(writer) = &self.writer {
+            writer.add(entry);
+        }
+    }
+
+    /// An upgrade has come to nothing, and this process goes on.
+    pub(super) fn upgrade_failed(&self, by: &str, why: &str, now: Moment) {
+        let text = format!("an upgrade by {by} failed, this process goes on: {why}");
+        self.add(HistoryEntry { bad: true, ..HistoryEntry::told(&self.node, now, "upgrade.failed", text) });
+    }
+
+    /// Leaves the history to a successor, with a last entry that says so.
+    pub(super) async fn hand_over(&mut self, text: String, now: Moment, within: Duration) {
+        self.say("daemon.hands_over", text, now);
+        self.close(within).await;
+    }
+
+    /// There is no successor after all.
+    pub(super) fn resume(&mut self, writer: HistoryWriter) {
+        self.writer = Some(writer);
+    }
+
+    async fn close(&mut self, within: Duration) {
+        let Some(writer) = self.writer.take() else { return };
+        if let Err(error) = writer.close(within).await {
+            error!(event = "history.write_failed", "the last entries of the history are lost: {error}");
         }
     }
 
@@ -54,20 +85,20 @@ impl Record {
     /// Another configuration was wanted and cannot be used.
     pub(super) fn reload_failed(&self, by: &str, why: &str, now: Moment) {
         let text = format!("a reload by {by} failed, the configuration before stays: {why}");
-        self.writer
-            .add(HistoryEntry { bad: true, ..HistoryEntry::told(&self.node, now, "config.kept", text) });
+        self.add(HistoryEntry { bad: true, ..HistoryEntry::told(&self.node, now, "config.kept", text) });
     }
 
     fn say(&self, kind: &str, text: String, now: Moment) {
-        self.writer.add(HistoryEntry::told(&self.node, now, kind, text));
+        self.add(HistoryEntry::told(&self.node, now, kind, text));
     }
 
     /// Says once in the log that the disk fails us, and once that it is over.
     pub(super) fn look(&mut self) {
-        for notice in self.writer.take_notices() {
+        let Some(writer) = &self.writer else { return };
+        for notice in writer.take_notices() {
             warn!(event = "history.mended", "{notice}");
         }
-        let trouble = self.writer.health(Instant::now()).trouble;
+        let trouble = writer.health(Instant::now()).trouble;
         match (&self.told, &trouble) {
             (None, Some(why)) => {
                 error!(event = "history.write_failed", "the history cannot be written: {why}")
@@ -80,15 +111,14 @@ impl Record {
 
     /// How it does, for status.
     pub(super) fn part(&self) -> PartStatus {
-        part(self.writer.health(Instant::now()))
+        let closed = HistoryHealth { trouble: Some("it is closed".to_owned()), waiting: 0, lost: 0 };
+        part(self.writer.as_ref().map_or(closed, |writer| writer.health(Instant::now())))
     }
 
     /// The daemon stops: the last entries are written, unless that takes too long.
-    pub(super) async fn finish(self, now: Moment, within: Duration) {
+    pub(super) async fn finish(mut self, now: Moment, within: Duration) {
         self.say("daemon.stopped", "stopped in order".to_owned(), now);
-        if let Err(error) = self.writer.close(within).await {
-            error!(event = "history.write_failed", "the last entries of the history are lost: {error}");
-        }
+        self.close(within).await;
     }
 }
 

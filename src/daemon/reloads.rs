@@ -218,6 +218,11 @@ impl Reloads {
         None
     }
 
+    /// Whether one is being made ready or taken over.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
     /// The controller is gone, and another one knows nothing of it.
     pub(super) fn forget(&mut self) {
         self.under_way = None; // a dropped reply tells that the controller is gone

@@ -173,6 +173,21 @@ impl Supervised {
         }
     }
 
+    /// Another process has decided meanwhile: another controller goes on from what it left.
+    ///
+    /// # Errors
+    /// When there is no going on from that.
+    pub(super) fn go_on_from(&mut self, saved: Saved, now: Moment) -> Result<Vec<Effect>, GaveUp> {
+        let (parameters, zones) = (self.parameters.clone(), Arc::clone(&self.zones));
+        match catch_unwind(AssertUnwindSafe(|| Controller::start(parameters, &zones, Some(saved), now))) {
+            Ok((controller, effects)) => {
+                self.controller = controller;
+                Ok(effects)
+            }
+            Err(panic) => Err(GaveUp { panic: panic_text(&*panic).to_owned() }),
+        }
+    }
+
     /// The saved state, read beside the thread that writes it.
     async fn read(&self) -> Option<Saved> {
         let folder = self.state_dir.clone();

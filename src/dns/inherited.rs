@@ -39,6 +39,11 @@ impl Sockets {
         self.all.iter().map(|(listener, socket)| (*listener, socket.as_fd()))
     }
 
+    /// Their descriptors, in the same order.
+    pub fn into_descriptors(self) -> impl Iterator<Item = OwnedFd> {
+        self.all.into_iter().map(|(_, socket)| socket)
+    }
+
     /// The first of these that nobody has taken yet.
     fn take(&mut self, protocol: Protocol, configured: SocketAddr) -> Option<OwnedFd> {
         let wanted = Listener { protocol, configured };

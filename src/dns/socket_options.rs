@@ -20,11 +20,18 @@ pub(super) struct Buffers {
 impl Buffers {
     /// Asks for both, and returns what the socket has got: with `CAP_NET_ADMIN` what was asked for, otherwise no more
     /// than `net.core.rmem_max` and `net.core.wmem_max` allow.
+    ///
+    /// A socket that has it all already keeps it: who had that right may have none any more, and would get less.
     pub(super) fn request(self, socket: &impl AsFd) -> io::Result<Buffers> {
-        if setsockopt(socket, sockopt::RcvBufForce, &self.receive).is_err() {
+        let has = |granted: usize, wanted: usize| granted / 2 == wanted;
+        if !has(getsockopt(socket, sockopt::RcvBuf)?, self.receive)
+            && setsockopt(socket, sockopt::RcvBufForce, &self.receive).is_err()
+        {
             setsockopt(socket, sockopt::RcvBuf, &self.receive)?;
         }
-        if setsockopt(socket, sockopt::SndBufForce, &self.send).is_err() {
+        if !has(getsockopt(socket, sockopt::SndBuf)?, self.send)
+            && setsockopt(socket, sockopt::SndBufForce, &self.send).is_err()
+        {
             setsockopt(socket, sockopt::SndBuf, &self.send)?;
         }
         let (receive, send) = (getsockopt(socket, sockopt::RcvBuf)?, getsockopt(socket, sockopt::SndBuf)?);

@@ -158,13 +158,21 @@ pub(super) struct Keeper {
     file: PathBuf,
     posts: Vec<Arc<Post>>,
     end: Notify,
+    /// Another process writes the file.
+    is_suspended: AtomicBool,
     /// Two threads never write at once.
     writing: Arc<Mutex<()>>,
 }
 
 impl Keeper {
     pub(super) fn new(file: PathBuf, posts: Vec<Arc<Post>>) -> Keeper {
-        Keeper { file, posts, end: Notify::new(), writing: Arc::default() }
+        Keeper {
+            file,
+            posts,
+            end: Notify::new(),
+            is_suspended: AtomicBool::new(false),
+            writing: Arc::default(),
+        }
     }
 
     pub(super) fn end(&self) {
@@ -181,7 +189,7 @@ impl Keeper {
                 () = self.end.notified() => return,
             }
             let memory = self.memory();
-            if memory == written {
+            if memory == written || self.is_suspended.load(Ordering::Relaxed) {
                 continue;
             }
             match self.write().await {
@@ -200,6 +208,11 @@ impl Keeper {
                 () = self.end.notified() => return,
             }
         }
+    }
+
+    /// Whether the file is another process's for now.
+    pub(super) fn suspend(&self, is_suspended: bool) {
+        self.is_suspended.store(is_suspended, Ordering::Relaxed);
     }
 
     fn memory(&self) -> Memory {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::progress::Progress;
 use super::pulse::Pulse;
-use super::timetable::Timetable;
+use super::timetable::{Times, Timetable};
 use crate::config;
 use crate::health::{Failure, Observation, Pace, ProbeOutcome, Timings};
 use crate::model::{Moment, VantageId};
@@ -18,21 +18,6 @@ pub(super) trait Exchange: Send + Sync + 'static {
     /// One probe, from connecting to the last byte that matters. It says how far it is, and need keep no time: it is
     /// dropped when `limit` is over.
     fn exchange(&self, progress: &Progress, limit: Duration) -> impl Future<Output = ProbeOutcome> + Send;
-}
-
-/// How often a check is probed, and for how long at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Times {
-    pub(super) interval: Duration,
-    pub(super) recheck: Duration,
-    pub(super) timeout: Duration,
-}
-
-impl Times {
-    pub(super) fn of(probe: &config::Probe) -> Times {
-        let config::Probe { interval, recheck, timeout, .. } = *probe;
-        Times { interval, recheck, timeout }
-    }
 }
 
 /// What is wanted of a check.

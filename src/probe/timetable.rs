@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::checker::Times;
+use crate::config;
 use crate::health::Pace;
 use crate::model::CheckId;
 use crate::policy::INTERVAL_JITTER_PERCENT;
@@ -15,6 +15,21 @@ const JITTER: f64 = INTERVAL_JITTER_PERCENT as f64 / 100.0;
 
 /// The first round is spread over no more than this, so that a restarted name server soon knows its regions.
 const FIRST_ROUND_MAX: Duration = Duration::from_secs(1);
+
+/// How often a check is probed, and for how long at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) interval: Duration,
+    pub(super) recheck: Duration,
+    pub(super) timeout: Duration,
+}
+
+impl Times {
+    pub(super) fn of(probe: &config::Probe) -> Times {
+        let config::Probe { interval, recheck, timeout, .. } = *probe;
+        Times { interval, recheck, timeout }
+    }
+}
 
 /// The starts of one check.
 #[derive(Debug)]

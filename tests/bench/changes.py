@@ -2,18 +2,24 @@
 """A daemon that is changed again and again under load: is a query lost, or a verdict?
 
     cargo build --profile dist && tests/bench/changes.py target/dist/cadence-dns reload 1000
+    tests/bench/changes.py target/dist/cadence-dns upgrade 60 20000
 
 tests/bench/changes.py PROGRAM reload COUNT [RATE]: COUNT reloads, one after the other, while dnsperf asks RATE queries a
 second (40,000) and a second client looks closely at every answer that it gets. In turn they change a zone, the interval of all
 probes, and a setting of [dns], for which others answer. One region is dead, one hangs, one is well; after each change their
 verdicts, and the epoch and the answer of each name, must be what they were before the first.
 
+tests/bench/changes.py PROGRAM upgrade COUNT [RATE]: COUNT upgrades, one a second. An order is in force, which must be in force
+afterwards.
+
 It needs Debian's dnsperf, no rights, and no network but the loopback. Exit code 1: something was lost.
 """
 
 import contextlib
+import ctypes
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -34,6 +40,7 @@ LISTEN = "127.0.0.1"
 DEAD, HANGS, WELL = "127.0.0.21", "127.0.0.22", "127.0.0.23"
 NAMES = (f"www.{ORIGIN}", f"api.{ORIGIN}")
 PATIENCE_SECONDS = 60
+PR_SET_CHILD_SUBREAPER = 36
 # dnsperf ends by itself, so that nothing is in flight that nobody counts; it is begun anew while changes go on.
 SLICE_SECONDS = 5
 
@@ -98,6 +105,7 @@ class Daemon:
         self.write()
         command = [program, "run", "--config", folder / "config"]
         self.process = subprocess.Popen(command, stdout=open(folder / "log", "w"), stderr=subprocess.STDOUT)
+        self.id = self.process.pid
 
     def write(self):
         """Its files as they should be now."""
@@ -123,28 +131,37 @@ class Daemon:
         return document
 
     def stands(self):
-        """What no change may touch: verdicts, and the region, the epoch and the addresses of each name."""
+        """What no change may touch: verdicts, and the region, the epoch and the addresses of each name, and orders."""
         status = self.ask("GET", "status")
         verdicts = {region["region"]: region["state"] for region in status["regions"]}
         names = {name["name"]: (name["region"], name["epoch"], tuple(name["addresses"])) for name in status["names"]}
-        return verdicts, names
+        return verdicts, (names, status["overrides"])
 
     def wait_until_settled(self):
         deadline = time.monotonic() + PATIENCE_SECONDS
         wanted = {"dead": "down", "hangs": "down", "well": "up"}
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and not self.has_ended():
             with contextlib.suppress(OSError):
-                verdicts, names = self.stands()
+                verdicts, (names, _) = self.stands()
                 # An answer is changed once that is durable, a moment after the verdict.
                 if verdicts == wanted and all(name[0] == "well" for name in names.values()):
                     return
             time.sleep(0.05)
         sys.exit(f"{wanted} is never said; the log ends:\n{(self.folder / 'log').read_text()[-2000:]}")
 
+    def has_ended(self):
+        return self.process.poll() is not None and self.id == self.process.pid
+
+    def order(self):
+        """One that changes nothing, and lasts."""
+        words = ["failover", NAMES[1], "--to", "well", "--for", "2h", "--reason", "changes", "--yes"]
+        subprocess.run([self.program, *words, "--config", self.folder / "config"], check=True, stdout=subprocess.DEVNULL)
+
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        if self.process.wait(PATIENCE_SECONDS) != 0:
-            sys.exit(f"it ended with {self.process.returncode}")
+        os.kill(self.id, signal.SIGTERM)
+        _, status = os.waitpid(self.id, 0)
+        if status != 0:
+            sys.exit(f"it ended with {status}; the log ends:\n{(self.folder / 'log').read_text()[-2000:]}")
 
 
 def free_port():
@@ -183,7 +200,16 @@ def reload(daemon, number):
         sys.exit(f"reload {number} has changed nothing")
 
 
-CHANGES = {"reload": reload}
+def upgrade(daemon, number):
+    """The same program again, in another process."""
+    done = daemon.ask("POST", "upgrade", {"within": PATIENCE_SECONDS})
+    if done["predecessor"] != daemon.id:
+        sys.exit(f"upgrade {number}: {done}, and {daemon.id} was there")
+    daemon.id = done["process"]
+
+
+# Each with the seconds from one to the next.
+CHANGES = {"reload": (reload, 0), "upgrade": (upgrade, 1)}
 
 # --------------------------------------------------------------------------------------------------------- the load
 
@@ -249,17 +275,22 @@ def main():
         sys.exit(__doc__)
     program, kind, count = Path(words[0]).resolve(), words[1], int(words[2])
     rate = int(words[3]) if len(words) == 4 else 40_000
+    # Successors are nobody's children but ours.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory(prefix="cadence-changes-") as folder:
         daemon = Daemon(program, Path(folder))
         daemon.wait_until_settled()
+        daemon.order()
         before, lost, moved = daemon.stands(), Counter(), 0
         with Load(daemon, rate) as load:
             began = time.monotonic()
+            change, every = CHANGES[kind]
             for number in range(count):
-                CHANGES[kind](daemon, number)
-                verdicts, names = daemon.stands()
+                time.sleep(max(0, began + number * every - time.monotonic()))
+                change(daemon, number)
+                verdicts, rest = daemon.stands()
                 lost.update(f"{region}: {state}" for region, state in verdicts.items() if before[0][region] != state)
-                moved += names != before[1]
+                moved += rest != before[1]
             seconds = time.monotonic() - began
         daemon.stop()
     unanswered = load.sent - load.answered

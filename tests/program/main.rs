@@ -32,5 +32,6 @@ mod simulate;
 mod strangers;
 mod support;
 mod tripwire;
+mod upgrade;
 mod zone_command;
 mod zone_sample;

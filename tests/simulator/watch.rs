@@ -129,7 +129,10 @@ impl Onlooker for Watch {
             for decision in controller.decisions() {
                 self.no_gate_is_passed(decision, controller, clock);
                 changed |= self.before.get(decision.name()).is_none_or(|before| {
-                    before.standing.addresses != decision.standing.addresses || before.ttl != decision.ttl
+                    let is_raised = before.standing.epoch != decision.standing.epoch && !self.votes_alone;
+                    before.standing.addresses != decision.standing.addresses
+                        || before.ttl != decision.ttl
+                        || is_raised
                 });
                 self.look_at(decision, clock, now);
             }

@@ -50,6 +50,14 @@ pub(super) fn text(done: &Done) -> String {
 
 /// What was done.
 pub(super) fn done(done: &Done) -> String {
+    let mut text = outcome(done);
+    for note in &done.notes {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
+
+fn outcome(done: &Done) -> String {
     let planned = done.made.as_ref().and_then(|made| made.starts);
     let mut text = match planned {
         Some(starts) => format!("done: planned for {starts}; nothing has changed yet\n"),

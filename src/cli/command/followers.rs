@@ -45,7 +45,7 @@ pub(super) fn followers(socket: &Path, done: &Done) -> Result<Option<String>, Fa
 /// The nodes that do not answer by the epoch of this one.
 fn missing<'v>(view: &'v ClusterView, name: &str) -> Vec<&'v NodeView> {
     let ours = view.nodes.iter().find(|node| node.us).and_then(|node| node.epochs.get(name));
-    view.nodes.iter().filter(|node| !node.heard || node.epochs.get(name) != ours).collect()
+    view.nodes.iter().filter(|node| !node.us && (!node.heard || node.epochs.get(name) != ours)).collect()
 }
 
 fn line(view: &ClusterView, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! The cluster as text: nodes by regions, who is heard, and by which epoch each of them answers.
 
-use super::render::{Look, finish};
+use super::look::{Look, finish};
 use crate::api::{EtcdStatus, Status};
 use crate::cli::text::{age, latency, table};
 use crate::controller::{ClusterView, NodeView, Togetherness};

@@ -1,14 +1,11 @@
 //! A status as text: a pure function, so that its look is a golden text.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use comfy_table::Table;
-
 use super::changes::Subject;
 use super::cluster::cluster;
+use super::look::{Look, finish};
 use super::words::endpoint_state;
 use crate::api::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
@@ -19,25 +16,6 @@ use crate::cli::text::{age, latency, probe_of, table};
 use crate::health::Health;
 use crate::model::Moment;
 use crate::policy::Hold;
-
-/// What begins the row of a subject that has just changed.
-pub(super) const MARK: &str = "* ";
-
-/// How a status is looked at.
-pub(super) struct Look<'m> {
-    /// What ages are measured against.
-    pub(super) now: Moment,
-    /// The terminal's width, if it is one.
-    pub(super) width: Option<u16>,
-    /// What has just changed.
-    pub(super) marked: &'m BTreeSet<Subject>,
-}
-
-impl Look<'_> {
-    fn marked(&self, subject: &Subject, text: impl Display) -> String {
-        if self.marked.contains(subject) { format!("{MARK}{text}") } else { text.to_string() }
-    }
-}
 
 /// The whole screen.
 pub(super) fn render(status: &Status, look: &Look<'_>) -> String {
@@ -234,12 +212,11 @@ fn asked(dns: &DnsStatus) -> String {
     text
 }
 
-pub(super) fn finish(table: &Table, empty: bool) -> String {
-    if empty { String::new() } else { format!("{}\n", table.trim_fmt()) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::look::MARK;
     use super::super::sample::{NOW, ago, failed_over};
     use super::*;
     use crate::policy::{GatePolicy, Light};

@@ -121,12 +121,6 @@ pub(in crate::controller) struct NodeFacts {
 }
 
 impl NodeRecord {
-    /// The serial that each zone tells.
-    #[must_use]
-    pub fn serials(&self) -> BTreeMap<String, u32> {
-        self.zones.iter().map(|(zone, (serial, _))| (zone.clone(), *serial)).collect()
-    }
-
     pub(in crate::controller) fn of(
         facts: NodeFacts,
         incarnation: u64,

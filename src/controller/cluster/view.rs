@@ -69,8 +69,8 @@ pub struct NodeView {
     pub same_configuration: Option<bool>,
     /// The epoch by which it answers each name; of the first of them, if there are many.
     pub epochs: BTreeMap<String, u64>,
-    /// The serial that each zone tells there; of the first of them.
-    pub serials: BTreeMap<String, u32>,
+    /// The serial that each zone tells there, and a checksum of what stands in it; of the first of them.
+    pub zones: BTreeMap<String, (u32, String)>,
     /// It is cut off itself, as it says.
     pub cut_off: bool,
     /// What it says of each region that it has a vote on.
@@ -135,7 +135,7 @@ impl Participant {
             version: record.map(|record| record.version.clone()),
             same_configuration: record.map(|record| record.configuration == own.configuration),
             epochs: record.map(|record| record.epochs.clone()).unwrap_or_default(),
-            serials: record.map(NodeRecord::serials).unwrap_or_default(),
+            zones: record.map(|record| record.zones.clone()).unwrap_or_default(),
             cut_off: record.is_some_and(|record| record.cut_off_for_ms.is_some()),
             votes: votes.collect(),
         }

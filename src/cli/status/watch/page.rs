@@ -5,7 +5,8 @@ use ratatui::text::{Line, Text};
 
 use super::Watched;
 use crate::cli::output::harmless;
-use crate::cli::status::render::{Look, MARK, render};
+use crate::cli::status::look::{Look, MARK};
+use crate::cli::status::render::render;
 use crate::cli::text::age;
 use crate::model::Moment;
 
