@@ -25,7 +25,7 @@ pub(super) fn followers(socket: &Path, done: &Done) -> Result<Option<String>, Fa
     let asked = async {
         loop {
             let status = client::status(socket).await.ok();
-            let Some(view) = status.and_then(|status| status.cluster) else { return None };
+            let view = status.and_then(|status| status.cluster)?;
             if missing(&view, &name).is_empty() {
                 return Some(view);
             }
