@@ -18,6 +18,9 @@ use crate::store::{self, HistoryWriter, UnsavedMark};
 /// Changes that are being written are waited for so long; each is given up after some milliseconds anyway.
 const SETTLED_WITHIN: Duration = Duration::from_secs(1);
 
+/// A disk that is busy takes the last state by then; DNS goes on meanwhile, so there is more time than at a stop.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+
 /// The folder of the state is free again, or will not be soon: then it goes on without.
 const REOPENED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -170,7 +173,7 @@ impl EventLoop {
         let Successor { process, version, .. } = successor;
         let text = format!("handed over to process {process}, version {version}, by {}", self.upgrades.by());
         self.record.hand_over(text, now, STAGE_MAX).await;
-        self.disk.close(last, now, STAGE_MAX).await?;
+        self.disk.close(last, now, CLOSED_WITHIN).await?;
         let serving = self.serving.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let own = serving.as_ref().and_then(|serving| serving.own_secrets());
         let secrets = own.map(|secrets| secrets.to_text().to_string());

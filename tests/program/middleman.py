@@ -10,6 +10,14 @@ def name(message):
     return said if isinstance(said, str) else next(iter(said))
 
 
+def is_there(process):
+    try:
+        with open(f"/proc/{process}/stat") as stat:
+            return ") Z " not in stat.read()
+    except FileNotFoundError:
+        return False
+
+
 def do(offer, successor, ends, sockets):
     if DEED == "hang":
         successor.kill()
@@ -27,6 +35,8 @@ def do(offer, successor, ends, sockets):
         os.kill(os.getpid(), signal.SIGSEGV)
     if DEED == "kill the daemon":
         os.kill(offer["process"], signal.SIGKILL)
+        while is_there(offer["process"]):  # and its sockets
+            time.sleep(0.01)
         for end in ends:
             end.close()
         for number in sockets:
