@@ -194,7 +194,8 @@ fn no_write_is_lost_and_none_is_made_up() {
 fn a_member_that_is_cut_off_from_the_others_is_left() {
     let stage = Stage::new();
     let first = &stage.followers[0];
-    assert_eq!(first.followed(), Some(stage.etcd.endpoints_from(0)[0].clone()));
+    let e1 = stage.etcd.endpoints_from(0)[0].clone();
+    wait_until("the first member is followed", AMPLE, || first.followed().as_ref() == Some(&e1));
     let cut = Instant::now();
     for other in ["e2", "e3"] {
         stage.network.cut_way("e1", other);

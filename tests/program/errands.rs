@@ -32,9 +32,14 @@ fn of_process(id: &str) -> BTreeMap<String, String> {
 }
 
 /// The runner of a daemon: its only child.
+/// The one of the daemon's children that runs programs.
 fn runner_of(daemon: u32) -> String {
     let children = fs::read_to_string(format!("/proc/{daemon}/task/{daemon}/children")).expect("our child");
-    children.trim().to_owned()
+    let runs = |child: &&str| {
+        let line = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap_or_default();
+        line.split('\0').any(|word| word == "run-programs")
+    };
+    children.split_whitespace().find(runs).expect("it has a runner").to_owned()
 }
 
 fn is_there(id: &str) -> bool {
