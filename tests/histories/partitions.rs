@@ -350,9 +350,10 @@ fn shortest(seed: u64) -> Option<String> {
     Some(schedule.shown(seed, &why))
 }
 
+/// `CADENCE_DNS_SCHEDULES` says how many; `CADENCE_DNS_SCHEDULE=…` plays a seed again, and cuts it down.
 fn schedules() -> u64 {
     let wanted = std::env::var("CADENCE_DNS_SCHEDULES").ok().and_then(|text| text.parse().ok());
-    wanted.unwrap_or(if cfg!(debug_assertions) { 200 } else { 10_000 })
+    wanted.unwrap_or(if cfg!(debug_assertions) { 100 } else { 300 })
 }
 
 #[test]

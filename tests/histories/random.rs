@@ -7,11 +7,11 @@ use cadence_dns::controller::Parameters;
 use super::dice::Dice;
 use super::play::read_config;
 
-/// A configuration: 1–5 regions of 1–4 addresses of either family, 0–3 witnesses, 1–3 name servers.
+/// A configuration: 1–5 regions of 1–4 addresses of either family, 0–3 witnesses. One name server: what several do stands in
+/// `partitions.rs`.
 pub(crate) struct Topology {
     pub(crate) config: String,
     pub(crate) parameters: Parameters,
-    pub(crate) nodes: usize,
     /// What a history may happen to: regions, their addresses, witnesses.
     places: Vec<String>,
 }
@@ -47,7 +47,7 @@ impl Topology {
         }
         config.push_str(&steer(&names, &mut dice));
         let parameters = read_config("random.toml", &config);
-        Topology { config, parameters, nodes: *dice.one_of(&[1, 1, 1, 1, 2, 3]), places }
+        Topology { config, parameters, places }
     }
 }
 
@@ -174,10 +174,6 @@ fn event(topology: &Topology, dice: &mut Dice) -> String {
         94..95 => "an operator fails back".to_owned(),
         95..96 => order(topology, dice),
         96..97 => format!("the power fails for {}ms", dice.number(0, 20_000)),
-        97..98 if topology.nodes > 1 => {
-            (*dice.one_of(&["ns2 is not heard of", "ns2 is heard of again", "ns2 loses its network"]))
-                .to_owned()
-        }
         _ => format!("restart after {}ms", dice.number(0, 20_000)),
     }
 }

@@ -49,9 +49,6 @@ pub(crate) fn shortest(topology: &Topology, seed: u64) -> Option<String> {
         }
     }
     let mut text = format!("# seed {seed}: {why}\n{}---\n", topology.config);
-    if topology.nodes > 1 {
-        writeln!(text, "0s         {} name servers vote", topology.nodes).expect("room");
-    }
     for (at, what) in lines {
         writeln!(text, "{:<10} {what}", format!("{at}ms")).expect("room");
     }
@@ -61,9 +58,6 @@ pub(crate) fn shortest(topology: &Topology, seed: u64) -> Option<String> {
 fn played(topology: &Topology, lines: &[Line]) -> Result<Player, String> {
     let first = topology.parameters.clone();
     let mut player = Player::new(Topologies { first, others: BTreeMap::new() });
-    if topology.nodes > 1 {
-        player.simulator = Simulator::start_nodes(&topology.parameters, topology.nodes);
-    }
     for (at, what) in lines {
         let step = Step::read(0, &format!("{at}ms {what}")).map_err(|mistake| mistake.found)?;
         step.map_or(Ok(()), |step| player.play(&step)).map_err(|mistake| mistake.found)?;
@@ -96,7 +90,6 @@ fn losing_our_network_moves_nothing(player: &mut Player, seed: u64) -> Result<()
     }
     simulator.world.make_well();
     simulator.us_mut().set_disk(super::simulator::DiskState::Works);
-    (0..simulator.nodes.len()).for_each(|node| simulator.part(node, false));
     let now = simulator.now;
     simulator.us_mut().set_prober_stuck(false, now);
     // Long enough for every failback, and for the flip limit.
