@@ -423,7 +423,9 @@ impl Alert {
         let previous = self.told.clone().or_else(|| self.perhaps.clone());
         let (due, notice) = match (&self.now, &self.over, &previous) {
             (Some((notice, due)), _, _) => {
-                let is_known = self.told.as_ref().is_some_and(|told| told.is_same_as(notice));
+                // What it may have been told since is not what it has.
+                let is_known = self.told.as_ref().is_some_and(|told| told.is_same_as(notice))
+                    && self.perhaps.as_ref().is_none_or(|perhaps| perhaps.is_same_as(notice));
                 (!is_known).then(|| (*due, notice.clone()))?
             }
             (None, Some(over), Some(_)) => (over.time, over.clone()),
