@@ -66,20 +66,6 @@ cargo deb --version >/dev/null 2>&1 ||
 docker info >/dev/null 2>&1 || fail "no Docker engine answers; start it (service docker start)"
 [ "${1-}" != --prepare ] || exit 0
 
-# The tests with real servers wait more than they compute: what waits for servers, containers included, waits side by side
-# in `real`, and the other tests are built meanwhile, behind everything else. cargo would keep one waiting for the other,
-# so `real` runs without it.
+# The tests with real servers wait more than they compute.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
-test="cargo test --locked --all-features"
-$test --test real --no-run
-real=$($test --test real --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
-[ -x "$real" ] || fail "where is the program of tests/real?"
-built=$(mktemp)
-nice -n 19 $test --no-run >"$built" 2>&1 &
-building=$!
-trap 'kill $building 2>/dev/null || true; rm -f "$built"' EXIT
-"$real" --include-ignored
-wait $building || { cat "$built" >&2 && fail "the tests cannot be built"; }
-others=$(for file in tests/*.rs tests/*/main.rs; do echo "$file"; done | sed 's|^tests/||; s|/main.rs$||; s|.rs$||; /^real$/d; s|^|--test |')
-$test --lib --bins $others -- --include-ignored
-$test --doc
+exec cargo test --locked --all-features -- --include-ignored
