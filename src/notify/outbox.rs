@@ -384,6 +384,8 @@ impl Outbox {
             }
             NoticeState::Firing => {
                 if let Some(alert) = self.alerts.get_mut(&notice.key) {
+                    // It has one or the other: neither is known.
+                    alert.told.take_if(|told| !told.is_same_as(&notice));
                     alert.perhaps = Some(notice);
                 }
             }
@@ -423,9 +425,7 @@ impl Alert {
         let previous = self.told.clone().or_else(|| self.perhaps.clone());
         let (due, notice) = match (&self.now, &self.over, &previous) {
             (Some((notice, due)), _, _) => {
-                // What it may have been told since is not what it has.
-                let is_known = self.told.as_ref().is_some_and(|told| told.is_same_as(notice))
-                    && self.perhaps.as_ref().is_none_or(|perhaps| perhaps.is_same_as(notice));
+                let is_known = self.told.as_ref().is_some_and(|told| told.is_same_as(notice));
                 (!is_known).then(|| (*due, notice.clone()))?
             }
             (None, Some(over), Some(_)) => (over.time, over.clone()),
