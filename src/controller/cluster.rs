@@ -27,7 +27,7 @@ use std::time::Duration;
 use super::judgement::VOTES_FRESH;
 use crate::health::Member;
 use crate::model::{Moment, RegionId, VantageId};
-use crate::policy::{OverrideId, Overrides};
+use crate::policy::{Override, OverrideId, Overrides};
 
 pub(super) use contact::Contact;
 pub(super) use held::{Held, HeldOverride};
@@ -212,14 +212,13 @@ impl Participant {
         if let Some(why) = self.isolation(now) {
             return if self.alone { Mandate::Alone } else { Mandate::Not(why) };
         }
-        let heard: Vec<&VantageId> = self.heard(now).collect();
         let is_informed = |node: &VantageId| {
             *node == self.us || self.peers.get(node).is_some_and(|peer| peer.has_seen(revision))
         };
-        if !self.is_majority(heard.iter().filter(|node| is_informed(node)).count()) {
+        if !self.is_majority(self.heard(now).filter(|node| is_informed(node)).count()) {
             return Mandate::Not("most nodes have not voted since the last move".into());
         }
-        if !self.is_of_main_configuration(&heard) {
+        if !self.decides_as_most_do(now) {
             return Mandate::Not("most nodes decide by another configuration".into());
         }
         Mandate::Together
@@ -244,6 +243,15 @@ impl Participant {
         self.wants_push.then(|| self.pushed.map(|pushed| pushed + PUSHES_APART)).flatten()
     }
 
+    /// An order of ours stands in the register as of this revision, which the watch may not have told yet.
+    pub(super) fn hold_order(&mut self, order: &Override, revision: u64, now: Moment) {
+        if self.seen >= revision {
+            return; // it has: also if the order is gone since
+        }
+        let record = OverrideRecord::of(order, &self.us, now);
+        self.held.order(order.id, HeldOverride { revision, read: now, is_new: true, record });
+    }
+
     /// How old an order is, and how long it has left, as the node says that has had it for longest.
     pub(super) fn age_of(&self, order: OverrideId, now: Moment) -> Option<(u64, u64)> {
         let heard = self.heard(now).filter(|node| **node != self.us);
@@ -262,10 +270,11 @@ impl Participant {
 
     /// Whether as many of the nodes that are heard decide by our configuration as by any other; of several, the one that
     /// the first node has.
-    fn is_of_main_configuration(&self, heard: &[&VantageId]) -> bool {
-        let by = |node: &&&VantageId| self.configuration_of(node);
+    pub(super) fn decides_as_most_do(&self, now: Moment) -> bool {
+        let heard: Vec<&VantageId> = self.heard(now).collect();
+        let by = |node: &&VantageId| self.configuration_of(node);
         let share = |configuration: &str| heard.iter().filter(|node| by(node) == Some(configuration)).count();
-        let main = heard.iter().filter_map(|node| by(&node)).rev().max_by_key(|known| share(known));
+        let main = heard.iter().filter_map(by).rev().max_by_key(|known| share(known));
         main == Some(&self.configuration)
     }
 }

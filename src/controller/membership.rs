@@ -30,24 +30,19 @@ impl Controller {
         match heard {
             RegisterNews::Snapshot { revision, all } => {
                 part.peers.forget_all_votes();
-                part.held.begin_anew();
+                part.held.begin_anew(revision);
                 part.said.clear();
                 let mut touched = Touched::default();
                 all.into_iter().for_each(|key| part.hear_key(key, false, now, &mut touched));
                 touched.nodes.extend(part.nodes.iter().map(|node| node.vantage.clone()));
                 (part.seen, part.unsettled, part.wants_push) = (revision, true, true);
                 self.take_votes(&touched, true, now, news);
-                self.end_what_others_ended(now, news);
             }
             RegisterNews::Changed { revision, keys } => {
                 let mut touched = Touched::default();
-                let ended = keys.iter().any(|key| key.value.is_none());
                 keys.into_iter().for_each(|key| part.hear_key(key, true, now, &mut touched));
                 part.seen = part.seen.max(revision);
                 self.take_votes(&touched, false, now, news);
-                if ended {
-                    self.end_what_others_ended(now, news);
-                }
             }
             RegisterNews::Transacted(id, outcome) => self.hear_outcome(id, outcome, now, news),
         }
@@ -227,13 +222,13 @@ impl Participant {
         numbered(decision, self.numbers.own_after(last))
     }
 
-    /// `is_new`: it was written just now, not some time ago.
+    /// `is_new`: it is told as it is written, and not as what has stood there for a while.
     fn hear_key(&mut self, heard: KeyValue, is_new: bool, now: Moment, touched: &mut Touched) {
         let KeyValue { key: path, value, revision } = heard;
         let Some(key) = Key::parse(&path) else { return };
         let told = match (key, value.as_deref()) {
             (Key::Node(node), Some(text)) => {
-                read(text).map(|record| self.hear_node(node, record, revision, touched))
+                read(text).map(|record| self.hear_node(node, record, (revision, now), touched))
             }
             (Key::Node(_), None) => Ok(()),
             (Key::Votes(node, region), value) if node == self.us => {
@@ -260,6 +255,7 @@ impl Participant {
             }
             (Key::Override(id), Some(text)) => read(text).map(|record| {
                 self.unsettled = true;
+                let is_new = is_new && self.contact.is_new(revision, now);
                 self.held.order(id, HeldOverride { revision, read: now, is_new, record });
             }),
             (Key::Override(id), None) => {
@@ -274,12 +270,19 @@ impl Participant {
         }
     }
 
-    fn hear_node(&mut self, node: VantageId, record: NodeRecord, revision: u64, touched: &mut Touched) {
+    fn hear_node(
+        &mut self,
+        node: VantageId,
+        record: NodeRecord,
+        (revision, now): (u64, Moment),
+        touched: &mut Touched,
+    ) {
         if node != self.us {
             let said = self.contact.written_after(record.seen);
             self.peers.hear(&node, record, said);
             touched.nodes.insert(node);
         } else if record.incarnation == self.incarnation {
+            self.unsettled |= !self.contact.is_fresh(now); // what was decided meanwhile can be written now
             self.contact.come_back(record.sequence, revision);
         } else if self.sequence > 0 && record.incarnation > self.incarnation {
             self.namesake = self.contact.last(); // whoever it is, it started after us

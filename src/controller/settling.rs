@@ -25,6 +25,10 @@ enum Settlement {
     Assert,
     /// Nobody has written one yet.
     Found,
+    /// The register has a newer one, from which the name would be back at once where it is: it stays for now.
+    Wait,
+    /// So it is by an order that all know: what is here is to be newer than this epoch.
+    Insist(u64),
 }
 
 impl Controller {
@@ -45,7 +49,14 @@ impl Controller {
             match self.settlement(index, now) {
                 Some(Settlement::Follow(decision)) => drop(follows.insert(index, *decision)),
                 Some(Settlement::Assert) => self.assert_here(index, now, news),
-                Some(Settlement::Found) => self.found(index, now, news),
+                Some(Settlement::Found) => {
+                    self.number_for_all(index, self.decisions[index].standing.epoch, now, news);
+                }
+                Some(Settlement::Insist(epoch)) => self.number_for_all(index, epoch, now, news),
+                Some(Settlement::Wait) => {
+                    self.leave_unsettled();
+                    continue;
+                }
                 None => continue,
             }
             done += 1;
@@ -70,9 +81,9 @@ impl Controller {
             Some(held) => {
                 let record = held.record.as_ref()?;
                 if record.epoch > own.epoch {
-                    return self
-                        .followed(index, record, now)
-                        .map(|decision| Settlement::Follow(Box::new(decision)));
+                    let decision = self.followed(index, record, now)?;
+                    let settlement = self.in_spite_of(record.epoch, index, &decision, now);
+                    return Some(settlement.unwrap_or_else(|| Settlement::Follow(Box::new(decision))));
                 }
                 let is_newer_here = record.epoch < own.epoch && part.contact.is_fresh(now);
                 (is_newer_here && !self.is_being_asserted(index)).then_some(Settlement::Assert)
@@ -101,11 +112,45 @@ impl Controller {
         news.transactions.push(transaction);
     }
 
-    /// The first decision of all: what is answered anyway, under a number that is everybody's.
-    fn found(&mut self, index: usize, now: Moment, news: &mut News) {
+    /// What to do about a newer decision from which the name would be back at once where it is, for nobody wants it to go
+    /// there and back: by an order, it stays, even until it is known which of two orders is the later; by our own view
+    /// of a dead region while we are alone, until we are not.
+    fn in_spite_of(&self, epoch: u64, index: usize, there: &Decision, now: Moment) -> Option<Settlement> {
+        let part = self.participant.as_ref()?;
+        let (steer, own) = (&self.parameters.steers[index], &self.decisions[index].standing);
+        let region = &there.standing.region;
+        let concerns = |order: &Arc<Override>| order.starts.is_none() && order.order.concerns(steer, region);
+        let is_ordered = self.overrides.iter().any(concerns);
+        if *region == own.region || !(is_ordered || part.alone) {
+            return None;
+        }
+        let from_there = decide(steer, Some(&there.standing), self.facts(), now);
+        if from_there.standing.addresses != own.addresses {
+            return None;
+        }
+        if part.alone {
+            return Some(Settlement::Wait);
+        }
+        let is_common = from_there.derivation.rule == Rule::Pinned || part.decides_as_most_do(now);
+        let insists = is_common.then(|| self.orders_are_settled(now));
+        insists.map(|may| if may { Settlement::Insist(epoch) } else { Settlement::Wait })
+    }
+
+    /// Whether the others know every order that is in force here, and every one of theirs is known here.
+    fn orders_are_settled(&self, now: Moment) -> bool {
+        let Some(part) = &self.participant else { return false };
+        let is_known = |id| self.overrides.get(id).is_some() || self.ended_orders.contains(&id);
+        part.contact.is_fresh(now)
+            && !self.shares_orders()
+            && self.overrides.iter().all(|order| order.shared)
+            && part.held.overrides().all(|(id, _)| is_known(id))
+    }
+
+    /// What is answered anyway, under a number that is everybody's.
+    fn number_for_all(&mut self, index: usize, after: u64, now: Moment, news: &mut News) {
         let Some(part) = &self.participant else { return };
         let mut decision = self.decisions[index].clone();
-        decision.standing.epoch = part.numbers.agreed_after(decision.standing.epoch);
+        decision.standing.epoch = part.numbers.agreed_after(after);
         let moves = BTreeMap::from([(index, decision)]);
         self.share(Proposal { moves, ..Proposal::default() }, now, news);
     }
@@ -163,8 +208,13 @@ impl Controller {
     /// Orders of others are put in force here, ours are written, and of two about one thing the later holds.
     fn settle_orders(&mut self, now: Moment, news: &mut News) {
         self.take_orders_of_others(now, news);
+        if self.shares_orders() {
+            return; // the outcome says what there is
+        }
+        self.end_what_others_ended(now, news);
+        self.mark_shared_what_is_held(news);
         let Some(part) = &self.participant else { return };
-        if !part.contact.is_fresh(now) || self.shares_orders() {
+        if !part.contact.is_fresh(now) {
             return;
         }
         let (mut conditions, mut writes, mut ids) = (Vec::new(), Vec::new(), Vec::new());
@@ -278,13 +328,13 @@ impl Controller {
     }
 
     /// What the register does not have any more was ended by another node.
-    pub(super) fn end_what_others_ended(&mut self, now: Moment, news: &mut News) {
-        let Some(part) = &self.participant else { return };
+    fn end_what_others_ended(&mut self, now: Moment, news: &mut News) {
+        let Some(part) = &mut self.participant else { return };
+        if !part.held.take_whether_any_ended() {
+            return;
+        }
         let held: BTreeSet<OverrideId> = part.held.overrides().map(|(id, _)| id).collect();
         self.ended_orders.retain(|id| held.contains(id));
-        if self.shares_orders() {
-            return self.leave_unsettled();
-        }
         let is_gone = |order: &&Arc<Override>| order.shared && !held.contains(&order.id);
         let gone: Vec<Arc<Override>> = self.overrides.iter().filter(is_gone).cloned().collect();
         for order in &gone {
@@ -293,10 +343,21 @@ impl Controller {
         self.put_overrides(None, &gone, now, news);
     }
 
-    /// The register has these orders now.
-    pub(super) fn mark_shared(&mut self, ids: &[OverrideId], news: &mut News) {
-        for id in ids {
-            let Some(order) = self.overrides.get(*id) else { continue };
+    /// The register has these orders as of this revision.
+    pub(super) fn are_shared(&mut self, ids: &[OverrideId], revision: u64, now: Moment, news: &mut News) {
+        for order in ids.iter().filter_map(|id| self.overrides.get(*id)) {
+            let Some(part) = &mut self.participant else { return };
+            part.hold_order(order, revision, now);
+        }
+        self.mark_shared_what_is_held(news);
+    }
+
+    /// What stands in the register is known to the others, also when nobody has told that it was written.
+    fn mark_shared_what_is_held(&mut self, news: &mut News) {
+        let Some(part) = &self.participant else { return };
+        let is_held = |order: &&Arc<Override>| !order.shared && part.held.has_order(order.id);
+        let told: Vec<Arc<Override>> = self.overrides.iter().filter(is_held).cloned().collect();
+        for order in &told {
             let shared = Arc::new(Override { shared: true, ..Override::clone(order) });
             news.changes.push(Change::Override(Arc::clone(&shared)));
             self.overrides = self.overrides.with_same(shared);

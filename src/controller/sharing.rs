@@ -1,6 +1,7 @@
 //! A move of a cluster: under which number it may be made, and the transaction that makes it everybody's.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::adoption::{Commanded, Proposal};
 use super::cluster::{
@@ -185,8 +186,11 @@ impl Controller {
                 }
             }
             (Matter::Assertion(_), Transacted::Refused(keys)) => self.hear_keys(keys, now),
-            (Matter::Orders(ids), Transacted::Written(_)) => self.mark_shared(&ids, news),
-            (Matter::Push | Matter::Assertion(_) | Matter::Orders(_), _) => {}
+            (Matter::Orders(ids), Transacted::Written(revision)) => {
+                self.are_shared(&ids, revision, now, news);
+            }
+            (Matter::Orders(_), Transacted::Refused(keys)) => self.hear_keys(keys, now),
+            (Matter::Push, _) | (Matter::Assertion(_) | Matter::Orders(_), Transacted::Unknown(_)) => {}
         }
     }
 
@@ -224,7 +228,8 @@ impl Controller {
             part.held.decide(decision.name().to_string(), revision, Some(record));
         }
         if let Some(made) = &mut proposal.made {
-            std::sync::Arc::make_mut(made).shared = true;
+            Arc::make_mut(made).shared = true;
+            part.hold_order(made, revision, now);
         }
         self.commit(proposal, news);
     }
@@ -258,8 +263,7 @@ impl Controller {
 /// What the register is told of a decision.
 pub(super) fn record_of(decision: &Decision, us: &crate::model::VantageId, now: Moment) -> DecisionRecord {
     let why = decision.derivation.headline(&decision.standing.region);
-    let state =
-        |verdict: &std::sync::Arc<crate::health::Verdict>| format!("{} {}", verdict.region, verdict.state);
+    let state = |verdict: &Arc<crate::health::Verdict>| format!("{} {}", verdict.region, verdict.state);
     let evidence: Vec<String> = decision.derivation.evidence.iter().map(state).collect();
     DecisionRecord::of(&decision.names, &decision.standing, (us, why, evidence.join(", ")), now)
 }

@@ -129,7 +129,7 @@ impl<O: Onlooker> Player<O> {
             What::Family { family, taken } => self.simulator.world.take_family(at, *family, *taken),
             What::Linked { node, link } => self.simulator.register.set_link(*node, *link),
             What::RegisterDown(down) => self.simulator.register.set_down(*down),
-            What::RegisterSlow(more) => self.simulator.register.set_slow(*more),
+            What::RegisterSlow(more) => self.simulator.register.set_slow(*more, self.simulator.now),
             What::Stands { .. } if now > BEGINNING => {
                 return wrong(
                     "name servers stand where they stand from the start on".into(),

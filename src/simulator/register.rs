@@ -12,6 +12,9 @@ use crate::model::Moment;
 /// What a message takes.
 const TAKES: Duration = Duration::from_millis(3);
 
+/// What a watch may be late by, more than that: etcd tells who writes before it tells who watches.
+const LAG_MAX: Duration = Duration::from_millis(40);
+
 /// A request that is not answered by then has an unknown fate.
 const DEADLINE: Duration = Duration::from_millis(1000);
 
@@ -137,9 +140,16 @@ impl Register {
         !self.down && self.slow < DEADLINE
     }
 
-    /// Everything takes so much longer from now on.
-    pub fn set_slow(&mut self, slow: Duration) {
+    /// Everything takes so much longer from now on. What waits already is not kept any longer than that.
+    pub fn set_slow(&mut self, slow: Duration, now: Moment) {
         self.slow = slow;
+        let latest = now + TAKES + slow;
+        for request in &mut self.requests {
+            request.arrives = request.arrives.min(latest);
+        }
+        for (at, ..) in self.clients.iter_mut().flat_map(|client| &mut client.mail) {
+            *at = (*at).min(latest);
+        }
     }
 
     /// A node wants something written.
@@ -283,13 +293,23 @@ impl Register {
         self.keys.get(key).cloned().unwrap_or_else(never)
     }
 
-    /// What a deaf node is sent waits for it, as long as its connection lasts.
+    /// What a deaf node is sent waits for it, as long as its connection lasts. What a watch
+    /// tells comes in its order; the outcome of a transaction may come before that, or after.
     fn post(&mut self, node: usize, connection: u64, news: RegisterNews, now: Moment) {
         let client = &mut self.clients[node];
-        if client.connection == Some(connection) {
-            let last = client.mail.back().map_or(now, |(at, ..)| *at);
-            client.mail.push_back((last.max(now + TAKES + self.slow), connection, news));
+        if client.connection != Some(connection) {
+            return;
         }
+        let lag = match &news {
+            RegisterNews::Changed { revision, .. } => lag_of(*revision, node),
+            RegisterNews::Snapshot { .. } | RegisterNews::Transacted(..) => Duration::ZERO,
+        };
+        let is_before = |known: &RegisterNews| !is_outcome(known) && !is_outcome(&news);
+        let before = client.mail.iter().rev().find(|(_, _, known)| is_before(known));
+        let earliest = before.map_or(now, |(at, ..)| *at);
+        let at = earliest.max(now + TAKES + self.slow + lag);
+        let place = client.mail.partition_point(|(known, ..)| *known <= at);
+        client.mail.insert(place, (at, connection, news));
     }
 }
 
@@ -318,6 +338,16 @@ impl Client {
         }
         Some(news)
     }
+}
+
+fn is_outcome(news: &RegisterNews) -> bool {
+    matches!(news, RegisterNews::Transacted(..))
+}
+
+/// By how much more the watch of a node is late with a revision: anything up to [`LAG_MAX`], and the same in each run.
+fn lag_of(revision: u64, node: usize) -> Duration {
+    let mixed = (revision ^ ((node as u64) << 20)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    Duration::from_millis(mixed % (LAG_MAX.as_millis() as u64 + 1))
 }
 
 fn hears(link: Link) -> bool {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cadence_dns::controller::{Numbers, Parameters, Togetherness};
+use cadence_dns::controller::{ClusterEvent, Numbers, Parameters, Togetherness};
 use cadence_dns::model::{Moment, Name};
 use cadence_dns::scenario::{Step, Topologies};
 use cadence_dns::simulator::Simulator;
@@ -226,8 +226,9 @@ impl Between {
                 if Numbers::giver(standing.epoch) == Some(number) && standing.epoch > 10 {
                     let state = controller.cluster(node.time(simulator.now)).map(|view| view.state);
                     let is_ordered = self.ordered.is_some_and(|at| simulator.now.since(at) < ORDERED);
+                    let is_alone = state == Some(Togetherness::Alone) || was_alone(node, simulator.now);
                     assert!(
-                        is_ordered || state == Some(Togetherness::Alone),
+                        is_ordered || is_alone,
                         "{name}: ns{} gave epoch {} on its own, and is {state:?}",
                         number + 1,
                         standing.epoch
@@ -237,6 +238,12 @@ impl Between {
             }
         }
     }
+}
+
+/// Whether the node was alone when the moment began, and is not any more.
+fn was_alone(node: &cadence_dns::simulator::Node<Watch>, now: Moment) -> bool {
+    let told = node.journal.iter().rev().take_while(|(at, _)| *at == now);
+    told.into_iter().any(|(_, text)| *text == ClusterEvent::NotAlone.to_string())
 }
 
 fn play(schedule: &Schedule) -> Result<(), String> {
@@ -291,7 +298,8 @@ fn heals(simulator: &mut Simulator<Watch>, between: &mut Between) -> Result<(), 
     watch(simulator, between, long);
     simulator.world.make_well();
     simulator.register.set_down(false);
-    simulator.register.set_slow(Duration::ZERO);
+    let now = simulator.now;
+    simulator.register.set_slow(Duration::ZERO, now);
     for node in 0..simulator.nodes.len() {
         simulator.part(node, false);
         simulator.nodes[node].set_disk(super::simulator::DiskState::Works);

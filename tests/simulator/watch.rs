@@ -232,6 +232,8 @@ impl Watch {
         assert!(accepted || verdict(taken).state == State::Up, "{name}: only a region that is up takes over");
         match verdict(left).state {
             _ if self.commanded => {}
+            // Something was known when the others were asked; by the time that they agreed nothing was.
+            State::Unknown if verdict(left).since > after.standing.since => {}
             State::Unknown => panic!("{name}: left {} though nothing is known about it", left.id),
             State::Down => self.look_at_escape(name, steer, left, &verdict(taken), clock, now),
             State::Up => {

@@ -60,6 +60,11 @@ impl Contact {
         before.map(|(_, sent)| *sent)
     }
 
+    /// Whether this revision is known to have been written just now, however long the watch took to tell.
+    pub(in crate::controller) fn is_new(&self, revision: u64, now: Moment) -> bool {
+        self.written_after(revision).is_some_and(|after| now.since(after) <= CONTACT_MAX)
+    }
+
     /// When the last push was sent that came back.
     pub(in crate::controller) fn last(&self) -> Option<Moment> {
         let last = self.back.back().map(|(_, sent)| *sent);
@@ -102,6 +107,8 @@ mod tests {
         assert!(contact.is_fresh(at(3000)));
         // Stopped for a minute; then a minute of the watch at once.
         assert_eq!(contact.written_after(90), Some(at(0)));
+        assert!(contact.is_new(90, at(1000)));
+        assert!(!contact.is_new(90, at(60_000)));
         assert!(!contact.is_fresh(at(60_000)));
     }
 

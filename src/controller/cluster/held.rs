@@ -12,6 +12,8 @@ pub(in crate::controller) struct Held {
     /// By the first name of the steer.
     decisions: BTreeMap<String, HeldDecision>,
     overrides: BTreeMap<OverrideId, HeldOverride>,
+    /// An override may be gone since somebody looked.
+    any_ended: bool,
     /// Which keys we cannot read, and why.
     unreadable: BTreeMap<String, String>,
 }
@@ -62,6 +64,12 @@ impl Held {
     /// An override was deleted.
     pub(in crate::controller) fn end(&mut self, id: OverrideId) {
         self.overrides.remove(&id);
+        self.any_ended = true;
+    }
+
+    /// Whether an override may be gone since this was asked last.
+    pub(in crate::controller) fn take_whether_any_ended(&mut self) -> bool {
+        std::mem::take(&mut self.any_ended)
     }
 
     /// A key holds what we cannot read.
@@ -74,9 +82,11 @@ impl Held {
         self.unreadable.remove(key);
     }
 
-    /// Everything is told anew. Of overrides, what is not told is not there; decisions are never deleted.
-    pub(in crate::controller) fn begin_anew(&mut self) {
-        self.overrides.clear();
+    /// Everything is told anew, as of this revision. Of overrides, what is not told is not there, unless it was written
+    /// later; decisions are never deleted.
+    pub(in crate::controller) fn begin_anew(&mut self, revision: u64) {
+        self.overrides.retain(|_, held| held.revision > revision);
+        self.any_ended = true;
         self.unreadable.clear();
     }
 
@@ -92,6 +102,11 @@ impl Held {
     /// The epoch that stands in the register; 0 if none does.
     pub(in crate::controller) fn epoch_of(&self, name: &str) -> u64 {
         self.decision(name).and_then(|held| held.record.as_ref()).map_or(0, |record| record.epoch)
+    }
+
+    /// Whether an override stands in the register.
+    pub(in crate::controller) fn has_order(&self, id: OverrideId) -> bool {
+        self.overrides.contains_key(&id)
     }
 
     pub(in crate::controller) fn overrides(&self) -> impl Iterator<Item = (OverrideId, &HeldOverride)> {
