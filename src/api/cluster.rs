@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::warning::Warning;
 use crate::controller::{ClusterView, NodeView, Togetherness};
-use crate::health::{Doubt, Verdict, Vote};
-use crate::model::{Moment, shown};
+use crate::health::{Verdict, Vote};
+use crate::model::{Moment, RegionId, shown};
 use crate::policy::Verdicts;
 
 /// What is the matter, gravest first.
@@ -23,7 +23,8 @@ pub(super) fn warnings(view: &ClusterView, verdicts: &Verdicts, now: Moment) -> 
         warnings.extend(different(node));
         warnings.extend(cut_off(node).filter(|_| is_with_us));
     }
-    warnings.extend(verdicts.values().filter_map(|verdict| divided(verdict)));
+    let divided = verdicts.values().filter(|verdict| is_divided(view, &verdict.region));
+    warnings.extend(divided.map(|verdict| split_vantage(verdict)));
     warnings.extend(differing_epochs(view).filter(|_| is_with_us));
     warnings.extend(differing_zones(view).filter(|_| is_with_us));
     if !view.unshared.is_empty() {
@@ -90,22 +91,25 @@ fn cut_off(node: &NodeView) -> Option<Warning> {
     })
 }
 
-/// A region that is seen from some places and not from others: who says what.
-fn divided(verdict: &Verdict) -> Option<Warning> {
-    let is_divided = verdict.doubt == Some(Doubt::Divided) && verdict.votes.len() > 1;
-    is_divided.then(|| {
-        let vote = |vote: Vote| match vote {
-            Vote::Up => "up",
-            Vote::Down => "down",
-            Vote::Unknown(_) => "cannot say",
-        };
-        let votes: Vec<String> =
-            verdict.votes.iter().map(|said| format!("{} {}", said.vantage, vote(said.vote))).collect();
-        Warning {
-            text: format!("split vantage: {} is seen differently: {}", verdict.region, votes.join(", ")),
-            help: "the network between those name servers and the region".into(),
-        }
-    })
+/// Whether a region is seen up from some places and down from others, also where most of them agree.
+pub(super) fn is_divided(view: &ClusterView, region: &RegionId) -> bool {
+    let says = |wanted: Vote| view.nodes.iter().any(|node| node.votes.get(region) == Some(&wanted));
+    says(Vote::Up) && says(Vote::Down)
+}
+
+/// Who says what of a region.
+fn split_vantage(verdict: &Verdict) -> Warning {
+    let vote = |vote: Vote| match vote {
+        Vote::Up => "up",
+        Vote::Down => "down",
+        Vote::Unknown(_) => "cannot say",
+    };
+    let votes: Vec<String> =
+        verdict.votes.iter().map(|said| format!("{} {}", said.vantage, vote(said.vote))).collect();
+    Warning {
+        text: format!("split vantage: {} is seen differently: {}", verdict.region, votes.join(", ")),
+        help: "the network between those name servers and the region".into(),
+    }
 }
 
 /// Name servers that answer a name by different epochs.
@@ -130,16 +134,32 @@ fn differing_epochs(view: &ClusterView) -> impl Iterator<Item = Warning> {
     })
 }
 
-/// Zones of which name servers tell the same serial though something else stands in them: secondaries and caches cannot
-/// tell them apart.
-fn differing_zones(view: &ClusterView) -> impl Iterator<Item = Warning> {
-    let mut told: BTreeMap<(&String, u32), BTreeMap<&String, Vec<&str>>> = BTreeMap::new();
+/// Who tells what of each zone, by the serial and the checksum that they have.
+type Contents<'v> = BTreeMap<(&'v String, u32), BTreeMap<&'v String, Vec<&'v str>>>;
+
+fn contents(view: &ClusterView) -> Contents<'_> {
+    let mut told = Contents::new();
     for node in view.nodes.iter().filter(|node| node.heard) {
         for (zone, (serial, checksum)) in &node.zones {
             told.entry((zone, *serial)).or_default().entry(checksum).or_default().push(node.node.as_str());
         }
     }
-    let different = told.into_iter().filter(|(_, by_content)| by_content.len() > 1);
+    told
+}
+
+/// Every zone, and whether name servers tell one serial of it though something else stands in it.
+pub(super) fn zones_that_differ(view: &ClusterView) -> BTreeMap<&str, bool> {
+    let mut zones = BTreeMap::new();
+    for ((zone, _), by_content) in contents(view) {
+        *zones.entry(zone.as_str()).or_default() |= by_content.len() > 1;
+    }
+    zones
+}
+
+/// Zones of which name servers tell the same serial though something else stands in them: secondaries and caches cannot
+/// tell them apart.
+fn differing_zones(view: &ClusterView) -> impl Iterator<Item = Warning> {
+    let different = contents(view).into_iter().filter(|(_, by_content)| by_content.len() > 1);
     different.map(|((zone, serial), by_content)| {
         let nodes: Vec<String> = by_content.values().map(|nodes| nodes.join(" and ")).collect();
         Warning {

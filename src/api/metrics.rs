@@ -3,6 +3,7 @@
 //! A file for each subject; each adds its families to a [`Page`]. Labels come from closed sets and from the configuration,
 //! never from what a stranger or a server says.
 
+mod cluster;
 mod decisions;
 mod families;
 mod itself;
@@ -48,6 +49,7 @@ pub fn metrics(scrape: &Scrape<'_>) -> String {
         decisions::tell(&mut page, status);
         regions::tell(&mut page, status);
         notices::tell(&mut page, status);
+        cluster::tell(&mut page, status);
     }
     decisions::tell_changes(&mut page, &scrape.shells.changes);
     probes::tell(&mut page, scrape.probes);
