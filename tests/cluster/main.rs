@@ -5,6 +5,7 @@
 //! runs them; plain `cargo test` leaves them out.
 //!
 //! `deaths` nodes and regions die · `partitions` networks are cut · `operators` what is done to nodes ·
+//! `maintenance` on quiet days ·
 //! `history` what clients were answered all the time, judged afterwards, and kept when that fails ·
 //! `etcd` its members · `follower` the room `cluster` alone, as a node has it · `register` what it promises on a real etcd ·
 //! `security` certificates, users, passwords ·
@@ -29,6 +30,7 @@ mod deaths;
 mod etcd;
 mod follower;
 mod history;
+mod maintenance;
 mod operators;
 mod partitions;
 mod register;

@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) delay: Option<Delay>,
     /// The clock of the second node is read from a file: `world.set_clock`.
     pub(crate) fake_clock: bool,
+    /// The third node probes and votes, and answers nobody.
+    pub(crate) third_is_witness: bool,
     /// The first node has a disk of its own, of this many kibibytes.
     pub(crate) small_disk: Option<u32>,
 }
@@ -109,16 +111,22 @@ impl World {
         let history = History::start(client.namespace(), &servers, &names);
         let world =
             World { history, nodes, etcd, regions, _anchor: anchor, _client: client, network, folder };
-        world.wait_until_together(&ALL);
+        world.wait_until_well(&ALL);
+        world.wait_until_agreed(if settings.third_is_witness { &ALL[..2] } else { &ALL });
         world
     }
 
     /// Waits until these nodes are together, have both regions up, and answer the same.
     pub(crate) fn wait_until_together(&self, nodes: &[usize]) {
+        self.wait_until_well(nodes);
+        self.wait_until_agreed(nodes);
+    }
+
+    /// Waits until these nodes are together, and have both regions up.
+    pub(crate) fn wait_until_well(&self, nodes: &[usize]) {
         wait_until("the nodes are together and see both regions", AMPLE, || {
             nodes.iter().all(|node| self.nodes[*node].is_well())
         });
-        self.wait_until_agreed(nodes);
     }
 
     /// Waits until these nodes answer the same.
@@ -382,6 +390,13 @@ fn configuration(
     let (folder, listen) = (folder.display(), node.address());
     let endpoints = endpoints.iter().map(|url| format!("\"{url}\"")).collect::<Vec<_>>().join(", ");
     let place = if settings.first_in_a { ", region = \"a\"" } else { "" };
+    let role = if settings.third_is_witness { ", role = \"witness\"" } else { "" };
+    let dns = match settings.third_is_witness && name == "ns3" {
+        true => String::new(),
+        false => {
+            format!("[dns]\nlisten = [\"{listen}\"]\nworkers = 1\n[dns.rate_limit]\nenabled = false\n")
+        }
+    };
     let region = |region: &Region| {
         let (name, address) = (region.name(), region.address());
         format!(
@@ -398,16 +413,12 @@ fn configuration(
 name = "{name}"
 state_dir = "{folder}/state"
 {rights}
-[dns]
-listen = ["{listen}"]
-workers = 1
-[dns.rate_limit]
-enabled = false
+{dns}
 [control]
 socket = "{folder}/control.sock"
 [cluster]
 name = "edge"
-nodes = [{{ name = "ns1"{place} }}, {{ name = "ns2" }}, {{ name = "ns3" }}]
+nodes = [{{ name = "ns1"{place} }}, {{ name = "ns2" }}, {{ name = "ns3"{role} }}]
 etcd = {{ endpoints = [{endpoints}] }}
 [[witness]]
 name = "anchor"
