@@ -11,6 +11,7 @@ mod heartbeats;
 mod history_page;
 mod incident;
 mod live;
+mod matrix;
 mod metrics;
 mod part;
 mod probed;
@@ -20,6 +21,7 @@ mod text;
 mod urgency;
 mod warning;
 
+pub use cluster::cluster_warnings;
 pub use configuration::{ConfigurationStatus, ReloadStatus};
 pub use effective_config::effective_config;
 pub use etcd::{EtcdMemberStatus, EtcdStatus};
@@ -38,6 +40,7 @@ pub use history_page::{
     HISTORY_PAGE, HISTORY_PAGE_MAX, HISTORY_SCHEMA, HistoryPage, HistoryQuestion, NumberedEntry,
 };
 pub use incident::{Incident, Stay};
+pub use matrix::{ClusterMatrix, Heard, NodeEpoch, NodeRow, NodeZone, Said};
 pub use metrics::{METRICS_TYPE, Scrape, metrics};
 pub use part::PartStatus;
 pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};

@@ -12,8 +12,11 @@
 //! All text that operators or the network wrote is escaped by the templates, and what could turn a line around is shown as
 //! an escape. Nothing is loaded from elsewhere: [`CONTENT_SECURITY_POLICY`] has the browser hold us to it.
 
+mod advice;
 mod asset;
 mod chart;
+mod cluster;
+mod failover;
 mod frame;
 mod history;
 mod mark;
@@ -28,6 +31,8 @@ mod when;
 mod words;
 
 pub use asset::{Asset, asset};
+pub use cluster::cluster;
+pub use failover::Failover;
 pub use frame::Sight;
 pub use history::history;
 pub use name::{NameSight, Span, name};

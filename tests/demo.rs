@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use assert_cmd::Command;
+use cadence_dns::dashboard::Failover;
 
 fn demo(arguments: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("cadence-dns"));
@@ -12,7 +13,11 @@ fn demo(arguments: &[&str]) -> Command {
 
 #[test]
 fn a_region_dies_and_the_name_comes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = folder.path().join("failover.svg");
     let output = demo(&["--seconds", "40", "--port", "0", "--resolver-port", "0", "--api-port", "0"])
+        .arg("--picture")
+        .arg(&picture)
         .output()
         .expect("the program runs");
     let timeline = String::from_utf8(output.stdout).expect("text");
@@ -43,6 +48,10 @@ fn a_region_dies_and_the_name_comes_back() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{:?}: {errors}\n{timeline}", output.status);
     assert_eq!(errors, "", "the daemon's log has no place in the timeline");
+    let svg = std::fs::read_to_string(picture).expect("it was drawn");
+    let drawn = Failover::of_picture(&svg).expect("it has in it what was measured");
+    assert_eq!((drawn.from.as_str(), drawn.to.as_str()), ("us-east", "eu-west"));
+    assert!(drawn.noticed <= drawn.proven && drawn.proven <= drawn.answered, "{drawn:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cluster;
+use super::cluster::cluster_warnings;
 use super::status::{CheckStatus, EndpointStatus, GateStatus, NameStatus, RegionStatus, Status, WaitStatus};
 use super::warning::Warning;
 use crate::controller::{Controller, Parameters};
@@ -48,8 +48,7 @@ pub(super) fn notes(parameters: &Parameters) -> Vec<Warning> {
 /// What an operator should look at, gravest first.
 pub(super) fn warnings(status: &Status, controller: &Controller, now: Moment) -> Vec<Warning> {
     let facts = controller.facts();
-    let of_cluster = status.cluster.iter().flat_map(|view| cluster::warnings(view, facts.verdicts, now));
-    let mut warnings: Vec<Warning> = of_cluster.collect();
+    let mut warnings = cluster_warnings(status, now);
     warnings.extend(status.names.iter().filter_map(name_warning));
     for (steer, decision) in controller.parameters().steers.iter().zip(controller.decisions()) {
         warnings.extend(pinned_warning(decision));

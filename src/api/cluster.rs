@@ -1,15 +1,18 @@
 //! What an operator should look at between the name servers of a cluster.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::status::{RegionStatus, Status};
 use super::warning::Warning;
 use crate::controller::{ClusterView, NodeView, Togetherness};
-use crate::health::{Verdict, Vote};
+use crate::health::Vote;
 use crate::model::{Moment, RegionId, shown};
-use crate::policy::Verdicts;
 
-/// What is the matter, gravest first.
-pub(super) fn warnings(view: &ClusterView, verdicts: &Verdicts, now: Moment) -> Vec<Warning> {
+/// What is the matter between the name servers, gravest first; nothing where this one decides alone.
+#[must_use]
+pub fn cluster_warnings(status: &Status, now: Moment) -> Vec<Warning> {
+    let Some(view) = &status.cluster else { return Vec::new() };
     let mut warnings: Vec<Warning> = standing(view, now).into_iter().collect();
     if view.namesake {
         warnings.push(Warning {
@@ -23,8 +26,8 @@ pub(super) fn warnings(view: &ClusterView, verdicts: &Verdicts, now: Moment) -> 
         warnings.extend(different(node));
         warnings.extend(cut_off(node).filter(|_| is_with_us));
     }
-    let divided = verdicts.values().filter(|verdict| is_divided(view, &verdict.region));
-    warnings.extend(divided.map(|verdict| split_vantage(verdict)));
+    let divided = status.regions.iter().map(|region| &region.region).filter(|region| is_divided(view, region));
+    warnings.extend(divided.map(|region| split_vantage(view, region)));
     warnings.extend(differing_epochs(view).filter(|_| is_with_us));
     warnings.extend(differing_zones(view).filter(|_| is_with_us));
     if !view.unshared.is_empty() {
@@ -42,7 +45,8 @@ pub(super) fn warnings(view: &ClusterView, verdicts: &Verdicts, now: Moment) -> 
 }
 
 fn standing(view: &ClusterView, now: Moment) -> Option<Warning> {
-    let since = view.since.map(|since| now.since(since)).unwrap_or_default();
+    let since =
+        view.since.map(|since| now.since(since).as_secs()).map(Duration::from_secs).unwrap_or_default();
     let why = view.why.clone().unwrap_or_default();
     let help = || "the network of this node, and etcd: `cadence-dns check --live`".to_owned();
     match view.state {
@@ -98,16 +102,18 @@ pub(super) fn is_divided(view: &ClusterView, region: &RegionId) -> bool {
 }
 
 /// Who says what of a region.
-fn split_vantage(verdict: &Verdict) -> Warning {
-    let vote = |vote: Vote| match vote {
-        Vote::Up => "up",
-        Vote::Down => "down",
-        Vote::Unknown(_) => "cannot say",
+fn split_vantage(view: &ClusterView, region: &RegionId) -> Warning {
+    let said = |node: &NodeView| {
+        let word = match node.votes.get(region)? {
+            Vote::Up => "up",
+            Vote::Down => "down",
+            Vote::Unknown(_) => "cannot say",
+        };
+        Some(format!("{} {word}", node.node))
     };
-    let votes: Vec<String> =
-        verdict.votes.iter().map(|said| format!("{} {}", said.vantage, vote(said.vote))).collect();
+    let votes: Vec<String> = view.nodes.iter().filter_map(said).collect();
     Warning {
-        text: format!("split vantage: {} is seen differently: {}", verdict.region, votes.join(", ")),
+        text: format!("split vantage: {region} is seen differently: {}", votes.join(", ")),
         help: "the network between those name servers and the region".into(),
     }
 }
@@ -169,6 +175,6 @@ fn differing_zones(view: &ClusterView) -> impl Iterator<Item = Warning> {
     })
 }
 
-fn whole_seconds(seconds: f64) -> std::time::Duration {
-    std::time::Duration::from_secs_f64(seconds.max(0.0).floor())
+fn whole_seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.floor()).unwrap_or_default()
 }

@@ -118,6 +118,7 @@ impl RegionStatus {
         RegionStatus {
             region: verdict.region.clone(),
             state: verdict.state,
+            doubt: verdict.doubt,
             since: verdict.since,
             why: verdict.to_string(),
             min_up: Some(verdict.needed),
@@ -148,6 +149,7 @@ impl RegionStatus {
         RegionStatus {
             region: saved.region.clone(),
             state: saved.state,
+            doubt: None,
             since: saved.since,
             why: saved.why.clone(),
             min_up: None,

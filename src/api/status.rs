@@ -146,6 +146,9 @@ pub struct RegionStatus {
     pub region: RegionId,
     /// What is agreed.
     pub state: State,
+    /// Why nothing is agreed, when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// Since when.
     pub since: Moment,
     /// In words.

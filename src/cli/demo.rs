@@ -22,6 +22,7 @@ mod view;
 mod watch;
 
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,6 +64,9 @@ pub(super) struct Arguments {
     /// The port of the HTTP API on 127.0.0.1; 0 is any that is free
     #[arg(long, value_name = "PORT", default_value_t = 5380)]
     api_port: u16,
+    /// Draw the last failover that was measured as a picture into this file (SVG)
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
 }
 
 /// Shorter than a cycle would always end with exit code 1, and look like a failure.
@@ -117,6 +121,9 @@ async fn play(arguments: &Arguments) -> Result<(), Failure> {
     drop(daemon.await); // it has stopped, one way or another
     drop((west, resolver));
     screen.show(&show::closing(&story, screen.colour));
+    if let Some(file) = &arguments.picture {
+        draw(&story, file)?;
+    }
     verdict(&story, arguments)
 }
 
@@ -173,6 +180,14 @@ async fn perform(deed: Deed, region: &mut Servers, story: &mut Story, start: Ins
             Err(why) => story.trouble(start.elapsed(), &why),
         },
     }
+}
+
+fn draw(story: &Story, file: &Path) -> Result<(), Failure> {
+    let Some(failover) = story.measured() else {
+        return Err(Failure::Failed("no failover was seen to its end, so there is nothing to draw".into()));
+    };
+    std::fs::write(file, failover.picture())
+        .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", file.display())))
 }
 
 /// Only answers count, and only where `--seconds` asks for a verdict.

@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<Backend> {
         .route("/", get(overview))
         .route("/names/{name}", get(name))
         .route("/regions/{region}", get(region))
+        .route("/cluster", get(cluster))
         .route("/history", get(history))
         .route("/config", get(settings))
         .route("/assets/{file}", get(file))
@@ -153,6 +154,14 @@ async fn region(State(backend): State<Backend>, Path(text): Path<String>) -> Htm
     asking.show(|sight| match dashboard::region(sight, &region, &beats) {
         Some(page) => Html(StatusCode::OK, page),
         None => not_found(Some(sight), &Notice::NoRegion(text)),
+    })
+}
+
+async fn cluster(State(backend): State<Backend>) -> Html {
+    let asking = Asking::of(&backend).await;
+    asking.show(|sight| match dashboard::cluster(sight) {
+        Some(page) => Html(StatusCode::OK, page),
+        None => not_found(Some(sight), &Notice::NoCluster),
     })
 }
 

@@ -25,6 +25,7 @@ pub struct Sight<'s> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Overview,
+    Cluster,
     History,
     Settings,
     Elsewhere,
@@ -34,6 +35,8 @@ pub(super) enum Place {
 pub(super) struct Frame {
     pub(super) title: String,
     pub(super) place: Place,
+    /// There is a page of the cluster.
+    pub(super) is_clustered: bool,
     pub(super) now: Moment,
     pub(super) node: String,
     pub(super) version: String,
@@ -51,6 +54,7 @@ impl Sight<'_> {
         Frame {
             title: title.into(),
             place,
+            is_clustered: status.cluster.is_some(),
             now,
             node: status.node.clone(),
             version: status.version.clone(),
@@ -82,6 +86,7 @@ impl Frame {
         Frame {
             title: String::new(),
             place: Place::Elsewhere,
+            is_clustered: false,
             now,
             node: String::new(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -15,6 +15,8 @@ pub enum Notice {
     NoName(String),
     /// No region of this name.
     NoRegion(String),
+    /// The name server decides alone.
+    NoCluster,
     /// It cannot be told now: a sentence without a full stop.
     Unavailable(String),
 }
@@ -45,6 +47,11 @@ pub fn notice(sight: Option<&Sight<'_>>, notice: &Notice, now: Moment) -> String
         Notice::NoRegion(region) => {
             ("No such region", format!("There is no region {region}."), "The overview has all of them.")
         }
+        Notice::NoCluster => (
+            "No cluster",
+            "This name server decides alone: its configuration has no [cluster].".into(),
+            "The overview has all that it decides.",
+        ),
         Notice::Unavailable(why) => (
             "Not to be had now",
             format!("{why}."),

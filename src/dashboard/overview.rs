@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use askama::Template;
 use askama::filters::HtmlSafe;
 
+use super::advice::Advice;
 use super::chart::Strip;
+use super::cluster::standing;
 use super::frame::{Frame, Place, Sight, finished};
 use super::mark::{Mark, Tone};
-use super::prose::Prose;
 use super::when::{At, Left, Since};
 use super::words::{certificate_days, list};
 use crate::api::{
-    CheckHeartbeat, DnsStatus, EndpointStatus, Heartbeats, NameStatus, RegionStatus, Status, Warning, latency,
+    CheckHeartbeat, ClusterMatrix, DnsStatus, EndpointStatus, Heartbeats, NameStatus, RegionStatus, Status,
+    latency,
 };
 use crate::controller::Step;
 use crate::health::State;
@@ -60,6 +62,7 @@ pub enum Shown {
 struct Overview<'s> {
     frame: Frame,
     headline: Headline,
+    cluster: Option<(Mark, String)>,
     asked: &'s OverviewQuery,
     only_trouble: bool,
     answers: Vec<Answer<'s>>,
@@ -109,12 +112,6 @@ pub(super) struct Waits {
 }
 
 impl HtmlSafe for Waits {}
-
-/// What an operator should look at.
-struct Advice {
-    text: String,
-    help: Prose,
-}
 
 /// An order in force, or planned.
 pub(super) struct OrderRow<'s> {
@@ -171,6 +168,7 @@ pub fn overview(sight: &Sight<'_>, beats: &Heartbeats, asked: &OverviewQuery) ->
     let (regions, more_regions) = tiles(status, beats, now);
     finished(&Overview {
         frame: sight.frame(headline.title(), Place::Overview),
+        cluster: standing(ClusterMatrix::of(status).as_ref()),
         asked,
         only_trouble: asked.shown == Shown::Trouble,
         are_large: found <= LARGE_MAX,
@@ -263,12 +261,6 @@ impl Waits {
         let wait = name.wait.as_ref()?;
         let left = wait.until.map(|until| Left::new(until, now));
         Some(Waits { hold: wait.hold.to_string(), to: wait.to.clone(), left })
-    }
-}
-
-impl Advice {
-    fn of(warning: &Warning) -> Advice {
-        Advice { text: warning.text.clone(), help: Prose::new(&warning.help) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every page in every state that an operator can meet, as golden texts; and what must hold of all of them.
 
 mod attack;
+mod cluster;
 mod stage;
 
 use std::time::Duration;

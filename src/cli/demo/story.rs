@@ -7,7 +7,9 @@ use super::news::{News, Told};
 use super::plan::Plan;
 use super::view::{Change, View};
 use super::watch::Seen;
+use crate::dashboard::Failover;
 use crate::health::State;
+use crate::model::RegionId;
 use crate::policy::Budget;
 
 /// What is to be done to the preferred region.
@@ -65,6 +67,8 @@ pub(super) struct Story {
     server: View,
     client: View,
     cycle: Option<Cycle>,
+    /// The last failover that a client has followed.
+    measured: Option<Failover>,
     cycles: u32,
     trouble: Option<String>,
 }
@@ -78,6 +82,7 @@ impl Story {
             server: View::default(),
             client: View::default(),
             cycle: None,
+            measured: None,
             cycles: 0,
             trouble: None,
         }
@@ -91,6 +96,11 @@ impl Story {
     /// addresses of one region.
     pub(super) fn questions(&self) -> [(u64, u64); 2] {
         [self.server.questions(), self.client.questions()]
+    }
+
+    /// The last failover that was seen until a client had followed it.
+    pub(super) fn measured(&self) -> Option<&Failover> {
+        self.measured.as_ref()
     }
 
     /// What was never seen in an answer.
@@ -240,6 +250,8 @@ impl Story {
             }
             Change::Moves(region, answer) => {
                 self.cycle.iter_mut().for_each(|cycle| mark(&mut cycle.client_flip, now));
+                let followed = self.cycle.as_ref().and_then(|cycle| cycle.failover(&self.plan, &region));
+                self.measured = followed.or_else(|| self.measured.take());
                 (Tone::Good, format!("CLIENT MOVED: the cache says {region}: {}", shown(&answer)))
             }
             Change::Returns(region, answer) => {
@@ -317,6 +329,21 @@ impl Cycle {
             failback: None,
             client_failback: None,
         }
+    }
+
+    /// What was measured of the failover; none while something of it was not seen.
+    fn failover(&self, plan: &Plan, to: &RegionId) -> Option<Failover> {
+        let since = |at: Option<Duration>| at.map(|at| at.saturating_sub(self.died).as_secs_f64());
+        Some(Failover {
+            name: plan.steer.name().to_string(),
+            from: plan.preferred().to_string(),
+            to: to.to_string(),
+            noticed: since(self.first_failed)?,
+            proven: since(self.down)?,
+            answered: since(self.flip)?,
+            followed: since(self.client_flip)?,
+            budget: self.budget.total.as_secs_f64(),
+        })
     }
 
     fn is_complete(&self) -> bool {

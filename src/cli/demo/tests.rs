@@ -45,6 +45,7 @@ fn status(east: (State, &str), health: Health, failure: Option<Failure>, left: O
         RegionStatus {
             region,
             state,
+            doubt: None,
             since: Moment::default(),
             why,
             min_up: Some(1),

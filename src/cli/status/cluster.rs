@@ -1,10 +1,9 @@
 //! The cluster as text: nodes by regions, who is heard, and by which epoch each of them answers.
 
 use super::look::{Look, finish};
-use crate::api::{EtcdStatus, Status};
+use crate::api::{ClusterMatrix, EtcdStatus, Heard, NodeRow, Said, Status};
 use crate::cli::text::{age, latency, table};
-use crate::controller::{ClusterView, NodeView, Togetherness};
-use crate::health::{Role, Vote};
+use crate::health::Vote;
 use crate::model::RegionId;
 
 /// As many names are shown in a row.
@@ -12,39 +11,23 @@ const NAMES_SHOWN: usize = 3;
 
 /// The cluster; empty where this node decides alone.
 pub(super) fn cluster(status: &Status, look: &Look<'_>) -> String {
-    let Some(view) = &status.cluster else { return String::new() };
-    let regions: Vec<&RegionId> = status.regions.iter().map(|region| &region.region).collect();
+    let Some(matrix) = ClusterMatrix::of(status) else { return String::new() };
     let mut header = vec!["NODE", "HEARD"];
-    header.extend(regions.iter().map(|region| region.as_str()));
+    header.extend(matrix.regions.iter().map(|region| region.region.as_str()));
     header.extend(["ANSWERS BY EPOCH", "NOTES"]);
     let mut table = table(&header, look.width);
-    for node in &view.nodes {
-        let mut row = vec![name(node), heard(node)];
-        row.extend(regions.iter().map(|region| vote(node, region)));
-        row.extend([epochs(node), notes(node)]);
-        table.add_row(row);
+    for row in &matrix.rows {
+        let mut cells = vec![name(row), heard(row.heard)];
+        cells.extend(matrix.regions.iter().map(|region| said(row, &region.region)));
+        cells.extend([epochs(row), row.notes().join(", ")]);
+        table.add_row(cells);
     }
-    let mut text = format!("cluster: {}\n", standing(view));
+    let mut text = format!("cluster: {}\n", matrix.standing());
     if let Some(etcd) = &status.etcd {
         text.push_str(&format!("etcd: {}\n", members(etcd)));
     }
     text.push_str(&finish(&table, false));
     text
-}
-
-fn standing(view: &ClusterView) -> String {
-    let ClusterView { heard, active, why, .. } = view;
-    let heard = format!("{heard} of {active} nodes are heard");
-    match (view.state, why) {
-        (Togetherness::Together, None) => format!("together, {heard}"),
-        (Togetherness::Together, Some(why)) => format!("together, {heard}; moves nothing: {why}"),
-        (Togetherness::CutOff, why) => {
-            format!("CUT OFF: {}; the answers stay", why.as_deref().unwrap_or("nobody is heard"))
-        }
-        (Togetherness::Alone, why) => {
-            format!("ALONE: {}; a dead region is left", why.as_deref().unwrap_or("nobody is heard"))
-        }
-    }
 }
 
 fn members(etcd: &EtcdStatus) -> String {
@@ -59,60 +42,35 @@ fn members(etcd: &EtcdStatus) -> String {
     told.collect::<Vec<String>>().join("; ")
 }
 
-fn name(node: &NodeView) -> String {
-    if node.us { format!("{} (this)", node.node) } else { node.node.to_string() }
+fn name(row: &NodeRow<'_>) -> String {
+    if row.node.us { format!("{} (this)", row.node.node) } else { row.node.node.to_string() }
 }
 
-fn heard(node: &NodeView) -> String {
-    match node.age {
-        Some(seconds) => {
-            let ago = age(std::time::Duration::from_secs_f64(seconds.max(0.0)));
-            if node.heard { format!("{ago} ago") } else { format!("STALE, {ago} ago") }
-        }
-        None => "never".into(),
+fn heard(heard: Heard) -> String {
+    match heard {
+        Heard::Never => "never".into(),
+        Heard::Stale(span) => format!("STALE, {} ago", age(span)),
+        Heard::Lately(span) => format!("{} ago", age(span)),
     }
 }
 
-/// Whoever stands in a region has no vote on it.
-fn vote(node: &NodeView, region: &RegionId) -> String {
-    let word = match node.votes.get(region) {
-        Some(Vote::Up) => "up",
-        Some(Vote::Down) => "DOWN",
-        Some(Vote::Unknown(_)) => "?",
-        None if node.region.as_ref() == Some(region) => "(inside)",
-        None => "-",
+fn said(row: &NodeRow<'_>, region: &RegionId) -> String {
+    let word = match row.said(region) {
+        Said::Vote(Vote::Up) => "up",
+        Said::Vote(Vote::Down) => "DOWN",
+        Said::Vote(Vote::Unknown(_)) => "?",
+        Said::Inside => "(inside)",
+        Said::Nothing => "-",
     };
     word.into()
 }
 
-fn epochs(node: &NodeView) -> String {
-    let shown = node.epochs.iter().take(NAMES_SHOWN).map(|(name, epoch)| format!("{name} {epoch}"));
+fn epochs(row: &NodeRow<'_>) -> String {
+    let shown = row.epochs.iter().take(NAMES_SHOWN).map(|told| format!("{} {}", told.name, told.epoch));
     let mut shown: Vec<String> = shown.collect();
-    let more = node.epochs.len().saturating_sub(NAMES_SHOWN);
+    let more = row.epochs.len().saturating_sub(NAMES_SHOWN);
     if more > 0 {
         shown.push(format!("and {more} more"));
     }
     shown.join(", ")
-}
-
-fn notes(node: &NodeView) -> String {
-    let mut notes = Vec::new();
-    if node.role == Role::Witness {
-        notes.push("witness");
-    }
-    if node.suspended {
-        notes.push("suspended");
-    }
-    if node.cut_off {
-        notes.push("says it is cut off");
-    }
-    if node.same_configuration == Some(false) {
-        notes.push("ANOTHER CONFIGURATION");
-    }
-    let version = node.version.as_deref().filter(|version| *version != env!("CARGO_PKG_VERSION"));
-    let mut text = notes.join(", ");
-    if let Some(version) = version {
-        text.push_str(&format!("{}version {version}", if text.is_empty() { "" } else { ", " }));
-    }
-    text
 }

@@ -50,6 +50,7 @@ fn region(name: &str, address: &str, state: State, why: &str, check: CheckStatus
     RegionStatus {
         region,
         state,
+        doubt: None,
         since: ago(764),
         why,
         min_up: Some(1),

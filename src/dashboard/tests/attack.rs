@@ -1,5 +1,6 @@
 //! Text that operators, servers and certificates send us is text on every page, and nothing else.
 
+use super::cluster::hostile;
 use super::stage::{Stage, configured};
 use super::{Sight, judge};
 use crate::api::{CheckHeartbeat, HistoryQuestion, Warning};
@@ -22,6 +23,7 @@ const PAYLOADS: &[&str] = &[
 
 #[test]
 fn hostile_text_stays_text() {
+    let together = Stage::play("0s 3 name servers vote\n60s expect us-east");
     for payload in PAYLOADS {
         let stage = Stage::play(
             "60s us-east refuses\nby 80s expect eu-west\n90s an operator says drain us-east for 30m\n95s expect eu-west",
@@ -80,6 +82,7 @@ fn hostile_text_stays_text() {
             region(&sight, &"us-east".into(), &beats).expect("it is there"),
             history(&sight, &entries, &question),
             settings(&sight, &configured(payload)),
+            hostile(&together, payload),
         ];
         for page in pages {
             judge(payload, &page); // it parses, and has no script, no handler, no link to elsewhere
