@@ -2,19 +2,25 @@
 #
 # The targets that need no compiler come first: the classic builder makes every stage above the one that is asked for.
 
-# Around the name server: load balancers, a resolver, and the stand-ins of instances and of a user.
+# Around the name server: load balancers, a resolver, members of etcd, and the stand-ins of instances and of a user. What
+# they are to do is in tests/compose, mounted at /opt/compose.
 FROM debian:bookworm-slim AS surroundings
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends haproxy nsd unbound python3-minimal libpython3-stdlib \
-    && rm -rf /var/lib/apt/lists/*
-ENV PYTHONUNBUFFERED=1
-COPY tests/compose/haproxy.cfg /etc/haproxy/haproxy.cfg
-COPY tests/compose/unbound.conf tests/compose/root.hints /etc/unbound/
-COPY tests/compose/nsd.conf tests/compose/root.zone tests/compose/example.com.zone /etc/nsd/
-COPY tests/compose/standin.py tests/compose/client.py tests/compose/listens.py /opt/
+    && apt-get install --yes --no-install-recommends etcd-client etcd-server haproxy nsd unbound python3-minimal libpython3-stdlib \
+    && rm -rf /var/lib/apt/lists/* /var/lib/etcd \
+    && install -d -o 65532 -g 65532 -m 0700 /var/lib/etcd
+ENV PYTHONUNBUFFERED=1 ETCDCTL_API=3
 USER 65532:65532
 # HAProxy lets connections finish at SIGUSR1, which its package asks for; a region that is stopped is gone at once.
 STOPSIGNAL SIGTERM
+
+# Prometheus, for the profile of that name.
+FROM debian:bookworm-slim AS metrics
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends prometheus \
+    && rm -rf /var/lib/apt/lists/* /var/lib/prometheus \
+    && install -d -o 65532 -g 65532 -m 0700 /var/lib/prometheus
+USER 65532:65532
 
 # The name server's image without the name server.
 FROM debian:bookworm-slim AS runtime

@@ -9,6 +9,7 @@ mod kit;
 
 mod commands;
 mod configurations;
+mod drill;
 mod examples;
 mod pages;
 mod reference;
