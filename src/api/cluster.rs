@@ -26,7 +26,8 @@ pub fn cluster_warnings(status: &Status, now: Moment) -> Vec<Warning> {
         warnings.extend(different(node));
         warnings.extend(cut_off(node).filter(|_| is_with_us));
     }
-    let divided = status.regions.iter().map(|region| &region.region).filter(|region| is_divided(view, region));
+    let divided =
+        status.regions.iter().map(|region| &region.region).filter(|region| is_divided(view, region));
     warnings.extend(divided.map(|region| split_vantage(view, region)));
     warnings.extend(differing_epochs(view).filter(|_| is_with_us));
     warnings.extend(differing_zones(view).filter(|_| is_with_us));
