@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::status::{RegionStatus, Status};
+use super::status::Status;
 use super::warning::Warning;
 use crate::controller::{ClusterView, NodeView, Togetherness};
 use crate::health::Vote;
