@@ -5,7 +5,7 @@
 //! runs them; plain `cargo test` leaves them out.
 //!
 //! `deaths` nodes and regions die · `partitions` networks are cut · `operators` what is done to nodes ·
-//! `maintenance` on quiet days ·
+//! `maintenance` on quiet days · `soak` hours of it ·
 //! `history` what clients were answered all the time, judged afterwards, and kept when that fails ·
 //! `etcd` its members · `follower` the room `cluster` alone, as a node has it · `register` what it promises on a real etcd ·
 //! `security` certificates, users, passwords ·
@@ -17,6 +17,8 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+#[path = "../histories/dice.rs"]
+mod dice;
 #[path = "../real/dns.rs"]
 #[allow(dead_code, reason = "the tests with real servers share it")]
 mod dns;
@@ -36,4 +38,5 @@ mod partitions;
 mod register;
 mod security;
 mod slow;
+mod soak;
 mod world;

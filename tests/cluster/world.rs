@@ -285,6 +285,11 @@ impl Node {
         self.process.take().expect("it runs").kill();
     }
 
+    /// SIGSTOP or SIGCONT.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("it runs").signal(signal);
+    }
+
     /// Ends it as systemd does.
     pub(crate) fn end(&mut self) {
         let mut process = self.process.take().expect("it runs");
