@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cadence_dns::controller::{ClusterEvent, Numbers, Parameters, Togetherness};
+use cadence_dns::controller::{ClusterEvent, Controller, Numbers, Parameters, Togetherness};
 use cadence_dns::model::{Moment, Name};
 use cadence_dns::scenario::{Step, Topologies};
 use cadence_dns::simulator::Simulator;
@@ -29,6 +29,9 @@ const START: u64 = 10_000;
 
 /// Within this all agree, once everything is well.
 const HEALING: Duration = Duration::from_secs(2);
+
+/// A move is everybody's so soon, also one that is made just then.
+const ADOPTION: Duration = Duration::from_millis(500);
 
 /// So long after an operator's word a name may have moved by it.
 const ORDERED: Duration = Duration::from_secs(4);
@@ -203,12 +206,29 @@ struct Between {
     meant: BTreeMap<Told, Meaning>,
     /// When an operator last said something, at any node.
     ordered: Option<Moment>,
+    /// The epochs of each node when it was looked at last.
+    epochs: Vec<Vec<u64>>,
 }
 
 impl Between {
+    /// Whether a node has another epoch than when it was looked at last.
+    fn has_moved(&mut self, node: usize, controller: &Controller) -> bool {
+        let epochs = || controller.decisions().iter().map(|decision| decision.standing.epoch);
+        self.epochs.resize(self.epochs.len().max(node + 1), Vec::new());
+        let known = &mut self.epochs[node];
+        let has_moved = !epochs().eq(known.iter().copied());
+        if has_moved {
+            *known = epochs().collect();
+        }
+        has_moved
+    }
+
     fn look(&mut self, simulator: &Simulator<Watch>) {
         for (number, node) in simulator.nodes.iter().enumerate() {
             let Some(controller) = node.controller() else { continue };
+            if !self.has_moved(number, controller) {
+                continue;
+            }
             for decision in controller.decisions() {
                 let (standing, name) = (&decision.standing, decision.name());
                 let key = (name.clone(), standing.epoch);
@@ -305,15 +325,15 @@ fn heals(simulator: &mut Simulator<Watch>, between: &mut Between) -> Result<(), 
         simulator.nodes[node].set_disk(super::simulator::DiskState::Works);
     }
     let healed = simulator.now + HEALING;
-    watch(simulator, between, healed);
+    let end = healed + Duration::from_secs(20);
     let mut apart_since = None;
-    let end = simulator.now + Duration::from_secs(20);
     loop {
         let answers = answers(simulator);
         let agree = answers.iter().all(|answer| *answer == answers[0]);
         apart_since = if agree { None } else { apart_since.or(Some(simulator.now)) };
         if let Some(since) = apart_since
-            && (since <= healed || simulator.now.since(since) > Duration::from_millis(500))
+            && simulator.now >= healed
+            && simulator.now.since(since) > ADOPTION
         {
             return Err(format!(
                 "they disagree at {:?} after healing: {answers:?}",
@@ -361,7 +381,7 @@ fn shortest(seed: u64) -> Option<String> {
 /// `CADENCE_DNS_SCHEDULES` says how many; `CADENCE_DNS_SCHEDULE=…` plays a seed again, and cuts it down.
 fn schedules() -> u64 {
     let wanted = std::env::var("CADENCE_DNS_SCHEDULES").ok().and_then(|text| text.parse().ok());
-    wanted.unwrap_or(if cfg!(debug_assertions) { 100 } else { 300 })
+    wanted.unwrap_or(if cfg!(debug_assertions) { 100 } else { 10_000 })
 }
 
 #[test]
