@@ -15,6 +15,7 @@ mod adoption;
 mod ceilings;
 mod cluster;
 mod command;
+mod event;
 mod evidence;
 mod gates;
 mod history;
@@ -24,6 +25,7 @@ mod judgement;
 mod membership;
 mod notice;
 mod obey;
+mod parameters;
 mod reload;
 mod reloading;
 mod report;
@@ -36,16 +38,14 @@ mod switchover;
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::answer::{AnswerTable, Identity};
-use crate::health::{Alone, Check, CheckState, Member, Observation, Pace, Region};
-use crate::model::{CheckId, GateId, Moment, Name, RegionId, Serial, VantageId};
+use crate::answer::AnswerTable;
+use crate::health::CheckState;
+use crate::model::{CheckId, Moment, Name, RegionId, Serial};
 use crate::policy::{
-    Budget, Decision, Facts, Gate, Gates, OverrideId, Overrides, Safety, Seen, Standing, Steer, Verdicts,
-    budget, decide,
+    Budget, Decision, Facts, Gates, OverrideId, Overrides, Standing, Steer, Verdicts, budget, decide,
 };
 use crate::zone::Zone;
 
@@ -66,110 +66,17 @@ pub use cluster::{
     RegisterNews, Togetherness, Transacted, Transaction, TransactionId,
 };
 pub use command::{Command, CommandId, Done, NameEffect, Refusal, Reply, Terms, What, Which};
+pub use event::{Effect, Event};
 pub use history::{DecisionGrounds, Grounds, HistoryEntry};
 pub use hook::{Hook, HookEnded, HookOutcome, HookPhase, HookRun, RunId};
 pub use judgement::{EndpointVote, VOTES_FRESH};
 pub use notice::{Announcement, Notice, NoticeEvent, NoticeState};
+pub use parameters::{Cluster, Parameters};
 pub use reload::{Kept, Reload, ReloadedZone, renamed_regions};
 pub use report::Report;
 pub use saved::{Change, Missing, Saved, SavedCheck, SavedConfiguration, SavedName, SavedRegion, SavedState};
 pub use step::Step;
 pub use zones::compile_zones;
-
-/// What the controller decides by.
-#[derive(Debug, Clone)]
-pub struct Parameters {
-    /// Ourselves.
-    pub vantage: VantageId,
-    /// The cluster that we belong to, if we do.
-    pub cluster: Option<Cluster>,
-    /// Every node that votes, ourselves among them. The quorum counts these, whether they are heard of or not.
-    pub members: Vec<Member>,
-    /// What we say about ourselves.
-    pub identity: Identity,
-    /// What silence proves where there is no second place to be heard.
-    pub alone: Alone,
-    /// The checks of places that are heard and never served.
-    pub witnesses: Vec<Check>,
-    /// Every region.
-    pub regions: Vec<Region>,
-    /// Every steer, each of its names in one of the zones.
-    pub steers: Vec<Steer>,
-    /// What must be proven before a region is moved to.
-    pub gates: Vec<Gate>,
-    /// What is done outside when a name moves.
-    pub hooks: Vec<Hook>,
-    /// What no command may do by mistake.
-    pub safety: Safety,
-}
-
-/// What the nodes of a cluster have in common.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cluster {
-    /// Its name.
-    pub name: String,
-    /// A hash of all that decisions follow from: the same on every node, or they would decide differently.
-    pub configuration: String,
-}
-
-/// What can happen.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A probe has ended.
-    Observed(Observation),
-    /// What the nodes of the cluster share has something to say.
-    Register(RegisterNews),
-    /// Something was seen at a gate.
-    Gated(GateId, Seen),
-    /// A run of a hook has ended.
-    HookEnded(HookEnded),
-    /// Somebody wants something.
-    Command(Command),
-    /// Another configuration is to hold.
-    Reload(Box<Reload>),
-    /// What was proposed is durable, or somebody else's change came first.
-    Committed(ProposalId, Commit),
-    /// What our own listeners answered after a switchover.
-    Verified(OverrideId, Result<String, String>),
-    /// Time went by: due at [`Controller::wake_at`], and every second or so for the watchdog on stale evidence.
-    TimePassed,
-}
-
-/// What is to be done, in this order.
-pub enum Effect {
-    /// From here on the configuration holds that came with this number: whatever works by the one before is replaced.
-    Configure(CommandId),
-    /// Make this durable, then tell by [`Event::Committed`]. An answer is changed after that, not before, for an answer
-    /// that a client has seen must be the answer after a restart.
-    Commit(ProposalId, Vec<Change>),
-    /// Note this soon; nothing waits for it.
-    Note(Vec<Change>),
-    /// Write this into what the nodes of the cluster share, then tell by [`RegisterNews::Transacted`].
-    Transact(Transaction),
-    /// Answer from this table.
-    Publish(Arc<AnswerTable>),
-    /// Bring what [`Controller::saved`] says to the disk.
-    Persist,
-    /// Probe this check at this pace.
-    Pace(CheckId, Pace),
-    /// Probe this check once, now.
-    ProbeNow(CheckId),
-    /// Run this hook, and tell by [`Event::HookEnded`] how it ended.
-    RunHook(HookRun),
-    /// Ask our own listeners over the network, then tell by [`Event::Verified`].
-    Verify {
-        /// Of which switchover.
-        id: OverrideId,
-        /// For which name.
-        name: Name,
-        /// What must be answered.
-        addresses: Vec<IpAddr>,
-    },
-    /// Tell the operator.
-    Report(Report),
-    /// Tell who sent the command.
-    Reply(Reply),
-}
 
 /// What one event has brought so far.
 #[derive(Default)]

@@ -284,17 +284,52 @@ pub(in crate::controller) fn text(record: &impl Serialize) -> String {
     serde_json::to_string(record).expect("a record is JSON")
 }
 
+/// Whatever a node writes says in which form.
+pub(in crate::controller) trait Record: DeserializeOwned {
+    /// The version of the form.
+    fn version(&self) -> u32;
+}
+
+impl Record for NodeRecord {
+    fn version(&self) -> u32 {
+        self.v
+    }
+}
+
+impl Record for VotesRecord {
+    fn version(&self) -> u32 {
+        self.v
+    }
+}
+
+impl Record for DecisionRecord {
+    fn version(&self) -> u32 {
+        self.v
+    }
+}
+
+impl Record for OverrideRecord {
+    fn version(&self) -> u32 {
+        self.v
+    }
+}
+
 /// Reads a record, or says why it cannot be read.
-pub(in crate::controller) fn read<R: DeserializeOwned>(text: &str) -> Result<R, String> {
+pub(in crate::controller) fn read<R: Record>(text: &str) -> Result<R, String> {
     #[derive(Deserialize)]
     struct Versioned {
         v: u32,
     }
-    let Versioned { v } = serde_json::from_str(text).map_err(|error| format!("it is no record: {error}"))?;
-    if v != VERSION {
-        return Err(format!("it has version {v}, and this node knows version {VERSION}"));
+    let unknown = |v: u32| Err(format!("it has version {v}, and this node knows version {VERSION}"));
+    let error = match serde_json::from_str::<R>(text) {
+        Ok(record) if record.version() == VERSION => return Ok(record),
+        Ok(record) => return unknown(record.version()),
+        Err(error) => error,
+    };
+    match serde_json::from_str(text) {
+        Ok(Versioned { v }) if v != VERSION => unknown(v),
+        Ok(_) | Err(_) => Err(format!("it is no record: {error}")),
     }
-    serde_json::from_str(text).map_err(|error| format!("it is no record: {error}"))
 }
 
 /// Milliseconds, as spans are written.
