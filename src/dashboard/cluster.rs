@@ -48,7 +48,7 @@ struct Row<'s> {
 
 struct Etcd<'s> {
     status: &'s EtcdStatus,
-    /// What went wrong, if no member has it beside it.
+    /// What went wrong, while no member is followed.
     error: Option<&'s String>,
     silent_for: Option<String>,
     members: Vec<Member<'s>>,
@@ -151,10 +151,9 @@ fn notes(row: &NodeRow<'_>) -> String {
 
 impl<'s> Etcd<'s> {
     fn of(status: &'s EtcdStatus, now: Moment) -> Etcd<'s> {
-        let is_told = status.members.iter().any(|member| member.error.is_some());
         Etcd {
             status,
-            error: status.error.as_ref().filter(|_| !is_told),
+            error: status.error.as_ref().filter(|_| status.followed.is_none()),
             silent_for: status.silent_for.and_then(span).map(age),
             members: status.members.iter().map(|member| Member::of(member, now)).collect(),
         }

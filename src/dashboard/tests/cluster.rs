@@ -45,7 +45,7 @@ fn etcd(word: &str) -> EtcdStatus {
         followed: Some("http://etcd2.example.net:2379".into()),
         silent_for: Some(0.2),
         revision: 4711,
-        error: None,
+        error: Some("what failed an hour ago".into()),
         members: vec![member(1, None), member(2, None), member(3, Some(word))],
     }
 }
@@ -62,6 +62,7 @@ fn the_cluster_looks_like_this() {
         }
         let html = page(&status, &stage);
         judge(title, &html);
+        assert!(!html.contains("an hour ago"), "{title}: a member is followed, so that is over");
         insta::assert_snapshot!(format!("cluster_{title}"), text_of(&html));
     }
 }
@@ -164,7 +165,7 @@ pub(super) fn hostile(stage: &Stage, payload: &str) -> String {
     }
     let html = page(&status, stage);
     let etcd = status.etcd.as_mut().expect("just put there");
-    (etcd.error, etcd.members) = (Some(payload.into()), Vec::new());
+    (etcd.error, etcd.followed) = (Some(payload.into()), None);
     judge(payload, &page(&status, stage));
     html
 }
