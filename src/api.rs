@@ -9,6 +9,7 @@ mod explain;
 mod figures;
 mod heartbeats;
 mod history_page;
+mod in_a_line;
 mod incident;
 mod live;
 mod matrix;
@@ -39,6 +40,7 @@ pub use heartbeats::{
 pub use history_page::{
     HISTORY_PAGE, HISTORY_PAGE_MAX, HISTORY_SCHEMA, HistoryPage, HistoryQuestion, NumberedEntry,
 };
+pub use in_a_line::in_a_line;
 pub use incident::{Incident, Stay};
 pub use matrix::{ClusterMatrix, Heard, NodeEpoch, NodeRow, NodeZone, Said};
 pub use metrics::{METRICS_TYPE, Scrape, metrics};

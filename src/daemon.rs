@@ -35,6 +35,7 @@ mod unreadable;
 mod upgrades;
 mod verify;
 mod watch;
+mod watchdog;
 mod zone_file;
 
 use std::fmt;
@@ -75,6 +76,7 @@ use supervised::Supervised;
 use upgrades::Upgrades;
 use verify::{VERIFIED_MAX, Verifier};
 use watch::{FileWatcher, Trigger};
+use watchdog::Watchdog;
 
 pub use load::{Ready, load, load_config, load_config_with};
 pub use opened::{Opened, open, take_over};
@@ -155,6 +157,7 @@ pub struct Daemon {
     serving: Arc<Mutex<Option<dns::Serving>>>,
     control: control::Serving,
     event_loop: JoinHandle<Result<Finished, GaveUp>>,
+    watchdog: Watchdog,
     stop: mpsc::Sender<()>,
     triggers: mpsc::Sender<Trigger>,
 }
@@ -164,8 +167,18 @@ pub struct Daemon {
 /// # Errors
 /// When the state folder or the socket cannot be had.
 pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
-    let Opened { ready, bound, listeners, proc, few_descriptors, given_up, starter, predecessor, control } =
-        opened;
+    let Opened {
+        ready,
+        bound,
+        listeners,
+        proc,
+        few_descriptors,
+        given_up,
+        starter,
+        predecessor,
+        control,
+        supervisor,
+    } = opened;
     #[rustfmt::skip]
     let Ready {
         file, config, zones, secrets, prober, asker, hooks, receivers, cluster, programs, api, text, hash, files, ..
@@ -186,6 +199,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         .map_or_else(Clock::start, |bequest| Clock::continued(bequest.at, bequest.monotonic_ns));
     let opened = StateLog::open::<Saved, Change>(&config.node.state_dir, &store::boot_id(), clock.now());
     let (mut log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
+    let begun = bequest.as_ref().and_then(|bequest| Some((bequest.probes.clone()?, bequest.monotonic_ns)));
     let own = bequest.and_then(|bequest| CookieSecrets::parse("", &Zeroizing::new(bequest.secrets?)).ok());
     let bound = match (secrets, own) {
         (Some(secrets), _) => bound.with_secrets(secrets),
@@ -233,10 +247,15 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let through = log.last();
     let (writer, written) = StateWriter::start(log).map_err(StartError::System)?;
     let prober_programs = prober.programs().clone();
-    let mut probing = prober.start(observed);
-    if predecessor.is_some() {
-        probing.probe_all_soon();
-    }
+    let probing = match (begun, &predecessor) {
+        (Some((begun, at)), _) => prober.start_after(&begun, clock::since(at), observed),
+        (None, None) => prober.start(observed),
+        (None, Some(_)) => {
+            let mut probing = prober.start(observed);
+            probing.probe_all_soon();
+            probing
+        }
+    };
     let (sighted, sightings) = mpsc::channel(SIGHTINGS_MAX);
     let (hook_ended, hooks_ended) = mpsc::channel(HOOKS_ENDED_MAX);
     let meter = serving.meter();
@@ -272,6 +291,12 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         programs: [prober_programs, programs.clone()],
         config,
     };
+    let supervisor = supervisor.unwrap_or_else(|error| {
+        warn!(event = "supervisor.absent", "the supervisor of this process hears nothing of us: {error}");
+        None
+    });
+    let watchdog = Watchdog::new(supervisor);
+    let (watched, watched_tables) = (meter.clone(), tables.clone());
     let mut event_loop = EventLoop {
         controller: Supervised::new(controller, parameters, zones, state_dir),
         tables,
@@ -293,22 +318,27 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         reloads: Reloads::new(running, files, clock.now(), prepared),
         watcher: watcher.ok(),
         verifier: Verifier::new(&addresses, verified),
-        upgrades: Upgrades::new(starter, upgraded),
+        upgrades: Upgrades::new(starter, watchdog.clone(), upgraded),
+        leaving: None,
         doors,
+        watchdog: watchdog.clone(),
     };
     event_loop.perform(effects);
+    event_loop.tell_status();
     #[rustfmt::skip]
     let sources = Sources {
         observations, sightings, hooks_ended, register_news, requests, found, preparations, triggers: triggered,
         upgrade_news, stopped,
     };
     let event_loop = tokio::spawn(event_loop.run(sources));
+    let is_successor = predecessor.is_some();
     if let Some(predecessor) = predecessor {
         predecessor.serving(has_control);
         info!(event = "upgrade.taken_over", "the daemon before may leave");
     }
+    watchdog.start(watched, watched_tables, is_successor).map_err(StartError::System)?;
     control.keep_file();
-    Ok(Daemon { addresses, api_addresses, serving, control, event_loop, stop, triggers })
+    Ok(Daemon { addresses, api_addresses, serving, control, event_loop, watchdog, stop, triggers })
 }
 
 /// Waits for what the predecessor leaves; nothing, if it has gone without a word.
@@ -417,6 +447,7 @@ impl Daemon {
         let mut shutdown = std::pin::pin!(shutdown);
         let ended = tokio::select! {
             () = &mut shutdown => {
+                self.watchdog.stops();
                 self.stop.send(()).await.ok(); // gone already is stopped as well
                 timeout(STAGE_MAX * 3, &mut self.event_loop).await.ok()
             }
@@ -430,6 +461,7 @@ impl Daemon {
                 Ok(Finished::Stopped)
             }
         };
+        self.watchdog.stops(); // whoever has handed over has said more already
         let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
         let outcome = match outcome {
             Ok(Finished::HandedOver(successor)) => {

@@ -29,6 +29,7 @@ mod handshake;
 mod https;
 mod inherited;
 mod limiter;
+mod listened;
 mod memory;
 mod overflow;
 mod places;
@@ -37,6 +38,7 @@ mod proxy_protocol;
 mod random;
 mod records;
 mod restarts;
+mod self_check;
 mod serving;
 mod shares;
 mod socket;
@@ -74,6 +76,7 @@ pub use limiter::Limiter;
 pub use protocol::Protocol;
 #[doc(hidden)]
 pub use proxy_protocol::query_by_front_end;
+pub use self_check::{SelfCheck, reached};
 pub use serving::{FileWatch, Meter, Serving};
 pub use tables::Tables;
 pub use workers::{WorkerHealth, WorkerState};
@@ -87,6 +90,7 @@ use certificates::Certificates;
 use cookie_watch::CookieWatch;
 use datagram::Datagrams;
 use encrypted::{Carried, Encrypted};
+use listened::{Asked, Listeners};
 use overflow::OverflowWatch;
 use proxy_protocol::FrontEnds;
 use random::random;
@@ -293,17 +297,22 @@ impl Bound {
         let datagrams =
             Datagrams { policy: Arc::clone(&policy), front_ends: front_ends.clone(), sources, overflow };
         let datagrams = Arc::new(datagrams);
+        let mut asked = Vec::new();
         for Listen { address, tcp, udp, .. } in self.listens {
             plain.push((tcp, carrier.clone()));
+            let mut tallies = Vec::new();
             for (number, socket) in udp.into_iter().enumerate() {
                 let tables = tables.clone();
                 let datagrams = Arc::clone(&datagrams);
                 let stop = Arc::clone(&serving.workers.stop);
                 let tally = serving.new_tally(Protocol::Udp);
+                tallies.push(Arc::clone(&tally));
                 let prepare = move |_| move || udp::serve(&socket, &tables, &datagrams, &stop, &tally);
                 serving.workers.start(&format!("dns-{number}-{}", address.port()), prepare)?;
             }
+            asked.push(Asked { address, tallies });
         }
+        serving.listeners = Arc::new(Listeners { all: asked, front_ends: front_ends.clone() });
         if let Some(Ok(attached)) = self.xdp
             && let Err(error) = serving.serve_rings(attached, tables, &datagrams)
         {

@@ -29,12 +29,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::dns::Listener;
 use crate::model::Moment;
+use crate::probe::Begun;
 
 pub use giver::{Cancel, Giver, Successor};
 pub use starter::{ARGUMENT, Starter, TAKE_OVER, serve};
 pub use taker::{Predecessor, TakeError};
 
-/// What both must speak. It changes when one of the messages does.
+/// What both must speak. It changes when one of the messages does in a way that another program would misunderstand.
 const PROTOCOL: u32 = 1;
 
 /// What a daemon has to hand over, as it says at first.
@@ -76,6 +77,9 @@ pub struct Bequest {
     pub monotonic_ns: u64,
     /// The secrets of cookies that were made by chance, as lines of a file. Clients have cookies of them.
     pub secrets: Option<String>,
+    /// The last probe of each check; none from a program that does not say.
+    #[serde(default)]
+    pub probes: Option<Vec<Begun>>,
 }
 
 /// What the daemon says.

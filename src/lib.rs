@@ -46,6 +46,7 @@
 //! ○ simulator                      the controller in a world without sockets and clocks
 //! ○ scenario · replay              stories as text → played in the simulator · recordings → other settings judged
 //! ○ dashboard                      what operators see in a browser: pages with charts, as text
+//!   supervisor                     who watches over the process, such as systemd
 //!   telemetry · programs · trust   the log, which never blocks · programs of the operator, bounded · certificates
 //!   errand                         what gates and hooks do outside, bounded
 //!   probe · dns · control          probes of every kind · sockets, TLS · the HTTP API
@@ -83,7 +84,7 @@
 //! *Notice*: what people elsewhere are told; an *alert* is one that lasts: it *fires*, and is *resolved*. *Receiver*: who
 //! is told; its *outbox* has what it does not know yet. *Urgency*: how soon an operator is needed. *Client network*: the
 //! /24 or /56 of a client. *Successor*: the process that a daemon hands over to, its *predecessor*; *starter*: the process
-//! that starts it; *bequest*: what is left to it. *Cluster*: the name servers that decide together; *node*: one of them. *Register*: the keys
+//! that starts it; *bequest*: what is left to it. *Supervisor*: who has started the process and watches over it. *Cluster*: the name servers that decide together; *node*: one of them. *Register*: the keys
 //! that they share; *transaction*: what is written to it, all or nothing; its *revision* counts them.
 //!
 //! # What never bends
@@ -119,6 +120,7 @@ pub mod rights;
 pub mod scenario;
 pub mod simulator;
 pub mod store;
+pub mod supervisor;
 pub mod telemetry;
 pub mod trust;
 pub mod zone;

@@ -23,6 +23,7 @@ mod excerpt;
 mod exec;
 mod expect;
 mod fault;
+mod flight;
 mod grpc;
 mod http;
 mod look;
@@ -44,11 +45,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use self::checker::{Checker, Exchange, Wish};
 use self::dns::Dns;
 use self::exec::Exec;
+use self::flight::Flight;
 use self::grpc::Grpc;
 use self::http::Http;
 use self::progress::Progress;
@@ -61,6 +63,7 @@ use crate::health::{Observation, Pace, ProbeOutcome};
 use crate::model::{CheckId, Problem, VantageId};
 use crate::programs::{Program, Programs};
 
+pub use self::flight::Begun;
 pub use self::look::{Details, Look};
 pub use self::tls::Certificate;
 
@@ -85,6 +88,7 @@ pub struct Probing {
     tasks: JoinSet<()>,
     pulse: Arc<Pulse>,
     seed: u64,
+    held: bool,
     observations: mpsc::Sender<Observation>,
 }
 
@@ -94,6 +98,7 @@ struct Running {
     probe: config::Probe,
     authorities: Option<u64>,
     wish: watch::Sender<Wish>,
+    flight: Arc<Flight>,
     checking: AbortHandle,
     tripwire: Option<AbortHandle>,
 }
@@ -128,7 +133,8 @@ pub fn prepare(probes: &[config::Probe], vantage: VantageId) -> Result<Prober, V
         match transport {
             Ok(transport) => {
                 let authorities = authorities_of(&probe, &mut authorities);
-                checkers.push(Checker { probe, vantage, transport, authorities, progress, pulse });
+                let flight = Arc::default();
+                checkers.push(Checker { probe, vantage, transport, authorities, progress, pulse, flight });
             }
             Err(problem) if problems.contains(&problem) => {} // the same for each address of the region
             Err(problem) => problems.push(problem),
@@ -209,20 +215,51 @@ impl Prober {
         let (checks, mut tasks, pulse) = (BTreeMap::new(), JoinSet::new(), self.pulse);
         let beating = Arc::clone(&pulse);
         tasks.spawn(async move { beating.run().await });
-        let mut probing = Probing { checks, tasks, pulse, seed, observations };
-        self.checkers.into_iter().for_each(|checker| probing.begin(checker));
+        let mut probing = Probing { checks, tasks, pulse, seed, held: false, observations };
+        self.checkers.into_iter().for_each(|checker| probing.begin(checker, 0));
+        probing
+    }
+
+    /// The same, going on from what another process had begun so long ago: each check is due when it would have been there,
+    /// and what was in flight begins again at once, for nobody knows what became of it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn start_after(
+        mut self,
+        begun: &[Begun],
+        ago: Duration,
+        observations: mpsc::Sender<Observation>,
+    ) -> Probing {
+        let now = Instant::now();
+        let before: BTreeMap<&CheckId, &Begun> = begun.iter().map(|begun| (&begun.check, begun)).collect();
+        let begun = |checker: &Checker<_>| before.get(&checker.probe.check).copied();
+        for checker in &self.checkers {
+            let at =
+                begun(checker).and_then(|begun| now.checked_sub(ago + Duration::from_millis(begun.ago_ms)));
+            at.into_iter().for_each(|at| checker.flight.began(at));
+        }
+        let checkers = std::mem::take(&mut self.checkers);
+        let mut probing = self.start(observations);
+        for checker in checkers {
+            let asked = begun(&checker).map_or(0, |begun| u64::from(begun.in_flight));
+            probing.begin(checker, asked);
+        }
         probing
     }
 }
 
 impl Probing {
-    fn begin(&mut self, checker: Checker<ProbeTransport>) {
+    /// So many probes at once are asked for already.
+    fn begin(&mut self, checker: Checker<ProbeTransport>, asked: u64) {
         let checker = Checker { pulse: Arc::clone(&self.pulse), ..checker };
         let times = Times::of(&checker.probe);
-        let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, times, asked: 0 });
-        let (probe, authorities) = (checker.probe.clone(), checker.authorities);
+        let (wish, wish_there) = watch::channel(Wish { pace: Pace::Steady, times, asked, held: self.held });
+        let (probe, authorities, flight) =
+            (checker.probe.clone(), checker.authorities, Arc::clone(&checker.flight));
         let checking = self.tasks.spawn(checker.run(self.seed, wish_there, self.observations.clone()));
-        self.go_on(Running { probe, authorities, wish, checking, tripwire: None });
+        self.go_on(Running { probe, authorities, wish, flight, checking, tripwire: None });
     }
 
     /// A check that is at work, with the tripwire that its probe wants.
@@ -256,7 +293,7 @@ impl Probing {
                     running.probe = checker.probe;
                     self.go_on(running);
                 }
-                None => self.begin(checker),
+                None => self.begin(checker, 0),
             }
         }
         while self.tasks.try_join_next().is_some() {}
@@ -272,8 +309,8 @@ impl Probing {
         }
     }
 
-    /// Asks for one fresh probe of every check, one after the other within a tenth of a second: a predecessor has just ended
-    /// with probes in flight, and what comes after it often must not put them off for ever.
+    /// Asks for one fresh probe of every check, one after the other within a tenth of a second: a predecessor has ended without
+    /// a word of what it had begun.
     pub fn probe_all_soon(&mut self) {
         let wishes: Vec<_> = self.checks.values().map(|running| running.wish.clone()).collect();
         let pause = ALL_WITHIN / u32::try_from(wishes.len().max(1)).unwrap_or(u32::MAX);
@@ -283,6 +320,27 @@ impl Probing {
                 sleep(pause).await;
             }
         });
+    }
+
+    /// Lets no probe begin while this is so; those in flight end and are reported.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+        for running in self.checks.values() {
+            running.wish.send_if_modified(|wish| std::mem::replace(&mut wish.held, held) != held);
+        }
+    }
+
+    /// Whether a probe is in flight, or was and is not reported yet.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.checks.values().any(|running| running.flight.is_under_way())
+    }
+
+    /// For another process to go on from.
+    #[must_use]
+    pub fn begun(&self) -> Vec<Begun> {
+        let now = Instant::now();
+        self.checks.iter().filter_map(|(check, running)| running.flight.of(check, now)).collect()
     }
 
     /// Asks for one fresh probe of a check at once, whatever its pace, which stays as it is.

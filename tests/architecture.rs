@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("○", &["simulator", "recording"]),
     ("○", &["scenario", "replay"]),
     ("○", &["dashboard"]),
+    (" ", &["supervisor"]),
     (" ", &["telemetry", "programs", "trust"]),
     (" ", &["errand"]),
     (" ", &["probe", "dns", "control", "cluster", "store", "recorder", "gate", "hook", "notify"]),

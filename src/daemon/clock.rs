@@ -24,8 +24,7 @@ impl Clock {
     /// Goes on from a clock of another process of this machine, which said this at that time of the monotonic clock: what
     /// was so old there is so old here.
     pub(super) fn continued(at: Moment, monotonic_ns: u64) -> Clock {
-        let since = monotonic_now_ns().saturating_sub(monotonic_ns);
-        Clock { wall: at + Duration::from_nanos(since), origin: Instant::now() }
+        Clock { wall: at + since(monotonic_ns), origin: Instant::now() }
     }
 
     /// For another process to go on from.
@@ -41,6 +40,11 @@ impl Clock {
     pub(super) fn instant(&self, moment: Moment) -> Instant {
         self.origin + moment.since(self.wall)
     }
+}
+
+/// How long ago the monotonic clock of this machine said this.
+pub(super) fn since(monotonic_ns: u64) -> Duration {
+    Duration::from_nanos(monotonic_now_ns().saturating_sub(monotonic_ns))
 }
 
 /// The clock that [`Instant`] reads as well.

@@ -17,9 +17,10 @@ use super::register::SharedRegister;
 use super::reload::{Open, Preparation, Prepared, folders};
 use super::reloads::{Asked, Reloads};
 use super::supervised::{GaveUp, Supervised};
-use super::upgrades::{Upgrade, UpgradeNews, Upgrades};
+use super::upgrades::{Leaving, Upgrade, UpgradeNews, Upgrades};
 use super::verify::{Found, Verifier};
 use super::watch::{FileWatcher, Trigger};
+use super::watchdog::Watchdog;
 use crate::api::{EtcdStatus, PartStatus, ReceiverStatus, Status, Warning};
 use crate::config::Config;
 use crate::control::{ControlRequest, Doors, Feed, ReloadWish, Wish};
@@ -76,8 +77,12 @@ pub(super) struct EventLoop {
     pub(super) watcher: Option<FileWatcher>,
     pub(super) verifier: Verifier,
     pub(super) upgrades: Upgrades,
+    /// The successor that is ready, while probes in flight are waited for.
+    pub(super) leaving: Option<Leaving>,
     /// The sockets of the API, for a successor.
     pub(super) doors: Doors,
+    /// To whom it is shown that this loop goes on.
+    pub(super) watchdog: Watchdog,
 }
 
 /// How the event loop ended.
@@ -131,7 +136,9 @@ impl EventLoop {
         let mut watchdog = interval(WATCHDOG);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.watchdog.turned();
             let wake = self.controller.wake_at().map(|at| self.clock.instant(at));
+            let leave = self.leaving.as_ref().map(|leaving| leaving.deadline);
             tokio::select! {
                 _ = stopped.recv() => break,
                 news = self.disk.next() => self.go_on(news)?,
@@ -139,6 +146,7 @@ impl EventLoop {
                 () = async { sleep_until(wake.expect("guarded below")).await }, if wake.is_some() => {
                     self.take(Event::TimePassed);
                 }
+                () = async { sleep_until(leave.expect("guarded below")).await }, if leave.is_some() => {}
                 _ = watchdog.tick() => {
                     self.disk.look();
                     if !self.disk.is_open() {
@@ -146,6 +154,7 @@ impl EventLoop {
                     }
                     self.record.look();
                     self.take(Event::TimePassed);
+                    self.tell_status();
                 }
                 Some((gate, seen)) = sightings.recv() => self.take(Event::Gated(gate, seen)),
                 Some(ended) = hooks_ended.recv() => self.take(Event::HookEnded(ended)),
@@ -155,24 +164,35 @@ impl EventLoop {
                 Some(preparation) = preparations.recv() => self.reload(preparation),
                 Some(trigger) = triggers.recv() => self.pull(trigger),
                 Some(news) = upgrade_news.recv() => match news {
-                    UpgradeNews::Ready(successor, reply) => {
-                        match self.hand_over(&successor, reply, &mut upgrade_news, &mut stopped).await? {
-                            Upgrade::Done(successor) => return Ok(Finished::HandedOver(successor)),
-                            Upgrade::Failed { stops: true } => break,
-                            Upgrade::Failed { stops: false } => {}
-                        }
-                    }
+                    UpgradeNews::Ready(successor, reply) => self.prepare_to_leave(successor, reply),
                     UpgradeNews::Over(outcome) => self.upgrade_failed(outcome.err().unwrap_or_default()),
                 },
             }
             if self.controller.has_panicked() {
                 self.rebuild().await?;
             }
+            if let Some(leaving) = self.leaves(observations.is_empty()) {
+                match self.hand_over(leaving, &mut upgrade_news, &mut stopped).await? {
+                    Upgrade::Done(successor) => return Ok(Finished::HandedOver(successor)),
+                    Upgrade::Failed { stops: true } => break,
+                    Upgrade::Failed { stops: false } => self.probing.hold(false),
+                }
+            }
             self.prepare_next_reload();
+            self.watchdog.reloads(self.reloads.changes_something());
         }
         self.break_off(&mut upgrade_news).await;
         self.finish().await;
         Ok(Finished::Stopped)
+    }
+
+    /// What is answered, for whoever watches over us.
+    pub(super) fn tell_status(&mut self) {
+        if self.watchdog.is_heard()
+            && let Some(line) = self.controller.in_a_line()
+        {
+            self.watchdog.status(line);
+        }
     }
 
     fn observe(&mut self, observation: Observation) {

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval, timeout};
 use tracing::{error, info, warn};
 
 use super::disk::DiskNews;
 use super::event_loop::{EventLoop, STAGE_MAX};
 use super::files::{missing, recorder, unsaved_mark};
 use super::supervised::GaveUp;
-use super::upgrades::{Upgrade, UpgradeNews, within};
+use super::upgrades::{Leaving, Upgrade, UpgradeNews, within};
 use crate::control::{UpgradeWish, Upgraded};
 use crate::handover::{Bequest, Giver, Offer, Successor};
 use crate::store::{self, HistoryWriter, UnsavedMark};
+
+/// Probes in flight are waited for so long: as long as one may take by default, and a little.
+const PROBES_MAX: Duration = Duration::from_millis(2_500);
 
 /// Changes that are being written are waited for so long; each is given up after some milliseconds anyway.
 const SETTLED_WITHIN: Duration = Duration::from_secs(1);
@@ -23,6 +26,9 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The folder of the state is free again, or will not be soon: then it goes on without.
 const REOPENED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often whoever watches over us finds that the loop goes on.
+const TURN_EVERY: Duration = Duration::from_secs(1);
 
 /// A handover that is broken off is over by then.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(4);
@@ -85,22 +91,41 @@ impl EventLoop {
         self.upgrades.over(Err(why));
     }
 
-    /// The successor is ready: from here on nothing is decided until it is over, and DNS goes on.
+    /// The successor is ready. All goes on, but no probe begins: those in flight would be lost, and if that happens often,
+    /// what is known of the regions with them.
+    pub(super) fn prepare_to_leave(
+        &mut self,
+        successor: Successor,
+        reply: oneshot::Sender<Result<Bequest, String>>,
+    ) {
+        self.probing.hold(true);
+        self.leaving = Some(Leaving { successor, reply, deadline: Instant::now() + PROBES_MAX });
+    }
+
+    /// Whether it is time to leave: every probe has been heard, or takes too long.
+    pub(super) fn leaves(&mut self, all_heard: bool) -> Option<Leaving> {
+        let is_done = all_heard && !self.probing.is_under_way();
+        self.leaving.take_if(|leaving| is_done || leaving.deadline <= Instant::now())
+    }
+
+    /// From here on nothing is decided until it is over, and DNS goes on.
     ///
     /// # Errors
     /// When the controller cannot go on from what the successor has left.
     pub(super) async fn hand_over(
         &mut self,
-        successor: &Successor,
-        reply: oneshot::Sender<Result<Bequest, String>>,
+        Leaving { successor, reply, .. }: Leaving,
         news: &mut mpsc::Receiver<UpgradeNews>,
         stopped: &mut mpsc::Receiver<()>,
     ) -> Result<Upgrade, GaveUp> {
-        let bequest = self.close_files(successor).await;
+        let bequest = self.close_files(&successor).await;
         drop(reply.send(bequest)); // who waits for it tells at last that it is over
         let mut stops = false;
+        let mut turn = interval(TURN_EVERY);
         loop {
+            self.watchdog.turned();
             tokio::select! {
+                _ = turn.tick() => {}
                 said = news.recv() => match said {
                     Some(UpgradeNews::Over(Ok(successor))) => {
                         info!(
@@ -133,6 +158,9 @@ impl EventLoop {
     pub(super) async fn break_off(&mut self, news: &mut mpsc::Receiver<UpgradeNews>) {
         if !self.upgrades.cancel() {
             return;
+        }
+        if let Some(Leaving { reply, .. }) = self.leaving.take() {
+            drop(reply.send(Err("this daemon stops".to_owned())));
         }
         let deadline = Instant::now() + CANCELLED_WITHIN;
         loop {
@@ -172,14 +200,16 @@ impl EventLoop {
         }
         let Successor { process, version, .. } = successor;
         let text = format!("handed over to process {process}, version {version}, by {}", self.upgrades.by());
+        self.watchdog.turned();
         self.record.hand_over(text, now, STAGE_MAX).await;
+        self.watchdog.turned();
         self.disk.close(last, now, CLOSED_WITHIN).await?;
         let serving = self.serving.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let own = serving.as_ref().and_then(|serving| serving.own_secrets());
         let secrets = own.map(|secrets| secrets.to_text().to_string());
         drop(serving);
         let (at, monotonic_ns) = self.clock.to_be_continued();
-        Ok(Bequest { at, monotonic_ns, secrets })
+        Ok(Bequest { at, monotonic_ns, secrets, probes: Some(self.probing.begun()) })
     }
 
     /// There is no successor: all goes on from what is on the disk, which is what we left unless it has decided something.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::env::current_exe;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::control;
 use crate::dns;
 use crate::handover::{Offer, Offered, Predecessor, Starter};
 use crate::rights::{self, GivenUp, Needs};
+use crate::supervisor::Supervisor;
 
 /// Sockets that are taken and not yet served, and what they are for.
 pub struct Opened {
@@ -32,6 +34,8 @@ pub struct Opened {
     pub(super) predecessor: Option<Predecessor>,
     /// Its control socket, where that stays.
     pub(super) control: Option<OwnedFd>,
+    /// Who watches over us; nobody, in a process that does other things as well.
+    pub(super) supervisor: io::Result<Option<Supervisor>>,
 }
 
 /// Takes all that needs a right. Starts no thread.
@@ -66,7 +70,7 @@ fn open_with(ready: Ready, offered: Offered) -> Result<Opened, StartError> {
     let control = control.filter(|(path, _)| *path == config.control.socket).map(|(_, socket)| socket);
     #[rustfmt::skip]
     let opened = Opened {
-        ready, bound, listeners, proc, few_descriptors, given_up: None, starter: None, predecessor: None, control,
+        ready, bound, listeners, proc, few_descriptors, given_up: None, starter: None, predecessor: None, control, supervisor: Ok(None),
     };
     Ok(opened)
 }
@@ -99,6 +103,7 @@ impl Opened {
     /// # Errors
     /// When that cannot be done: the process must end then.
     pub fn give_up_rights(self) -> Result<Opened, StartError> {
+        let supervisor = Supervisor::of_environment(); // before it is out of reach
         let needs = needs(&self.ready.file, &self.ready.config);
         let all = [self.ready.prober.programs(), &self.ready.programs];
         let mut starter = None;
@@ -108,7 +113,7 @@ impl Opened {
             some.try_for_each(|programs| programs.start_runner(current_exe()?.as_os_str()))
         };
         let given_up = rights::give_up(&needs, start_others).map_err(StartError::Rights)?;
-        Ok(Opened { given_up: Some(given_up), starter, ..self })
+        Ok(Opened { given_up: Some(given_up), starter, supervisor, ..self })
     }
 }
 

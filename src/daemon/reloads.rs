@@ -223,6 +223,11 @@ impl Reloads {
         self.under_way.is_some()
     }
 
+    /// Whether one that is to be adopted is under way.
+    pub(super) fn changes_something(&self) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| !under_way.asked.wish.terms.dry_run)
+    }
+
     /// The controller is gone, and another one knows nothing of it.
     pub(super) fn forget(&mut self) {
         self.under_way = None; // a dropped reply tells that the controller is gone

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::error;
 
-use crate::api::{Explanation, PartStatus, Question, Status};
+use crate::api::{Explanation, PartStatus, Question, Status, in_a_line};
 use crate::config::DnsSettings;
 use crate::controller::{Change, Controller, Effect, Event, Missing, Parameters, Saved};
 use crate::model::Moment;
@@ -107,6 +107,11 @@ impl Supervised {
     /// As [`Status::of`]; none after a panic.
     pub(super) fn status(&mut self, now: Moment) -> Option<Status> {
         self.ask(|controller| Status::of(controller, now))
+    }
+
+    /// As [`in_a_line`]; none after a panic.
+    pub(super) fn in_a_line(&mut self) -> Option<String> {
+        self.ask(|controller| in_a_line(controller))
     }
 
     /// As [`Explanation::of`]; none after a panic.

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tokio::time::Instant;
 
+use super::watchdog::Watchdog;
 use crate::control::{UpgradeWish, Upgraded};
 use crate::handover::{Bequest, Cancel, Giver, Starter, Successor};
 
@@ -31,11 +32,21 @@ pub(super) enum Upgrade {
     Failed { stops: bool },
 }
 
+/// A successor that is ready, and waits.
+pub(super) struct Leaving {
+    pub(super) successor: Successor,
+    /// For what is left to it.
+    pub(super) reply: oneshot::Sender<Result<Bequest, String>>,
+    /// It waits no longer.
+    pub(super) deadline: Instant,
+}
+
 /// All upgrades of a daemon, one at a time.
 pub(super) struct Upgrades {
     /// None in a process that keeps all its rights: it does other things as well.
     starter: Option<Arc<Starter>>,
     under_way: Option<UnderWay>,
+    watchdog: Watchdog,
     news: mpsc::Sender<UpgradeNews>,
 }
 
@@ -46,8 +57,12 @@ struct UnderWay {
 }
 
 impl Upgrades {
-    pub(super) fn new(starter: Option<Starter>, news: mpsc::Sender<UpgradeNews>) -> Upgrades {
-        Upgrades { starter: starter.map(Arc::new), under_way: None, news }
+    pub(super) fn new(
+        starter: Option<Starter>,
+        watchdog: Watchdog,
+        news: mpsc::Sender<UpgradeNews>,
+    ) -> Upgrades {
+        Upgrades { starter: starter.map(Arc::new), under_way: None, watchdog, news }
     }
 
     /// Why there can be no upgrade now, whatever is wanted.
@@ -64,7 +79,7 @@ impl Upgrades {
             );
         }
         let is_service = env::var("SYSTEMD_EXEC_PID").is_ok_and(|id| id == process::id().to_string());
-        (is_service && env::var_os("NOTIFY_SOCKET").is_none()).then_some(
+        (is_service && !self.watchdog.is_heard()).then_some(
             "systemd would end the new process together with this one: the unit needs NotifyAccess=main, and then one \
              restart",
         )
@@ -78,7 +93,7 @@ impl Upgrades {
         giver: Giver,
     ) {
         let Some(starter) = self.starter.clone() else { return };
-        let (cancel, news) = (Cancel::default(), self.news.clone());
+        let (cancel, news, watchdog) = (Cancel::default(), self.news.clone(), self.watchdog.clone());
         self.under_way = Some(UnderWay { by: wish.by, reply, cancel: cancel.clone() });
         let hand_over = move || {
             let outcome = giver.give(&starter, &cancel, |successor| {
@@ -88,7 +103,7 @@ impl Upgrades {
                 replied.blocking_recv().map_err(|_| gone())?
             });
             if let Ok(successor) = &outcome {
-                tell_supervisor(successor.process);
+                watchdog.hands_over(successor.process);
             }
             drop(news.blocking_send(UpgradeNews::Over(outcome))); // a daemon that has stopped needs it no more
         };
@@ -123,17 +138,4 @@ impl Upgrades {
 /// As long as a successor may take.
 pub(super) fn within(wish: &UpgradeWish) -> Duration {
     Duration::from_secs(wish.within)
-}
-
-/// Whoever watches over this process watches over the successor from now on.
-fn tell_supervisor(process: u32) {
-    if env::var_os("NOTIFY_SOCKET").is_none() {
-        return;
-    }
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::MainPid(process)]) {
-        warn!(
-            event = "upgrade.untold",
-            process, "systemd is not told that process {process} is the main one: {error}"
-        );
-    }
 }

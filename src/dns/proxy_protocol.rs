@@ -18,6 +18,9 @@ const HEADER_LEAST_OCTETS: usize = 16;
 /// names that TLS was asked for.
 const HEADER_MAX_OCTETS: usize = 2048;
 
+/// The header of a front end that asks on its own behalf, as for its health checks.
+pub(super) const ON_OUR_BEHALF: [u8; HEADER_LEAST_OCTETS] = *b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
 /// The networks of the front ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FrontEnds(Box<[IpNet]>);

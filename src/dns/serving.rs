@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::counters::{Counters, ProtocolFigures, Tally};
 use super::inherited::Sockets;
+use super::listened::Listeners;
 use super::protocol::Protocol;
 use super::streams::Ending;
 use super::workers::{Vitals, WorkerHealth, Workers};
@@ -38,6 +39,7 @@ pub struct Meter(Arc<ArcSwap<Measured>>);
 struct Measured {
     tallies: Arc<[Arc<Tally>]>,
     vitals: Arc<[Arc<Vitals>]>,
+    listeners: Arc<Listeners>,
 }
 
 impl Meter {
@@ -58,6 +60,11 @@ impl Meter {
     pub fn workers(&self) -> Vec<WorkerHealth> {
         self.0.load().vitals.iter().map(|vitals| vitals.read()).collect()
     }
+
+    /// What is listened on.
+    pub(super) fn listeners(&self) -> Arc<Listeners> {
+        Arc::clone(&self.0.load().listeners)
+    }
 }
 
 /// Sockets that are served, until it is stopped.
@@ -67,6 +74,7 @@ pub struct Serving {
     /// Who looks at which files.
     pub(super) watches: Vec<(&'static str, Thread)>,
     pub(super) tallies: Vec<Arc<Tally>>,
+    pub(super) listeners: Arc<Listeners>,
     pub(super) link: Option<xdp::Link>,
     /// The secrets of cookies that were made by chance.
     pub(super) own_secrets: Option<CookieSecrets>,
@@ -84,6 +92,7 @@ impl Serving {
             stop_streams,
             watches: Vec::new(),
             tallies: Vec::new(),
+            listeners: Arc::default(),
             link: None,
             own_secrets: None,
             sockets,
@@ -130,7 +139,8 @@ impl Serving {
     }
 
     fn measure(&self) -> Measured {
-        Measured { tallies: self.tallies.as_slice().into(), vitals: self.workers.vitals() }
+        let (tallies, listeners) = (self.tallies.as_slice().into(), Arc::clone(&self.listeners));
+        Measured { tallies, vitals: self.workers.vitals(), listeners }
     }
 
     /// For others to read what is counted and how the workers do, at any time.

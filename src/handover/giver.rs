@@ -228,7 +228,7 @@ mod tests {
     const AMPLE: Duration = Duration::from_secs(20);
 
     fn bequest() -> Bequest {
-        Bequest { at: Moment::from_millis(7_000), monotonic_ns: 7, secrets: Some("0f".into()) }
+        Bequest { at: Moment::from_millis(7_000), monotonic_ns: 7, secrets: Some("0f".into()), probes: None }
     }
 
     /// A daemon that listens at so many addresses over UDP.

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::wire::Channel;
+use crate::supervisor::OF_ONE_PROCESS;
 
 /// The argument that makes the executable a starter.
 pub const ARGUMENT: &str = "start-successors";
@@ -75,7 +76,7 @@ impl Starter {
         let (channel, theirs) = Channel::pair()?;
         let mut command = Command::new(&program);
         command.arg(ARGUMENT).arg(&program).arg("--config").arg(config).stdin(theirs);
-        command.stdout(Stdio::inherit());
+        command.env_remove(OF_ONE_PROCESS).stdout(Stdio::inherit());
         let process = command.spawn()?;
         Ok(Starter { channel, _process: process })
     }

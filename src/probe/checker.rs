@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::flight::Flight;
 use super::progress::Progress;
 use super::pulse::Pulse;
 use super::timetable::{Times, Timetable};
@@ -28,6 +29,8 @@ pub(super) struct Wish {
     pub(super) times: Times,
     /// How often a probe at once was asked for. Each that starts serves all that were asked for before.
     pub(super) asked: u64,
+    /// None begins while this is so, however long it is due; what is in flight ends.
+    pub(super) held: bool,
 }
 
 /// One check at work. Its probes cannot overlap: it waits for each.
@@ -42,6 +45,8 @@ pub(super) struct Checker<T> {
     pub(super) progress: Arc<Progress>,
     /// Shared by all checks.
     pub(super) pulse: Arc<Pulse>,
+    /// When it began its last probe: of its own, or of another process.
+    pub(super) flight: Arc<Flight>,
 }
 
 impl<T: Exchange> Checker<T> {
@@ -52,13 +57,18 @@ impl<T: Exchange> Checker<T> {
         mut wishes: watch::Receiver<Wish>,
         observations: mpsc::Sender<Observation>,
     ) {
-        let Wish { times, asked: mut served, .. } = *wishes.borrow();
-        let mut timetable = Timetable::new(&self.probe.check, times, seed, Instant::now());
+        let (times, mut served, now) = (wishes.borrow().times, 0, Instant::now());
+        let mut timetable = Timetable::new(&self.probe.check, times, seed, now);
+        if let Some(last) = self.flight.last() {
+            timetable = timetable.after(last, now);
+        }
         while let Some(late) = its_time(&mut timetable, &mut wishes, &mut served).await {
+            self.flight.begins(timetable.latest().unwrap_or_else(Instant::now));
             let observation = self.observe(late, timetable.times().timeout).await;
             if observations.send(observation).await.is_err() {
                 return;
             }
+            self.flight.ends();
             timetable.not_before(Instant::now());
         }
     }
@@ -107,9 +117,9 @@ async fn its_time(
     served: &mut u64,
 ) -> Option<Duration> {
     loop {
-        let Wish { pace, times, asked } = *wishes.borrow_and_update();
+        let Wish { pace, times, asked, held } = *wishes.borrow_and_update();
         timetable.set_times(times);
-        if std::mem::replace(served, asked) != asked {
+        if !held && std::mem::replace(served, asked) != asked {
             return Some(timetable.start_asked(pace, Instant::now()));
         }
         tokio::select! {
@@ -118,7 +128,7 @@ async fn its_time(
                 changed.ok()?;
                 timetable.not_before(Instant::now());
             }
-            () = sleep_until(timetable.due(pace)) => return Some(timetable.start(pace, Instant::now())),
+            () = sleep_until(timetable.due(pace)), if !held => return Some(timetable.start(pace, Instant::now())),
         }
     }
 }
@@ -229,9 +239,10 @@ mod tests {
             authorities: None,
             progress,
             pulse,
+            flight: Arc::default(),
         };
-        let (wish, wish_here) =
-            watch::channel(Wish { pace: Pace::Steady, times: Times::of(&checker.probe), asked: 0 });
+        let times = Times::of(&checker.probe);
+        let (wish, wish_here) = watch::channel(Wish { pace: Pace::Steady, times, asked: 0, held: false });
         let (sender, observations) = mpsc::channel(1_000);
         tokio::spawn(checker.run(7, wish_here, sender));
         Running { wish, observations }
@@ -412,6 +423,24 @@ mod tests {
         running.set_pace(Pace::Steady);
         tokio::time::sleep(2 * SECOND).await;
         assert_eq!(endpoint.starts().len(), 2);
+    }
+
+    /// Another process is to go on: what is in flight is waited for, and nothing is forgotten.
+    #[tokio::test(start_paused = true)]
+    async fn while_it_is_held_no_probe_begins_and_afterwards_those_that_are_due() {
+        let endpoint = Endpoint::that_takes(SECOND);
+        let mut running = probe(0, &endpoint);
+        running.observations.recv().await.expect("the first round");
+        running.probe_now();
+        tokio::time::sleep(SECOND / 2).await;
+        running.wish.send_modify(|wish| wish.held = true);
+        running.observations.recv().await.expect("what is in flight ends");
+        running.probe_now();
+        tokio::time::sleep(20 * SECOND).await;
+        assert_eq!(endpoint.starts().len(), 2, "held");
+        running.wish.send_modify(|wish| wish.held = false);
+        running.observations.recv().await.expect("it goes on");
+        assert_eq!(endpoint.starts().len(), 3);
     }
 
     /// All probes in flight time out at once when a stopped process goes on: that says nothing about the endpoints.

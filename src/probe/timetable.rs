@@ -55,6 +55,16 @@ impl Timetable {
         Timetable { times, seed, starts: 0, last: None, latest: None, earliest }
     }
 
+    /// It goes on from a start that another process made then, instead of with a first round.
+    pub(super) fn after(self, last: Instant, now: Instant) -> Timetable {
+        Timetable { last: Some(last), latest: Some(last), earliest: now, ..self }
+    }
+
+    /// The latest start, as it counts for the next one.
+    pub(super) fn latest(&self) -> Option<Instant> {
+        self.latest
+    }
+
     /// What it goes by.
     pub(super) fn times(&self) -> Times {
         self.times
@@ -243,6 +253,20 @@ mod tests {
         assert_eq!(table.due(Pace::Recheck), start + Duration::from_millis(3_000), "at once: long due");
         assert_eq!(table.start(Pace::Recheck, start + Duration::from_millis(3_000)), Duration::ZERO);
     }
+
+    #[test]
+    fn whoever_goes_on_from_a_start_of_another_keeps_its_distance() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let new = || table(0, times(5_000, 1_000), now);
+        let last = now.checked_sub(second * 2).expect("the machine runs for longer");
+        let due = new().after(last, now).due(Pace::Steady) - now;
+        assert!((second * 5 / 2..=second * 7 / 2).contains(&due), "{due:?}");
+        assert_eq!(new().after(last, now).due(Pace::Recheck), now, "long due");
+        let last = now.checked_sub(second * 60).expect("the machine runs for longer");
+        assert_eq!(new().after(last, now).due(Pace::Steady), now, "long due");
+    }
+
     #[test]
     fn other_times_hold_from_the_last_start_on() {
         let mut table = table(0, times(5_000, 1_000), Instant::now());

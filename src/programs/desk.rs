@@ -17,6 +17,7 @@ use tokio::sync::{OnceCell, mpsc, oneshot};
 use super::runner::ARGUMENT;
 use super::wire::{Reply, Request, octets, receive, send};
 use super::{Ended, Extra, Program};
+use crate::supervisor::VARIABLES;
 
 /// Requests on their way to the runner; beyond that a shell waits, within its own time.
 const REQUESTS_MAX: usize = 64;
@@ -47,6 +48,9 @@ impl Desk {
         let mut command = Command::new(executable);
         command.arg(ARGUMENT).stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
         command.process_group(0); // a signal from the terminal is for the daemon, which then ends the runner
+        for variable in VARIABLES {
+            command.env_remove(variable);
+        }
         let runner = command.spawn()?;
         drop(command); // and with it our copy of its end of the socket
         ours.write_all(&octets(&list)?)?;

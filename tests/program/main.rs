@@ -30,6 +30,7 @@ mod secrets;
 mod signals;
 mod simulate;
 mod strangers;
+mod supervisor;
 mod support;
 mod tripwire;
 mod upgrade;

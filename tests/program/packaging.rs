@@ -41,8 +41,9 @@ fn the_unit_has_the_folders_and_the_user_of_the_defaults() {
     let line = format!("u {} - \"cadence-dns name server\" {} ", unit["User"], state_dir.display());
     assert!(users.lines().any(|user| user.starts_with(&line)), "{line} is not in:\n{users}");
     assert_eq!(unit["User"], unit["Group"]);
-    // Nothing tells systemd that it is ready.
-    assert_eq!(unit["Type"], "exec");
+    // It says who is the main process, and no other process of it may speak for it.
+    assert_eq!((unit["Type"].as_str(), unit["NotifyAccess"].as_str()), ("notify", "main"));
+    assert!(unit.contains_key("WatchdogSec"));
 }
 
 #[test]

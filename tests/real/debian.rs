@@ -80,11 +80,18 @@ fn the_package_is_installed_upgraded_taken_back_and_purged() {
     let order = "cadence-dns failover cadence.example.com --to eu-west --for 2h --reason 'a test' --yes";
     machine.wait_for("cadence-dns status", "eu-west 127.0.0.20  up", 60);
     machine.must(order);
-    let before = machine.process();
-    machine.must("apt-get install --yes /packages/cadence-dns_0.0.2-1_*.deb");
     machine.wait_for("dig +short +timeout=1 @127.0.0.1 cadence.example.com", "127.0.0.20", 20);
-    assert_ne!(machine.process(), before, "the new program runs");
+    machine.ask_all_the_time();
+    let before = machine.process();
+    let told = machine.must("apt-get install --yes /packages/cadence-dns_0.0.2-1_*.deb 2>&1");
+    assert!(told.contains("answers now") && !told.contains("restarted"), "{told}");
+    let process = machine.process();
+    assert_ne!(process, before, "the new program runs");
+    machine.must("systemctl is-active cadence-dns");
     assert!(machine.must("cadence-dns override list").contains("a test"));
+    assert_eq!(machine.must("systemctl show --value --property NRestarts cadence-dns"), "0\n");
+    let (asked, lost) = machine.stop_asking();
+    assert!(asked > 100 && lost == 0, "{lost} of {asked} queries were not answered");
 
     // A configuration that the new program refuses leaves the old one running.
     machine.must(&format!("cp {CONFIG} /tmp/right.toml && echo 'nonsense = 1' >>{CONFIG}"));
@@ -102,7 +109,29 @@ fn the_package_is_installed_upgraded_taken_back_and_purged() {
     let told =
         machine.must("apt-get install --yes --allow-downgrades /packages/cadence-dns_0.0.1-1_*.deb 2>&1");
     assert!(told.contains("going back from 0.0.2-1 to 0.0.1-1"), "{told}");
+    assert!(told.contains("answers now"), "an older one that knows the state takes over as well: {told}");
     machine.wait_for("cadence-dns override list", "a test", 20);
+
+    // systemd hears of a reload, and restarts what hangs: the successor of a successor as well.
+    machine.must("systemctl reload cadence-dns && cadence-dns history | grep 'systemctl reload'");
+    machine.must(&format!("echo 'nonsense = 1' >>{CONFIG}"));
+    assert!(!machine.succeeds("systemctl reload cadence-dns"), "a mistake is no reload");
+    machine.must("systemctl is-active cadence-dns");
+    machine.must(&format!("cp /tmp/right.toml {CONFIG} && systemctl reload cadence-dns"));
+    let status = machine.must("systemctl status --no-pager cadence-dns");
+    assert!(status.contains("Status: \"cadence.example.com from eu-west, epoch "), "{status}");
+    machine.must(
+        "systemctl restart cadence-dns && dig +short +timeout=1 +tries=1 @127.0.0.1 cadence.example.com",
+    );
+    let before = machine.process();
+    machine.must(&format!("kill -STOP {before}"));
+    machine.wait_for("journalctl --no-pager --unit cadence-dns | grep -c 'Watchdog timeout'", "1", 90);
+    machine.wait_for("dig +short +timeout=1 @127.0.0.1 cadence.example.com", "127.0.0.20", 30);
+    assert_ne!(machine.process(), before, "it was started again");
+    machine.must("cadence-dns upgrade");
+    let successor = machine.process();
+    machine.must("sleep 40"); // longer than systemd waits for a word of it
+    assert_eq!(machine.process(), successor, "the successor says that it is well");
 
     // A state that only a newer program knows is refused with a clear word, and not touched.
     machine.must("systemctl stop cadence-dns");

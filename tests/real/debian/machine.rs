@@ -30,6 +30,27 @@ class Health(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer((\"0.0.0.0\", 8000), Health).serve_forever()
 ";
 
+/// Asks until it is ended; a query that has no answer after two seconds is lost.
+const CLIENT: &str = "
+import signal, socket, sys
+asked = lost = 0
+def end(*_):
+    open(\"/tmp/asked\", \"w\").write(f\"{asked} {lost}\")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+name = b\"\".join(bytes([len(label)]) + label for label in b\"cadence.example.com\".split(b\".\")) + b\"\\0\"
+while True:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(2)
+        client.connect((\"127.0.0.1\", 53))
+        asked += 1
+        try:
+            client.send(b\"\\0\\7\\0\\0\\0\\1\\0\\0\\0\\0\\0\\0\" + name + b\"\\0\\1\\0\\1\")
+            lost += client.recv(512)[3] & 15 != 0
+        except OSError:
+            lost += 1
+";
+
 /// How often is looked whether something has come true.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -78,6 +99,25 @@ impl Machine {
         let (said, complained) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
         assert!(status.success(), "{script}\n{said}{complained}");
         said.into_owned()
+    }
+
+    /// Whether a shell ends well.
+    pub(super) fn succeeds(&self, script: &str) -> bool {
+        self.shell("-ec", script).status.success()
+    }
+
+    /// Asks one query after another from now on.
+    pub(super) fn ask_all_the_time(&self) {
+        self.must(&format!("rm -f /tmp/asked; systemd-run --unit client python3 -c '{CLIENT}'"));
+        self.wait_for("systemctl is-active client", "active", 20);
+    }
+
+    /// How many were asked until now, and how many of them had no answer.
+    pub(super) fn stop_asking(&self) -> (u64, u64) {
+        self.must("systemctl stop client");
+        let told = self.must("cat /tmp/asked");
+        let mut numbers = told.split_whitespace().map(|word| word.parse().expect("a number"));
+        (numbers.next().expect("two"), numbers.next().expect("two"))
     }
 
     /// What a shell says once it ends well: a service that was started may need a moment.
