@@ -24,6 +24,7 @@ mod hand_over;
 mod load;
 mod noted;
 mod opened;
+mod part_alarms;
 mod parts;
 mod record;
 mod register;
@@ -68,6 +69,7 @@ use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, Finished, STAGE_MAX, Sources};
 use files::{missing, recorder, unsaved_mark};
+use part_alarms::PartAlarms;
 use record::Record;
 use register::SharedRegister;
 use reload::Running;
@@ -320,6 +322,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
         verifier: Verifier::new(&addresses, verified),
         upgrades: Upgrades::new(starter, watchdog.clone(), upgraded),
         leaving: None,
+        part_alarms: PartAlarms::default(),
         doors,
         watchdog: watchdog.clone(),
     };

@@ -102,13 +102,15 @@ pub enum NoticeEvent {
     Cluster,
     /// The configuration could not be loaded again.
     Reload,
+    /// A part of the program does not work.
+    Part,
     /// An operator tries whether notices arrive.
     Test,
 }
 
 impl NoticeEvent {
     /// All of them.
-    pub const ALL: [NoticeEvent; 15] = [
+    pub const ALL: [NoticeEvent; 16] = [
         NoticeEvent::Decision,
         NoticeEvent::FailedOver,
         NoticeEvent::FailOpen,
@@ -123,6 +125,7 @@ impl NoticeEvent {
         NoticeEvent::Switchover,
         NoticeEvent::Cluster,
         NoticeEvent::Reload,
+        NoticeEvent::Part,
         NoticeEvent::Test,
     ];
 
@@ -144,6 +147,7 @@ impl NoticeEvent {
             NoticeEvent::Switchover => "switchover",
             NoticeEvent::Cluster => "cluster",
             NoticeEvent::Reload => "reload",
+            NoticeEvent::Part => "part",
             NoticeEvent::Test => "test",
         }
     }
@@ -262,6 +266,25 @@ impl Announcement {
             None => {
                 let text = "the configuration was loaded again".to_owned();
                 Announcement::Clears { notice: resolved(notice(text)), is_told: false }
+            }
+        }
+    }
+
+    /// A part of the program does not work, for this reason, or works.
+    #[must_use]
+    pub fn of_part(part: &str, trouble: Option<&str>, node: &VantageId, now: Moment) -> Announcement {
+        let about = About { node, now };
+        let notice = |text: String| Notice {
+            urgency: Urgency::Warning,
+            ..about.told(NoticeEvent::Part, format!("part/{part}"), text)
+        };
+        match trouble {
+            Some(why) => {
+                Announcement::Fires { notice: about.firing(notice(why.to_owned())), is_brief: false }
+            }
+            None => {
+                let notice = resolved(notice(format!("{part} works again")));
+                Announcement::Clears { notice, is_told: false }
             }
         }
     }

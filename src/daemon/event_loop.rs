@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::changes::Changes;
 use super::clock::Clock;
 use super::disk::{Disk, DiskNews};
+use super::part_alarms::{PartAlarms, PartNews};
 use super::parts;
 use super::record::Record;
 use super::register::SharedRegister;
@@ -68,6 +69,7 @@ pub(super) struct EventLoop {
     pub(super) asking: Asking,
     pub(super) hooks: Hooks,
     pub(super) notifier: Notifier,
+    pub(super) part_alarms: PartAlarms,
     pub(super) programs: Programs,
     pub(super) recorder: Option<Recorder>,
     /// To those who look, as it happens.
@@ -155,6 +157,7 @@ impl EventLoop {
                     self.record.look();
                     self.take(Event::TimePassed);
                     self.tell_status();
+                    self.tell_of_parts();
                 }
                 Some((gate, seen)) = sightings.recv() => self.take(Event::Gated(gate, seen)),
                 Some(ended) = hooks_ended.recv() => self.take(Event::HookEnded(ended)),
@@ -307,6 +310,9 @@ impl EventLoop {
                 }
             }
             ControlRequest::Reload(wish, reply) => {
+                if !wish.terms.dry_run {
+                    self.look_at_files();
+                }
                 self.reloads.ask(Asked { wish, reply: Some(reply), if_changed: false });
             }
             ControlRequest::Upgrade(wish, reply) => self.upgrade(wish, reply),
@@ -327,15 +333,34 @@ impl EventLoop {
         status.configuration = Some(configuration);
         status.etcd = self.register.status();
         status.warnings.extend(status.etcd.iter().flat_map(EtcdStatus::warnings).collect::<Vec<Warning>>());
-        status.parts = parts::all(&self.meter);
-        status.parts.push(self.controller.part());
-        status.parts.extend(parts::errands(&self.asking, &self.programs));
-        status.parts.push(self.record.part());
+        status.parts = self.parts();
         status.receivers = parts::receivers(self.notifier.health());
         status.warnings.extend(status.receivers.iter().filter_map(ReceiverStatus::warning));
-        status.parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
         status.warnings.extend(status.parts.iter().filter_map(PartStatus::warning));
         Some(status)
+    }
+
+    fn parts(&self) -> Vec<PartStatus> {
+        let mut parts = parts::all(&self.meter);
+        parts.push(self.controller.part());
+        parts.extend(parts::errands(&self.asking, &self.programs));
+        parts.push(self.record.part());
+        parts.extend(self.recorder.as_ref().map(|recorder| parts::recorder(recorder.health())));
+        parts
+    }
+
+    /// Those that have died, and those that are back.
+    fn tell_of_parts(&mut self) {
+        let (parts, now) = (self.parts(), self.clock.now());
+        let is_first = self.part_alarms.is_new();
+        if self.part_alarms.forget_others(&parts) || is_first {
+            let is_there = |key: &str| parts.iter().any(|part| part.part == key);
+            self.notifier.keep_known(|notice| notice.key.strip_prefix("part/").is_none_or(is_there), now);
+        }
+        for PartNews { part, trouble } in self.part_alarms.look(&parts) {
+            let node = self.record.node();
+            self.notifier.take(&Announcement::of_part(&part, trouble.as_deref(), node, now), now);
+        }
     }
 
     fn obey(&mut self, wish: Wish, reply: oneshot::Sender<Result<Done, Refusal>>) {
@@ -345,13 +370,17 @@ impl EventLoop {
         self.take(Event::Command(Command { id, author: by, reason, expires, what, terms }));
     }
 
+    /// Has certificates and secrets read if they have changed; what is looked at.
+    fn look_at_files(&self) -> Vec<&'static str> {
+        let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        serving.as_ref().map(|serving| serving.file_watch().look()).unwrap_or_default()
+    }
+
     /// Somebody who waits for no reply wants a reload.
     fn pull(&mut self, trigger: Trigger) {
         let by = match trigger {
             Trigger::Signal => {
-                let serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
-                let looked = serving.as_ref().map(|serving| serving.file_watch().look()).unwrap_or_default();
-                drop(serving);
+                let looked = self.look_at_files();
                 info!(
                     event = "reload.signal",
                     "SIGHUP: the configuration is read again {}",

@@ -33,7 +33,7 @@ tables! {
             otherwise: "`\"info\"`; for PagerDuty `\"critical\"`", one_of: &["info", "warning", "critical"],
         },
         /// Only these: `decision`, `failed-over`, `fail-open`, `held`, `frozen`, `pinned`, `draining`, `region`, `gate`, `hook`,
-        /// `override`, `switchover`, `reload`, `test`.
+        /// `override`, `switchover`, `cluster`, `reload`, `part`, `test`.
         may events: Vec<At<String>> { otherwise: "all" },
         /// Only what is about these names, or about none.
         may names: Vec<At<String>> { otherwise: "all" },
