@@ -27,6 +27,7 @@ mod pages;
 mod patience;
 mod peer;
 mod problem;
+mod problem_kind;
 mod protection;
 mod router;
 mod serving;
@@ -190,10 +191,10 @@ pub struct TestReceiver {
 /// What the API answers when it does not do what it was asked, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemDetails {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// Its kind, as a URI; `about:blank` where the status says it.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The name of the status.
+    /// Its kind in words.
     pub title: String,
     /// The status of the response.
     pub status: u16,

@@ -5,12 +5,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::backend::{CONTROLLER_MAX, NoHistory, Unanswered};
+use super::problem_kind::ProblemKind;
 use super::{ProblemDetails, ReloadError};
 use crate::controller::Refusal;
 
 /// A problem on its way to the client.
 #[derive(Debug)]
 pub(super) struct Problem {
+    kind: ProblemKind,
     status: StatusCode,
     detail: String,
     by_rule: bool,
@@ -19,17 +21,22 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
-        Problem { status, detail: detail.into(), by_rule: false, mistakes: Vec::new() }
+        let kind = ProblemKind::of(status);
+        Problem { kind, status, detail: detail.into(), by_rule: false, mistakes: Vec::new() }
+    }
+
+    /// The same of another kind than its status says.
+    pub(super) fn of(kind: ProblemKind, status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { kind, ..Problem::new(status, detail) }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Problem { status, detail, by_rule, mistakes } = self;
-        let title = status.canonical_reason().unwrap_or("Error").to_owned();
+        let Problem { kind, status, detail, by_rule, mistakes } = self;
         let details = ProblemDetails {
-            kind: "about:blank".into(),
-            title,
+            kind: kind.uri(),
+            title: kind.title(status).to_owned(),
             status: status.as_u16(),
             detail,
             by_rule,
@@ -50,11 +57,13 @@ impl IntoResponse for Problem {
 impl From<Unanswered> for Problem {
     fn from(why: Unanswered) -> Problem {
         match why {
-            Unanswered::Gone => Problem::new(
+            Unanswered::Gone => Problem::of(
+                ProblemKind::ControllerStopped,
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the controller has stopped; the last answers stay in service; its log says why, a restart helps",
             ),
-            Unanswered::Late => Problem::new(
+            Unanswered::Late => Problem::of(
+                ProblemKind::ControllerLate,
                 StatusCode::GATEWAY_TIMEOUT,
                 format!(
                     "the controller has not answered within {CONTROLLER_MAX:?}; a command may still be carried out: \
@@ -81,8 +90,11 @@ impl From<ReloadError> for Problem {
 impl From<NoHistory> for Problem {
     fn from(why: NoHistory) -> Problem {
         match why {
-            NoHistory::Unreadable(why) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why),
-            NoHistory::Late => Problem::new(
+            NoHistory::Unreadable(why) => {
+                Problem::of(ProblemKind::HistoryUnreadable, StatusCode::INTERNAL_SERVER_ERROR, why)
+            }
+            NoHistory::Late => Problem::of(
+                ProblemKind::HistoryLate,
                 StatusCode::GATEWAY_TIMEOUT,
                 "the disk has not given the history in time; ask again, or for less",
             ),
@@ -114,6 +126,11 @@ impl From<Refusal> for Problem {
             | Refusal::Reloaded(_)
             | Refusal::Expired => StatusCode::CONFLICT,
         };
-        Problem { by_rule, ..Problem::new(status, refusal.to_string()) }
+        let kind = match status {
+            StatusCode::PRECONDITION_FAILED => ProblemKind::EpochMoved,
+            _ if by_rule => ProblemKind::RefusedByRule,
+            _ => ProblemKind::Refused,
+        };
+        Problem { by_rule, ..Problem::of(kind, status, refusal.to_string()) }
     }
 }

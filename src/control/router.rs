@@ -22,6 +22,7 @@ use super::lights;
 use super::pages;
 use super::patience::Patience;
 use super::problem::Problem;
+use super::problem_kind::ProblemKind;
 use super::protection::Protection;
 use super::traffic::Traffic;
 use super::{Explain, ReloadWish, Reloaded, TestReceiver, UPGRADE_MAX_SECONDS, UpgradeWish, Upgraded, Wish};
@@ -338,7 +339,7 @@ async fn upgrade(
     patience.ask();
     let wish = UpgradeWish { by: peer.author().await, ..wish };
     let upgraded = backend.upgrade(wish).await?;
-    upgraded.map(Json).map_err(|why| Problem::new(StatusCode::CONFLICT, why))
+    upgraded.map(Json).map_err(|why| Problem::of(ProblemKind::UpgradeFailed, StatusCode::CONFLICT, why))
 }
 
 /// A reason is shown in the log and in tables, so it is one line of text.

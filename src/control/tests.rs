@@ -228,7 +228,7 @@ async fn what_is_wrong_is_told_in_a_problem_document() {
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: name: an empty label (two dots in a row, or a dot at the start)","by_rule":false}
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: regoin: unknown field `regoin`, expected `region`","by_rule":false}
     {"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"this is read with GET; commands are sent with POST","by_rule":false}
-    {"type":"about:blank","title":"Misdirected Request","status":421,"detail":"the Host of the request is neither an address nor localhost nor one of [api] hosts: it could be anybody's (DNS rebinding)","by_rule":false}
+    {"type":"urn:cadence-dns:problem:other-host","title":"The request is for another host","status":421,"detail":"the Host of the request is neither an address nor localhost nor one of [api] hosts: it could be anybody's (DNS rebinding)","by_rule":false}
     "#);
 }
 
