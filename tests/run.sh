@@ -10,7 +10,7 @@ needs="haproxy:haproxy nginx:nginx-light dnsdist:dnsdist nsd:nsd knotd:knot unbo
     docker:docker.io mkfs.ext4:e2fsprogs fsfreeze:util-linux losetup:mount mount:mount systemd-analyze:systemd strace:strace
     /usr/lib/postgresql/15/bin/postgres:postgresql flock:util-linux prometheus:prometheus promtool:prometheus
     etcd:etcd-server etcdctl:etcd-client faketime:faketime
-    lintian:lintian strip:binutils dpkg-shlibdeps:dpkg-dev xz:xz-utils chromium:chromium"
+    lintian:lintian strip:binutils dpkg-shlibdeps:dpkg-dev xz:xz-utils chromium:chromium fish:fish"
 
 fail() {
     echo "tests/run.sh: $*" >&2

@@ -1,5 +1,7 @@
 //! `cadence-dns completions SHELL`: commands and options for the shell, and the names and regions of a configuration.
 
+mod fish;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +35,18 @@ pub(super) struct Arguments {
 /// Prints the script.
 pub(super) fn run(Arguments { shell, config }: &Arguments, command: Command) -> Result<(), Failure> {
     let words = words(config);
-    let mut command = with_words(command, &words);
-    let mut script = Vec::new();
-    generate(*shell, &mut command, "cadence-dns", &mut script);
-    put(&String::from_utf8_lossy(&script));
+    put(&script(*shell, with_words(command, &words)));
     Ok(())
+}
+
+fn script(shell: Shell, mut command: Command) -> String {
+    let mut script = Vec::new();
+    generate(shell, &mut command, "cadence-dns", &mut script);
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if shell == Shell::Fish {
+        script.push_str(&fish::alone(&command));
+    }
+    script
 }
 
 /// What can stand for the arguments of commands.
@@ -129,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    fn script(shell: Shell) -> String {
+    fn told(shell: Shell) -> String {
         let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let words = Words {
             names: set(&["app.example.com"]),
@@ -138,27 +147,36 @@ mod tests {
             switches: set(&["window"]),
             receivers: set(&["pager"]),
         };
-        let mut script = Vec::new();
-        generate(shell, &mut with_words(crate::cli::Cli::command(), &words), "cadence-dns", &mut script);
-        String::from_utf8(script).expect("text")
+        script(shell, with_words(crate::cli::Cli::command(), &words))
     }
 
     #[test]
     fn every_shell_gets_commands_names_and_regions() {
         for shell in [Shell::Bash, Shell::Zsh] {
-            let script = script(shell);
+            let script = told(shell);
             for word in ["switchover", "--break-glass", "app.example.com", "eu-west", "192.0.2.20", "pager"] {
                 assert!(script.contains(word), "{shell}: {word}");
             }
         }
     }
 
-    /// What stands alone, such as a name, the crate does not complete for fish.
     #[test]
-    fn fish_gets_commands_and_the_values_of_options() {
-        let script = script(Shell::Fish);
+    fn fish_gets_commands_the_values_of_options_and_what_stands_alone() {
+        let script = told(Shell::Fish);
         for word in ["switchover", "break-glass", "eu-west"] {
             assert!(script.contains(word), "{word}");
+        }
+        let condition = "__fish_cadence_dns_using_subcommand";
+        for (commands, words) in [
+            ("failover", "app.example.com"),
+            ("drill", "eu-west"),
+            (
+                "override; and __fish_seen_subcommand_from set; and __fish_seen_subcommand_from force-down",
+                "eu-west 192.0.2.20",
+            ),
+        ] {
+            let line = format!("complete -c cadence-dns -n \"{condition} {commands}\" -f -a \"{words}\"\n");
+            assert!(script.contains(&line), "{line} is not in:\n{script}");
         }
     }
 

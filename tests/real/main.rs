@@ -21,6 +21,7 @@ mod brownout;
 mod browser;
 mod certificates;
 mod client;
+mod completions;
 mod compose;
 mod dashboard;
 mod debian;
