@@ -3,6 +3,7 @@
 mod advice;
 mod cluster;
 mod configuration;
+mod drilled;
 mod effective_config;
 mod etcd;
 mod explain;
@@ -17,6 +18,7 @@ mod metrics;
 mod part;
 mod probed;
 mod receiver;
+mod simulated;
 mod status;
 mod text;
 mod urgency;
@@ -24,6 +26,7 @@ mod warning;
 
 pub use cluster::cluster_warnings;
 pub use configuration::{ConfigurationStatus, ReloadStatus};
+pub use drilled::{DRILL_SCHEMA, DeathNoticed, Drilled, NameDrilled};
 pub use effective_config::effective_config;
 pub use etcd::{EtcdMemberStatus, EtcdStatus};
 pub use explain::{
@@ -47,6 +50,10 @@ pub use metrics::{METRICS_TYPE, Scrape, metrics};
 pub use part::PartStatus;
 pub use probed::{CertificateProbed, CheckProbed, PROBE_SCHEMA, Probed, RegionProbed, would_be};
 pub use receiver::ReceiverStatus;
+pub use simulated::{
+    CandidateSettings, MoveReplayed, NameReplayed, OutageSeen, PastReplayed, SIMULATION_SCHEMA,
+    ScenarioPlayed, SettingsAdvised, SettingsReplayed, Simulated,
+};
 pub use status::{
     BudgetStatus, CheckStatus, DnsStatus, EndpointStatus, GateStatus, LimitedStatus, NameStatus,
     RegionStatus, STATUS_SCHEMA, Source, Status, WaitStatus,

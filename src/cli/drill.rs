@@ -16,8 +16,9 @@ use jiff::fmt::friendly::SpanParser;
 use super::command::{confirm, meaning};
 use super::daemon_address::DaemonAddress;
 use super::failure::{Failure, refused};
-use super::output::{complain, print};
+use super::output::{Output, complain, print, print_document};
 use super::runtime::runtime;
+use crate::api::{DRILL_SCHEMA, DeathNoticed, Drilled, NameDrilled};
 use crate::config::Config;
 use crate::control::{Wish, client};
 use crate::controller::{Done, NameEffect, Terms, What, Which};
@@ -60,6 +61,9 @@ pub(super) struct Arguments {
     /// Where to ask the name server, instead of the first address of `[dns] listen`
     #[arg(long, value_name = "ADDRESS:PORT")]
     server: Option<SocketAddr>,
+    /// How to print what was seen
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
     #[command(flatten)]
     daemon: DaemonAddress,
 }
@@ -88,9 +92,11 @@ impl Drill<'_> {
     async fn run(&self, config: &Config) -> Result<(), Failure> {
         let preview = self.ask(self.wanted(), true).await?;
         let moves: Vec<NameEffect> = preview.names.iter().filter(|effect| effect.changes).cloned().collect();
-        print(&meaning(&preview));
+        if self.is_for_people() {
+            print(&meaning(&preview));
+        }
         if self.arguments.shadow {
-            print(&shadow::noticed(config, &self.arguments.region));
+            self.print_shadow(&moves, config);
             return Ok(());
         }
         if moves.is_empty() {
@@ -113,9 +119,45 @@ impl Drill<'_> {
             complain("cadence-dns: the order could not be taken back, and ends by itself");
             complain(&format!("{failure:?}"));
         }
-        let (text, is_good) = report::report(&followed?, config);
-        print(&text);
-        if is_good { Ok(()) } else { Err(Failure::Failed("the drill was not passed".into())) }
+        let followed = followed?;
+        let judged = report::judge(&followed, config);
+        let passed = judged.iter().all(|judged| judged.passed);
+        match self.arguments.output {
+            Output::Table => print(&report::text(&judged)),
+            Output::Json => {
+                let names = judged.iter().map(report::Judged::document).collect();
+                print_document(&self.document(Some(passed), names, Vec::new()));
+            }
+        }
+        if passed { Ok(()) } else { Err(Failure::Failed("the drill was not passed".into())) }
+    }
+
+    fn is_for_people(&self) -> bool {
+        self.arguments.output == Output::Table
+    }
+
+    fn print_shadow(&self, moves: &[NameEffect], config: &Config) {
+        let deaths = shadow::deaths(config, &self.arguments.region);
+        match self.arguments.output {
+            Output::Table => print(&shadow::text(&deaths, &self.arguments.region)),
+            Output::Json => {
+                let names = moves.iter().map(|effect| report::foreseen(effect, config)).collect();
+                let noticed = deaths.iter().map(shadow::Death::document).collect();
+                print_document(&self.document(None, names, noticed));
+            }
+        }
+    }
+
+    fn document(&self, passed: Option<bool>, names: Vec<NameDrilled>, noticed: Vec<DeathNoticed>) -> Drilled {
+        let Arguments { region, shadow, .. } = self.arguments;
+        Drilled {
+            schema: DRILL_SCHEMA.into(),
+            region: region.clone(),
+            shadow: *shadow,
+            passed,
+            names,
+            noticed,
+        }
     }
 
     fn wanted(&self) -> What {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use clap::ValueEnum;
+use serde::Serialize;
 
 use crate::model::plain;
 
@@ -32,6 +33,12 @@ pub(super) fn print(text: &str) {
 /// Prints what a program reads, whose format has escapes of its own.
 pub(super) fn print_as_it_is(text: &str) {
     put(text); // a reader that has gone away (`| head`) is not a failure
+}
+
+/// Prints one JSON document.
+pub(super) fn print_document(document: &impl Serialize) {
+    let text = serde_json::to_string_pretty(document).expect("it is plain data");
+    print_as_it_is(&format!("{text}\n"));
 }
 
 /// Prints text that is harmless, and tells whether anybody read it.

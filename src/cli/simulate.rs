@@ -2,6 +2,7 @@
 
 mod advice;
 mod comparison;
+mod document;
 mod drawing;
 mod progress;
 mod recordings;
@@ -14,6 +15,7 @@ use jiff::fmt::friendly::SpanParser;
 
 use super::ConfigFile;
 use super::failure::{Failure, refused};
+use super::output::Output;
 use crate::daemon;
 use crate::scenario::LANGUAGE;
 
@@ -42,15 +44,18 @@ pub(super) struct Arguments {
     /// An outage that was shorter is a glitch: to leave a region for it was a false flip
     #[arg(long, value_name = "TIME", value_parser = span, default_value = "10s")]
     glitch: Duration,
+    /// How to print it
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
 }
 
 /// Plays scenarios, or recorded probes.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { scenarios, config: ConfigFile { config: file }, replay, with, advise, rto, glitch } =
-        arguments;
+    let Arguments { scenarios, config: ConfigFile { config: file }, replay, with, .. } = arguments;
+    let Arguments { advise, rto, glitch, output, .. } = arguments;
     let config = daemon::load_config(file).map_err(|problems| refused(&problems))?.config;
     if !scenarios.is_empty() {
-        return stories::play(scenarios, &config);
+        return stories::play(scenarios, &config, *output);
     }
     let with = match with {
         Some(with) => {
@@ -62,9 +67,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = config.node.state_dir.join(crate::recorder::FOLDER);
     let past = recordings::read(replay.as_deref().unwrap_or(&folder), &config.parameters())?;
     if *advise {
-        return advice::advise(file, &config, &past, *rto, *glitch);
+        return advice::advise(file, &config, &past, *rto, *glitch, *output);
     }
-    comparison::compare(&config, with, &past, *glitch);
+    comparison::compare(&config, with, &past, *glitch, *output);
     Ok(())
 }
 

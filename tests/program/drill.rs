@@ -63,6 +63,34 @@ fn clients_follow_and_come_home() {
     assert!(steered.daemon.log().contains("the monthly drill"), "who rehearsed is in the log");
 }
 
+/// One document, whatever comes of it.
+#[test]
+fn programs_read_what_was_seen() {
+    let steered = Steered::start(AUTO);
+    let read = |arguments: &[&str], code| -> serde_json::Value {
+        let ended = drill(&steered, &[arguments, &["--output", "json"]].concat());
+        ended.assert_code(code);
+        serde_json::from_slice(&ended.output.stdout).expect("one JSON document")
+    };
+    let shadow = read(&[PREFERRED, "--shadow"], 0);
+    assert_eq!((&shadow["schema"], &shadow["shadow"]), (&"cadence-dns/drill/v1".into(), &true.into()));
+    assert_eq!((&shadow["names"][0]["to"], &shadow["passed"]), (&STANDBY.into(), &serde_json::Value::Null));
+    assert!(shadow["noticed"].as_array().is_some_and(|ways| ways.len() == 3), "{shadow:#}");
+    let passed = read(&[PREFERRED, "--yes", "--for", "30s"], 0);
+    assert_eq!((&passed["passed"], &passed["names"][0]["rto"]), (&true.into(), &20.0.into()));
+    assert!(
+        passed["names"][0]["followed"].as_f64() <= passed["names"][0]["followed_max"].as_f64(),
+        "{passed:#}"
+    );
+    steered.wait_for(PREFERRED);
+    let stubborn = one_that_never_follows().to_string();
+    let failed = read(&[PREFERRED, "--yes", "--for", "5s", "--server", &stubborn], 1);
+    assert_eq!(
+        (&failed["passed"], &failed["names"][0]["answered"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
+}
+
 /// Its operator is gone, with kill -9: the order ends by itself.
 #[test]
 fn a_drill_that_loses_its_operator_ends_by_itself() {

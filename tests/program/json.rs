@@ -52,6 +52,26 @@ fn a_zone_and_its_records_are_told_to_programs() {
 }
 
 #[test]
+fn scenarios_are_told_to_programs() {
+    let place = Place::new();
+    place.write("right.txt", "10s expect us-east\n");
+    let played = |file: &str, code| {
+        let mut command = place.program("simulate");
+        command.arg(place.config().with_file_name(file)).args(["--output", "json"]);
+        read(&place, command, code)
+    };
+    let missing = played("nothing.txt", 1);
+    assert_eq!(missing["schema"], "cadence-dns/simulation/v1");
+    let scenario = &missing["scenarios"][0];
+    assert_eq!(scenario["as_expected"], false);
+    assert!(scenario["problems"][0].to_string().contains("cannot read the scenario"), "{missing:#}");
+    let right = played("right.txt", 0);
+    let scenario = &right["scenarios"][0];
+    assert!(scenario["as_expected"] == true && scenario["timeline"].is_array(), "{right:#}");
+    assert!(scenario["file"].to_string().contains("right.txt"), "{right:#}");
+}
+
+#[test]
 fn an_empty_history_is_whole() {
     let place = Place::new();
     let mut command = Command::new(PROGRAM);

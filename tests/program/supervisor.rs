@@ -94,16 +94,10 @@ struct Hold(Child);
 
 impl Hold {
     /// None where this machine does not allow it.
-    fn of(process: u32, is_it: impl Fn(u32, &str) -> bool) -> Option<Hold> {
-        let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
-        let thread = threads.flatten().find_map(|thread| {
-            let id = thread.file_name().to_string_lossy().parse().ok()?;
-            let name = fs::read_to_string(thread.path().join("comm")).ok()?;
-            is_it(id, name.trim()).then_some(id)
-        });
+    fn of(thread: u32) -> Option<Hold> {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/program/hold.py");
         let mut command = Command::new("python3");
-        command.arg(script).arg(thread.expect("it has such a thread").to_string());
+        command.arg(script).arg(thread.to_string());
         let mut holder = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
         let mut said = String::new();
         let out = holder.stdout.take().expect("it is piped");
@@ -111,6 +105,16 @@ impl Hold {
         let hold = Hold(holder);
         (said.trim() == "held").then_some(hold)
     }
+}
+
+/// The number of a thread that has this name.
+fn thread_of(process: u32, name: &str) -> u32 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    let is_it = |thread: &fs::DirEntry| {
+        fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    };
+    let found = threads.flatten().find(is_it).expect("it has such a thread");
+    found.file_name().to_string_lossy().parse().expect("a number")
 }
 
 impl Drop for Hold {
@@ -173,12 +177,12 @@ fn whoever_hangs_is_not_said_to_be_well() {
     let daemon = supervisor.start(&place);
     supervisor.wait_for("WATCHDOG=1");
     let worker = format!("dns-0-{}", place.listen.port());
-    let controller = |id, _: &str| id == daemon.id();
-    let answering = |_, name: &str| name == worker;
-    let cases: [(&dyn Fn(u32, &str) -> bool, &str); 2] =
-        [(&controller, "the controller hangs"), (&answering, "does not answer")];
-    for (who, why) in cases {
-        let Some(held) = Hold::of(daemon.id(), who) else {
+    let threads = [
+        (daemon.id(), "the controller hangs"), // the first thread has the number of the process
+        (thread_of(daemon.id(), &worker), "does not answer"),
+    ];
+    for (thread, why) in threads {
+        let Some(held) = Hold::of(thread) else {
             return skip(
                 "one thread of a process cannot be held: as root, with python3 and ptrace(2), it can",
             );

@@ -4,63 +4,137 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::followers::Follower;
+use crate::api::NameDrilled;
 use crate::config::Config;
-use crate::policy::{Budget, Steer, budget, kept};
+use crate::controller::NameEffect;
+use crate::policy::{Budget, budget, kept};
 
 /// A look is not more exact than this, and a cache counts whole seconds.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
-/// A line for each name, and whether all were in time.
-pub(super) fn report(followed: &[Follower], config: &Config) -> (String, bool) {
-    let (mut text, mut is_good) = (String::new(), true);
-    for follower in followed {
-        let steer = config.steers.iter().find(|steer| steer.names.contains(&follower.effect.name));
-        let budget = steer.and_then(|steer| budget(steer, &config.regions));
-        let (line, fine) = line(follower, steer, budget.as_ref());
-        text.push_str(&line);
-        is_good &= fine;
-    }
-    text.push_str("the order is taken back; names come home as `failback` has it\n");
-    (text, is_good)
+/// A name, and whether it was in time.
+pub(super) struct Judged<'f> {
+    follower: &'f Follower,
+    /// The longest that a client may take to follow.
+    bound: Duration,
+    budget: Option<Budget>,
+    rto: Option<Duration>,
+    /// What a real death would take until the client has followed, where both are known.
+    reached: Option<Duration>,
+    pub(super) passed: bool,
 }
 
-fn line(follower: &Follower, steer: Option<&Steer>, budget: Option<&Budget>) -> (String, bool) {
-    let effect = &follower.effect;
-    let mut text = format!("{}: {} -> {}\n", effect.name, effect.from, effect.to);
-    let (Some(answered), Some(followed)) = (follower.answered, follower.followed) else {
-        let who = if follower.answered.is_none() { "the name server" } else { "a client behind a cache" };
-        writeln!(text, "    NOT FOLLOWED: {who} had the old answer to the end").expect("room");
-        return (text, false);
-    };
-    let bound = kept(effect.ttl) + TOLERANCE;
-    writeln!(text, "    the name server answered anew after {}", millis(answered)).expect("room");
-    let verdict = if followed <= bound { "" } else { ": TOO LATE" };
-    writeln!(
-        text,
-        "    a client behind a cache followed after {}, of at most {:?} (ttl {}){verdict}",
-        millis(followed),
-        bound,
-        effect.ttl
-    )
-    .expect("room");
-    let mut is_good = followed <= bound;
-    if let Some(Budget { first_failed, detect, total, ttl_suspect, .. }) = budget {
-        // What is fetched after the first failed probe has the short TTL already; in a drill no probe fails.
-        let reached = (*first_failed + followed).max(*detect + followed.min(kept(*ttl_suspect)));
-        let rto = steer.and_then(|steer| steer.rto);
-        let (limit, called) = rto.map_or((*total, "budget"), |rto| (rto, "rto"));
-        let in_time = reached <= limit + TOLERANCE;
-        let verdict = if in_time { "" } else { ": TOO LATE" };
+/// Judges each name by its budget and its recovery time.
+pub(super) fn judge<'f>(followed: &'f [Follower], config: &Config) -> Vec<Judged<'f>> {
+    followed.iter().map(|follower| Judged::of(follower, config)).collect()
+}
+
+impl<'f> Judged<'f> {
+    fn of(follower: &'f Follower, config: &Config) -> Judged<'f> {
+        let (budget, rto) = promised(&follower.effect, config);
+        let bound = bound(&follower.effect);
+        let followed = follower.answered.and(follower.followed);
+        let reached = followed.zip(budget.as_ref()).map(|(followed, budget)| {
+            // What is fetched after the first failed probe has the short TTL already; in a drill no probe fails.
+            let after_detection = budget.detect + followed.min(kept(budget.ttl_suspect));
+            (budget.first_failed + followed).max(after_detection)
+        });
+        let keeps_rto = rto.zip(reached).is_none_or(|(rto, reached)| reached <= rto + TOLERANCE);
+        let passed = followed.is_some_and(|followed| followed <= bound) && keeps_rto;
+        Judged { follower, bound, budget, rto, reached, passed }
+    }
+
+    /// For programs.
+    pub(super) fn document(&self) -> NameDrilled {
+        let seconds = |span: Option<Duration>| span.map(|span| span.as_secs_f64());
+        NameDrilled {
+            answered: seconds(self.follower.answered),
+            followed: seconds(self.follower.followed),
+            followed_max: self.bound.as_secs_f64(),
+            reached: seconds(self.reached),
+            budget: seconds(self.budget.as_ref().map(|budget| budget.total)),
+            rto: seconds(self.rto),
+            passed: Some(self.passed),
+            ..unseen(&self.follower.effect)
+        }
+    }
+
+    fn line(&self) -> String {
+        let Judged { follower, bound, budget, rto, reached, .. } = self;
+        let effect = &follower.effect;
+        let mut text = format!("{}: {} -> {}\n", effect.name, effect.from, effect.to);
+        let (Some(answered), Some(followed)) = (follower.answered, follower.followed) else {
+            let who = if follower.answered.is_none() { "the name server" } else { "a client behind a cache" };
+            writeln!(text, "    NOT FOLLOWED: {who} had the old answer to the end").expect("room");
+            return text;
+        };
+        writeln!(text, "    the name server answered anew after {}", millis(answered)).expect("room");
+        let verdict = if followed <= *bound { "" } else { ": TOO LATE" };
         writeln!(
             text,
-            "    with {first_failed:?} to the first failed probe, and {detect:?} to notice a death at most: {} of {called} \
-             {limit:?}{verdict}",
-            millis(reached),
+            "    a client behind a cache followed after {}, of at most {bound:?} (ttl {}){verdict}",
+            millis(followed),
+            effect.ttl
         )
         .expect("room");
-        is_good &= in_time || rto.is_none();
+        if let (Some(Budget { first_failed, detect, total, .. }), Some(reached)) = (budget, reached) {
+            let (limit, called) = rto.map_or((*total, "budget"), |rto| (rto, "rto"));
+            let verdict = if *reached <= limit + TOLERANCE { "" } else { ": TOO LATE" };
+            writeln!(
+                text,
+                "    with {first_failed:?} to the first failed probe, and {detect:?} to notice a death at most: {} of \
+                 {called} {limit:?}{verdict}",
+                millis(*reached),
+            )
+            .expect("room");
+        }
+        text
     }
-    (text, is_good)
+}
+
+/// Some lines for each name.
+pub(super) fn text(judged: &[Judged<'_>]) -> String {
+    let mut text: String = judged.iter().map(Judged::line).collect();
+    text.push_str("the order is taken back; names come home as `failback` has it\n");
+    text
+}
+
+/// What a drill would be held to, for programs.
+pub(super) fn foreseen(effect: &NameEffect, config: &Config) -> NameDrilled {
+    let (budget, rto) = promised(effect, config);
+    NameDrilled {
+        budget: budget.map(|budget| budget.total.as_secs_f64()),
+        rto: rto.map(|rto| rto.as_secs_f64()),
+        ..unseen(effect)
+    }
+}
+
+fn unseen(effect: &NameEffect) -> NameDrilled {
+    let NameEffect { name, from, to, ttl, .. } = effect;
+    NameDrilled {
+        name: name.clone(),
+        from: from.clone(),
+        to: to.clone(),
+        ttl: ttl.as_duration().as_secs(),
+        answered: None,
+        followed: None,
+        followed_max: bound(effect).as_secs_f64(),
+        reached: None,
+        budget: None,
+        rto: None,
+        passed: None,
+    }
+}
+
+/// The longest that a client may take to follow.
+fn bound(effect: &NameEffect) -> Duration {
+    kept(effect.ttl) + TOLERANCE
+}
+
+/// The budget of a name, and the recovery time that the configuration states.
+fn promised(effect: &NameEffect, config: &Config) -> (Option<Budget>, Option<Duration>) {
+    let steer = config.steers.iter().find(|steer| steer.names.contains(&effect.name));
+    (steer.and_then(|steer| budget(steer, &config.regions)), steer.and_then(|steer| steer.rto))
 }
 
 fn millis(span: Duration) -> String {
@@ -73,7 +147,6 @@ fn millis(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::NameEffect;
     use crate::model::Ttl;
 
     const CONTRACT: &str = include_str!("../../../tests/config/contract.toml");
@@ -91,7 +164,14 @@ mod tests {
         };
         let config = crate::config::parse("c.toml", CONTRACT, std::path::Path::new("/"), 1);
         let config = config.expect("the contract is right").config;
-        report(&[Follower::seen(&effect, answered, followed)], &config)
+        let followed = [Follower::seen(&effect, answered, followed)];
+        let judged = judge(&followed, &config);
+        let document = judged[0].document();
+        // Programs read the same.
+        assert_eq!(document.followed, followed[0].followed.map(|span| span.as_secs_f64()));
+        assert_eq!((document.rto, document.passed), (Some(45.0), Some(judged[0].passed)));
+        assert_eq!(document.reached.is_some(), answered.is_some() && document.followed.is_some());
+        (text(&judged), judged[0].passed)
     }
 
     #[test]

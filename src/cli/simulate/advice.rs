@@ -8,11 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use super::comparison::{course, terminal_width};
+use super::document;
 use super::drawing::rough;
 use super::progress::Progress;
 use super::recordings::Past;
 use crate::cli::failure::Failure;
-use crate::cli::output::print;
+use crate::cli::output::{Output, print, print_document};
 use crate::cli::text::table;
 use crate::config::Config;
 use crate::daemon;
@@ -31,6 +32,7 @@ pub(super) fn advise(
     past: &Past,
     rto: Option<Duration>,
     glitch: Duration,
+    output: Output,
 ) -> Result<(), Failure> {
     let strictest = config.steers.iter().filter_map(|steer| steer.rto).min();
     let rto = rto.or(strictest).ok_or_else(|| {
@@ -48,8 +50,11 @@ pub(super) fn advise(
     let tried = candidates.len();
     let hindsight = Hindsight::of(&past.history, &past.coverage, &present, glitch);
     let judged = judge(candidates, past, &hindsight);
-    let text = render(&replay::advise(judged), rto, tried, terminal_width());
-    print(&text);
+    let advice = replay::advise(judged);
+    match output {
+        Output::Table => print(&render(&advice, rto, tried, terminal_width())),
+        Output::Json => print_document(&document::of_advice(&advice, rto, tried)),
+    }
     if tried == 1 {
         return Err(Failure::Failed(format!(
             "no settings of fall, interval and recheck keep an rto of {rto:?}: lower `timeout`, `ttl` or `ttl_suspect`"

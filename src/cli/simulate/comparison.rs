@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::document;
 use super::drawing::{Axis, answers, health, moves, rough, second};
 use super::progress::Progress;
 use super::recordings::Past;
-use crate::cli::output::print;
+use crate::api::Simulated;
+use crate::cli::output::{Output, print, print_document};
 use crate::cli::text::table;
 use crate::config::Config;
 use crate::controller::Parameters;
@@ -30,8 +32,30 @@ struct Judged<'p> {
 }
 
 /// Prints what the present settings, and others if there are any, would have brought.
-pub(super) fn compare(config: &Config, with: Option<(&str, Parameters)>, past: &Past, glitch: Duration) {
-    print(&told(config, with, past, glitch, terminal_width()));
+pub(super) fn compare(
+    config: &Config,
+    with: Option<(&str, Parameters)>,
+    past: &Past,
+    glitch: Duration,
+    output: Output,
+) {
+    match output {
+        Output::Table => print(&told(config, with, past, glitch, terminal_width())),
+        Output::Json => print_document(&for_programs(config, with, past, glitch)),
+    }
+}
+
+/// The same for programs.
+pub(super) fn for_programs(
+    config: &Config,
+    with: Option<(&str, Parameters)>,
+    past: &Past,
+    glitch: Duration,
+) -> Simulated {
+    judged(config, with, past, glitch, |judged, hindsight| {
+        let settings = judged.iter().map(|judged| (judged.called, &judged.course, &judged.figures[..]));
+        document::of_past(settings, hindsight, &past.coverage)
+    })
 }
 
 /// The same as text.
@@ -42,6 +66,17 @@ pub(super) fn told(
     glitch: Duration,
     width: Option<u16>,
 ) -> String {
+    judged(config, with, past, glitch, |judged, hindsight| render(judged, hindsight, &past.coverage, width))
+}
+
+/// Replays the past by all settings, and shows what came of it.
+fn judged<T>(
+    config: &Config,
+    with: Option<(&str, Parameters)>,
+    past: &Past,
+    glitch: Duration,
+    show: impl FnOnce(&[Judged<'_>], &Hindsight) -> T,
+) -> T {
     let present = config.parameters();
     let mut settings = vec![("present", &present)];
     settings.extend(with.as_ref().map(|(called, parameters)| (*called, parameters)));
@@ -63,7 +98,7 @@ pub(super) fn told(
             .collect::<Vec<_>>()
     });
     drop(progress);
-    render(&judged, &hindsight, &past.coverage, width)
+    show(&judged, &hindsight)
 }
 
 /// A replay that tells how far it is.

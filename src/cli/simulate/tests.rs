@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::comparison::told;
+use super::comparison::{for_programs, told};
 use super::recordings::Past;
 use crate::config::{Config, parse_with};
 use crate::health::{Failure, ProbeOutcome, Timings};
@@ -102,4 +102,13 @@ fn two_settings_side_by_side() {
       2026-11-22 16:15:07  eu-west -> us-east: preferred region, up: 1/1 up
       2026-11-22 16:30:05  us-east -> eu-west: failed over: us-east down: 0/1 up, 1 needed, connection refused
     ");
+}
+
+#[test]
+fn programs_read_the_same() {
+    let with = Some(("fall=2", config(Some("fall=2")).parameters()));
+    let mut told = for_programs(&config(None), with, &past(), Duration::from_secs(30));
+    let replay = told.replay.as_mut().expect("the past");
+    replay.settings.iter_mut().for_each(|settings| settings.names[0].moves.truncate(1));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&told).expect("plain data"));
 }
