@@ -233,6 +233,11 @@ impl Participant {
         (!self.is_majority(heard)).then(|| format!("only {heard} of {all} nodes are heard"))
     }
 
+    /// Whether some may not have been heard yet that will be in a moment: what can wait, waits for their votes.
+    pub(super) fn has_just_come_together(&self, now: Moment) -> bool {
+        self.together_since.is_none_or(|since| now.since(since) < PUSHES_EVERY * 2)
+    }
+
     /// Whether we are the first of the nodes that are heard: what only one may do falls to it.
     pub(super) fn is_first(&self, now: Moment) -> bool {
         self.heard(now).next() == Some(&self.us)

@@ -278,7 +278,10 @@ impl Participant {
         touched: &mut Touched,
     ) {
         if node != self.us {
-            let said = self.contact.written_after(record.seen);
+            // Who comes back waits for a word that was said after its own.
+            self.wants_push |= !self.is_heard(&node, now);
+            // It had read that revision, so it wrote after it.
+            let said = self.contact.written_after(record.seen + 1);
             self.peers.hear(&node, record, said);
             touched.nodes.insert(node);
         } else if record.incarnation == self.incarnation {

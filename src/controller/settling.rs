@@ -295,10 +295,10 @@ impl Controller {
         }
     }
 
-    /// An order of ours that nobody knows yet, about the same thing and given later.
+    /// An order that is in force here, about the same thing and given later.
     fn later_about_the_same(&self, theirs: &Arc<Override>) -> Option<Arc<Override>> {
         let is_later =
-            |ours: &&Arc<Override>| !ours.shared && ours.replaces(theirs) && ours.made > theirs.made;
+            |ours: &&Arc<Override>| ours.id != theirs.id && ours.replaces(theirs) && ours.made > theirs.made;
         self.overrides.iter().find(is_later).cloned()
     }
 

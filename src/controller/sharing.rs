@@ -74,6 +74,9 @@ impl Controller {
             Mandate::Together if self.hooks.must_run(&decision, before) && !part.is_first(now) => {
                 stay(steer, before, decision, now)
             }
+            Mandate::Together if !is_escape(&decision, before) && part.has_just_come_together(now) => {
+                stay(steer, before, decision, now)
+            }
             Mandate::Together => with(part.numbers.agreed_after(last)),
             Mandate::Alone if is_escape(&decision, before) => with(part.numbers.own_after(last)),
             Mandate::Alone | Mandate::Not(_) => stay(steer, before, decision, now),

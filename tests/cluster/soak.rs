@@ -14,6 +14,9 @@ use crate::world::{ALL, SETTLED, World};
 /// So many rounds where nobody says how long.
 const ROUNDS: u32 = 3;
 
+/// A region may be left by probes that were under way when it came back, and that is right.
+const PROBES_END: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     RegionDies,
@@ -127,6 +130,7 @@ fn round(world: &mut World, dice: &mut Dice) -> Duration {
     }
     troubles.iter().for_each(|trouble| trouble.ends(world));
     let mended = world.mend();
+    std::thread::sleep(PROBES_END); // those that began before
     world.wait_until_well(&ALL);
     wait_until("all are back with the first region", AMPLE, || {
         ALL.iter().all(|node| world.history.last(*node) == Some(Ok("a")))

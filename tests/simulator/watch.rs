@@ -229,7 +229,10 @@ impl Watch {
         if is_ordered(before, after) {
             return;
         }
-        assert!(accepted || verdict(taken).state == State::Up, "{name}: only a region that is up takes over");
+        // It was up when the others were asked; by the time that they agreed nobody knew.
+        let was_up = verdict(taken).state == State::Unknown && verdict(taken).since > after.standing.since;
+        let is_up = verdict(taken).state == State::Up || was_up;
+        assert!(accepted || is_up, "{name}: only a region that is up takes over");
         match verdict(left).state {
             _ if self.commanded => {}
             // Something was known when the others were asked; by the time that they agreed nothing was.
