@@ -68,7 +68,7 @@ use changes::Changes;
 use clock::Clock;
 use disk::Disk;
 use event_loop::{Commands, EventLoop, Finished, STAGE_MAX, Sources};
-use files::{missing, recorder, unsaved_mark};
+use files::{missing, open_state, recorder, unsaved_mark};
 use part_alarms::PartAlarms;
 use record::Record;
 use register::SharedRegister;
@@ -199,7 +199,7 @@ pub async fn start(opened: Opened) -> Result<Daemon, StartError> {
     let clock = bequest
         .as_ref()
         .map_or_else(Clock::start, |bequest| Clock::continued(bequest.at, bequest.monotonic_ns));
-    let opened = StateLog::open::<Saved, Change>(&config.node.state_dir, &store::boot_id(), clock.now());
+    let opened = open_state(&config.node.state_dir, &clock, predecessor.is_some()).await;
     let (mut log, Recovered { snapshot, entries, ended, troubles }) = opened.map_err(StartError::Store)?;
     let begun = bequest.as_ref().and_then(|bequest| Some((bequest.probes.clone()?, bequest.monotonic_ns)));
     let own = bequest.and_then(|bequest| CookieSecrets::parse("", &Zeroizing::new(bequest.secrets?)).ok());

@@ -37,10 +37,10 @@ def do(offer, successor, ends, sockets):
         os.kill(offer["process"], signal.SIGKILL)
         while is_there(offer["process"]):  # and its sockets
             time.sleep(0.01)
-        for end in ends:
-            end.close()
         for number in sockets:
             os.close(number)
+        for end in ends:  # last, for it is how the successor knows
+            end.close()
         sys.exit(successor.wait())
 
 
