@@ -34,7 +34,8 @@ pub enum Event {
     Committed(ProposalId, Commit),
     /// What our own listeners answered after a switchover.
     Verified(OverrideId, Result<String, String>),
-    /// Time went by: due at [`Controller::wake_at`], and every second or so for the watchdog on stale evidence.
+    /// Time went by: due at [`Controller::wake_at`](super::Controller::wake_at), and every second or so for the watchdog on
+    /// stale evidence.
     TimePassed,
 }
 
@@ -51,7 +52,7 @@ pub enum Effect {
     Transact(Transaction),
     /// Answer from this table.
     Publish(Arc<AnswerTable>),
-    /// Bring what [`Controller::saved`] says to the disk.
+    /// Bring what [`Controller::saved`](super::Controller::saved) says to the disk.
     Persist,
     /// Probe this check at this pace.
     Pace(CheckId, Pace),

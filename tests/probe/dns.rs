@@ -34,9 +34,8 @@ type Answer = fn(&Message) -> Vec<Vec<u8>>;
 
 /// Answers by datagrams, and by TCP on the same port.
 async fn serve(by_datagram: Answer, by_tcp: Answer) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+    let (socket, listener) = free_port().await;
     let address = socket.local_addr().expect("it is bound");
-    let listener = TcpListener::bind(address).await.expect("the same port of TCP is free");
     tokio::spawn(async move {
         let mut octets = [0; 512];
         while let Ok((received, client)) = socket.recv_from(&mut octets).await {
@@ -58,6 +57,16 @@ async fn serve(by_datagram: Answer, by_tcp: Answer) -> SocketAddr {
         }
     });
     address
+}
+
+/// One that nobody has for either protocol; a free one of UDP may be somebody's of TCP.
+async fn free_port() -> (UdpSocket, TcpListener) {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        if let Ok(listener) = TcpListener::bind(socket.local_addr().expect("it is bound")).await {
+            return (socket, listener);
+        }
+    }
 }
 
 fn silence(_: &Message) -> Vec<Vec<u8>> {
