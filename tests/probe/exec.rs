@@ -65,11 +65,22 @@ async fn a_program_that_crashes_says_nothing() {
     check(sh("kill -SEGV $$"), ProbeOutcome::Ours(why.into())).await;
 }
 
+/// A program that hears all that is said to it, does nothing, and ends soon. Written by another process: one that a test
+/// beside this one starts meanwhile must not inherit the open file.
+fn mortal(folder: &std::path::Path) -> std::path::PathBuf {
+    let file = folder.join("runner");
+    let script = r#"printf '#!/bin/sh\nexec timeout 0.2 cat >/dev/null\n' >"$0" && chmod 755 "$0""#;
+    let written = std::process::Command::new("/bin/sh").args(["-c", script]).arg(&file).status();
+    assert!(written.expect("a shell").success());
+    file
+}
+
 /// The runner dies: from then on we cannot probe, and say so.
 #[tokio::test]
 async fn without_its_runner_a_probe_is_ours() {
     let prober = prepared(sh("true")).expect("a probe that can be prepared");
-    prober.programs().start_runner("/bin/true".as_ref()).expect("a process, though no runner");
+    let folder = tempfile::tempdir().expect("a folder");
+    prober.programs().start_runner(mortal(folder.path()).as_os_str()).expect("a process, though no runner");
     let (sender, mut observations) = mpsc::channel(1);
     let probing = prober.start(sender);
     for _ in 0..2 {
