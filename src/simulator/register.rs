@@ -293,8 +293,8 @@ impl Register {
         self.keys.get(key).cloned().unwrap_or_else(never)
     }
 
-    /// What a deaf node is sent waits for it, as long as its connection lasts. What a watch
-    /// tells comes in its order; the outcome of a transaction may come before that, or after.
+    /// What a deaf node is sent waits for it, as long as its connection lasts. What a watch tells comes in its order; the
+    /// outcome of a transaction may come before that, or after.
     fn post(&mut self, node: usize, connection: u64, news: RegisterNews, now: Moment) {
         let client = &mut self.clients[node];
         if client.connection != Some(connection) {

@@ -47,6 +47,16 @@ impl Page {
     }
 }
 
+#[cfg(test)]
+impl Page {
+    /// What a scrape reads, without the comments.
+    pub(super) fn lines(self) -> String {
+        let text = prometheus::TextEncoder::new().encode_to_string(&self.into_families());
+        let text = text.expect("families are whole");
+        text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<&str>>().join("\n")
+    }
+}
+
 impl Family<'_> {
     /// A value under its labels.
     pub(super) fn put(&mut self, labels: &[Label<'_>], value: f64) {
